@@ -1,0 +1,1 @@
+"""Components: one idea of the interface a file."""

@@ -1,0 +1,1 @@
+"""What comes in: data sets and images."""

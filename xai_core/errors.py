@@ -1,0 +1,50 @@
+"""Errors whose message names what was expected, what came, and the fix.
+
+    XaiError
+    |- ConfigError (also ValueError)       a setting outside its range
+    |- DataError                           images, labels or a data set that cannot be used
+    |- TrainingDivergedError               the loss left the finite numbers
+    `- BundleError                         a bundle that is damaged, foreign or half there
+       |- BundleNotFoundError              no such bundle
+       `- BundleVersionError               written by another schema version
+
+A wrong argument is a plain ValueError or TypeError.
+"""
+
+__all__ = [
+    "BundleError",
+    "BundleNotFoundError",
+    "BundleVersionError",
+    "ConfigError",
+    "DataError",
+    "TrainingDivergedError",
+    "XaiError",
+]
+
+
+class XaiError(Exception):
+    """Anything this library refuses, with a message meant for a person."""
+
+
+class ConfigError(XaiError, ValueError):
+    """A setting outside its range."""
+
+
+class DataError(XaiError):
+    """Images, labels or a data set that cannot be used."""
+
+
+class TrainingDivergedError(XaiError):
+    """The loss left the finite numbers; the last good state is kept."""
+
+
+class BundleError(XaiError):
+    """A bundle that is damaged, foreign or half there."""
+
+
+class BundleNotFoundError(BundleError):
+    """No bundle of that name or at that path."""
+
+
+class BundleVersionError(BundleError):
+    """A bundle written by another schema version."""
