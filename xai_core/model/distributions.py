@@ -1,0 +1,85 @@
+"""Log densities, entropies and divergences in closed form, in nats.
+
+References:
+    Auto-Encoding Variational Bayes (Kingma & Welling, 2014), appendix B.
+    https://arxiv.org/abs/1312.6114
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from .._types import Images, Latents, Logits, Probs
+
+__all__ = [
+    "bernoulli_log_prob",
+    "categorical_kl_to_uniform",
+    "expected_normal_log_prob",
+    "gaussian_log_prob",
+    "normal_entropy",
+    "normal_log_prob",
+    "sample_normal",
+]
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def sample_normal(
+    mean: Latents, log_var: Latents, *, generator: torch.Generator | None = None
+) -> Latents:
+    """Draw one reparameterised sample a row: mean + exp(log_var / 2) * eps."""
+    eps = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+    return mean + torch.exp(0.5 * log_var) * eps
+
+
+def normal_log_prob(z: Latents, mean: Latents, log_var: Latents) -> Float[Tensor, " batch"]:
+    """Evaluate log N(z; mean, diag(exp(log_var))), summed over latent dimensions."""
+    squares = (z - mean).square() * torch.exp(-log_var)
+    return -0.5 * (squares + log_var + LOG_2PI).sum(-1)
+
+
+def normal_entropy(log_var: Latents) -> Float[Tensor, " batch"]:
+    """Entropy of N(., diag(exp(log_var))): (d (1 + ln 2 pi) + sum log_var) / 2."""
+    return 0.5 * (log_var + 1 + LOG_2PI).sum(-1)
+
+
+def expected_normal_log_prob(
+    mean: Latents,
+    log_var: Latents,
+    centres: Float[Tensor, "clusters latent"],
+    scales: Float[Tensor, " clusters"],
+) -> Logits:
+    """Expect log N(z; centre_c, scale_c^2 I) under N(z; mean, diag(exp(log_var))).
+
+    In closed form: log N(mean; centre_c, scale_c^2 I) - sum exp(log_var) / (2 scale_c^2).
+    A vanishing `log_var` (minus infinity) gives the log density at `mean` itself.
+    """
+    dim = mean.shape[-1]
+    variances = scales.square()
+    squares = (mean.unsqueeze(1) - centres).square().sum(-1) + log_var.exp().sum(-1, keepdim=True)
+    return -0.5 * (squares / variances + dim * (LOG_2PI + variances.log()))
+
+
+def categorical_kl_to_uniform(probs: Probs) -> Float[Tensor, " batch"]:
+    """KL(q || uniform over K) = ln K - H(q); 0 for uniform rows, ln K for certain ones."""
+    return math.log(probs.shape[-1]) + torch.special.xlogy(probs, probs).sum(-1)
+
+
+def bernoulli_log_prob(x: Images, logits: Images) -> Float[Tensor, " batch"]:
+    """Sum x log p + (1 - x) log (1 - p) over pixels, p = sigmoid(logits).
+
+    A likelihood for binary `x`; for grey `x` it is the expectation over the binary images
+    whose pixels are one with probability `x`.
+    """
+    return -functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum((1, 2, 3))
+
+
+def gaussian_log_prob(
+    x: Images, mean: Images, log_var: Float[Tensor, ""]
+) -> Float[Tensor, " batch"]:
+    """Sum log N(x; mean, exp(log_var)) over pixels, one shared variance."""
+    squares = (x - mean).square() * torch.exp(-log_var)
+    return -0.5 * (squares + log_var + LOG_2PI).sum((1, 2, 3))
