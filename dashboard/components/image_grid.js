@@ -1,0 +1,62 @@
+// A grid of small images cut from one PNG sheet; with ids, each image is a button.
+const SHEETS = new WeakMap(); // element -> { png, url }, so that a rerun keeps the picture
+
+function sheetUrl(root, png) {
+  const kept = SHEETS.get(root);
+  if (kept && kept.png.length === png.length && kept.png.every((v, i) => v === png[i])) return kept.url;
+  if (kept) URL.revokeObjectURL(kept.url);
+  const url = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
+  SHEETS.set(root, { png, url });
+  return url;
+}
+
+function cell(d, i, url, pick) {
+  const [h, w] = d.size.map((v) => v * d.scale), rows = Math.ceil(d.count / d.sheet);
+  const id = d.ids[i], node = document.createElement(id ? 'button' : 'div');
+  node.className = 'cell';
+  const pic = document.createElement('span');
+  pic.className = 'pic';
+  Object.assign(pic.style, {
+    width: `${w}px`, height: `${h}px`, backgroundImage: `url(${url})`,
+    backgroundSize: `${w * d.sheet}px ${h * rows}px`,
+    backgroundPosition: `${-(i % d.sheet) * w}px ${-Math.floor(i / d.sheet) * h}px`,
+  });
+  node.append(pic);
+  if (id) {
+    node.type = 'button';
+    node.title = `Select ${id}`;
+    node.setAttribute('aria-label', `Select ${d.alt[i]}`);
+    node.setAttribute('aria-pressed', String(id === d.selected));
+    node.onclick = () => pick(id);
+  } else {
+    pic.setAttribute('role', 'img');
+    pic.setAttribute('aria-label', d.alt[i]);
+  }
+  if (d.colours[i]) {
+    const bar = document.createElement('span');
+    bar.className = 'bar';
+    bar.style.background = d.colours[i];
+    node.append(bar);
+  }
+  if (d.captions[i]) {
+    const text = document.createElement('span');
+    text.className = 'cap';
+    text.textContent = d.captions[i];
+    node.append(text);
+  }
+  const item = document.createElement('div');
+  item.setAttribute('role', 'listitem');
+  item.append(node);
+  return item;
+}
+
+export default function ({ parentElement: root, data: d, setTriggerValue }) {
+  const grid = root.querySelector('.grid'), url = sheetUrl(root, d.png);
+  const focused = root.activeElement?.dataset?.id;
+  grid.style.gridTemplateColumns = d.columns ? `repeat(${d.columns}, max-content)` : '';
+  grid.style.setProperty('--cell', `${d.size[1] * d.scale}px`);
+  grid.replaceChildren(...Array.from({ length: d.count }, (_, i) =>
+    cell(d, i, url, (id) => setTriggerValue('pick', id))));
+  d.ids.forEach((id, i) => { grid.children[i].firstChild.dataset.id = id; });
+  if (focused) grid.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+}

@@ -1,0 +1,114 @@
+"""The frame of every page: title, sidebar with the selected image, figure headings."""
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import loaders, state
+from dashboard.components import image_grid, messages
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+START = "test:0"
+"""Selected before a person selects anything, where the bundle has it."""
+
+
+def page(title: str, one_line: str) -> "Bundle":
+    """Draw a page's title and the sidebar; stop with an explanation without a bundle.
+
+    Args:
+        title: The page's name, as in the navigation.
+        one_line: What a person can see here.
+
+    Returns:
+        The chosen bundle; `state.selected_id()` is then an id of its index.
+    """
+    st.html(Path(__file__).with_suffix(".css"))
+    st.title(title, anchor=False)
+    st.markdown(one_line)
+    state.read_link()
+    bundle = _bundle()
+    if loaders.row_of(bundle, state.selected_id()) is None:
+        state.select_image(START if loaders.row_of(bundle, START) is not None else _first(bundle))
+    state.write_link()
+    with st.sidebar:
+        _selected(bundle)
+    return bundle
+
+
+def section(title: str, shows: str, how_to_read: str = "") -> None:
+    """Head a figure: its name, one line that says what it shows, and how to read it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader(title, anchor=False, width="content")
+        if how_to_read:
+            with st.popover("How to read this", type="tertiary", icon=":material/help:"):
+                st.markdown(how_to_read)
+    st.caption(shows)
+
+
+def describe(bundle: "Bundle", image_id: str) -> str:
+    """Say in one line what is known of an image: id, cluster, confidence, label."""
+    found = bundle.index.iloc[loaders.row_of(bundle, image_id)]
+    label = f", label {label_name(bundle, int(found.label))}" if found.label >= 0 else ""
+    return f"{image_id}: cluster {found.cluster} ({found.confidence:.0%}){label}"
+
+
+def label_name(bundle: "Bundle", label: int) -> str:
+    """Name a label in the data set's words; a dash where there is none."""
+    names = bundle.dataset.class_names
+    if label < 0:
+        return "-"
+    return names[label] if label < len(names) else str(label)
+
+
+def _bundle() -> "Bundle":
+    whole = [s for s in loaders.summaries() if s.error is None]
+    if not whole:
+        broken = [f"`{s.name}`: {s.error}" for s in loaders.summaries()]
+        messages.empty(
+            "No bundle to look at yet",
+            "A bundle is a folder that holds a trained model and all it learned about a data "
+            "set. Make one from the MNIST digits that come with the project, then reload. "
+            + " ".join(broken),
+            "xai train --data mnist --out checkpoints/mnist",
+        )
+    names = [s.name for s in whole]
+    if state.bundle_name() not in names:
+        state.select_bundle("mnist" if "mnist" in names else names[0])
+    if len(names) > 1:
+        st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))
+    return loaders.bundle(whole[names.index(state.bundle_name())])
+
+
+def _selected(bundle: "Bundle") -> None:
+    image_id = state.selected_id()
+    row = loaders.row_of(bundle, image_id)
+    found, count = bundle.index.iloc[row], len(bundle.index)
+    st.caption("SELECTED IMAGE")
+    image_grid.picture(
+        loaders.images(bundle, [image_id])[0],
+        alt=describe(bundle, image_id),
+        key="selected",
+        width=112,
+    )
+    true = f"  \nTrue label **{label_name(bundle, int(found.label))}**" if found.label >= 0 else ""
+    st.markdown(
+        f"`{image_id}`  \nCluster **{found.cluster}**, confidence {found.confidence:.1%}{true}"
+    )
+    with st.container(horizontal=True, gap="small"):
+        _step("Previous image", ":material/chevron_left:", bundle, (row - 1) % count)
+        _step("Next image", ":material/chevron_right:", bundle, (row + 1) % count)
+        _step("Random image", ":material/shuffle:", bundle, random.randrange(count))
+
+
+def _step(label: str, icon: str, bundle: "Bundle", row: int) -> None:
+    image_id = str(loaders.rows(bundle)[row])
+    st.button("", icon=icon, help=label, key=f"step {label}",
+              on_click=state.select_image, args=(image_id,))  # fmt: skip
+
+
+def _first(bundle: "Bundle") -> str:
+    return str(loaders.rows(bundle)[0])

@@ -1,0 +1,5 @@
+"""clusters: not drawn yet."""
+
+from dashboard.components import layout
+
+layout.page("Clusters", "This page comes next.")
