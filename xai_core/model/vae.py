@@ -83,15 +83,15 @@ class ClusterVAEConfig:
         ]:
             if value < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {value}.")
-        for name, value, allowed in [
+        for name, choice, allowed in [
             ("factorisation", self.factorisation, Factorisation),
             ("likelihood", self.likelihood, Likelihood),
             ("decoder_conditioning", self.decoder_conditioning, DecoderConditioning),
             ("prior", self.prior, Prior),
         ]:
-            if value not in get_args(allowed):
-                choices = ", ".join(repr(choice) for choice in get_args(allowed))
-                raise ConfigError(f"`{name}` must be one of {choices}, got {value!r}.")
+            if choice not in get_args(allowed):
+                choices = ", ".join(map(repr, get_args(allowed)))
+                raise ConfigError(f"`{name}` must be one of {choices}, got {choice!r}.")
 
 
 @dataclass(frozen=True)
