@@ -93,12 +93,17 @@ class TrainingConfig:
 PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
     "default": (ClusterVAEConfig(), TrainingConfig()),
     "pure_elbo": (
-        ClusterVAEConfig(decoder_conditioning="z+c", prior="standard", channels=(16, 16, 32)),
+        ClusterVAEConfig(
+            decoder_conditioning="z+c",
+            prior="standard",
+            channels=(16, 32, 32),
+            decoder_channels=(16, 16, 32),
+        ),
         TrainingConfig(epochs=4, guess_weight=0.0),
     ),
     "density": (ClusterVAEConfig(latent_dim=40), TrainingConfig(epochs=40)),
     "smoke": (
-        ClusterVAEConfig(channels=(16, 16, 32), hidden=96),
+        ClusterVAEConfig(channels=(16, 32, 32), decoder_channels=(16, 16, 32), hidden=96),
         TrainingConfig(
             epochs=2,
             classifier_epochs=1,

@@ -59,7 +59,8 @@ class ClusterVAEConfig:
         likelihood: p(x|z, c): pixels in {0, 1}, or grey with one learned variance.
         decoder_conditioning: Whether the decoder reads c beside z.
         prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
-        channels: Widths of the convolutions, from full resolution inwards.
+        channels: Widths of the encoders' convolutions, from full resolution inwards.
+        decoder_channels: Widths of the decoder's, likewise.
         hidden: Width of the fully connected layers.
     """
 
@@ -70,16 +71,19 @@ class ClusterVAEConfig:
     decoder_conditioning: DecoderConditioning = "z"
     prior: Prior = "mixture"
     channels: tuple[int, int, int] = (32, 64, 96)
+    decoder_channels: tuple[int, int, int] = (32, 32, 64)
     hidden: int = 192
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
         object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
         for name, value in [
             ("num_clusters", self.num_clusters),
             ("latent_dim", self.latent_dim),
             ("hidden", self.hidden),
             *(("channels", width) for width in self.channels),
+            *(("decoder_channels", width) for width in self.decoder_channels),
         ]:
             if value < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {value}.")
@@ -146,7 +150,7 @@ class ClusterVAE(nn.Module):
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
-        self.decoder = ConvDecoder(dim, conditions, config.channels, config.hidden)
+        self.decoder = ConvDecoder(dim, conditions, config.decoder_channels, config.hidden)
         if config.likelihood == "gaussian":
             self.pixel_log_var = nn.Parameter(torch.tensor(-2.0))
 
