@@ -1,0 +1,178 @@
+"""Arrays from files that nobody has vouched for.
+
+A header is checked against the bytes that are there before memory is taken for what it claims,
+and nothing is ever unpickled.
+"""
+
+import gzip
+import hashlib
+import io
+import math
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..errors import DataError
+
+__all__ = ["MAX_BYTES", "damage_named", "listed", "read_idx", "read_npy", "read_npz"]
+
+MAX_BYTES = 2 << 30
+"""The largest array, or sum of arrays in one file, that is read: 2 GiB."""
+
+_REINSTALL = "Install the package again: pip install --force-reinstall cluster-vae-xai."
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@contextmanager
+def damage_named(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into a `DataError` that names the file.
+
+    Decoders raise nearly anything on hostile bytes, so wrap library calls only.
+
+    Args:
+        path: The file that is being read.
+        kind: What it was expected to be, with its article: "an image".
+
+    Raises:
+        DataError: In place of any other exception of the body.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"`{path}` cannot be read as {kind}: {reason}.") from error
+
+
+def listed(names: Collection[object], limit: int = 5) -> str:
+    """Name the first few in quotes, and count the rest."""
+    shown = ", ".join(repr(str(name)[:60]) for name in list(names)[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read one array of numbers or text from a .npy file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The array, of any shape.
+
+    Raises:
+        DataError: If the file is damaged, holds Python objects, or claims more than it holds.
+    """
+    with damage_named(path, "a .npy array"), path.open("rb") as file:
+        return _read_array(file, path.stat().st_size, str(path))
+
+
+def read_npz(
+    path: Path, *, required: Collection[str], optional: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read the arrays of an .npz file whose keys are known beforehand.
+
+    Args:
+        path: The file.
+        required: Keys that must be there.
+        optional: Keys that may be there; any other key is refused.
+
+    Returns:
+        The arrays by key.
+
+    Raises:
+        DataError: If the file is damaged, too large, holds Python objects, or has other keys.
+    """
+    with damage_named(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_keys([_key(member) for member in members], required, optional, path)
+        claimed = sum(member.file_size for member in members)
+        if claimed > MAX_BYTES:
+            raise DataError(_too_large(str(path), claimed))
+        arrays = {}
+        for member in members:
+            with archive.open(member) as file:
+                name = f"{path}: {_key(member)}"
+                arrays[_key(member)] = _read_array(file, member.file_size, name)
+    return arrays
+
+
+def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarray, "..."]:
+    """Read a gzipped IDX file of bytes that is known by its hash.
+
+    Args:
+        path: The .gz file.
+        shape: The array's shape; no more than that is unpacked.
+        md5: Hex MD5 of the unpacked file, header included.
+
+    Returns:
+        A writable array of that shape.
+
+    Raises:
+        DataError: If the file is missing, damaged, or not the one of that hash.
+    """
+    header = 4 + 4 * len(shape)
+    if not path.is_file():
+        raise DataError(f"`{path}` is missing. {_REINSTALL}")
+    with damage_named(path, "a gzipped IDX file"), gzip.open(path) as file:
+        content = file.read(header + math.prod(shape) + 1)
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        raise DataError(f"`{path}` is damaged: its MD5 is {found}, expected {md5}. {_REINSTALL}")
+    return np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+
+
+def _key(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
+def _check_keys(
+    keys: list[str], required: Collection[str], optional: Collection[str], path: Path
+) -> None:
+    expected = f"Expected {listed(required)}"
+    if optional:
+        expected += f" and, if you like, {listed(optional)}"
+    if unknown := [key for key in keys if key not in {*required, *optional}]:
+        raise DataError(f"`{path}` has unknown keys: {listed(unknown)}. {expected}.")
+    if missing := [key for key in required if key not in keys]:
+        raise DataError(f"`{path}` has no key {listed(missing)}. {expected}.")
+    if len(set(keys)) != len(keys):
+        raise DataError(f"`{path}` holds the same key twice: {listed(keys)}.")
+
+
+def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np.ndarray:
+    """Read one .npy stream of `size` bytes once its header has been believed."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADER_READERS:
+        raise DataError(f"`{name}` has .npy version {version}; save it again with numpy.save.")
+    shape, _, dtype = _HEADER_READERS[version](file)
+    if dtype.kind not in "biufU" or not dtype.itemsize:
+        raise DataError(
+            f"`{name}` has type {dtype}, expected numbers or text; Python objects are never "
+            "unpickled. Save it again, for example with .astype(numpy.uint8)."
+        )
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > MAX_BYTES:
+        raise DataError(_too_large(name, needed))
+    if min(shape, default=0) < 0 or needed > size - file.tell():
+        raise DataError(
+            f"`{name}` is cut short: its header claims shape {shape} of {dtype}, {needed} bytes, "
+            f"and {size - file.tell()} are there."
+        )
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _too_large(name: str, num_bytes: int) -> str:
+    return (
+        f"`{name}` claims {num_bytes / 2**30:.1f} GiB, at most {MAX_BYTES >> 30} GiB are read. "
+        "Save the images as uint8, or fewer of them."
+    )

@@ -1,0 +1,191 @@
+"""Data sets in memory: two splits of images, their labels, and a hash of it all.
+
+An image is known everywhere by its id, `train:0` or `test:123`: split and row.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from .._types import ByteImages, Labels
+from ..errors import DataError
+
+__all__ = ["Dataset", "Split", "build_dataset", "image_id", "parse_id"]
+
+_ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """Images of one split, on the CPU, and their labels where the source has any."""
+
+    images: ByteImages
+    labels: Labels | None
+    """int64."""
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.images)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Train and test images with the hash that identifies them; make one by `build_dataset`.
+
+    Its tensors are shared, so never write into them.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    """The name of label 0, 1, ...; empty without labels."""
+    sha256: str
+    """Of the image bytes, train then test, then of the labels' int64 bytes (little endian)."""
+    report: tuple[str, ...]
+    """What was done to make the images grey 28 x 28, in sentences."""
+    source: str
+    """Whom it comes from, or the path it was read from."""
+
+    @property
+    def ids(self) -> list[str]:
+        """All ids: train rows, then test rows."""
+        splits = (("train", self.train), ("test", self.test))
+        return [f"{name}:{row}" for name, split in splits for row in range(len(split))]
+
+    def split(self, name: str) -> Split:
+        """Return the split of that name.
+
+        Raises:
+            ValueError: If it is neither `train` nor `test`.
+        """
+        if name not in ("train", "test"):
+            raise ValueError(f"`name` must be 'train' or 'test', got {name!r}.")
+        return self.train if name == "train" else self.test
+
+    def image(self, image_id: str) -> UInt8[Tensor, "28 28"]:
+        """Return one image.
+
+        Raises:
+            DataError: If there is no such id; the message says which there are.
+        """
+        return self.images([image_id])[0]
+
+    def images(self, ids: Sequence[str]) -> ByteImages:
+        """Return a copy of the images of those ids, in their order.
+
+        Raises:
+            DataError: If there is no such id; the message says which there are.
+        """
+        keys = [self._checked_id(image_id) for image_id in ids]
+        rows = torch.tensor([row for _, row in keys], dtype=torch.int64)
+        in_test = torch.tensor([name == "test" for name, _ in keys], dtype=torch.bool)
+        images = torch.empty(len(keys), 28, 28, dtype=torch.uint8)
+        images[~in_test] = self.train.images[rows[~in_test]]
+        images[in_test] = self.test.images[rows[in_test]]
+        return images
+
+    def without_labels(self) -> "Dataset":
+        """Return the same images as a data set that never had labels, with its own hash."""
+        return build_dataset(
+            name=self.name,
+            train=dataclasses.replace(self.train, labels=None),
+            test=dataclasses.replace(self.test, labels=None),
+            report=self.report,
+            source=self.source,
+        )
+
+    def _checked_id(self, text: str) -> tuple[str, int]:
+        name, row = parse_id(text)
+        if row >= len(self.split(name)):
+            raise DataError(
+                f"There is no image '{text}' in '{self.name}', which has train:0 to "
+                f"train:{len(self.train) - 1} and test:0 to test:{len(self.test) - 1}."
+            )
+        return name, row
+
+
+def image_id(split: str, row: int) -> str:
+    """Return the id of a row: `image_id("test", 123)` is `"test:123"`.
+
+    Raises:
+        ValueError: If the split is neither `train` nor `test`, or the row is negative.
+    """
+    text = f"{split}:{row}"
+    if not _ID.fullmatch(text):
+        raise ValueError(f"`split` must be 'train' or 'test' and `row` 0 or more, got '{text}'.")
+    return text
+
+
+def parse_id(text: str) -> tuple[str, int]:
+    """Return split and row of an id; whether the row exists, the data set knows.
+
+    Raises:
+        DataError: If the text is not the one way to write an id.
+    """
+    found = _ID.fullmatch(text)
+    if not found:
+        raise DataError(
+            f"An image's id is train:ROW or test:ROW with a row from 0, such as 'test:123'; "
+            f"got {text[:60]!r}."
+        )
+    return found[1], int(found[2])
+
+
+def build_dataset(
+    *,
+    name: str,
+    train: Split,
+    test: Split,
+    class_names: tuple[str, ...] = (),
+    report: tuple[str, ...] = (),
+    source: str = "",
+) -> Dataset:
+    """Put a data set together, check that it can be used, and hash it.
+
+    Args:
+        name: What to call it.
+        train: At least two images.
+        test: At least one image, labelled if and only if `train` is.
+        class_names: A name for each label; empty without labels.
+        report: What was done to the images.
+        source: Whom it comes from.
+
+    Raises:
+        DataError: If there are too few images, or labels and names do not fit together.
+    """
+    _check_parts(name, train, test, class_names)
+    digest = hashlib.sha256()
+    for images in (train.images, test.images):
+        digest.update(images.contiguous().numpy().data)
+    for part in (train.labels, test.labels):
+        if part is not None:
+            digest.update(part.numpy().astype("<i8").tobytes())
+    return Dataset(
+        name=name,
+        train=train,
+        test=test,
+        class_names=class_names,
+        sha256=digest.hexdigest(),
+        report=report,
+        source=source,
+    )
+
+
+def _check_parts(name: str, train: Split, test: Split, class_names: tuple[str, ...]) -> None:
+    if len(train) < 2 or len(test) < 1:
+        raise DataError(
+            f"`{name}` is too small: {len(train)} train and {len(test)} test images, at least "
+            "2 and 1 are needed. Add images."
+        )
+    labels = [split.labels for split in (train, test) if split.labels is not None]
+    if len(labels) == 1 or bool(labels) != bool(class_names):
+        raise DataError(f"`{name}` must have labels in both splits and class names, or neither.")
+    if any(int(part.min()) < 0 or int(part.max()) >= len(class_names) for part in labels):
+        raise DataError(f"`{name}` has labels outside [0, {len(class_names)}), its class names.")

@@ -1,0 +1,125 @@
+"""MNIST's relatives, downloaded by torchvision to the user's machine and checked when read."""
+
+import http.client
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+from jaxtyping import Int64
+from torch import Tensor
+
+from .._types import ByteImages
+from ..errors import DataError
+
+__all__ = ["REMOTE", "RemoteSet", "RemoteSplit", "read_remote"]
+
+logger = logging.getLogger(__name__)
+
+_NETWORK_ERRORS = (OSError, http.client.HTTPException)
+_TIMEOUT = 30.0
+"""Seconds without a byte after which a server is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteSet:
+    """How torchvision calls a data set, and whose it is."""
+
+    factory: str
+    credit: str
+    variant: str | None = None
+    transposed: bool = False
+    """Whether its images are stored column by column."""
+
+
+REMOTE = {
+    "fashion-mnist": RemoteSet(
+        factory="FashionMNIST", credit="Fashion-MNIST, Xiao, Rasul and Vollgraf, MIT"
+    ),
+    "kmnist": RemoteSet(factory="KMNIST", credit="KMNIST, ROIS-DS CODH, CC BY-SA 4.0"),
+    "emnist-digits": RemoteSet(
+        factory="EMNIST",
+        credit="EMNIST, Cohen, Afshar, Tapson and van Schaik, https://arxiv.org/abs/1702.05373",
+        variant="digits",
+        transposed=True,
+    ),
+}
+"""Data sets that need the network once, by the name the user types."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RemoteSplit:
+    """One split as it was downloaded."""
+
+    images: ByteImages
+    labels: Int64[Tensor, " images"]
+    class_names: tuple[str, ...]
+
+
+def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
+    """Read one split of a data set of `REMOTE`, after downloading it if it is not there.
+
+    Args:
+        name: A key of `REMOTE`.
+        root: Folder where downloads are kept.
+        train: Train or test split.
+
+    Raises:
+        DataError: If it cannot be downloaded or its files are damaged.
+    """
+    from torchvision import datasets  # here, because it takes seconds that MNIST does not need
+
+    remote = REMOTE[name]
+    variant = {} if remote.variant is None else {"split": remote.variant}
+    logger.info("reading %s from %s, downloading it if it is not there", name, root)
+    folder = root / remote.factory
+    with _failures_named(name, folder), _timeout(_TIMEOUT):
+        found = getattr(datasets, remote.factory)(root, train=train, download=True, **variant)
+    images, labels = found.data, found.targets
+    if images.shape[1:] != (28, 28) or len(images) != len(labels):
+        raise DataError(_damaged(name, folder, f"images {tuple(images.shape)}"))
+    images = images.transpose(1, 2) if remote.transposed else images
+    return RemoteSplit(
+        images=images.contiguous(), labels=labels.long(), class_names=tuple(found.classes)
+    )
+
+
+@contextmanager
+def _failures_named(name: str, folder: Path) -> Iterator[None]:
+    """Tell a failing network from a file that was left half written."""
+    try:
+        yield
+    except _NETWORK_ERRORS as error:
+        raise DataError(_unreachable(name, folder, error)) from error
+    except (RuntimeError, AssertionError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        # torchvision wraps what its mirrors said into a RuntimeError, as torch does a short file
+        if "download" in str(error):
+            raise DataError(_unreachable(name, folder, error)) from error
+        raise DataError(_damaged(name, folder, type(error).__name__)) from error
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """Bound each wait for a server; torchvision has no setting of its own for it."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _unreachable(name: str, folder: Path, error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[-1].rstrip(".") if lines else type(error).__name__
+    return (
+        f"'{name}' could not be downloaded to `{folder}`: {reason}. Connect to the network, or "
+        f"copy its files into `{folder / 'raw'}`, or use 'mnist', which needs no network."
+    )
+
+
+def _damaged(name: str, folder: Path, reason: str) -> str:
+    return f"'{name}' in `{folder}` is damaged ({reason}). Delete that folder and try again."

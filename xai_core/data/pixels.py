@@ -1,0 +1,159 @@
+"""Grey pixels from one image file or one array, whatever its mode or type.
+
+Pillow opens only the formats named here, and its size is read from the header before a pixel is
+decoded.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from ..errors import DataError
+from .arrays import damage_named
+
+__all__ = ["MAX_PIXELS", "Grey", "check_pixels", "read_grey"]
+
+MAX_PIXELS = 25_000_000
+"""The largest image that is decoded: 5000 x 5000."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grey:
+    """One image in grey, and what it took, as ends of the sentence "N images were ..."."""
+
+    pixels: UInt8[np.ndarray, "height width"]
+    notes: tuple[str, ...] = ()
+
+
+def read_grey(path: Path) -> Grey:
+    """Read one image file as grey pixels, dark as stored.
+
+    Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
+    become 8; a photograph is turned the way its EXIF orientation says.
+
+    Args:
+        path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
+
+    Raises:
+        DataError: If the file is damaged or cut short, has more than 25 megapixels, more than one
+            frame or page, or 32 bits a pixel.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with damage_named(path, "an image"), Image.open(path, formats=_FORMATS) as image:
+            _check_header(image, path)
+            return _to_grey(image)
+
+
+def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images height width"]:
+    """Check an array of grey images and bring it to bytes.
+
+    Args:
+        array: (N, H, W), uint8 in 0..255 or float in [0, 1].
+        name: What to call it in a message.
+
+    Returns:
+        uint8 (N, H, W): the array itself if it is uint8, otherwise 256 levels rounded from it.
+
+    Raises:
+        DataError: If the shape, the type or a value is another; the message names the row.
+    """
+    if array.ndim != 3 or 0 in array.shape:
+        raise DataError(
+            f"`{name}` must have shape (N, 28, 28) with N >= 1, got {array.shape}."
+            + _shape_fix(array.shape)
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind != "f":
+        raise DataError(
+            f"`{name}` must be uint8 or float in [0, 1], got {array.dtype}. Use "
+            ".astype(numpy.uint8) if its values are 0..255."
+        )
+    _check_values(array, name)
+    return np.rint(array * 255).astype(np.uint8)
+
+
+def _shape_fix(shape: tuple[int, ...]) -> str:
+    if len(shape) == 2 and shape[1] == 784:
+        return " Use .reshape(-1, 28, 28)."
+    if len(shape) == 2:
+        return " Use images[None] for a single image."
+    if len(shape) == 4 and 1 in (shape[1], shape[3]):
+        return f" Use .squeeze({1 if shape[1] == 1 else 3})."
+    if len(shape) == 4 and shape[3] in (3, 4):
+        return " Make colours grey first: images[..., :3].mean(axis=-1)."
+    return ""
+
+
+def _check_values(array: np.ndarray, name: str) -> None:
+    """Name the first row that is not finite or leaves [0, 1]."""
+    lowest, highest = array.min(axis=(1, 2)), array.max(axis=(1, 2))
+    finite = np.isfinite(lowest) & np.isfinite(highest)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise DataError(f"`{name}` has NaN or infinity in row {row}. Remove or repair that image.")
+    outside = (lowest < 0) | (highest > 1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        fix = "Divide them by 255." if lowest.min() >= 0 else "Shift and scale them to [0, 1]."
+        raise DataError(
+            f"`{name}` has floats from {lowest[row]:g} to {highest[row]:g} in row {row}, expected "
+            f"[0, 1]. {fix}"
+        )
+
+
+def _check_header(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"`{path}` has {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are "
+            "read. Save it smaller."
+        )
+    # a telephone's JPEG may carry a preview as its second frame: the first one is the photograph
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise DataError(
+            f"`{path}` has more than one frame or page. Save the one you mean as a PNG."
+        )
+    if image.mode in ("I", "F"):
+        raise DataError(f"`{path}` has 32 bits a pixel. Save it with 8 or 16 as a PNG.")
+
+
+def _to_grey(image: Image.Image) -> Grey:
+    orientation = image.getexif().get(_ORIENTATION, 1)
+    notes = () if orientation == 1 else ("turned upright",)
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        pixels = np.rint(np.asarray(image) / 257).astype(np.uint8)
+        return Grey(pixels=pixels, notes=(*notes, "reduced from 16 to 8 bits"))
+    if image.mode != "L":
+        notes = (*notes, f"converted to grey from {image.mode}")
+    if not image.has_transparency_data:
+        grey = image if image.mode == "L" else image.convert("RGB").convert("L")
+        return Grey(pixels=np.asarray(grey), notes=notes)
+    image = image.convert("RGBA")
+    alpha = np.asarray(image.getchannel("A"))
+    pixels = np.asarray(image.convert("RGB").convert("L"))
+    if alpha.min() == 255:
+        return Grey(pixels=pixels, notes=notes)
+    return _laid_on_background(pixels, alpha, notes)
+
+
+def _laid_on_background(
+    pixels: UInt8[np.ndarray, "height width"],
+    alpha: UInt8[np.ndarray, "height width"],
+    notes: tuple[str, ...],
+) -> Grey:
+    """Lay see-through ink on the background it can be seen on."""
+    opacity = alpha / np.float32(255)
+    ink = float((pixels * opacity).sum() / max(float(opacity.sum()), 1e-6))
+    background, name = (0, "black") if ink > 127.5 else (255, "white")
+    pixels = np.rint(pixels * opacity + background * (1 - opacity)).astype(np.uint8)
+    return Grey(pixels=pixels, notes=(*notes, f"transparent and laid on {name}"))
