@@ -2,11 +2,10 @@
 
 import streamlit as st
 
+from dashboard import theme
 from dashboard.components import messages
 
-st.set_page_config(
-    page_title="Cluster VAE explorer", page_icon=":material/scatter_plot:", layout="wide"
-)
+st.set_page_config(page_title="Cluster VAE explorer", page_icon=theme.icon(), layout="wide")
 
 PAGES = {
     "": [

@@ -80,6 +80,7 @@ def engine() -> threading.BoundedSemaphore:
     """Import torch and the library once, on one thread, and give the gate to them."""
     import torch
     import xai_core.bundle
+
     import xai_core.index  # noqa: F401
 
     torch.set_num_threads(1)

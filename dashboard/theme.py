@@ -4,11 +4,11 @@ Categories are Petroff's ten (https://arxiv.org/abs/2107.02270), which stay apar
 simulated colour blindness. Signed maps diverge about 0 and are warm where positive.
 """
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Lut = NDArray[np.uint8]
 """256 rows of red, green, blue."""
@@ -49,6 +49,12 @@ def sequential(dark: bool) -> Lut:
     return rows[picked.round().astype(int)]
 
 
+@cache
+def shares(dark: bool) -> Lut:
+    """Give the map for shares of a whole: the page's own colour at 0, one hue above."""
+    return _ramp("#10141b #2b3a78 #5f78d8 #b9c6ff" if dark else "#ffffff #c9d3f5 #6f86d6 #2a3f94")
+
+
 def colourise(values: NDArray[np.floating], lut: Lut, limit: float) -> NDArray[np.uint8]:
     """Colour signed values; `limit` is the absolute value at both ends of the map."""
     scaled = np.clip(values / max(limit, 1e-12), -1, 1)
@@ -76,6 +82,18 @@ def muted(dark: bool) -> str:
     return "#3a4250" if dark else "#d5d9e0"
 
 
+@cache
+def icon(side: int = 64) -> Image.Image:
+    """Draw the tab's icon: three clusters."""
+    y, x = (np.mgrid[:side, :side] + 0.5) / side
+    pixels = np.zeros((side, side, 4), np.uint8)
+    for i, (cx, cy, r) in enumerate([(0.3, 0.32, 0.26), (0.74, 0.45, 0.2), (0.42, 0.78, 0.18)]):
+        cover = np.clip((r - np.hypot(x - cx, y - cy)) * side + 0.5, 0, 1)
+        pixels[cover > 0, :3] = _rgb(CATEGORIES[(0, 1, 4)[i]])
+        pixels[..., 3] = np.maximum(pixels[..., 3], (cover * 255).astype(np.uint8))
+    return Image.fromarray(pixels)
+
+
 def _ramp(stops: str) -> Lut:
     colours = np.array([_rgb(c) for c in stops.split()], dtype=float)
     at = np.linspace(0, 255, len(colours))
@@ -83,8 +101,8 @@ def _ramp(stops: str) -> Lut:
     return np.stack(channels, 1).round().astype(np.uint8)
 
 
-def _rgb(colour: str) -> Sequence[int]:
-    return bytes.fromhex(colour[1:])
+def _rgb(colour: str) -> list[int]:
+    return list(bytes.fromhex(colour[1:]))
 
 
 def _shade(colour: str, factor: float) -> str:

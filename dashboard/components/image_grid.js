@@ -1,23 +1,12 @@
 // A grid of small images cut from one PNG sheet; with ids, each image is a button.
-const SHEETS = new WeakMap(); // element -> { png, url }, so that a rerun keeps the picture
-
-function sheetUrl(root, png) {
-  const kept = SHEETS.get(root);
-  if (kept && kept.png.length === png.length && kept.png.every((v, i) => v === png[i])) return kept.url;
-  if (kept) URL.revokeObjectURL(kept.url);
-  const url = URL.createObjectURL(new Blob([png], { type: 'image/png' }));
-  SHEETS.set(root, { png, url });
-  return url;
-}
-
-function cell(d, i, url, pick) {
+function cell(d, i, pick) {
   const [h, w] = d.size.map((v) => v * d.scale), rows = Math.ceil(d.count / d.sheet);
   const id = d.ids[i], node = document.createElement(id ? 'button' : 'div');
   node.className = 'cell';
   const pic = document.createElement('span');
   pic.className = 'pic';
   Object.assign(pic.style, {
-    width: `${w}px`, height: `${h}px`, backgroundImage: `url(${url})`,
+    width: `${w}px`, height: `${h}px`, backgroundImage: `url(${d.png})`,
     backgroundSize: `${w * d.sheet}px ${h * rows}px`,
     backgroundPosition: `${-(i % d.sheet) * w}px ${-Math.floor(i / d.sheet) * h}px`,
   });
@@ -51,12 +40,12 @@ function cell(d, i, url, pick) {
 }
 
 export default function ({ parentElement: root, data: d, setTriggerValue }) {
-  const grid = root.querySelector('.grid'), url = sheetUrl(root, d.png);
+  const grid = root.querySelector('.grid');
   const focused = root.activeElement?.dataset?.id;
   grid.style.gridTemplateColumns = d.columns ? `repeat(${d.columns}, max-content)` : '';
   grid.style.setProperty('--cell', `${d.size[1] * d.scale}px`);
   grid.replaceChildren(...Array.from({ length: d.count }, (_, i) =>
-    cell(d, i, url, (id) => setTriggerValue('pick', id))));
+    cell(d, i, (id) => setTriggerValue('pick', id))));
   d.ids.forEach((id, i) => { grid.children[i].firstChild.dataset.id = id; });
   if (focused) grid.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -71,7 +71,7 @@ def image_grid(
         on_pick: Called with the picked id before the page runs again.
     """
     data = {
-        "png": sprites.sprite_sheet(images, SHEET_COLUMNS),
+        "png": sprites.data_url(sprites.sprite_sheet(np.asarray(images), SHEET_COLUMNS)),
         "count": len(images),
         "size": list(images.shape[1:3]),
         "sheet": SHEET_COLUMNS,

@@ -1,6 +1,7 @@
 """The frame of every page: title, sidebar with the selected image, figure headings."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,22 @@ def page(title: str, one_line: str) -> "Bundle":
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:
     """Head a figure: its name, one line that says what it shows, and how to read it."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(title, anchor=False, width="content")
-        if how_to_read:
-            with st.popover("How to read this", type="tertiary", icon=":material/help:"):
-                st.markdown(how_to_read)
-    st.caption(shows)
+    with st.container(key=f"section-{title}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader(title, anchor=False, width="content")
+            if how_to_read:
+                with st.popover("How to read this", type="tertiary", icon=":material/help:"):
+                    st.markdown(how_to_read)
+        st.caption(shows)
+
+
+def ways_on(pages: Sequence[tuple[str, str, str, str]]) -> None:
+    """Offer other pages as cards: path, title, icon, the question each one answers."""
+    with st.container(horizontal=True, key="ways"):
+        for path, title, icon, question in pages:
+            with st.container(border=True, key=f"way-{path}"):
+                st.page_link(path, label=f"**{title}**", icon=icon)
+                st.caption(question)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:

@@ -1,5 +1,6 @@
 """Many small images as one: sheets of 28 x 28 cells and their PNG bytes."""
 
+import base64
 import io
 
 import numpy as np
@@ -45,3 +46,8 @@ def png(pixels: Pixels, level: int = 6) -> bytes:
 def sprite_sheet(images: NDArray[np.generic], columns: int = 20, level: int = 6) -> bytes:
     """Write images as one native-resolution PNG sheet."""
     return png(sheet(images, columns), level)
+
+
+def data_url(image: bytes) -> str:
+    """Write a PNG as a URL that carries it."""
+    return f"data:image/png;base64,{base64.b64encode(image).decode()}"

@@ -1,5 +1,42 @@
-"""home: not drawn yet."""
+"""Home: what the bundle is, how good it is, an image to start from, ways on."""
 
-from dashboard.components import layout
+from dashboard.components import card, layout, picker
 
-layout.page("Home", "This page comes next.")
+WAYS = (
+    ("views/latent_map.py", "Latent map", ":material/scatter_plot:",
+     "Where is it among all images, and what is near it?"),
+    ("views/reconstructions.py", "Reconstructions", ":material/compare:",
+     "What did the model keep of it, and what did it lose?"),
+    ("views/clusters.py", "Clusters", ":material/category:",
+     "What does each cluster stand for, and where do two meet?"),
+)  # fmt: skip
+
+bundle = layout.page(
+    "Look through a cluster VAE",
+    "A neural network sorted these images into clusters **without seeing a single label**. "
+    "Everything it learned is here to be looked at and asked about: pick an image, and it "
+    "goes with you through every page.",
+)
+card.headlines(bundle)
+
+layout.section(
+    "Pick an image",
+    "Click one; it is then selected on every page and shown in the side bar.",
+    "Each picture is one image of the data set, 28 by 28 pixels, white ink on black. Below it is "
+    "the cluster that the model puts it in; the bar has the cluster's colour, as on all pages. "
+    "**Odd one out** shows images whose cluster is named after another label: often the "
+    "handwriting is at fault, sometimes the label.",
+)
+picker.strip(bundle)
+
+layout.section("Go on", "One question a page, all about the selected image.")
+layout.ways_on(WAYS)
+
+layout.section(
+    "Model card",
+    "What was trained, on what, and how good it is, measured on images it never saw.",
+    "Everything an image is scored by is in **nats per image**, summed over its 784 pixels: "
+    "one nat is a factor of e = 2.718 in probability. The ELBO is the quantity that was "
+    "maximised in training; the log-likelihood is what it is a lower bound on.",
+)
+card.tables(bundle)

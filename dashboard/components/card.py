@@ -1,0 +1,46 @@
+"""The model card: headline numbers, measures with their meaning, and how it was made."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.figures import model_card
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+
+def headlines(bundle: "Bundle") -> None:
+    """Show the numbers to read first."""
+    clusters = bundle.model.config.num_clusters
+    rows = model_card.headlines(bundle.manifest.metrics, clusters)
+    with st.container(horizontal=True, key="headlines"):
+        for i, (name, value, why) in enumerate(rows):
+            box = st.container(key=f"headline-{i}")
+            box.metric(name, value, why, delta_color="off", delta_arrow="off", border=True)
+
+
+def tables(bundle: "Bundle") -> None:
+    """Show what was measured and how the bundle was made, one tab each."""
+    how_good, how_made, files = st.tabs(["How good it is", "How it was made", "Files"])
+    with how_good:
+        _measures(bundle)
+        st.markdown(f"**The map.** {model_card.map_words(bundle.manifest.metrics)}")
+    with how_made:
+        _table(model_card.making(bundle.manifest, bundle.model.config), ["What", "Value"])
+    with files:
+        _table(model_card.files(bundle.manifest), ["File", "Size", "SHA-256"])
+
+
+def _measures(bundle: "Bundle") -> None:
+    metrics, clusters = bundle.manifest.metrics, bundle.model.config.num_clusters
+    rows = model_card.measures(metrics, clusters)
+    trained = any(row.train != model_card.number(None, "") for row in rows)
+    columns = ["Measure", "Test", *(["Train"] if trained else []), "What it says"]
+    body = [(r.name, r.test, *([r.train] if trained else []), r.meaning) for r in rows]
+    _table(body, columns)
+
+
+def _table(rows: list[tuple[str, ...]], columns: list[str]) -> None:
+    st.table(pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal")

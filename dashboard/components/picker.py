@@ -1,0 +1,53 @@
+"""A strip of real images to pick the selected one from."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import loaders, state, theme
+from dashboard.components import image_grid, layout
+from dashboard.figures import gallery
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+COUNT = 30
+
+
+def strip(bundle: "Bundle") -> None:
+    """Show images of a chosen kind; a click selects one for all pages."""
+    choices, seed = list(gallery.CHOICES), state.setting("gallery seed", 0)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choice = st.segmented_control(
+            "Which images",
+            choices,
+            label_visibility="collapsed",
+            required=True,
+            **state.bind("gallery", choices[0], choices),
+        )
+        st.button(
+            "Others",
+            icon=":material/refresh:",
+            on_click=state.put_setting,
+            args=("gallery seed", seed + 1),
+        )
+    labels = bundle.manifest.metrics.get("cluster_labels", [])
+    rows = gallery.pick(bundle.index, choice, count=COUNT, seed=seed, cluster_labels=labels)
+    st.caption(gallery.CHOICES[choice] if len(rows) else "There are no such images here.")
+    if len(rows):
+        show(bundle, [str(i) for i in loaders.rows(bundle)[rows]], key="gallery")
+
+
+def show(bundle: "Bundle", ids: list[str], *, key: str, captions: list[str] | None = None) -> None:
+    """Lay images out as buttons that select them, with their clusters' colours."""
+    colours = theme.categorical(bundle.model.config.num_clusters)
+    clusters = [int(bundle.index["cluster"].iat[loaders.row_of(bundle, i)]) for i in ids]
+    image_grid.image_grid(
+        loaders.images(bundle, ids),
+        alt=[layout.describe(bundle, i) for i in ids],
+        key=key,
+        captions=captions or [f"cluster {c}" for c in clusters],
+        ids=ids,
+        colours=[colours[c] for c in clusters],
+        selected=state.selected_id(),
+    )

@@ -1,0 +1,166 @@
+"""What a bundle is and how good it is, as rows of text for a table."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Metrics = Mapping[str, Any]
+
+_MEASURES = (
+    ("accuracy", "%", "Images whose cluster carries their label. Labels were never used to train; "
+     "clusters were named afterwards, one label a cluster, on the train images."),
+    ("nmi", "", "Normalised mutual information of cluster and label; 1 if one tells the other."),
+    ("ari", "", "Adjusted Rand index: agreement on pairs of images, 0 by chance, 1 at best."),
+    ("cluster_information", "nats", "I(c; x): what an image tells about its cluster. At most "
+     "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
+    ("ece", "%", "Expected calibration error: how far confidence and accuracy lie apart."),
+    ("elbo", "nats", "The training objective, a lower bound on log p(x), from the next four."),
+    ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
+    ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' bells."),
+    ("kl_c", "nats", "KL(q(c|x) || p(c)): the price of being sure; at most {ceiling}."),
+    ("entropy_z", "nats", "-E[log q(z|x)]: how much room each code leaves."),
+    ("log_likelihood", "nats", "log p(x) of binarised images by importance sampling with "
+     "{samples} draws an image; higher is better."),
+    ("reconstruction_l1", "", "Mean absolute difference of a pixel, on a scale from 0 to 1."),
+    ("cluster_kept", "%", "Images that share their cluster with their reconstruction."),
+    ("classifier_accuracy", "%", "The independent classifier kept in the bundle to be explained; "
+     "it was trained with labels and shares nothing with the cluster VAE."),
+)  # fmt: skip
+
+_NAMES = {
+    "accuracy": "Clustering accuracy",
+    "nmi": "NMI",
+    "ari": "ARI",
+    "ece": "Calibration error",
+    "elbo": "ELBO",
+    "kl_c": "KL of the cluster",
+    "entropy_z": "Entropy of the code",
+    "log_likelihood": "Log-likelihood",
+    "reconstruction_l1": "Pixel error",
+    "cluster_kept": "Cluster kept",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One line of the model card, in text ready to read."""
+
+    name: str
+    test: str
+    train: str
+    meaning: str
+
+
+def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
+    """List what was measured on test and train images; what is undefined is left out."""
+    test, train = metrics.get("test", {}), metrics.get("train", {})
+    words = {
+        "clusters": num_clusters,
+        "ceiling": f"ln {num_clusters} = {math.log(num_clusters):.2f}",
+        "samples": test.get("log_likelihood_samples", "several"),
+    }
+    return [
+        Measure(
+            name=_NAMES.get(key, key.replace("_", " ").capitalize()),
+            test=number(test.get(key), unit),
+            train=number(train.get(key), unit),
+            meaning=meaning.format(**words),
+        )
+        for key, unit, meaning in _MEASURES
+        if defined(test.get(key))
+    ]
+
+
+def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
+    """Give the four numbers to read first: name, value, what limits it."""
+    test = metrics.get("test", {})
+    samples = test.get("log_likelihood_samples", "several")
+    ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
+    rows = [
+        ("Clustering accuracy", "accuracy", "%", "labels never used"),
+        ("NMI with the labels", "nmi", "", "1 is perfect"),
+        ("Cluster information", "cluster_information", "nats", ceiling),
+        ("Log-likelihood", "log_likelihood", "nats", f"{samples} samples"),
+        ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
+    ]
+    return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+
+
+def number(value: float | None, unit: str) -> str:
+    """Write a number with its unit and as many digits as it deserves; a dash for none."""
+    if not defined(value):
+        return "\N{EN DASH}"
+    if unit == "%":
+        return f"{100 * value:.2f} %"
+    text = f"{value:.2f}" if unit == "nats" else f"{value:.3f}"
+    return f"{text} {unit}".strip().replace("-", "\N{MINUS SIGN}")
+
+
+def defined(value: float | None) -> bool:
+    """Tell whether there is a number at all."""
+    return value is not None and math.isfinite(value)
+
+
+def duration(seconds: float) -> str:
+    """Write a time the way people say it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(num_bytes: int) -> str:
+    """Write a file size."""
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
+
+
+def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+    """List what was trained on what, by what, in how long.
+
+    Args:
+        manifest: The bundle's manifest.
+        config: The cluster VAE's config.
+    """
+    data, seconds = _fields(manifest.dataset), manifest.seconds
+    stages = ", ".join(f"{name.replace('_', ' ')} {duration(s)}" for name, s in seconds.items())
+    factorisation = {"c_given_x": "q(c|x) q(z|x)", "c_given_z": "p(c|z) q(z|x)"}
+    return [
+        ("Data set", f"{data['name']}: {data['num_train']:,} train and {data['num_test']:,} test"),
+        ("Source", str(data["source"])),
+        ("Data SHA-256", str(data["sha256"])),
+        ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),
+        ("Posterior q(z, c|x)", factorisation[config.factorisation]),
+        ("Likelihood p(x|z, c)", f"{config.likelihood}; the decoder reads {_reads(config)}"),
+        ("Labels in training", "none for the cluster VAE; the classifier was trained with them"),
+        ("Training time", f"{duration(sum(seconds.values()))} ({stages})"),
+        ("Device, seed", f"{manifest.device}, seed {manifest.seed}"),
+        ("Created", f"{manifest.created[:16].replace('T', ' ')} UTC"),
+        ("Versions", ", ".join(f"{name} {v}" for name, v in manifest.versions.items())),
+    ]
+
+
+def files(manifest: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401
+    """List a bundle's files: name, size, SHA-256."""
+    entries = ((name, _fields(entry)) for name, entry in manifest.files.items())
+    return [(name, size(entry["bytes"]), entry["sha256"]) for name, entry in entries]
+
+
+def map_words(metrics: Metrics) -> str:
+    """Say in figures how far the map keeps what is near in the latent space."""
+    found = metrics.get("map", {})
+    if not defined(found.get("trustworthiness")):
+        return "How far this map can be trusted was not measured."
+    return (
+        f"Trustworthiness **{found['trustworthiness']:.3f}** and continuity "
+        f"**{found['continuity']:.3f}** (1 is perfect), measured over {found['n_neighbors']} "
+        f"neighbours of {found['sample']:,} images."
+    )
+
+
+def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    return value if isinstance(value, dict) else vars(value)
+
+
+def _reads(config: Any) -> str:  # noqa: ANN401
+    return "z and c" if config.decoder_conditioning == "z+c" else "z only"
