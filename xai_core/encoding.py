@@ -1,6 +1,6 @@
 """What a model says about images: q(z|x), q(c|x) and the bound of each, in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -36,6 +36,22 @@ class Encoding:
         """Evaluate max_c q(c|x)."""
         return self.cluster_probs.amax(-1)
 
+    @classmethod
+    def concatenate(cls, encodings: Iterable["Encoding"]) -> "Encoding":
+        """Put the rows of several together, in their order."""
+        columns = zip(*(encoding._columns() for encoding in encodings), strict=True)
+        mean, log_var, probs, *terms = (torch.cat(parts) for parts in columns)
+        return cls(mean, log_var, probs, ElboTerms(*terms))
+
+    def _columns(self) -> tuple[Tensor, ...]:
+        terms = self.terms
+        bound = (terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z)
+        return self.mean, self.log_var, self.cluster_probs, *bound
+
+    def _cpu(self) -> "Encoding":
+        mean, log_var, probs, *terms = (column.cpu() for column in self._columns())
+        return Encoding(mean, log_var, probs, ElboTerms(*terms))
+
 
 @torch.inference_mode()
 def encode_dataset(
@@ -59,17 +75,16 @@ def encode_dataset(
         Tensors on the CPU, a row an image.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    columns: list[tuple[Tensor, ...]] = []
+    parts = []
     with evaluating(model):
         for batch in images.split(batch_size):
             x = to_float(batch, device)
             posterior = model.encode(x)
             z = sample_normal(posterior.mean, posterior.log_var, generator=generator)
             terms = model.terms(posterior, x, z)
-            row = (posterior.mean, posterior.log_var, posterior.cluster_probs, *_terms(terms))
-            columns.append(tuple(part.cpu() for part in row))
-    mean, log_var, probs, *terms = (torch.cat(parts) for parts in zip(*columns, strict=True))
-    return Encoding(mean, log_var, probs, ElboTerms(*terms))
+            part = Encoding(posterior.mean, posterior.log_var, posterior.cluster_probs, terms)
+            parts.append(part._cpu())
+    return Encoding.concatenate(parts)
 
 
 @torch.inference_mode()
@@ -99,7 +114,3 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.train(was_training)
-
-
-def _terms(terms: ElboTerms) -> tuple[Tensor, ...]:
-    return terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z

@@ -12,6 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -273,7 +274,7 @@ def _train_cluster_labels(
 
 def _clustering(
     encoding: Encoding, labels: Labels | None, cluster_labels: Sequence[int] | None
-) -> dict[str, float | None]:
+) -> dict[str, Any]:
     if labels is None or cluster_labels is None:
         return dict.fromkeys(("accuracy", "nmi", "ari", "ece"))
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
@@ -287,7 +288,7 @@ def _clustering(
     }
 
 
-def _bound(terms: ElboTerms) -> dict[str, float]:
+def _bound(terms: ElboTerms) -> dict[str, Any]:
     names = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
     return {name: getattr(terms, name).double().mean().item() for name in names}
 
@@ -299,7 +300,7 @@ def _reconstruction(
     encoding: Encoding,
     device: torch.device | str,
     batch_size: int,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Decode the means and encode the result."""
     distance, kept = 0.0, 0
     parts = (images, encoding.mean, encoding.cluster_probs)
@@ -333,7 +334,7 @@ def _likelihood(
     seed: int,
     num_images: int,
     num_samples: int,
-) -> dict[str, float | int | None]:
+) -> dict[str, Any]:
     """Estimate on a seeded sample of the images, drawn on the CPU for every device."""
     names = ("", "_standard_error", "_samples", "_images")
     if num_images < 1:

@@ -1,0 +1,317 @@
+"""Where images lie: a two-dimensional map of the latents, neighbours, placing a new image.
+
+References:
+    UMAP (McInnes et al., 2018), https://arxiv.org/abs/1802.03426
+    Neighborhood Preservation in Nonlinear Projection Methods (Venna & Kaski, 2001):
+    trustworthiness and continuity.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ._types import Latents
+from .data.sources import Dataset
+from .encoding import Encoding, classify, encode_dataset
+from .model.vae import ClusterVAE
+
+__all__ = ["LatentIndex", "MapQuality", "build_index", "index_columns"]
+
+logger = logging.getLogger(__name__)
+
+QUALITY_SAMPLE = 5_000
+MAP_NEIGHBOURS = 15
+PLACE_NEIGHBOURS = 10
+LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
+"""An image's latent neighbours, and how far down its map neighbours they are looked for."""
+TERM_NAMES = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+MAX_DISTANCES = 1 << 24
+"""Distances held at once: 64 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapQuality:
+    """How far a map's neighbourhoods can be trusted.
+
+    Attributes:
+        trustworthiness: 1 if neighbours on the map are neighbours in latent space; 0.5 by chance.
+        continuity: 1 if neighbours in latent space are neighbours on the map.
+        n_neighbors: Neighbours counted in both.
+        sample: Images, drawn by the seed, on which both were measured.
+        fitted: Images UMAP was fitted on; the others were placed by their neighbours.
+    """
+
+    trustworthiness: float
+    continuity: float
+    n_neighbors: int
+    sample: int
+    fitted: int
+
+
+class LatentIndex:
+    """Finds neighbours by exact distances and places new codes among them.
+
+    Args:
+        latents: Codes of known images, float32.
+        places: Their places on the map.
+
+    Raises:
+        ValueError: If the two differ in length or there are none.
+    """
+
+    def __init__(
+        self, latents: Float[Tensor, "points latent"], places: Float[Tensor, "places 2"]
+    ) -> None:
+        if not len(latents) or len(latents) != len(places):
+            raise ValueError(
+                f"`latents` and `places` must have as many rows, at least 1, got {len(latents)} "
+                f"and {len(places)}."
+            )
+        self.latents = latents
+        self.places = places
+
+    def __len__(self) -> int:
+        """Count the known images."""
+        return len(self.latents)
+
+    def neighbours(
+        self, z: Latents, k: int
+    ) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
+        """Find the known images nearest to codes; a known code finds itself first.
+
+        Args:
+            z: Codes.
+            k: How many, in [1, len(self)].
+
+        Returns:
+            Rows, nearest first, and Euclidean distances.
+
+        Raises:
+            ValueError: If `k` is out of range, or codes have another dimension.
+        """
+        if not 1 <= k <= len(self):
+            raise ValueError(f"`k` must be in [1, {len(self)}], got {k}.")
+        if z.shape[1] != self.latents.shape[1]:
+            raise ValueError(f"`z` must have {self.latents.shape[1]} columns, got {z.shape[1]}.")
+        return _nearest(self.latents, z.to(self.latents), k)
+
+    def place(self, z: Latents, k: int = PLACE_NEIGHBOURS) -> Float[Tensor, "batch 2"]:
+        """Place codes on the map: the coordinate-wise median of their `k` nearest' places."""
+        rows, _ = self.neighbours(z, min(k, len(self)))
+        return self.places[rows].quantile(0.5, dim=1)
+
+
+def index_columns(latent_dim: int) -> dict[str, str]:
+    """Name the index's columns and their types: "str", "int64" or "float32"."""
+    floats = ("confidence", "umap_x", "umap_y", "distortion", *TERM_NAMES)
+    return {
+        **dict.fromkeys(("id", "split"), "str"),
+        **dict.fromkeys(("label", "cluster"), "int64"),
+        **dict.fromkeys(floats, "float32"),
+        "predicted": "int64",
+        **{f"mean_{axis}": "float32" for axis in range(latent_dim)},
+        **{f"log_var_{axis}": "float32" for axis in range(latent_dim)},
+    }
+
+
+def build_index(
+    model: ClusterVAE,
+    classifier: nn.Module | None,
+    dataset: Dataset,
+    *,
+    device: torch.device | str,
+    seed: int,
+    encodings: Sequence[Encoding] | None = None,
+    max_fitted: int = 100_000,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[pd.DataFrame, MapQuality]:
+    """Encode every image, lay the codes out on a map, and measure what the map loses.
+
+    Args:
+        model: Lives on `device`.
+        classifier: Lives on `device`, or None.
+        dataset: All its images are indexed, train rows and then test rows.
+        device: Where to compute; UMAP runs on the CPU.
+        seed: Of the draws of z, the map and the samples.
+        encodings: Of train and test, if they are there already.
+        max_fitted: Images UMAP is fitted on, drawn by the seed, at least 3; the others are placed
+            by their neighbours among these.
+        progress: Called with what begins.
+
+    Returns:
+        The table, with `index_columns`, and the map's quality. `distortion` is the share of an
+        image's 10 nearest latent neighbours that are not among its 30 nearest on the map, both
+        among the images UMAP was fitted on.
+    """
+    report = progress or logger.info
+    if encodings is None:
+        report("Encoding all images")
+        parts = (dataset.train.images, dataset.test.images)
+        encodings = tuple(encode_dataset(model, part, device=device, seed=seed) for part in parts)
+    encoding = Encoding.concatenate(encodings)
+    report(f"Finding the neighbours of {len(encoding.mean):,} codes")
+    graph = _neighbour_graph(encoding.mean, device, seed, max(3, max_fitted))
+    report(f"Laying {len(graph.chosen):,} codes out on a map")
+    latents = encoding.mean.numpy()
+    places = _lay_out(latents, graph, seed)
+    report("Measuring what the map loses")
+    quality = _quality(latents, places, len(graph.chosen), seed)
+    predicted = _predicted(classifier, dataset, device)
+    return _table(dataset, encoding, places, _distortion(graph, places), predicted), quality
+
+
+def _nearest(
+    points: Float[Tensor, "points latent"], z: Latents, k: int
+) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
+    """Find the k points nearest to each code by exact distances, a block of codes at a time."""
+    half_squares = points.square().sum(-1) / 2
+    found = []
+    for block in z.split(max(1, MAX_DISTANCES // len(points))):
+        # |p - z|^2 / 2 without |z|^2 / 2, which does not change the order
+        scores = torch.addmm(half_squares, block, points.T, alpha=-1)
+        rows = scores.topk(k, dim=-1, largest=False).indices
+        distances = (points[rows] - block.unsqueeze(1)).square().sum(-1).sqrt()
+        distances, order = distances.sort(dim=-1, stable=True)
+        found.append((rows.gather(-1, order), distances))
+    rows, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return rows, distances
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The nearest of the chosen points, nearest first, for every point."""
+
+    chosen: Int[np.ndarray, " chosen"]
+    rows: Int[np.ndarray, "points neighbours"]
+    """Places in `chosen`."""
+    distances: Float[np.ndarray, "points neighbours"]
+
+
+def _neighbour_graph(
+    latents: Latents, device: torch.device | str, seed: int, max_fitted: int
+) -> _Graph:
+    chosen = np.arange(len(latents))
+    if len(latents) > max_fitted:
+        drawn = np.random.default_rng(seed).permutation(len(latents))[:max_fitted]
+        chosen = np.sort(drawn)
+    rows, distances = _nearest(
+        latents[torch.from_numpy(chosen)].to(device),
+        latents.to(device),
+        min(MAP_NEIGHBOURS + 1, len(chosen)),
+    )
+    return _Graph(chosen, rows.cpu().numpy(), distances.cpu().numpy())
+
+
+def _lay_out(
+    latents: Float[np.ndarray, "points latent"],
+    graph: _Graph,
+    seed: int,
+) -> Float[np.ndarray, "points 2"]:
+    """Fit UMAP on the chosen codes, centre the map, and place the others by their neighbours."""
+    chosen, neighbours = graph.chosen, min(MAP_NEIGHBOURS, len(graph.chosen) - 1)
+    nearest = tuple(
+        np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
+        import umap
+
+        places = umap.UMAP(
+            n_neighbors=neighbours,
+            min_dist=0.1,
+            init="pca" if latents.shape[1] > 1 else "random",  # spectral fails on far clusters
+            precomputed_knn=(*nearest, None),
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(latents[chosen])
+    places = (places - places.mean(0)).astype(np.float32)
+    everywhere = np.median(places[graph.rows[:, :PLACE_NEIGHBOURS]], axis=1)
+    everywhere[chosen] = places
+    return everywhere
+
+
+def _distortion(
+    graph: _Graph, places: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " points"]:
+    """Share of latent neighbours lost on the map, of each point, the point itself left out."""
+    from scipy.spatial import cKDTree
+
+    own = np.full(len(places), -1)
+    own[graph.chosen] = np.arange(len(graph.chosen))
+    is_self = graph.rows == own[:, None]
+    order = np.argsort(is_self, axis=1, kind="stable")[:, :LATENT_NEIGHBOURS]
+    near = np.take_along_axis(graph.rows, order, axis=1)[:, : len(graph.chosen) - 1]
+    within = min(KEPT_WITHIN + 1, len(graph.chosen))
+    found = cKDTree(places[graph.chosen]).query(places, k=within, workers=-1)[1]
+    found[own < 0, KEPT_WITHIN:] = -1  # only a chosen point finds itself
+    kept = (near[:, :, None] == found[:, None, :]).any(-1)
+    return 1 - kept.mean(1, dtype=np.float32)
+
+
+def _quality(
+    latents: Float[np.ndarray, "points latent"],
+    places: Float[np.ndarray, "points 2"],
+    fitted: int,
+    seed: int,
+) -> MapQuality:
+    from sklearn.manifold import trustworthiness
+
+    sample = np.random.default_rng(seed).permutation(len(latents))[:QUALITY_SAMPLE]
+    neighbours = min(MAP_NEIGHBOURS, (len(sample) - 1) // 2)
+    high, low = latents[sample], places[sample]
+    return MapQuality(
+        trustworthiness=float(trustworthiness(high, low, n_neighbors=neighbours)),
+        continuity=float(trustworthiness(low, high, n_neighbors=neighbours)),
+        n_neighbors=neighbours,
+        sample=len(sample),
+        fitted=fitted,
+    )
+
+
+def _predicted(
+    classifier: nn.Module | None, dataset: Dataset, device: torch.device | str
+) -> Int[np.ndarray, " points"]:
+    parts = (dataset.train.images, dataset.test.images)
+    if classifier is None:
+        return np.full(sum(map(len, parts)), -1, np.int64)
+    return torch.cat([classify(classifier, part, device=device) for part in parts]).numpy()
+
+
+def _table(
+    dataset: Dataset,
+    encoding: Encoding,
+    places: Float[np.ndarray, "points 2"],
+    distortion: Float[np.ndarray, " points"],
+    predicted: Int[np.ndarray, " points"],
+) -> pd.DataFrame:
+    """Put the columns together in the order of `index_columns`."""
+    terms, dim = encoding.terms, encoding.mean.shape[1]
+    splits = (("train", dataset.train), ("test", dataset.test))
+    labels = [
+        torch.full((len(part),), -1) if part.labels is None else part.labels for _, part in splits
+    ]
+    values = {
+        "id": dataset.ids,
+        "split": [name for name, part in splits for _ in range(len(part))],
+        "label": torch.cat(labels).numpy(),
+        "cluster": encoding.clusters.numpy(),
+        "confidence": encoding.confidence.numpy(),
+        "umap_x": places[:, 0],
+        "umap_y": places[:, 1],
+        "distortion": distortion,
+        **{name: getattr(terms, name).numpy() for name in TERM_NAMES},
+        "predicted": predicted,
+        **{f"mean_{axis}": encoding.mean[:, axis].numpy() for axis in range(dim)},
+        **{f"log_var_{axis}": encoding.log_var[:, axis].numpy() for axis in range(dim)},
+    }
+    return pd.DataFrame({name: values[name] for name in index_columns(dim)}).astype(
+        index_columns(dim)
+    )
