@@ -16,6 +16,8 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import map_files as files_of_map
+from dashboard.figures import map_columns, map_points
 from xai_core.errors import XaiError
 
 if TYPE_CHECKING:
@@ -131,6 +133,30 @@ def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     if not len(ids):
         return np.zeros((0, 28, 28), np.uint8)
     return bundle.dataset.images(list(ids)).numpy()
+
+
+@st.cache_resource(max_entries=3, show_spinner="Packing the map", hash_funcs=_BY_FINGERPRINT)
+def map_files(bundle: "Bundle") -> files_of_map.MapFiles:
+    """Give the map's points, colourings and pictures; the pictures follow in the background."""
+    index, served = bundle.index, bool(st.get_option("server.enableStaticServing"))
+    columns = {c.name: map_columns.encoded(index, c) for c in map_columns.available(index)}
+    places = map_points.places(map_places(bundle))
+    folder = files_of_map.STATIC / fingerprint(bundle)
+    made = files_of_map.MapFiles(places=places, columns=columns, folder=folder)
+    if not served or not files_of_map.write(made):
+        return files_of_map.MapFiles(places=places, columns=columns, folder=None)
+    data = bundle.dataset
+    pixels = np.concatenate([data.train.images.numpy(), data.test.images.numpy()])
+    files_of_map.start_pictures(made, pixels)
+    return made
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+def map_places(bundle: "Bundle") -> NDArray[np.float32]:
+    """Give the places on the map (images, 2) in index order; read only."""
+    xy = np.ascontiguousarray(bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32))
+    xy.setflags(write=False)
+    return xy
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)

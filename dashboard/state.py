@@ -104,6 +104,23 @@ def from_component(key: str, event: str, use: Callable[[Any], None]) -> Callable
     return callback
 
 
+def act(name: str, use: Callable[[Any], None]) -> dict[str, Any]:
+    """Give a widget its key and hand its value to `use` when the person changes it."""
+    key = f"widget.{name}"
+    return {"key": key, "on_change": lambda: use(st.session_state[key])}
+
+
+def act_on_row(name: str, use: Callable[[int], None]) -> dict[str, Any]:
+    """Give a table its key and hand the row that the person selects to `use`."""
+    key = f"widget.{name}"
+
+    def callback() -> None:
+        for row in st.session_state[key].selection.rows[:1]:
+            use(row)
+
+    return {"key": key, "on_select": callback, "selection_mode": "single-row"}
+
+
 def dark() -> bool:
     """Tell whether the page is drawn light on dark."""
     return st.context.theme.type == "dark"

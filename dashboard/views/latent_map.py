@@ -1,5 +1,38 @@
-"""latent_map: not drawn yet."""
+"""Latent map: where every image lies, what is near it, and how far to trust that."""
 
-from dashboard.components import layout
+import streamlit as st
 
-layout.page("Latent map", "This page comes next.")
+from dashboard.components import latent_map, layout, map_panels, messages
+from dashboard.figures import model_card
+
+bundle = layout.page(
+    "Latent map",
+    "Every image is a point; images with similar codes lie close together. Click a point to "
+    "select its image, draw a lasso to see many.",
+)
+column, shown = map_panels.settings(bundle)
+
+map_box, side_box = st.columns([3, 1.15], gap="medium")
+with side_box:
+    nearest = map_panels.neighbours(bundle)
+with map_box:
+    layout.section(
+        column.title,
+        column.shows,
+        "The map is a UMAP projection of the codes, the posterior means, to two dimensions. "
+        "**What lies close together on it is mostly close in latent space. Distances between "
+        "separate groups, their sizes and the gaps between them mean nothing.** The axes have "
+        "no unit. The numbers on the map stand at the middle of each group.\n\n"
+        "Drag to move; scroll, pinch or use + and - to zoom; point at a place to see its "
+        "image. With the keyboard: arrow keys walk from point to point, with Shift in longer "
+        "steps, Enter selects, 0 shows all.",
+    )
+    latent_map.latent_map(bundle, column, shown=shown, neighbours=nearest)
+    messages.note(
+        "Distances between groups on this map are not meaningful. "
+        + model_card.map_words(bundle.manifest.metrics)
+        + " Colour by *Distortion* to see where it fails."
+    )
+
+held = map_panels.lassoed(bundle, shown)
+map_panels.table(bundle, column, held)

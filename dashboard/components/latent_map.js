@@ -1,0 +1,436 @@
+// All images as points on a 2-D canvas. Positions and colours come from files (or, where those
+// cannot be written, with the data); a point's identity is its row in the index, never its
+// place in a selection. Events: pick (a row), lasso (corners in map units, [] to clear it).
+const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
+const INSTANCES = new WeakMap();
+const SIDE = 28, GREY = 255;
+
+function once(store, key, make) {
+  if (!store.has(key)) {
+    store.set(key, make());
+    store.get(key).catch?.(() => store.delete(key));
+  }
+  return store.get(key);
+}
+
+function bytes(source) {
+  if (!source.url) return Promise.resolve(Uint8Array.from(atob(source.base64), (c) => c.charCodeAt(0)).buffer);
+  return once(KEPT.files, source.url, () => fetch(source.url).then((r) => {
+    if (!r.ok) throw Error(`${source.url}: ${r.status}`);
+    return r.arrayBuffer();
+  }));
+}
+
+function sheet(url) {
+  return once(KEPT.sheets, url, () => {
+    const image = new Image();
+    image.src = url;
+    return image.decode().then(() => image);
+  });
+}
+
+const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+
+function cssColour(node, name, fallback) {
+  const text = getComputedStyle(node).getPropertyValue(name).trim();
+  return /^#[0-9a-f]{6}/i.test(text) ? rgb(text) : fallback;
+}
+
+// A disc of radius r device pixels as offsets and coverages out of 256.
+function disc(r, width, alpha) {
+  const reach = Math.ceil(r), at = [], cover = [];
+  for (let y = -reach; y <= reach; y++) for (let x = -reach; x <= reach; x++) {
+    const c = Math.min(1, Math.max(0, r + 0.5 - Math.hypot(x, y)));
+    if (c > 0.05) { at.push(y * width + x); cover.push(Math.round(c * alpha * 256)); }
+  }
+  return { at: Int32Array.from(at), cover: Uint16Array.from(cover), reach };
+}
+
+function stamp(pixels, p, d, [r, g, b]) {
+  for (let k = 0; k < d.at.length; k++) {
+    const q = p + d.at[k], a = d.cover[k], old = pixels[q], rest = 256 - a;
+    const R = ((old & 255) * rest + r * a) >> 8;
+    const G = (((old >> 8) & 255) * rest + g * a) >> 8;
+    const B = (((old >> 16) & 255) * rest + b * a) >> 8;
+    pixels[q] = (255 << 24) | (B << 16) | (G << 8) | R;
+  }
+}
+
+class LatentMap {
+  constructor(root) {
+    this.$ = (s) => root.querySelector(s);
+    [this.box, this.canvas, this.over, this.tip] = ['.box', '.points', '.over', '.tip'].map(this.$);
+    Object.assign(this, { n: 0, W: 0, H: 0, R: 1, raf: 0, hover: -1, cursor: -1, line: null, grab: null, mode: 'pan', solo: null });
+    this.view = { x: 0.5, y: 0.5, zoom: 1 };
+    this.fingers = new Map();
+    this.stop = new AbortController();
+    this.listen();
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(this.box);
+  }
+
+  async update(data, send) {
+    const first = this.data?.name !== data.name;
+    this.data = data;
+    this.send = send;
+    if (first) this.view = KEPT.views.get(data.name) ?? { x: 0.5, y: 0.5, zoom: 1 };
+    const [points, colour, cluster, label] = await Promise.all(
+      [data.points, data.colour, data.cluster, data.label].map((s) => (s ? bytes(s) : null)));
+    if (this.data !== data) return; // a newer update overtook this one
+    const n = (this.n = data.count);
+    this.x = new Uint16Array(points, 0, n);
+    this.y = new Uint16Array(points, 2 * n, n);
+    this.row = new Uint32Array(points, 4 * n, n);
+    this.colour = new Uint8Array(colour);
+    this.cluster = new Uint8Array(cluster);
+    this.label = label && new Uint8Array(label);
+    if (first || !this.place) {
+      this.place = new Uint32Array(n);
+      for (let i = 0; i < n; i++) this.place[this.row[i]] = i;
+    }
+    this.shown = data.shown ? Uint8Array.from(atob(data.shown), (c) => c.charCodeAt(0)) : null;
+    this.palette = data.palette.map(rgb);
+    this.legend();
+    this.buttons();
+    if (data.focus && data.focus !== this.focused) this.centreOn(this.place[data.selected]);
+    this.focused = data.focus;
+    this.box.dataset.ready = `${data.name} ${data.title}`;
+    this.redraw();
+  }
+
+  // ---- geometry: steps of 1/65535 of the square <-> device pixels
+  get scale() { return Math.min(this.W, this.H) * this.view.zoom; }
+  screen(i) {
+    const k = this.scale;
+    return [(this.x[i] / 65535 - this.view.x) * k + this.W / 2, this.H / 2 - (this.y[i] / 65535 - this.view.y) * k];
+  }
+  toMap([a, b]) {
+    const { centre, half } = this.data, k = this.scale;
+    const unit = [(a - this.W / 2) / k + this.view.x, (this.H / 2 - b) / k + this.view.y];
+    return unit.map((u, j) => +((u * 2 - 1) * half + centre[j]).toFixed(5));
+  }
+  fromMap([u, v]) {
+    const { centre, half } = this.data, k = this.scale;
+    const [a, b] = [u, v].map((w, j) => ((w - centre[j]) / half + 1) / 2);
+    return [(a - this.view.x) * k + this.W / 2, this.H / 2 - (b - this.view.y) * k];
+  }
+  zoomAt([a, b], factor) {
+    const k = this.scale, u = (a - this.W / 2) / k + this.view.x, v = (this.H / 2 - b) / k + this.view.y;
+    this.view.zoom = Math.max(0.8, Math.min(120, this.view.zoom * factor));
+    this.view.x = u - (a - this.W / 2) / this.scale;
+    this.view.y = v - (this.H / 2 - b) / this.scale;
+    this.redraw();
+  }
+  centreOn(i) {
+    const [a, b] = this.screen(i), edge = 40 * this.R;
+    if (a > edge && b > edge && a < this.W - edge && b < this.H - edge) return;
+    this.view.x = this.x[i] / 65535;
+    this.view.y = this.y[i] / 65535;
+  }
+  isShown(i) {
+    const row = this.row[i];
+    if (this.solo !== null && this.colour[row] !== this.solo) return false;
+    return !this.shown || (this.shown[row >> 3] >> (7 - (row & 7))) & 1;
+  }
+
+  // ---- drawing
+  redraw() { this.raf ||= requestAnimationFrame(() => this.draw()); }
+  resize() {
+    this.R = window.devicePixelRatio || 1;
+    this.W = Math.round(this.box.clientWidth * this.R);
+    this.H = Math.round(this.box.clientHeight * this.R);
+    for (const c of [this.canvas, this.over]) [c.width, c.height] = [this.W, this.H];
+    this.redraw();
+  }
+  draw() {
+    this.raf = 0;
+    if (!this.n || !this.W || !this.H) return;
+    KEPT.views.set(this.data.name, this.view);
+    const context = this.canvas.getContext('2d'), image = context.createImageData(this.W, this.H);
+    const pixels = new Uint32Array(image.data.buffer);
+    this.paper = cssColour(this.box, '--st-background-color', [255, 255, 255]);
+    const [r, g, b] = this.paper;
+    pixels.fill((255 << 24) | (b << 16) | (g << 8) | r);
+    const grow = Math.sqrt(Math.max(1, this.view.zoom)), radius = Math.min(5, 0.95 * grow) * this.R;
+    const some = this.shown || this.solo !== null;
+    if (some) this.layer(pixels, disc(radius * 0.85, this.W, 0.35), false);
+    this.visible = this.layer(pixels, disc(radius, this.W, 0.78), true);
+    context.putImageData(image, 0, 0);
+    this.overlay();
+  }
+  // Draws the points in question, or all others in grey; gives those in sight if they are few.
+  layer(pixels, d, wanted) {
+    const { x, y, row, colour, palette, W, H, view } = this, k = this.scale, ax = k / 65535;
+    const bx = W / 2 - view.x * k, by = H / 2 + view.y * k, edge = d.reach, few = [];
+    const all = !this.shown && this.solo === null, quiet = rgb(this.data.quiet);
+    for (let i = 0; i < this.n; i++) {
+      const X = (x[i] * ax + bx) | 0, Y = (by - y[i] * ax) | 0;
+      if (X < edge || Y < edge || X >= W - edge || Y >= H - edge) continue;
+      if (!all && Boolean(this.isShown(i)) !== wanted) continue;
+      stamp(pixels, Y * W + X, d, wanted ? palette[colour[row[i]]] ?? quiet : quiet);
+      if (few.length <= 160) few.push(i);
+    }
+    return few.length <= 160 ? few : null;
+  }
+  overlay() {
+    const c = this.over.getContext('2d'), { R } = this;
+    c.clearRect(0, 0, this.W, this.H);
+    if (!this.n) return;
+    const ink = getComputedStyle(this.box).color;
+    if (this.visible && this.view.zoom > 6) this.pictures(c);
+    const ring = (i, radius, width) => {
+      const [a, b] = this.screen(i);
+      for (const [style, extra] of [[`rgb(${this.paper})`, 2.5], [ink, 0]]) {
+        c.strokeStyle = style;
+        c.lineWidth = (width + extra) * R;
+        c.beginPath();
+        c.arc(a, b, radius * R, 0, 7);
+        c.stroke();
+      }
+    };
+    const chosen = this.place[this.data.selected];
+    for (const near of this.data.neighbours) {
+      const [a, b] = this.screen(chosen), [u, v] = this.screen(this.place[near]);
+      Object.assign(c, { strokeStyle: ink, lineWidth: R, globalAlpha: 0.45 });
+      c.beginPath(); c.moveTo(a, b); c.lineTo(u, v); c.stroke();
+      c.globalAlpha = 1;
+      ring(this.place[near], 4.5, 1.5);
+    }
+    this.labels(c, ink);
+    this.polygon(c, ink);
+    if (chosen !== undefined) { ring(chosen, 9, 2.5); ring(chosen, 2, 2); }
+    if (this.hover >= 0) ring(this.hover, 6, 2);
+  }
+  labels(c, ink) {
+    c.font = `600 ${14 * this.R}px ${getComputedStyle(this.box).fontFamily}`;
+    Object.assign(c, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 * this.R });
+    for (const { text, at } of this.data.labels) {
+      const [a, b] = this.fromMap(at);
+      c.strokeStyle = `rgb(${this.paper} / 0.85)`.replace(/,/g, ' ');
+      c.strokeText(text, a, b);
+      c.fillStyle = ink;
+      c.fillText(text, a, b);
+    }
+  }
+  polygon(c, ink) {
+    const corners = this.line ?? this.data.lasso?.map((q) => this.fromMap(q));
+    if (!corners?.length) return;
+    c.beginPath();
+    corners.forEach((q, i) => (i ? c.lineTo(...q) : c.moveTo(...q)));
+    if (!this.line) c.closePath();
+    Object.assign(c, { strokeStyle: ink, lineWidth: 1.5 * this.R, fillStyle: ink, globalAlpha: 0.07 });
+    c.fill();
+    c.globalAlpha = 1;
+    c.setLineDash([5 * this.R, 4 * this.R]); c.stroke(); c.setLineDash([]);
+  }
+  // Zoomed in so far that few points are left: show them as what they are.
+  pictures(c) {
+    const size = Math.round(Math.min(44, 14 + 2 * Math.sqrt(this.view.zoom))) * this.R;
+    if (!this.data.sheets) return;
+    for (const i of this.visible) this.picture(c, i, ...this.screen(i).map((v) => v - size / 2), size, true);
+  }
+  async picture(c, i, a, b, size, wait) {
+    const { sheets, sheetImages, sheetColumns } = this.data, url = sheets.replace('{k}', Math.floor(i / sheetImages));
+    const ready = KEPT.sheets.get(url)?.image, k = i % sheetImages;
+    if (!ready) {
+      const promise = sheet(url);
+      promise.then((image) => { promise.image = image; if (wait) this.redraw(); });
+      if (wait) return;
+      await promise;
+      if (this.hover !== i) return;
+    }
+    c.imageSmoothingEnabled = false;
+    const image = KEPT.sheets.get(url).image, [sx, sy] = [(k % sheetColumns) * SIDE, Math.floor(k / sheetColumns) * SIDE];
+    c.drawImage(image, sx, sy, SIDE, SIDE, a, b, size, size);
+    if (wait) {
+      c.strokeStyle = `rgb(${this.palette[this.colour[this.row[i]]] ?? [128, 128, 128]})`;
+      c.lineWidth = 2 * this.R;
+      c.strokeRect(a, b, size, size);
+    }
+  }
+
+  // ---- words
+  id(row) {
+    const part = this.data.splits.findLast(([, start]) => row >= start);
+    return `${part[0]}:${row - part[1]}`;
+  }
+  words(i) {
+    const row = this.row[i], name = this.label && this.label[row] !== GREY ? `, label ${this.data.classNames[this.label[row]] ?? this.label[row]}` : '';
+    return `cluster ${this.cluster[row]}${name}`;
+  }
+  show(i) {
+    this.hover = i;
+    this.overlay();
+    this.tip.hidden = i < 0;
+    if (i < 0) return;
+    const [a, b] = this.screen(i).map((v) => v / this.R), frame = this.$('.tip canvas');
+    this.$('.tip b').textContent = this.id(this.row[i]);
+    this.$('.tip span').textContent = this.words(i);
+    frame.hidden = !this.data.sheets;
+    const { offsetWidth: w, offsetHeight: h } = this.tip, wide = this.W / this.R, high = this.H / this.R;
+    this.tip.style.left = `${a + 16 + w > wide ? a - w - 16 : a + 16}px`;
+    this.tip.style.top = `${Math.max(4, Math.min(b - h / 2, high - h - 4))}px`;
+    if (this.data.sheets) this.picture(frame.getContext('2d'), i, 0, 0, 84, false);
+  }
+  legend() {
+    const box = this.$('.legend'), d = this.data;
+    if (d.legend.names) {
+      box.replaceChildren(...d.legend.names.map((name, k) => {
+        const chip = document.createElement('span'), dot = document.createElement('i');
+        chip.className = 'chip';
+        dot.style.background = d.palette[k];
+        chip.append(dot, name);
+        chip.onpointerenter = () => { this.solo = k; this.redraw(); };
+        chip.onpointerleave = () => { this.solo = null; this.redraw(); };
+        return chip;
+      }));
+      box.prepend(Object.assign(document.createElement('b'), { textContent: d.title }));
+      return;
+    }
+    const bar = Object.assign(document.createElement('span'), { className: 'ramp' });
+    bar.style.background = `linear-gradient(90deg, ${d.palette.filter((_, k) => k % 16 === 0).join(',')})`;
+    const text = (t) => Object.assign(document.createElement('span'), { textContent: t });
+    const title = Object.assign(document.createElement('b'), { textContent: d.title });
+    box.replaceChildren(title, text(d.legend.low), bar, text(d.legend.high), Object.assign(text(d.legend.note), { className: 'note' }));
+  }
+  buttons() {
+    for (const b of this.box.querySelectorAll('[data-mode]')) b.setAttribute('aria-pressed', String(b.dataset.mode === this.mode));
+    this.$('[data-do=clear]').hidden = !this.data.lasso;
+    this.over.setAttribute('aria-label', this.data.alt);
+    this.over.style.cursor = this.mode === 'lasso' ? 'crosshair' : 'grab';
+  }
+
+  // ---- picking: brute force over 70,000 points takes 0.1 ms
+  nearest(a, b, reach) {
+    const { x, y, view } = this, k = this.scale, ax = k / 65535, bx = this.W / 2 - view.x * k, by = this.H / 2 + view.y * k;
+    let best = -1, least = reach * reach;
+    for (let i = 0; i < this.n; i++) {
+      const dx = x[i] * ax + bx - a, dy = by - y[i] * ax - b;
+      if (dx > reach || dx < -reach || dy > reach || dy < -reach) continue;
+      const far = dx * dx + dy * dy;
+      if (far < least && this.isShown(i)) [least, best] = [far, i];
+    }
+    return best;
+  }
+  // The nearest point within 45 degrees of a direction, at least a visible step away.
+  toward(i, [ux, uy], step) {
+    const [a, b] = this.screen(i);
+    let best = -1, least = Infinity;
+    for (let j = 0; j < this.n; j++) {
+      const [p, q] = this.screen(j), along = (p - a) * ux + (q - b) * uy, side = Math.abs((p - a) * uy) + Math.abs((q - b) * ux);
+      if (along < step || side > along) continue;
+      const far = along + side;
+      if (far < least && this.isShown(j)) [least, best] = [far, j];
+    }
+    return best;
+  }
+  pick(i) { if (i >= 0) this.send('pick', this.row[i]); }
+
+  // ---- hands
+  listen() {
+    const { over } = this, at = (e) => {
+      const r = over.getBoundingClientRect();
+      return [((e.clientX - r.left) * this.W) / r.width, ((e.clientY - r.top) * this.H) / r.height];
+    };
+    over.onpointerdown = (e) => {
+      over.focus({ preventScroll: true });
+      over.setPointerCapture(e.pointerId);
+      this.fingers.set(e.pointerId, at(e));
+      this.down = at(e);
+      if (this.fingers.size === 1 && (this.mode === 'lasso') !== e.shiftKey) this.line = [this.down];
+      else [this.line, this.grab] = [null, this.down];
+    };
+    over.onpointermove = (e) => {
+      const p = at(e);
+      if (this.fingers.size === 2) return this.pinch(e.pointerId, p);
+      if (this.line) return this.trace(p);
+      if (this.grab) return this.pan(p);
+      const i = this.nearest(...p, 14 * this.R);
+      if (i !== this.hover) this.show(i);
+    };
+    over.onpointerup = over.onpointercancel = (e) => this.release(e, at(e));
+    over.onpointerleave = () => { if (!this.fingers.size && document.activeElement !== over) this.show(-1); };
+    over.ondblclick = (e) => this.zoomAt(at(e), 2.2);
+    over.onkeydown = (e) => this.key(e);
+    over.onblur = () => this.show(-1);
+    over.addEventListener('wheel', (e) => this.wheel(e, at(e)), { passive: false, signal: this.stop.signal });
+    for (const b of this.box.querySelectorAll('button')) b.onclick = () => this.press(b.dataset);
+  }
+  trace(p) {
+    const last = this.line.at(-1);
+    if (Math.hypot(p[0] - last[0], p[1] - last[1]) > 3 * this.R) this.line.push(p);
+    this.overlay();
+  }
+  pan([a, b]) {
+    this.view.x -= (a - this.grab[0]) / this.scale;
+    this.view.y += (b - this.grab[1]) / this.scale;
+    this.grab = [a, b];
+    this.tip.hidden = true;
+    this.redraw();
+  }
+  pinch(id, p) {
+    const spread = () => { const [u, v] = [...this.fingers.values()]; return [Math.hypot(u[0] - v[0], u[1] - v[1]), [(u[0] + v[0]) / 2, (u[1] + v[1]) / 2]]; };
+    const [before] = spread();
+    this.fingers.set(id, p);
+    const [after, middle] = spread();
+    this.zoomAt(middle, after / Math.max(before, 1));
+    this.pinched = true;
+  }
+  release(e, p) {
+    this.fingers.delete(e.pointerId);
+    const still = Math.hypot(p[0] - this.down[0], p[1] - this.down[1]) < 5 * this.R;
+    if (this.line?.length > 4) this.send('lasso', this.line.map((q) => this.toMap(q)));
+    else if (e.type === 'pointerup' && still && !this.pinched) this.pick(this.nearest(...p, 14 * this.R));
+    this.line = this.grab = null;
+    if (!this.fingers.size) this.pinched = false;
+    this.overlay();
+  }
+  wheel(e, p) {
+    if (!(e.ctrlKey || e.metaKey || this.over.matches(':focus'))) return this.hint();
+    e.preventDefault();
+    this.zoomAt(p, Math.exp(-e.deltaY * 0.0016));
+  }
+  hint() {
+    this.$('.hint').classList.add('on');
+    clearTimeout(this.hinted);
+    this.hinted = setTimeout(() => this.$('.hint').classList.remove('on'), 1400);
+  }
+  key(e) {
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+    const act = { '+': 'in', '=': 'in', '-': 'out', 0: 'fit', Escape: 'clear' }[e.key];
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (way) this.walk(way, (e.shiftKey ? 40 : 6) * this.R);
+    else if (act) this.press({ do: act });
+    else if (e.key === 'Enter' || e.key === ' ') this.pick(this.hover);
+    else return;
+    e.preventDefault();
+  }
+  walk(way, step) {
+    const from = this.hover >= 0 ? this.hover : this.place[this.data.selected];
+    const next = this.hover < 0 ? from : this.toward(from, way, step);
+    if (next < 0) return;
+    this.centreOn(next);
+    this.redraw();
+    this.show(next);
+    this.$('.live').textContent = `${this.id(this.row[next])}, ${this.words(next)}`;
+  }
+  press({ mode, do: act }) {
+    if (mode) { this.mode = mode; this.buttons(); }
+    if (act === 'in' || act === 'out') this.zoomAt([this.W / 2, this.H / 2], act === 'in' ? 1.6 : 1 / 1.6);
+    if (act === 'fit') { Object.assign(this.view, { x: 0.5, y: 0.5, zoom: 1 }); this.redraw(); }
+    if (act === 'clear' && this.data.lasso) this.send('lasso', []);
+  }
+  destroy() {
+    this.stop.abort();
+    this.observer.disconnect();
+    cancelAnimationFrame(this.raf);
+    clearTimeout(this.hinted);
+  }
+}
+
+export default function ({ parentElement: root, data, setTriggerValue }) {
+  if (!INSTANCES.has(root)) INSTANCES.set(root, new LatentMap(root));
+  const map = INSTANCES.get(root);
+  map.update(data, setTriggerValue);
+  return () => { map.destroy(); INSTANCES.delete(root); };
+}

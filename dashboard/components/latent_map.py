@@ -1,0 +1,134 @@
+"""The latent map: all images as points, to look at, pick from and draw a lasso round."""
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import loaders, state, theme
+from dashboard.figures import map_columns, map_points
+from dashboard.map_files import MapFiles
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+KEY = "latent map"
+_HERE = Path(__file__).parent
+
+_map = st.components.v2.component(
+    "latent_map",
+    html=(_HERE / "latent_map.html").read_text(encoding="utf-8"),
+    css=(_HERE / "latent_map.css").read_text(encoding="utf-8"),
+    js=(_HERE / "latent_map.js").read_text(encoding="utf-8"),
+)
+
+
+def latent_map(
+    bundle: "Bundle",
+    column: map_columns.Column,
+    *,
+    shown: NDArray[np.bool_] | None = None,
+    neighbours: tuple[str, ...] = (),
+) -> None:
+    """Draw the map; a click selects an image, a lasso is kept in `state.lasso()`.
+
+    Args:
+        bundle: What to draw.
+        column: What the points are coloured by.
+        shown: True for the points in question (index order), the others are grey; None for all.
+        neighbours: Ids to join to the selected image.
+    """
+    files = loaders.map_files(bundle)
+    data = _fixed(bundle, files) | _coloured(bundle, files, column)
+    data |= {
+        "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
+        "selected": loaders.row_of(bundle, state.selected_id()),
+        "neighbours": [loaders.row_of(bundle, i) for i in neighbours],
+        "lasso": state.lasso(),
+        "focus": state.setting("map focus"),
+    }
+    ids = loaders.rows(bundle)
+    _map(
+        key=KEY,
+        data=data,
+        on_pick_change=state.from_component(
+            KEY, "pick", lambda row: state.select_image(str(ids[row]))
+        ),
+        on_lasso_change=state.from_component(KEY, "lasso", state.set_lasso),
+    )
+    if files.folder is None:
+        st.caption(
+            "The folder `dashboard/static` cannot be written, so pointing at a place shows what "
+            "it is but not its picture."
+        )
+    elif not files.pictures:
+        _wait_for_pictures(files)
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_pictures(files: MapFiles) -> None:
+    st.caption("Preparing the pictures shown at each point; this happens once a bundle.")
+    if files.pictures:
+        st.rerun()
+
+
+def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
+    """Give what no setting changes."""
+    index, places = bundle.index, files.places
+    starts = index["split"].ne(index["split"].shift()).to_numpy().nonzero()[0]
+    blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
+    return {
+        "name": loaders.fingerprint(bundle),
+        "count": len(index),
+        "centre": places.centre,
+        "half": places.half,
+        "splits": [[index["split"].iat[i], int(i)] for i in starts],
+        "classNames": list(bundle.dataset.class_names),
+        "points": _source(bundle, files, "points", places.blob),
+        "cluster": _source(bundle, files, "cluster", blobs["cluster"].tobytes()),
+        "label": _source(bundle, files, "label", blobs["label"].tobytes())
+        if "label" in blobs
+        else None,
+        "sheets": f"{_address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
+        "sheetImages": map_points.SHEET_IMAGES,
+        "sheetColumns": map_points.SHEET_COLUMNS,
+    }
+
+
+def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> dict[str, Any]:
+    """Give what belongs to a colouring: a byte a point, colours, legend and labels."""
+    levels, low, high = files.columns[column.name]
+    clusters, dark = bundle.model.config.num_clusters, state.dark()
+    names = map_columns.names(column, clusters, bundle.dataset.class_names, int(high) + 1)
+    named = bundle.manifest.metrics.get("cluster_labels", [])
+    xy = loaders.map_places(bundle)
+    places = map_points.medians(xy, levels, len(names)) if column.name != "split" else []
+    return {
+        "title": column.title,
+        "colour": _source(bundle, files, column.name, levels.tobytes()),
+        "palette": map_columns.palette(column, len(names), clusters, named, dark),
+        "quiet": theme.muted(dark),
+        "legend": map_columns.legend(column, names, low, high),
+        "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
+        "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
+        "walk from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
+        "zoom.",
+    }
+
+
+def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[str, str]:
+    if files.folder is None:
+        return {"base64": _base64(blob)}
+    return {"url": f"{_address(bundle)}/{name}.bin"}
+
+
+def _address(bundle: "Bundle") -> str:
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{f'/{base}' if base else ''}/app/static/{loaders.fingerprint(bundle)}"
+
+
+def _base64(blob: bytes) -> str:
+    return base64.b64encode(blob).decode()

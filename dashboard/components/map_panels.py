@@ -1,0 +1,135 @@
+"""Beside and below the map: its settings, neighbours, what the lasso holds, the table."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import loaders, state
+from dashboard.components import layout, picker
+from dashboard.figures import export, map_columns, map_points
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+Shown = NDArray[np.bool_] | None
+"""True for the images in question, in index order; None for all of them."""
+
+GRID_IMAGES, TABLE_ROWS, NUM_NEIGHBOURS = 60, 1000, 12
+TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", "reconstruction")
+
+
+def settings(bundle: "Bundle") -> tuple[map_columns.Column, Shown]:
+    """Let a person choose colours and which images are in question, or find one by its id."""
+    columns = {c.name: c for c in map_columns.available(bundle.index)}
+    parts = ["all", *bundle.index["split"].unique()]
+    clusters = list(range(bundle.model.config.num_clusters))
+    colour_box, part_box, cluster_box, find_box = st.columns([3, 3, 4, 2.5])
+    names = list(columns)
+    name = colour_box.selectbox(
+        "Colour by",
+        names,
+        format_func=lambda n: columns[n].title,
+        **state.bind("map colour", "cluster", names),
+    )
+    part = part_box.segmented_control(
+        "Images", parts, required=True, format_func=str.title,
+        **state.bind("map part", "all", parts),
+    )  # fmt: skip
+    chosen = cluster_box.multiselect(
+        "Clusters", clusters, placeholder="All", **state.bind("map clusters", [], clusters)
+    )
+    _find(bundle, find_box)
+    return columns[name], map_columns.in_question(bundle.index, part, chosen)
+
+
+def neighbours(bundle: "Bundle") -> tuple[str, ...]:
+    """Show the images nearest to the selected one in latent space; give their ids."""
+    ids, distances = loaders.neighbours(bundle, state.selected_id(), NUM_NEIGHBOURS)
+    layout.section(
+        "Nearest images",
+        "The 12 images whose codes lie nearest to the selected one's, and how far they are.",
+        "Distances are measured between codes in the full latent space, not on the map: one "
+        "unit is one standard deviation of N(0, I). The map joins these images to the selected "
+        "one by lines. A long line is a place where the map tore neighbours apart. Click one to "
+        "select it.",
+    )
+    captions = [f"{d:.2f}" for d in distances]
+    picker.show(bundle, ids, key="neighbours", captions=captions)
+    return tuple(ids)
+
+
+def lassoed(bundle: "Bundle", shown: Shown) -> Shown:
+    """Show what the lasso holds; give the images in question that are inside, if there is one."""
+    corners = state.lasso()
+    layout.section(
+        "Inside the lasso",
+        "The images that you draw a line round: up to 60 of them, spread over the area.",
+        "Choose **Lasso** on the map (or hold Shift) and drag round some points. Grey points are "
+        "left out. The images are in reading order along the map, so those near each other here "
+        "are near each other there.",
+    )
+    if not corners:
+        st.caption("Nothing yet. Choose *Lasso* on the map and draw round some points.")
+        return shown
+    held = map_points.inside(np.array(corners), loaders.map_places(bundle))
+    held = held if shown is None else held & shown
+    order = loaders.map_files(bundle).places.order
+    along = order[held[order]]
+    some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
+    st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
+    if len(some):
+        picker.show(bundle, [str(i) for i in loaders.rows(bundle)[some]], key="lassoed")
+    return held
+
+
+def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
+    """Show the images in question as a table; a row selects its image."""
+    names = list(dict.fromkeys([*TABLE, column.name]))
+    rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
+    sort_by = column.name if not column.categorical else "confidence"
+    found = bundle.index.iloc[rows][names].sort_values(sort_by, kind="stable")
+    layout.section(
+        "As a table",
+        f"The {len(found):,} images in question, lowest {sort_by.replace('_', ' ')} first; "
+        f"the file has all of them, the page the first {min(TABLE_ROWS, len(found)):,}.",
+        "The same images as in the lasso, or as chosen above the map when nothing is lassoed. "
+        "Select a row to select its image. ELBO and its terms are in nats per image.",
+    )
+    ids = found["id"].head(TABLE_ROWS).tolist()
+    st.dataframe(
+        found.head(TABLE_ROWS),
+        hide_index=True,
+        height=320,
+        alt="The images in question with their cluster, confidence and ELBO terms",
+        column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
+        **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
+    )
+    st.download_button(
+        "Download as CSV",
+        lambda: export.csv(found, loaders.about(bundle, images=len(found), sorted=sort_by)),
+        export.file_name(bundle.name, "map", suffix="csv"),
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _find(bundle: "Bundle", box: st.delta_generator.DeltaGenerator) -> None:
+    def go(text: str) -> None:
+        if loaders.row_of(bundle, text.strip()) is not None:
+            state.select_image(text.strip())
+            state.put_setting("map focus", text.strip())
+
+    typed = box.text_input("Find by id", placeholder="test:123", **state.act("map find", go))
+    if typed and loaders.row_of(bundle, typed.strip()) is None:
+        ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
+        valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
+        st.caption(f":red[No image `{typed}`.] There are {valid}.")
+
+
+def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
+    counts: pd.Series = bundle.index["cluster"][held].value_counts()
+    return ", ".join(f"cluster {c}: {n:,}" for c, n in counts.head(4).items())

@@ -1,0 +1,130 @@
+"""What the points of the map can be coloured by, and what each colouring shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from dashboard import theme
+from dashboard.figures import map_points
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One way to colour the map.
+
+    Attributes:
+        name: Column of the index.
+        title: What people call it.
+        shows: One line for under the heading.
+        unit: Empty for categories and pure numbers.
+        categorical: Whether values are names rather than amounts.
+    """
+
+    name: str
+    title: str
+    shows: str
+    unit: str = ""
+    categorical: bool = False
+
+
+COLUMNS = (
+    Column(name="cluster", title="Cluster", categorical=True,
+           shows="The cluster that the model puts each image in."),
+    Column(name="label", title="True label", categorical=True,
+           shows="The label that people gave each image; the cluster VAE never saw it."),
+    Column(name="predicted", title="Classifier's answer", categorical=True,
+           shows="The class that the independent, supervised classifier gives each image."),
+    Column(name="split", title="Train or test", categorical=True,
+           shows="Whether the model was trained on an image or never saw it."),
+    Column(name="confidence", title="Confidence",
+           shows="How sure the model is of the cluster: the largest q(c|x), 1 when certain."),
+    Column(name="distortion", title="Distortion",
+           shows="The share of an image's 10 nearest neighbours in latent space that the map "
+           "does not keep near it: where it is high, do not trust the map."),
+    Column(name="elbo", title="ELBO", unit="nats",
+           shows="How well the model explains an image in all; low is unusual."),
+    Column(name="reconstruction", title="Reconstruction term", unit="nats",
+           shows="E[log p(x|z,c)]: how well the decoder explains the pixels."),
+    Column(name="prior_alignment", title="Prior alignment", unit="nats",
+           shows="E[log p(z|c)]: how well the code fits its cluster's bell."),
+    Column(name="kl_c", title="KL of the cluster", unit="nats",
+           shows="KL(q(c|x) || p(c)): the price of being sure of the cluster."),
+    Column(name="entropy_z", title="Entropy of the code", unit="nats",
+           shows="How much room the code leaves: high where its value matters little."),
+)  # fmt: skip
+
+
+def available(index: pd.DataFrame) -> list[Column]:
+    """List the colourings for which the index has values."""
+    return [c for c in COLUMNS if c.name in index and not _empty(index[c.name], c)]
+
+
+def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
+    """Give a byte a point, in index order, and the values at the ends of the colours."""
+    if column.name == "split":
+        return (index["split"].to_numpy() == "test").astype(np.uint8), 0.0, 1.0
+    values = index[column.name].to_numpy()
+    if column.categorical:
+        return map_points.categories(values), 0.0, float(max(values.max(), 0))
+    low, high = map_points.colour_range(values)
+    return map_points.levels(values, low, high), low, high
+
+
+def names(column: Column, num_clusters: int, class_names: Sequence[str], count: int) -> list[str]:
+    """Name a categorical column's values, in order; at least `count` of labels and classes."""
+    if not column.categorical:
+        return []
+    if column.name == "split":
+        return ["train", "test"]
+    if column.name == "cluster":
+        return [str(c) for c in range(num_clusters)]
+    return [*class_names, *(str(v) for v in range(len(class_names), count))]
+
+
+def legend(column: Column, names: Sequence[str], low: float, high: float) -> dict[str, Any]:
+    """Say what the colours mean: the names, or the values at the ends of the colours."""
+    if column.categorical:
+        return {"names": list(names)}
+    unit = f" {column.unit}" if column.unit else ""
+    ends = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
+    note = "the outer 1 % at each end share the end's colour"
+    return {**dict(zip(("low", "high"), ends, strict=True)), "note": note}
+
+
+def in_question(
+    index: pd.DataFrame, split: str, clusters: Sequence[int]
+) -> NDArray[np.bool_] | None:
+    """Tell which points are of a split ("all" for any) and of some clusters (none for any)."""
+    if split == "all" and not clusters:
+        return None
+    right_split = (index["split"] == split).to_numpy() if split != "all" else True
+    right_cluster = index["cluster"].isin(clusters).to_numpy() if clusters else True
+    return np.broadcast_to(np.logical_and(right_split, right_cluster), len(index))
+
+
+def palette(
+    column: Column, count: int, num_clusters: int, cluster_labels: Sequence[int], dark: bool
+) -> list[str]:
+    """Colour a column's values; a label has the colour of the cluster named after it."""
+    if not column.categorical:
+        return theme.hex_colours(theme.sequential(dark)[:255])
+    if column.name == "split":
+        return [theme.CATEGORIES[3], theme.CATEGORIES[0]]
+    colours = theme.categorical(max(num_clusters, count))
+    if column.name == "cluster":
+        return colours[:num_clusters]
+    taken = {label: colours[c] for c, label in enumerate(cluster_labels) if label >= 0}
+    spare = [c for c in colours if c not in taken.values()]
+    return [
+        taken.get(label) or (spare.pop(0) if spare else colours[label]) for label in range(count)
+    ]
+
+
+def _empty(values: pd.Series, column: Column) -> bool:
+    if column.name == "split":
+        return False
+    return bool((values < 0).all() if column.categorical else values.isna().all())
