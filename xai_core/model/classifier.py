@@ -12,23 +12,23 @@ __all__ = ["Classifier"]
 
 
 class Classifier(nn.Sequential):
-    """Images (batch, 1, 28, 28) to logits of classes: 3x3 convolutions and max pooling."""
+    """Images (batch, 1, 28, 28) to logits of classes: convolutions and max pooling."""
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__(
-            nn.Conv2d(1, 16, 3, stride=2, padding=1),
+            nn.Conv2d(1, 32, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.Conv2d(16, 64, 3, padding=1),
+            nn.Conv2d(32, 64, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            nn.Conv2d(64, 96, 3, padding=1),
+            nn.Conv2d(64, 128, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
-            nn.Dropout(0.4),
-            nn.Linear(96 * 9, 128),
+            nn.Dropout(0.3),
+            nn.Linear(128 * 9, 128),
             nn.ReLU(),
-            nn.Dropout(0.4),
+            nn.Dropout(0.3),
             nn.Linear(128, num_classes),
         )
         self.num_classes = num_classes
