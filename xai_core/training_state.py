@@ -38,6 +38,7 @@ class TrainingState:
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Put weights and moments back."""
+        parameters = [part for group in optimizer.param_groups for part in group["params"]]
         weights: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in self.tensors.items():
@@ -46,7 +47,9 @@ class TrainingState:
                 weights[rest] = value
             else:
                 number, moment = rest.split(".")
-                moments.setdefault(int(number), {})[moment] = value
+                moments.setdefault(int(number), {})[moment] = _laid_out_as(
+                    parameters[int(number)], value
+                )
         module.load_state_dict(weights)
         optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
 
@@ -80,6 +83,13 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
         raise DataError(
             f"{path} is damaged ({error}). Delete it to train this stage anew."
         ) from error
+
+
+def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """Give a moment its parameter's strides: fused Adam pairs the two by place in memory."""
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
 
 
 def _file(run: Path, stage: str) -> Path:
