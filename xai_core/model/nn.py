@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .._types import Images, Latents
 
-__all__ = ["ConvDecoder", "ConvEncoder"]
+__all__ = ["ConvDecoder", "ConvEncoder", "initialise"]
 
 
 class ConvEncoder(nn.Sequential):
