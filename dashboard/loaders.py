@@ -22,7 +22,9 @@ from xai_core.errors import XaiError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
     from xai_core.bundle import Bundle, BundleSummary
+    from xai_core.index import LatentIndex
 
 Pixels = NDArray[np.uint8]
 """Grey images (images, 28, 28) or one (28, 28); 0 background, 255 ink."""
@@ -81,8 +83,8 @@ def heavy(wait: float = 20.0) -> Iterator[None]:
 def engine() -> threading.BoundedSemaphore:
     """Import torch and the library once, on one thread, and give the gate to them."""
     import torch
-    import xai_core.bundle
 
+    import xai_core.bundle
     import xai_core.index  # noqa: F401
 
     torch.set_num_threads(1)
@@ -128,6 +130,11 @@ def row_of(bundle: "Bundle", image_id: str | None) -> int | None:
     return int(ids.get_loc(image_id)) if image_id in ids else None
 
 
+def rows_of(bundle: "Bundle", ids: Sequence[str]) -> NDArray[np.intp]:
+    """Find the rows of ids that are in the index, in their order."""
+    return rows(bundle).get_indexer(list(ids))
+
+
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     """Give the pictures of some ids, in their order."""
     if not len(ids):
@@ -151,11 +158,17 @@ def map_files(bundle: "Bundle") -> files_of_map.MapFiles:
     return made
 
 
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+def map_middles(bundle: "Bundle", column: str, count: int) -> list[tuple[int, float, float]]:
+    """Give the middle of each of a colouring's categories: category, x, y."""
+    levels, _, _ = map_files(bundle).columns[column]
+    return map_points.medians(map_places(bundle), levels, count)
+
+
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
 def map_places(bundle: "Bundle") -> NDArray[np.float32]:
     """Give the places on the map (images, 2) in index order; read only."""
     xy = np.ascontiguousarray(bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32))
-    xy.setflags(write=False)
     return xy
 
 
@@ -165,7 +178,6 @@ def latents(bundle: "Bundle") -> NDArray[np.float32]:
     dims = bundle.model.config.latent_dim
     columns = [f"mean_{j}" for j in range(dims)]
     means = np.ascontiguousarray(bundle.index[columns].to_numpy(np.float32))
-    means.setflags(write=False)
     return means
 
 
@@ -174,7 +186,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
     """Decode the posterior means of some ids: (images, 28, 28) in [0, 1]."""
     import torch
 
-    where = [row_of(bundle, i) for i in ids]
+    where = rows_of(bundle, ids)
     with heavy(), torch.inference_mode():
         z = torch.from_numpy(latents(bundle)[where])
         return bundle.model.decode(z)[:, 0].float().numpy()
@@ -204,15 +216,26 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
 def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list[float]]:
     """Find the k images nearest in latent space, itself left out: ids and distances."""
-    row = row_of(bundle, image_id)
+    import torch
+
+    row, z = row_of(bundle, image_id), torch.from_numpy(latents(bundle))
     if row is None:
         return [], []
-    z = latents(bundle)
-    far = np.sqrt(((z - z[row]) ** 2).sum(1))
-    far[row] = np.inf
-    near = np.argpartition(far, k)[:k]
-    near = near[np.argsort(far[near], kind="stable")]
-    return [str(i) for i in rows(bundle)[near]], [float(d) for d in far[near]]
+    with heavy():
+        found, far = latent_index(bundle).neighbours(z[row : row + 1], min(k + 1, len(z)))
+    others = [(int(r), float(d)) for r, d in zip(found[0], far[0], strict=True) if r != row][:k]
+    return [str(rows(bundle)[r]) for r, _ in others], [d for _, d in others]
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+def latent_index(bundle: "Bundle") -> "LatentIndex":
+    """Give the search over all codes."""
+    import torch
+
+    from xai_core.index import LatentIndex
+
+    codes, places = latents(bundle), map_places(bundle)
+    return LatentIndex(torch.from_numpy(codes), torch.from_numpy(places))
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)

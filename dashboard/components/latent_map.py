@@ -46,7 +46,7 @@ def latent_map(
     data |= {
         "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
         "selected": loaders.row_of(bundle, state.selected_id()),
-        "neighbours": [loaders.row_of(bundle, i) for i in neighbours],
+        "neighbours": loaders.rows_of(bundle, neighbours).tolist(),
         "lasso": state.lasso(),
         "focus": state.setting("map focus"),
     }
@@ -104,8 +104,8 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> 
     clusters, dark = bundle.model.config.num_clusters, state.dark()
     names = map_columns.names(column, clusters, bundle.dataset.class_names, int(high) + 1)
     named = bundle.manifest.metrics.get("cluster_labels", [])
-    xy = loaders.map_places(bundle)
-    places = map_points.medians(xy, levels, len(names)) if column.name != "split" else []
+    grouped = names and column.name != "split"
+    places = loaders.map_middles(bundle, column.name, len(names)) if grouped else []
     return {
         "title": column.title,
         "colour": _source(bundle, files, column.name, levels.tobytes()),

@@ -62,9 +62,19 @@ def ways_on(pages: Sequence[tuple[str, str, str, str]]) -> None:
 
 def describe(bundle: "Bundle", image_id: str) -> str:
     """Say in one line what is known of an image: id, cluster, confidence, label."""
-    found = bundle.index.iloc[loaders.row_of(bundle, image_id)]
-    label = f", label {label_name(bundle, int(found.label))}" if found.label >= 0 else ""
-    return f"{image_id}: cluster {found.cluster} ({found.confidence:.0%}){label}"
+    return describe_all(bundle, [image_id])[0]
+
+
+def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
+    """Say in one line each what is known of images."""
+    known = bundle.index[["cluster", "confidence", "label"]].take(loaders.rows_of(bundle, ids))
+    labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
+    return [
+        f"{image_id}: cluster {cluster} ({confidence:.0%}){label}"
+        for image_id, cluster, confidence, label in zip(
+            ids, known["cluster"], known["confidence"], labels, strict=True
+        )
+    ]
 
 
 def label_name(bundle: "Bundle", label: int) -> str:

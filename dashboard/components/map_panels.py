@@ -86,35 +86,46 @@ def lassoed(bundle: "Bundle", shown: Shown) -> Shown:
 
 
 def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
-    """Show the images in question as a table; a row selects its image."""
-    names = list(dict.fromkeys([*TABLE, column.name]))
-    rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
-    sort_by = column.name if not column.categorical else "confidence"
-    found = bundle.index.iloc[rows][names].sort_values(sort_by, kind="stable")
+    """Offer the images in question as a table; a row selects its image."""
     layout.section(
         "As a table",
-        f"The {len(found):,} images in question, lowest {sort_by.replace('_', ' ')} first; "
-        f"the file has all of them, the page the first {min(TABLE_ROWS, len(found)):,}.",
-        "The same images as in the lasso, or as chosen above the map when nothing is lassoed. "
-        "Select a row to select its image. ELBO and its terms are in nats per image.",
+        "The images inside the lasso, or those chosen above the map; a row selects its image.",
+        "The page shows the first 1,000, sorted by what colours the map (by confidence for "
+        "categories), lowest first; the file holds all. ELBO and its terms are in nats per image.",
     )
-    ids = found["id"].head(TABLE_ROWS).tolist()
-    st.dataframe(
-        found.head(TABLE_ROWS),
-        hide_index=True,
-        height=320,
-        alt="The images in question with their cluster, confidence and ELBO terms",
-        column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
-        **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
+    rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
+    sort_by = "confidence" if column.categorical else column.name
+    opened = st.expander(
+        f"Show {len(rows):,} images, lowest {sort_by.replace('_', ' ')} first",
+        icon=":material/table_rows:",
+        **state.bind("map table open", False),
     )
-    st.download_button(
-        "Download as CSV",
-        lambda: export.csv(found, loaders.about(bundle, images=len(found), sorted=sort_by)),
-        export.file_name(bundle.name, "map", suffix="csv"),
-        "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    if not opened.open:
+        return
+    order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
+    names = list(dict.fromkeys([*TABLE, column.name]))
+    with opened:
+        found = bundle.index[names].take(order[:TABLE_ROWS])
+        ids = found["id"].tolist()
+        st.dataframe(
+            found,
+            hide_index=True,
+            height=320,
+            alt="The images in question with their cluster, confidence and ELBO terms",
+            column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
+            **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
+        )
+        st.download_button(
+            "Download all as CSV",
+            lambda: export.csv(
+                bundle.index[names].take(order),
+                loaders.about(bundle, images=len(order), sorted_by=sort_by),
+            ),
+            export.file_name(bundle.name, "map", suffix="csv"),
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def _find(bundle: "Bundle", box: st.delta_generator.DeltaGenerator) -> None:

@@ -41,10 +41,10 @@ def strip(bundle: "Bundle") -> None:
 def show(bundle: "Bundle", ids: list[str], *, key: str, captions: list[str] | None = None) -> None:
     """Lay images out as buttons that select them, with their clusters' colours."""
     colours = theme.categorical(bundle.model.config.num_clusters)
-    clusters = [int(bundle.index["cluster"].iat[loaders.row_of(bundle, i)]) for i in ids]
+    clusters = bundle.index["cluster"].take(loaders.rows_of(bundle, ids)).tolist()
     image_grid.image_grid(
         loaders.images(bundle, ids),
-        alt=[layout.describe(bundle, i) for i in ids],
+        alt=layout.describe_all(bundle, ids),
         key=key,
         captions=captions or [f"cluster {c}" for c in clusters],
         ids=ids,
