@@ -76,6 +76,7 @@ class LatentIndex:
             )
         self.latents = latents
         self.places = places
+        self._search = _Search(latents)
 
     def __len__(self) -> int:
         """Count the known images."""
@@ -100,7 +101,7 @@ class LatentIndex:
             raise ValueError(f"`k` must be in [1, {len(self)}], got {k}.")
         if z.shape[1] != self.latents.shape[1]:
             raise ValueError(f"`z` must have {self.latents.shape[1]} columns, got {z.shape[1]}.")
-        return _nearest(self.latents, z.to(self.latents), k)
+        return self._search.nearest(z.to(self.latents), k)
 
     def place(self, z: Latents, k: int = PLACE_NEIGHBOURS) -> Float[Tensor, "batch 2"]:
         """Place codes on the map: the coordinate-wise median of their `k` nearest' places."""
@@ -167,21 +168,31 @@ def build_index(
     return _table(dataset, encoding, places, _distortion(graph, places), predicted), quality
 
 
-def _nearest(
-    points: Float[Tensor, "points latent"], z: Latents, k: int
-) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
-    """Find the k points nearest to each code by exact distances, a block of codes at a time."""
-    half_squares = points.square().sum(-1) / 2
-    found = []
-    for block in z.split(max(1, MAX_DISTANCES // len(points))):
-        # |p - z|^2 / 2 without |z|^2 / 2, which does not change the order
-        scores = torch.addmm(half_squares, block, points.T, alpha=-1)
-        rows = scores.topk(k, dim=-1, largest=False).indices
-        distances = (points[rows] - block.unsqueeze(1)).square().sum(-1).sqrt()
-        distances, order = distances.sort(dim=-1, stable=True)
-        found.append((rows.gather(-1, order), distances))
-    rows, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return rows, distances
+class _Search:
+    """Finds nearest points by exact distances, a block of codes at a time.
+
+    The nearest p has the largest p.z - |p|^2 / 2: one product of matrices.
+    """
+
+    def __init__(self, points: Float[Tensor, "points latent"]) -> None:
+        self.points = points
+        self.centre = points.mean(0)  # keeps digits where points lie far from the origin
+        centred = points - self.centre
+        half_squares = centred.square().sum(-1, keepdim=True) / 2
+        self.matrix = torch.cat([centred, -half_squares], 1).T.contiguous()
+
+    def nearest(
+        self, z: Latents, k: int
+    ) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
+        found = []
+        for block in z.split(max(1, MAX_DISTANCES // len(self.points))):
+            codes = torch.nn.functional.pad(block - self.centre, (0, 1), value=1.0)
+            rows = (codes @ self.matrix).topk(k, dim=-1).indices
+            distances = (self.points[rows] - block.unsqueeze(1)).square().sum(-1).sqrt()
+            distances, order = distances.sort(dim=-1, stable=True)
+            found.append((rows.gather(-1, order), distances))
+        rows, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return rows, distances
 
 
 @dataclass(frozen=True)
@@ -201,11 +212,8 @@ def _neighbour_graph(
     if len(latents) > max_fitted:
         drawn = np.random.default_rng(seed).permutation(len(latents))[:max_fitted]
         chosen = np.sort(drawn)
-    rows, distances = _nearest(
-        latents[torch.from_numpy(chosen)].to(device),
-        latents.to(device),
-        min(MAP_NEIGHBOURS + 1, len(chosen)),
-    )
+    search = _Search(latents[torch.from_numpy(chosen)].to(device))
+    rows, distances = search.nearest(latents.to(device), min(MAP_NEIGHBOURS + 1, len(chosen)))
     return _Graph(chosen, rows.cpu().numpy(), distances.cpu().numpy())
 
 
