@@ -1,0 +1,154 @@
+"""A tiny data set of two clusters, models trained on it for a moment, and a bundle of them."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+import torch
+
+from xai_core.bundle import load_bundle, save_bundle
+from xai_core.data.images import to_float
+from xai_core.data.sources import Split, build_dataset
+from xai_core.encoding import encode_dataset
+from xai_core.evaluation import evaluate, fit_cluster_labels
+from xai_core.index import build_index
+from xai_core.model.classifier import Classifier
+from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.runtime import resolve_device
+
+TINY = ClusterVAEConfig(
+    num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="Where models live: cpu, cuda, cuda:N, auto.")
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    return resolve_device(request.config.getoption("--device"))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    """40 train and 20 test images: upright bars are '|', level ones '-', a little shifted."""
+    return build_dataset(
+        name="bars",
+        train=bars(40, seed=0),
+        test=bars(20, seed=1),
+        class_names=("|", "-"),
+        report=("Drawn by the tests.",),
+        source="tests/conftest.py",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tiny_dataset):
+    """A cluster VAE and a classifier that have seen the tiny data set; never change them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        x, labels = to_float(tiny_dataset.train.images), tiny_dataset.train.labels
+        model, classifier = ClusterVAE(TINY), Classifier(2)
+        guess = torch.nn.functional.one_hot(labels, 2).float()
+        fit(model, lambda: _vae_loss(model, x, guess))
+        fit(classifier, lambda: torch.nn.functional.cross_entropy(classifier(x), labels))
+    return model.eval().requires_grad_(False), classifier.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tiny_dataset, tiny_models):
+    """All that `save_bundle` takes, but the path; copy it before changing it."""
+    model, classifier = tiny_models
+    train = encode_dataset(model, tiny_dataset.train.images, device="cpu")
+    names = fit_cluster_labels(train.clusters, tiny_dataset.train.labels, 2).tolist()
+    scores = {
+        split: evaluate(
+            model,
+            classifier,
+            tiny_dataset,
+            split,
+            device="cpu",
+            cluster_labels=names,
+            num_likelihood_images=5,
+            num_likelihood_samples=5,
+        ).as_dict()
+        for split in ("train", "test")
+    }
+    index, quality = build_index(model, classifier, tiny_dataset, device="cpu", seed=0)
+    return {
+        "model": model,
+        "classifier": classifier,
+        "dataset": tiny_dataset,
+        "index": index,
+        "history": tiny_history(),
+        "configs": {"training": {"epochs": 2}},
+        "seed": 0,
+        "metrics": {**scores, "map": dataclasses.asdict(quality), "cluster_labels": names},
+        "device": "cpu",
+        "seconds": {"vae": 1.5, "classifier": 0.5},
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle_path(tiny_parts, tmp_path_factory):
+    """The folder of a whole bundle, `checkpoints/bars`; never change it."""
+    return save_bundle(tmp_path_factory.mktemp("root") / "checkpoints" / "bars", **tiny_parts)
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_bundle_path, device):
+    return load_bundle(tiny_bundle_path, device=device)
+
+
+def bars(count, seed):
+    """Draw bars of random place, length and brightness; every second one lies level."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.zeros(count, 28, 28, dtype=torch.uint8)
+    for image in images:
+        place, top, length, ink = (
+            int(torch.randint(low, high, (), generator=generator))
+            for low, high in ((9, 17), (4, 7), (14, 19), (180, 256))
+        )
+        image[top : top + length, place : place + 3] = ink
+    labels = torch.arange(count) % 2
+    images[labels == 1] = images[labels == 1].transpose(1, 2)
+    return Split(images=images, labels=labels)
+
+
+def fit(module, loss, steps=200):
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+
+def tiny_history():
+    terms = {
+        "elbo": -300.0,
+        "reconstruction": -290.0,
+        "prior_alignment": -9.0,
+        "kl_c": 0.5,
+        "entropy_z": -0.5,
+        "cluster_information": 0.6,
+        "accuracy": 0.9,
+        "nmi": 0.5,
+        "ari": 0.6,
+    }
+    rows = [
+        {"epoch": epoch, "stage": "vae", "loss": 3.0 - epoch, **terms, "seconds": 0.7}
+        for epoch in (1, 2)
+    ]
+    rows.append({"epoch": 1, "stage": "classifier", "loss": 0.2, "seconds": 0.5})
+    return pd.DataFrame(rows)
+
+
+def _vae_loss(model, x, guess):
+    cross_entropy = torch.nn.functional.cross_entropy(model.cluster_logits(x), guess)
+    return -model.elbo(x).elbo.mean() / 784 + cross_entropy
