@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from dashboard import theme
-from dashboard.components import messages
+from dashboard.components import layout, messages
 
-st.set_page_config(page_title="Cluster VAE explorer", page_icon=theme.icon(), layout="wide")
+st.set_page_config(page_title="Cluster VAE explorer", page_icon=layout.icon(), layout="wide")
 
 PAGES = {
     "": [

@@ -5,27 +5,24 @@ imported on first use, runs on one thread, and heavy work passes one at a time.
 """
 
 import gc
-import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard import map_files as files_of_map
-from dashboard.figures import map_columns, map_points
 from xai_core.errors import XaiError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from xai_core.bundle import Bundle, BundleSummary
-    from xai_core.index import LatentIndex
 
+T = TypeVar("T")
 Pixels = NDArray[np.uint8]
 """Grey images (images, 28, 28) or one (28, 28); 0 background, 255 ink."""
 
@@ -51,10 +48,8 @@ class BusyError(XaiError):
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Give 16 hex digits that change with any of the bundle's files or its data."""
-    files = {name: dict(entry)["sha256"] for name, entry in bundle.manifest.files.items()}
-    text = repr((sorted(files.items()), dict(_fields(bundle.manifest.dataset))["sha256"]))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Give 16 hex digits that change with anything in the bundle."""
+    return bundle.digest[:16]
 
 
 _BY_FINGERPRINT: Any = {"xai_core.bundle.Bundle": fingerprint}
@@ -93,12 +88,12 @@ def engine() -> threading.BoundedSemaphore:
     return threading.BoundedSemaphore(1)
 
 
-def summaries() -> "list[BundleSummary]":
-    """List the bundles that are there, whole or not."""
+def summaries() -> "dict[str, BundleSummary]":
+    """List the bundles that are there, whole or not, by name."""
     engine()
     from xai_core.bundle import list_bundles
 
-    return list(list_bundles())
+    return {found.name: found for found in reversed(list_bundles())}
 
 
 def bundle(summary: "BundleSummary") -> "Bundle":
@@ -113,6 +108,7 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
 
     opened = load_bundle(path, device="cpu")
     opened.dataset  # noqa: B018  read now, so that no page pays for it later
+    opened.latent_index  # noqa: B018
     return opened
 
 
@@ -124,7 +120,7 @@ def rows(bundle: "Bundle") -> pd.Index:
     return ids
 
 
-def row_of(bundle: "Bundle", image_id: str | None) -> int | None:
+def row_of(bundle: "Bundle", image_id: str) -> int | None:
     """Find an image's row in the index; None for an id that is not there."""
     ids = rows(bundle)
     return int(ids.get_loc(image_id)) if image_id in ids else None
@@ -142,27 +138,10 @@ def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     return bundle.dataset.images(list(ids)).numpy()
 
 
-@st.cache_resource(max_entries=3, show_spinner="Packing the map", hash_funcs=_BY_FINGERPRINT)
-def map_files(bundle: "Bundle") -> files_of_map.MapFiles:
-    """Give the map's points, colourings and pictures; the pictures follow in the background."""
-    index, served = bundle.index, bool(st.get_option("server.enableStaticServing"))
-    columns = {c.name: map_columns.encoded(index, c) for c in map_columns.available(index)}
-    places = map_points.places(map_places(bundle))
-    folder = files_of_map.STATIC / fingerprint(bundle)
-    made = files_of_map.MapFiles(places=places, columns=columns, folder=folder)
-    if not served or not files_of_map.write(made):
-        return files_of_map.MapFiles(places=places, columns=columns, folder=None)
-    data = bundle.dataset
-    pixels = np.concatenate([data.train.images.numpy(), data.test.images.numpy()])
-    files_of_map.start_pictures(made, pixels)
-    return made
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
-def map_middles(bundle: "Bundle", column: str, count: int) -> list[tuple[int, float, float]]:
-    """Give the middle of each of a colouring's categories: category, x, y."""
-    levels, _, _ = map_files(bundle).columns[column]
-    return map_points.medians(map_places(bundle), levels, count)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+def once(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
+    """Keep what `_make` gives for all sessions, one a bundle and name; nobody may change it."""
+    return _make()
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
@@ -172,13 +151,9 @@ def map_places(bundle: "Bundle") -> NDArray[np.float32]:
     return xy
 
 
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
 def latents(bundle: "Bundle") -> NDArray[np.float32]:
     """Give the posterior means (images, latent) in index order; read only."""
-    dims = bundle.model.config.latent_dim
-    columns = [f"mean_{j}" for j in range(dims)]
-    means = np.ascontiguousarray(bundle.index[columns].to_numpy(np.float32))
-    return means
+    return bundle.latents.numpy()
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
@@ -216,26 +191,13 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
 def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list[float]]:
     """Find the k images nearest in latent space, itself left out: ids and distances."""
-    import torch
-
-    row, z = row_of(bundle, image_id), torch.from_numpy(latents(bundle))
+    row, z = row_of(bundle, image_id), bundle.latents
     if row is None:
         return [], []
     with heavy():
-        found, far = latent_index(bundle).neighbours(z[row : row + 1], min(k + 1, len(z)))
+        found, far = bundle.latent_index.neighbours(z[row : row + 1], min(k + 1, len(z)))
     others = [(int(r), float(d)) for r, d in zip(found[0], far[0], strict=True) if r != row][:k]
     return [str(rows(bundle)[r]) for r, _ in others], [d for _, d in others]
-
-
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
-def latent_index(bundle: "Bundle") -> "LatentIndex":
-    """Give the search over all codes."""
-    import torch
-
-    from xai_core.index import LatentIndex
-
-    codes, places = latents(bundle), map_places(bundle)
-    return LatentIndex(torch.from_numpy(codes), torch.from_numpy(places))
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
@@ -399,10 +361,9 @@ def about(bundle: "Bundle", **more: object) -> dict[str, object]:
     """Say where a download comes from: bundle, data set, version, and what is given."""
     from xai_core import __version__
 
-    data = dict(_fields(bundle.manifest.dataset))
     return {
         "bundle": f"{bundle.name} ({fingerprint(bundle)})",
-        "data set": data["name"],
+        "data set": bundle.manifest.dataset.name,
         **more,
         "made by": f"cluster-vae-xai {__version__}",
     }
@@ -415,7 +376,3 @@ def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -
         images = bundle.model.decode(codes, given)
         probs = bundle.model.cluster_probs(images)
         return Imagined(images[:, 0].float().numpy(), probs.float().numpy())
-
-
-def _fields(value: Any) -> Any:  # noqa: ANN401
-    return value if isinstance(value, dict) else vars(value)

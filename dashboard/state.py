@@ -33,9 +33,9 @@ def write_link() -> None:
         st.session_state[f"url.{name}"] = value
 
 
-def bundle_name() -> str | None:
-    """Name the chosen bundle; None until one is chosen."""
-    return setting("bundle")
+def bundle_name() -> str:
+    """Name the chosen bundle; empty until one is chosen."""
+    return str(setting("bundle", ""))
 
 
 def select_bundle(name: str) -> None:
@@ -43,9 +43,9 @@ def select_bundle(name: str) -> None:
     put_setting("bundle", name)
 
 
-def selected_id() -> str | None:
-    """Give the id of the selected image, such as `test:123`; None until one is selected."""
-    return st.session_state.get("image")
+def selected_id() -> str:
+    """Give the id of the selected image, such as `test:123`; empty until one is selected."""
+    return str(st.session_state.get("image", ""))
 
 
 def select_image(image_id: str) -> None:
@@ -131,5 +131,4 @@ def _keep(name: str) -> None:
 
 
 def _offered(value: object, options: Sequence[Any]) -> bool:
-    many = isinstance(value, list | tuple)
-    return all(v in options for v in value) if many else value in options
+    return all(v in options for v in value) if isinstance(value, list) else value in options

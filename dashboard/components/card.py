@@ -1,5 +1,6 @@
 """The model card: headline numbers, measures with their meaning, and how it was made."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,11 +27,16 @@ def tables(bundle: "Bundle") -> None:
     how_good, how_made, files = st.tabs(["How good it is", "How it was made", "Files"])
     with how_good:
         _measures(bundle)
-        st.markdown(f"**The map.** {model_card.map_words(bundle.manifest.metrics)}")
+        st.markdown(f"**The map.** {map_words(bundle)}")
     with how_made:
         _table(model_card.making(bundle.manifest, bundle.model.config), ["What", "Value"])
     with files:
         _table(model_card.files(bundle.manifest), ["File", "Size", "SHA-256"])
+
+
+def map_words(bundle: "Bundle") -> str:
+    """Say in figures how far the map can be trusted."""
+    return model_card.map_words(bundle.manifest.metrics)
 
 
 def _measures(bundle: "Bundle") -> None:
@@ -42,5 +48,5 @@ def _measures(bundle: "Bundle") -> None:
     _table(body, columns)
 
 
-def _table(rows: list[tuple[str, ...]], columns: list[str]) -> None:
+def _table(rows: Sequence[tuple[str, ...]], columns: list[str]) -> None:
     st.table(pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal")

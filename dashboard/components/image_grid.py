@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -26,7 +27,7 @@ def picture(
     *,
     alt: str,
     key: str,
-    width: int | str = "stretch",
+    width: int | Literal["stretch"] = "stretch",
     caption: str | None = None,
 ) -> None:
     """Show one image, or one composed of many, with its pixels kept sharp.

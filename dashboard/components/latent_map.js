@@ -153,7 +153,7 @@ class LatentMap {
     pixels.fill((255 << 24) | (b << 16) | (g << 8) | r);
     const grow = Math.sqrt(Math.max(1, this.view.zoom)), radius = Math.min(5, 0.95 * grow) * this.R;
     const some = this.shown || this.solo !== null;
-    if (some) this.layer(pixels, disc(radius * 0.85, this.W, 0.35), false);
+    if (some) this.layer(pixels, disc(radius * 0.85, this.W, 0.75), false);
     this.visible = this.layer(pixels, disc(radius, this.W, 0.78), true);
     context.putImageData(image, 0, 0);
     this.overlay();

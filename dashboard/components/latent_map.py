@@ -9,8 +9,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state, theme
+from dashboard.components import layout
+from dashboard.components.map_files import MapFiles, address, map_files
 from dashboard.figures import map_columns, map_points
-from dashboard.map_files import MapFiles
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
@@ -41,7 +42,7 @@ def latent_map(
         shown: True for the points in question (index order), the others are grey; None for all.
         neighbours: Ids to join to the selected image.
     """
-    files = loaders.map_files(bundle)
+    files = map_files(bundle)
     data = _fixed(bundle, files) | _coloured(bundle, files, column)
     data |= {
         "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
@@ -92,7 +93,7 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
         "label": _source(bundle, files, "label", blobs["label"].tobytes())
         if "label" in blobs
         else None,
-        "sheets": f"{_address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
+        "sheets": f"{address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
         "sheetImages": map_points.SHEET_IMAGES,
         "sheetColumns": map_points.SHEET_COLUMNS,
     }
@@ -102,10 +103,11 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> 
     """Give what belongs to a colouring: a byte a point, colours, legend and labels."""
     levels, low, high = files.columns[column.name]
     clusters, dark = bundle.model.config.num_clusters, state.dark()
-    names = map_columns.names(column, clusters, bundle.dataset.class_names, int(high) + 1)
-    named = bundle.manifest.metrics.get("cluster_labels", [])
+    classes = bundle.manifest.dataset.class_names
+    names = map_columns.names(column, layout.cluster_names(bundle), classes, int(high) + 1)
+    named = list(bundle.cluster_labels)
     grouped = names and column.name != "split"
-    places = loaders.map_middles(bundle, column.name, len(names)) if grouped else []
+    places = _middles(bundle, column.name, levels, len(names)) if grouped else []
     return {
         "title": column.title,
         "colour": _source(bundle, files, column.name, levels.tobytes()),
@@ -119,15 +121,19 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> 
     }
 
 
+def _middles(
+    bundle: "Bundle", name: str, levels: NDArray[np.uint8], count: int
+) -> list[tuple[int, float, float]]:
+    xy = loaders.map_places(bundle)
+    return loaders.once(
+        bundle, f"map middles {name}", lambda: map_points.medians(xy, levels, count)
+    )
+
+
 def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[str, str]:
     if files.folder is None:
         return {"base64": _base64(blob)}
-    return {"url": f"{_address(bundle)}/{name}.bin"}
-
-
-def _address(bundle: "Bundle") -> str:
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return f"{f'/{base}' if base else ''}/app/static/{loaders.fingerprint(bundle)}"
+    return {"url": f"{address(bundle)}/{name}.bin"}
 
 
 def _base64(blob: bytes) -> str:

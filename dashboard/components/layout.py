@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL import Image
 
-from dashboard import loaders, state
+from dashboard import loaders, state, theme
 from dashboard.components import image_grid, messages
+from dashboard.figures import cluster_table
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 START = "test:0"
 """Selected before a person selects anything, where the bundle has it."""
+
+
+def icon() -> Image.Image:
+    """Give the picture in the browser's tab."""
+    return theme.icon()
 
 
 def page(title: str, one_line: str) -> "Bundle":
@@ -60,6 +67,12 @@ def ways_on(pages: Sequence[tuple[str, str, str, str]]) -> None:
                 st.caption(question)
 
 
+def cluster_names(bundle: "Bundle") -> list[str]:
+    """Name clusters by number and by the label that each was matched with."""
+    clusters, names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
+    return cluster_table.cluster_names(clusters, bundle.cluster_labels, names)
+
+
 def describe(bundle: "Bundle", image_id: str) -> str:
     """Say in one line what is known of an image: id, cluster, confidence, label."""
     return describe_all(bundle, [image_id])[0]
@@ -86,27 +99,29 @@ def label_name(bundle: "Bundle", label: int) -> str:
 
 
 def _bundle() -> "Bundle":
-    whole = [s for s in loaders.summaries() if s.error is None]
-    if not whole:
-        broken = [f"`{s.name}`: {s.error}" for s in loaders.summaries()]
+    found = loaders.summaries()
+    names = sorted(name for name, summary in found.items() if summary.error is None)
+    broken = "\n".join(f"- {s.error}" for s in found.values() if s.error is not None)
+    if not names:
         messages.empty(
             "No bundle to look at yet",
             "A bundle is a folder that holds a trained model and all it learned about a data "
-            "set. Make one from the MNIST digits that come with the project, then reload. "
-            + " ".join(broken),
+            "set. Make one from the MNIST digits that come with the project, then reload this "
+            f"page.\n\n{broken}",
             "xai train --data mnist --out checkpoints/mnist",
         )
-    names = [s.name for s in whole]
     if state.bundle_name() not in names:
         state.select_bundle("mnist" if "mnist" in names else names[0])
     if len(names) > 1:
         st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))
-    return loaders.bundle(whole[names.index(state.bundle_name())])
+    if broken:
+        st.sidebar.expander("Bundles that cannot be opened").markdown(broken)
+    return loaders.bundle(found[state.bundle_name()])
 
 
 def _selected(bundle: "Bundle") -> None:
     image_id = state.selected_id()
-    row = loaders.row_of(bundle, image_id)
+    row = int(loaders.rows_of(bundle, [image_id])[0])
     found, count = bundle.index.iloc[row], len(bundle.index)
     st.caption("SELECTED IMAGE")
     image_grid.picture(
@@ -117,17 +132,18 @@ def _selected(bundle: "Bundle") -> None:
     )
     true = f"  \nTrue label **{label_name(bundle, int(found.label))}**" if found.label >= 0 else ""
     st.markdown(
-        f"`{image_id}`  \nCluster **{found.cluster}**, confidence {found.confidence:.1%}{true}"
+        f"`{image_id}`  \nCluster **{cluster_names(bundle)[found.cluster]}**  \n"
+        f"Confidence **{found.confidence:.1%}**{true}"
     )
-    with st.container(horizontal=True, gap="small"):
-        _step("Previous image", ":material/chevron_left:", bundle, (row - 1) % count)
-        _step("Next image", ":material/chevron_right:", bundle, (row + 1) % count)
-        _step("Random image", ":material/shuffle:", bundle, random.randrange(count))
+    with st.container(horizontal=True, gap="xsmall", key="steps"):
+        _step("Previous", "The image before this one", bundle, (row - 1) % count)
+        _step("Next", "The image after this one", bundle, (row + 1) % count)
+        _step("Random", "Any image", bundle, random.randrange(count))
 
 
-def _step(label: str, icon: str, bundle: "Bundle", row: int) -> None:
+def _step(label: str, help_text: str, bundle: "Bundle", row: int) -> None:
     image_id = str(loaders.rows(bundle)[row])
-    st.button("", icon=icon, help=label, key=f"step {label}",
+    st.button(label, help=help_text, key=f"step {label}", wrap=False,
               on_click=state.select_image, args=(image_id,))  # fmt: skip
 
 

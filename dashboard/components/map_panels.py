@@ -8,7 +8,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state
-from dashboard.components import layout, picker
+from dashboard.components import card, layout, messages, picker
+from dashboard.components.map_files import map_files
 from dashboard.figures import export, map_columns, map_points
 
 if TYPE_CHECKING:
@@ -61,6 +62,14 @@ def neighbours(bundle: "Bundle") -> tuple[str, ...]:
     return tuple(ids)
 
 
+def trust(bundle: "Bundle") -> None:
+    """Say how far the map can be trusted."""
+    messages.note(
+        "Distances between groups on this map are not meaningful. "
+        f"{card.map_words(bundle)} Colour by *Distortion* to see where it fails."
+    )
+
+
 def lassoed(bundle: "Bundle", shown: Shown) -> Shown:
     """Show what the lasso holds; give the images in question that are inside, if there is one."""
     corners = state.lasso()
@@ -76,7 +85,7 @@ def lassoed(bundle: "Bundle", shown: Shown) -> Shown:
         return shown
     held = map_points.inside(np.array(corners), loaders.map_places(bundle))
     held = held if shown is None else held & shown
-    order = loaders.map_files(bundle).places.order
+    order = map_files(bundle).places.order
     along = order[held[order]]
     some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
     st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")

@@ -31,7 +31,7 @@ def strip(bundle: "Bundle") -> None:
             on_click=state.put_setting,
             args=("gallery seed", seed + 1),
         )
-    labels = bundle.manifest.metrics.get("cluster_labels", [])
+    labels = list(bundle.cluster_labels)
     rows = gallery.pick(bundle.index, choice, count=COUNT, seed=seed, cluster_labels=labels)
     st.caption(gallery.CHOICES[choice] if len(rows) else "There are no such images here.")
     if len(rows):
@@ -40,13 +40,14 @@ def strip(bundle: "Bundle") -> None:
 
 def show(bundle: "Bundle", ids: list[str], *, key: str, captions: list[str] | None = None) -> None:
     """Lay images out as buttons that select them, with their clusters' colours."""
-    colours = theme.categorical(bundle.model.config.num_clusters)
+    names = layout.cluster_names(bundle)
+    colours = theme.categorical(len(names))
     clusters = bundle.index["cluster"].take(loaders.rows_of(bundle, ids)).tolist()
     image_grid.image_grid(
         loaders.images(bundle, ids),
         alt=layout.describe_all(bundle, ids),
         key=key,
-        captions=captions or [f"cluster {c}" for c in clusters],
+        captions=captions or [f"cluster {names[c]}" for c in clusters],
         ids=ids,
         colours=[colours[c] for c in clusters],
         selected=state.selected_id(),

@@ -74,14 +74,16 @@ def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], flo
     return map_points.levels(values, low, high), low, high
 
 
-def names(column: Column, num_clusters: int, class_names: Sequence[str], count: int) -> list[str]:
+def names(
+    column: Column, cluster_names: Sequence[str], class_names: Sequence[str], count: int
+) -> list[str]:
     """Name a categorical column's values, in order; at least `count` of labels and classes."""
     if not column.categorical:
         return []
     if column.name == "split":
         return ["train", "test"]
     if column.name == "cluster":
-        return [str(c) for c in range(num_clusters)]
+        return list(cluster_names)
     return [*class_names, *(str(v) for v in range(len(class_names), count))]
 
 

@@ -89,7 +89,7 @@ def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]
 
 def number(value: float | None, unit: str) -> str:
     """Write a number with its unit and as many digits as it deserves; a dash for none."""
-    if not defined(value):
+    if value is None or not math.isfinite(value):
         return "\N{EN DASH}"
     if unit == "%":
         return f"{100 * value:.2f} %"
@@ -122,11 +122,11 @@ def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
         manifest: The bundle's manifest.
         config: The cluster VAE's config.
     """
-    data, seconds = _fields(manifest.dataset), manifest.seconds
+    data, seconds = manifest.dataset, manifest.seconds
     stages = ", ".join(f"{name.replace('_', ' ')} {duration(s)}" for name, s in seconds.items())
     factorisation = {"c_given_x": "q(c|x) q(z|x)", "c_given_z": "p(c|z) q(z|x)"}
     return [
-        ("Data set", f"{data['name']}: {data['num_train']:,} train and {data['num_test']:,} test"),
+        ("Data set", f"{data.name}: {data.num_train:,} train and {data.num_test:,} test"),
         ("Source", str(data["source"])),
         ("Data SHA-256", str(data["sha256"])),
         ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),
@@ -142,8 +142,7 @@ def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
 
 def files(manifest: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401
     """List a bundle's files: name, size, SHA-256."""
-    entries = ((name, _fields(entry)) for name, entry in manifest.files.items())
-    return [(name, size(entry["bytes"]), entry["sha256"]) for name, entry in entries]
+    return [(name, size(e["bytes"]), e["sha256"]) for name, e in manifest.files.items()]
 
 
 def map_words(metrics: Metrics) -> str:
@@ -156,10 +155,6 @@ def map_words(metrics: Metrics) -> str:
         f"**{found['continuity']:.3f}** (1 is perfect), measured over {found['n_neighbors']} "
         f"neighbours of {found['sample']:,} images."
     )
-
-
-def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401
-    return value if isinstance(value, dict) else vars(value)
 
 
 def _reads(config: Any) -> str:  # noqa: ANN401

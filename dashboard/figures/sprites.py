@@ -12,9 +12,9 @@ Pixels = NDArray[np.uint8]
 
 def as_bytes(images: NDArray[np.generic]) -> Pixels:
     """Turn floats in [0, 1] into bytes; bytes stay as they are."""
-    if images.dtype == np.uint8:
-        return images
-    return (np.clip(images, 0, 1) * 255).round().astype(np.uint8)
+    if images.dtype != np.uint8:
+        images = (np.clip(images, 0, 1) * 255).round()
+    return images.astype(np.uint8, copy=False)
 
 
 def sheet(images: NDArray[np.generic], columns: int, gap: int = 0, fill: int = 0) -> Pixels:

@@ -23,7 +23,8 @@ layout.section(
     "Pick an image",
     "Click one; it is then selected on every page and shown in the side bar.",
     "Each picture is one image of the data set, 28 by 28 pixels, white ink on black. Below it is "
-    "the cluster that the model puts it in; the bar has the cluster's colour, as on all pages. "
+    "the cluster that the model puts it in and, after the arrow, the label that this cluster was "
+    "matched with afterwards; the bar has the cluster's colour, as on all pages. "
     "**Odd one out** shows images whose cluster is named after another label: often the "
     "handwriting is at fault, sometimes the label.",
 )

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components import latent_map, layout, map_panels, messages
-from dashboard.figures import model_card
+from dashboard.components import latent_map, layout, map_panels
 
 bundle = layout.page(
     "Latent map",
@@ -28,11 +27,7 @@ with map_box:
         "steps, Enter selects, 0 shows all.",
     )
     latent_map.latent_map(bundle, column, shown=shown, neighbours=nearest)
-    messages.note(
-        "Distances between groups on this map are not meaningful. "
-        + model_card.map_words(bundle.manifest.metrics)
-        + " Colour by *Distortion* to see where it fails."
-    )
+    map_panels.trust(bundle)
 
 held = map_panels.lassoed(bundle, shown)
 map_panels.table(bundle, column, held)

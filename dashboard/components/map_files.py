@@ -1,0 +1,104 @@
+"""The map's files under `static/`, made when a bundle is first opened.
+
+A folder a bundle, named by its fingerprint: `points.bin`, one `.bin` a colouring, and
+`pictures/`. Each is written aside and renamed, so that what is there is whole.
+"""
+
+import logging
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import loaders
+from dashboard.figures import map_columns, map_points
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parents[1] / "static"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapFiles:
+    """Where the browser finds a bundle's map.
+
+    Attributes:
+        places: The packed points.
+        columns: A byte a point for each colouring, and the values at the ends of its colours.
+        folder: Where the files are; None where they could not be written.
+    """
+
+    places: map_points.Places
+    columns: dict[str, tuple[NDArray[np.uint8], float, float]]
+    folder: Path | None
+
+    @property
+    def pictures(self) -> bool:
+        """Whether all pictures are there."""
+        return self.folder is not None and (self.folder / "pictures").is_dir()
+
+
+def map_files(bundle: "Bundle") -> MapFiles:
+    """Give a bundle's map, made on first use; its pictures follow in the background."""
+    return loaders.once(bundle, "map files", lambda: _make(bundle))
+
+
+def address(bundle: "Bundle") -> str:
+    """Give the path under which the server offers a bundle's files."""
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{f'/{base}' if base else ''}/app/static/{loaders.fingerprint(bundle)}"
+
+
+def _make(bundle: "Bundle") -> MapFiles:
+    index, folder = bundle.index, STATIC / loaders.fingerprint(bundle)
+    columns = {c.name: map_columns.encoded(index, c) for c in map_columns.available(index)}
+    places = map_points.places(loaders.map_places(bundle))
+    made = MapFiles(places=places, columns=columns, folder=folder)
+    if not st.get_option("server.enableStaticServing") or not _write(made, folder):
+        return MapFiles(places=places, columns=columns, folder=None)
+    if not made.pictures:
+        threading.Thread(
+            target=_write_pictures, args=(made, folder, bundle), name="map pictures", daemon=True
+        ).start()
+    return made
+
+
+def _write(files: MapFiles, folder: Path) -> bool:
+    """Write points and colourings; False where the folder cannot be written."""
+    content = {"points": files.places.blob}
+    content |= {name: levels.tobytes() for name, (levels, _, _) in files.columns.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, blob in content.items():
+            target = folder / f"{name}.bin"
+            if not target.exists():
+                aside = target.with_suffix(f".{os.getpid()}")
+                aside.write_bytes(blob)
+                aside.replace(target)
+    except OSError as error:
+        log.warning("the map's files cannot be written: %s", error)
+        return False
+    return True
+
+
+def _write_pictures(files: MapFiles, folder: Path, bundle: "Bundle") -> None:
+    """Write the sheets of pictures."""
+    aside, data = folder / f"pictures.{os.getpid()}", bundle.dataset
+    pixels = np.concatenate([data.train.images.numpy(), data.test.images.numpy()])
+    try:
+        aside.mkdir(exist_ok=True)
+        for k, sheet in enumerate(map_points.sheets(pixels, files.places.order)):
+            (aside / f"{k}.png").write_bytes(sheet)
+        aside.rename(folder / "pictures")
+    except OSError as error:
+        log.warning("the map's pictures cannot be written: %s", error)
+        shutil.rmtree(aside, ignore_errors=True)
