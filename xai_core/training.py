@@ -101,7 +101,7 @@ PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
             channels=(16, 32, 32),
             decoder_channels=(16, 16, 32),
         ),
-        TrainingConfig(epochs=4, guess_weight=0.0),
+        TrainingConfig(epochs=4, classifier_epochs=2, train_images=20_000, guess_weight=0.0),
     ),
     "density": (ClusterVAEConfig(latent_dim=40), TrainingConfig(epochs=40)),
     "smoke": (
