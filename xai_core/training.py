@@ -14,7 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -157,7 +157,8 @@ class Trained:
     model: ClusterVAE
     classifier: Classifier | None
     history: tuple[EpochMetrics, ...]
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float]
+    """Of each stage, interrupted or not."""
 
 
 class VAEObjective(nn.Module):
@@ -247,24 +248,16 @@ def train_models(
     if len(images) < model.num_clusters:
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
     loop = _Loop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
-    started = time.perf_counter()
     guess = _guess(loop, images, model, training)
-    guessed = time.perf_counter()
     vae = _train_vae(loop, images, guess, labels, model, training)
-    fitted = time.perf_counter()
     classifier = None
     if labels is not None:
         classifier = _train_classifier(loop, images, labels, len(dataset.class_names), training)
-    seconds = {
-        "assign": guessed - started,
-        "vae": fitted - guessed,
-        "classifier": time.perf_counter() - fitted,
-    }
     return Trained(
         model=vae.cpu().eval(),
         classifier=None if classifier is None else classifier.cpu().eval(),
         history=tuple(loop.history),
-        seconds=seconds,
+        seconds=loop.seconds,
     )
 
 
@@ -287,6 +280,7 @@ class _Loop:
         self.on_epoch = on_epoch
         self.on_progress = on_progress
         self.history: list[EpochMetrics] = []
+        self.seconds: dict[str, float] = {}
 
     def fit(
         self,
@@ -335,6 +329,7 @@ class _Loop:
             _warn_of_collapse(rows[-1], num_clusters)
             self.on_epoch(rows[-1])
         self.history += rows
+        self.seconds[stage] = sum(row.seconds for row in rows)
 
     def _epoch(
         self,
@@ -415,14 +410,17 @@ def _guess(
         return None
     loop.on_progress(Progress("assign", 0, 1))
     if loop.fabric.is_global_zero and read_state(loop.run, "assign") is None:
+        started = time.perf_counter()
         probs = assign_clusters(
             images, model.num_clusters, sample=training.guess_images, seed=loop.seed
         )
-        write_state(loop.run, "assign", TrainingState({"guess": probs}, []))
+        taken = {"seconds": time.perf_counter() - started}
+        write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))
     loop.fabric.barrier()
     state = read_state(loop.run, "assign")
     assert state is not None
     loop.on_progress(Progress("assign", 1, 1))
+    loop.seconds["assign"] = sum(row["seconds"] for row in state.rows)
     return state.tensors["guess"].to(loop.fabric.device)
 
 
