@@ -3,7 +3,11 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xai_core.manifest import Manifest
+    from xai_core.model.vae import ClusterVAEConfig
 
 Metrics = Mapping[str, Any]
 
@@ -115,7 +119,7 @@ def size(num_bytes: int) -> str:
     return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
 
 
-def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, str]]:
     """List what was trained on what, by what, in how long.
 
     Args:
@@ -127,8 +131,8 @@ def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
     factorisation = {"c_given_x": "q(c|x) q(z|x)", "c_given_z": "p(c|z) q(z|x)"}
     return [
         ("Data set", f"{data.name}: {data.num_train:,} train and {data.num_test:,} test"),
-        ("Source", str(data["source"])),
-        ("Data SHA-256", str(data["sha256"])),
+        ("Source", str(data.source)),
+        ("Data SHA-256", str(data.sha256)),
         ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),
         ("Posterior q(z, c|x)", factorisation[config.factorisation]),
         ("Likelihood p(x|z, c)", f"{config.likelihood}; the decoder reads {_reads(config)}"),
@@ -140,7 +144,7 @@ def making(manifest: Any, config: Any) -> list[tuple[str, str]]:  # noqa: ANN401
     ]
 
 
-def files(manifest: Any) -> list[tuple[str, str, str]]:  # noqa: ANN401
+def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
     """List a bundle's files: name, size, SHA-256."""
     return [(name, size(e["bytes"]), e["sha256"]) for name, e in manifest.files.items()]
 
@@ -157,5 +161,5 @@ def map_words(metrics: Metrics) -> str:
     )
 
 
-def _reads(config: Any) -> str:  # noqa: ANN401
+def _reads(config: "ClusterVAEConfig") -> str:
     return "z and c" if config.decoder_conditioning == "z+c" else "z only"

@@ -1,0 +1,101 @@
+"""Pages run without a browser, on a tiny bundle or on none."""
+
+import json
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit import config
+from streamlit.components.v2.bidi_component.main import _make_trigger_id
+from streamlit.testing.v1 import AppTest
+
+from dashboard.components import map_files
+
+HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_folder(tmp_path_factory):
+    """Where the map's files go, instead of into the project; served as in the project."""
+    config.set_option("server.enableStaticServing", True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(map_files, "STATIC", tmp_path_factory.mktemp("static"))
+        yield
+
+
+@pytest.fixture
+def open_page(tiny_bundle_path, monkeypatch):
+    """Open a page of the dashboard on the tiny bundle `bars`."""
+    monkeypatch.chdir(tiny_bundle_path.parents[1])
+    return _open
+
+
+@pytest.fixture
+def open_page_without_bundle(tmp_path, monkeypatch):
+    """Open a page where there is no bundle; the folder is `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XAI_BUNDLES", raising=False)
+    return _open
+
+
+@pytest.fixture
+def fresh_caches():
+    """Forget what other tests loaded, before and after."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def _open(page="home", **link):
+    app = AppTest.from_file(str(HOME), default_timeout=60)
+    for name, value in link.items():
+        app.query_params[name] = value
+    app.run()
+    if page != "home":
+        app.switch_page(f"views/{page}.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+@pytest.fixture
+def text_of():
+    """Join all that a page says."""
+
+    def text(app):
+        kinds = ("title", "subheader", "markdown", "caption", "info", "error", "code")
+        return "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
+
+    return text
+
+
+@pytest.fixture
+def component():
+    """Give the data sent to a component whose key ends in a name, and its id."""
+
+    def find(app, key):
+        for element in app.get("bidi_component"):
+            proto = element.proto
+            if proto.id.endswith(f"-{key}"):
+                return json.loads(proto.json), proto.id
+        raise AssertionError(f"no component {key!r} on the page")
+
+    return find
+
+
+@pytest.fixture
+def send(component):
+    """Let a component of a page report an event, as the browser would."""
+
+    def report(app, key, event, value):
+        _, found = component(app, key)
+        states = app._tree.get_widget_states()
+        widget = states.widgets.add()
+        widget.id = _make_trigger_id(found, "events")
+        widget.json_trigger_value = json.dumps([{"event": event, "value": value}])
+        app._run(states)
+        assert not app.exception, app.exception[0].message
+        return app
+
+    return report

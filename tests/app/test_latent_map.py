@@ -1,0 +1,275 @@
+import base64
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dashboard import theme
+from dashboard.components import map_files
+from dashboard.figures import map_columns, map_points
+
+PAGE = "latent_map"
+KEY = "latent map"
+
+
+def column(name):
+    return next(c for c in map_columns.COLUMNS if c.name == name)
+
+
+def read_points(folder, count):
+    blob = (folder / "points.bin").read_bytes()
+    assert len(blob) == 8 * count
+    x, y = np.frombuffer(blob, "<u2", 2 * count).reshape(2, count)
+    return x, y, np.frombuffer(blob, "<u4", count, 4 * count)
+
+
+@pytest.fixture
+def folder(tiny_bundle):
+    return map_files.STATIC / tiny_bundle.digest[:16]
+
+
+def test_places_hold_every_image_once_and_where_it_is():
+    xy = np.random.default_rng(0).normal(size=(5000, 2)) * [3, 1] + [7, -2]
+    packed = map_points.places(xy)
+    assert sorted(packed.order) == list(range(5000))
+    x = np.frombuffer(packed.blob, "<u2", 5000)
+    y = np.frombuffer(packed.blob, "<u2", 5000, 10000)
+    rows = np.frombuffer(packed.blob, "<u4", 5000, 20000)
+    there = (np.stack([x, y], 1) / 65535 * 2 - 1) * packed.half + packed.centre
+    assert np.array_equal(rows, packed.order)
+    assert np.abs(there - xy[rows]).max() <= packed.half / 65535 * 1.01
+
+
+def test_neighbours_in_the_file_are_near_each_other():
+    xy = np.random.default_rng(0).random((4096, 2))
+    order = map_points.places(xy).order
+    step = np.linalg.norm(np.diff(xy[order], axis=0), axis=1).mean()
+    assert step < 0.05  # 0.52 in any other order
+
+
+def test_the_picture_at_each_place_is_its_image():
+    images = np.random.default_rng(0).integers(0, 256, (2345, 28, 28), dtype=np.uint8)
+    order = map_points.places(np.random.default_rng(1).random((2345, 2))).order
+    sheets = [np.asarray(Image.open(io.BytesIO(s))) for s in map_points.sheets(images, order)]
+    assert len(sheets) == 3
+    for place, row in enumerate(order):
+        y, x = divmod(place % map_points.SHEET_IMAGES, map_points.SHEET_COLUMNS)
+        cell = sheets[place // map_points.SHEET_IMAGES][28 * y : 28 * y + 28, 28 * x : 28 * x + 28]
+        assert np.array_equal(cell, images[row])
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_lasso_holds_what_is_inside_and_nothing_else(turn):
+    corners = np.array([[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]], float)[::turn]
+    inside = [[1, 0.5], [3.5, 2], [0.3, 2.5], [2, 0.9]]
+    outside = [[2, 2], [5, 1], [-1, 1], [2, -1], [2, 4]]
+    found = map_points.inside(corners, np.array(inside + outside, np.float32))
+    assert found.tolist() == [True] * 4 + [False] * 5
+
+
+def test_a_round_lasso_agrees_with_the_distance():
+    turns = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    circle = np.stack([np.cos(turns), np.sin(turns)], 1)
+    xy = np.random.default_rng(0).uniform(-1.5, 1.5, (20000, 2))
+    far = np.linalg.norm(xy, axis=1)
+    clear = np.abs(far - 1) > 1e-3
+    assert np.array_equal(map_points.inside(circle, xy)[clear], (far < 1)[clear])
+
+
+def test_numbers_become_levels_between_the_ends():
+    values = np.array([-9.0, 0, 5, 10, 99, np.nan, np.inf])
+    levels = map_points.levels(values, 0, 10)
+    assert levels.tolist() == [0, 0, 127, 254, 254, map_points.UNDEFINED, 254]
+    assert map_points.levels(np.ones(3), 1, 1).tolist() == [0, 0, 0]
+    assert map_points.categories(np.array([0, 3, -1])).tolist() == [0, 3, map_points.UNDEFINED]
+
+
+def test_the_outer_hundredths_share_the_ends_colours():
+    low, high = map_points.colour_range(np.arange(1001.0))
+    assert (low, high) == (10, 990)
+    assert map_points.colour_range(np.array([np.nan])) == (0, 1)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_label_has_the_colour_of_the_cluster_matched_with_it(dark):
+    named = [3, 1, 0, -1, 2]
+    clusters = map_columns.palette(column("cluster"), 5, 5, named, dark)
+    labels = map_columns.palette(column("label"), 6, 5, named, dark)
+    assert [labels[label] for label in (3, 1, 0, 2)] == [clusters[c] for c in (0, 1, 2, 4)]
+    assert len(set(labels)) == 6
+    assert len(map_columns.palette(column("elbo"), 0, 5, named, dark)) == 255
+
+
+def test_colours_of_categories_differ_and_go_on_after_ten():
+    assert len(set(theme.categorical(30))) == 30
+    assert theme.categorical(0) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_signed_maps_are_neutral_at_zero_and_warm_above(dark):
+    lut = theme.diverging(dark).astype(int)
+    assert np.ptp(lut[128]) < 48
+    assert lut[250, 0] > lut[250, 2] and lut[5, 2] > lut[5, 0]
+    assert np.array_equal(theme.colourise(np.zeros((2, 2)), theme.diverging(dark), 1.0)[0, 0],
+                          theme.diverging(dark)[128])  # fmt: skip
+    lightness = lut @ [0.2126, 0.7152, 0.0722]
+    middle = lightness[128]
+    assert all((lightness[end] > middle) == dark for end in (0, 255))
+
+
+def test_what_the_index_does_not_know_is_not_offered(tiny_bundle):
+    names = {c.name for c in map_columns.available(tiny_bundle.index)}
+    assert {"cluster", "label", "split", "confidence", "distortion", "elbo", "kl_c"} <= names
+    unknown = tiny_bundle.index.assign(label=-1, predicted=-1)
+    assert not {"label", "predicted"} & {c.name for c in map_columns.available(unknown)}
+
+
+def test_the_map_holds_all_images_at_a_static_address(open_page, component, tiny_bundle, folder):
+    data, _ = component(open_page(PAGE), KEY)
+    assert data["count"] == 60
+    assert data["points"]["url"] == f"/app/static/{folder.name}/points.bin"
+    assert data["splits"] == [["train", 0], ["test", 40]]
+    x, _, rows = read_points(folder, 60)
+    there = (x / 65535 * 2 - 1) * data["half"] + data["centre"][0]
+    assert np.abs(there - tiny_bundle.index["umap_x"].to_numpy()[rows]).max() < 1e-3 * data["half"]
+    for name in ("cluster", "label"):
+        stored = np.frombuffer((folder / f"{name}.bin").read_bytes(), np.uint8)
+        assert np.array_equal(stored, tiny_bundle.index[name])
+
+
+def test_pictures_follow_and_are_right(open_page, component, tiny_bundle, folder):
+    app = open_page(PAGE)
+    for thread in map_files.threading.enumerate():
+        if thread.name == "map pictures":
+            thread.join(20)
+    app.run()
+    data, _ = component(app, KEY)
+    assert data["sheets"] == f"/app/static/{folder.name}/pictures/{{k}}.png"
+    sheet = np.asarray(Image.open(folder / "pictures" / "0.png"))
+    _, _, rows = read_points(folder, 60)
+    for place, row in enumerate(rows):
+        y, x = divmod(place, map_points.SHEET_COLUMNS)
+        image = tiny_bundle.image(tiny_bundle.index["id"].iat[row]).numpy()
+        assert np.array_equal(sheet[28 * y : 28 * y + 28, 28 * x : 28 * x + 28], image)
+
+
+def test_each_colouring_has_its_file_and_legend(open_page, component, tiny_bundle):
+    app = open_page(PAGE)
+    for c in map_columns.available(tiny_bundle.index):
+        app.selectbox("widget.map colour").set_value(c.name).run()
+        assert not app.exception
+        data, _ = component(app, KEY)
+        assert data["title"] == c.title and data["colour"]["url"].endswith(f"/{c.name}.bin")
+        assert ("names" in data["legend"]) == c.categorical
+        assert c.categorical or (c.unit in data["legend"]["low"] and data["legend"]["high"])
+
+
+def test_a_filter_greys_the_others_and_removes_none(open_page, component, tiny_bundle):
+    app = open_page(PAGE)
+    app.segmented_control("widget.map part").set_value("test").run()
+    app.multiselect("widget.map clusters").set_value([1]).run()
+    data, _ = component(app, KEY)
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(data["shown"]), np.uint8))[:60]
+    index = tiny_bundle.index
+    wanted = (index["split"] == "test") & (index["cluster"] == 1)
+    assert data["count"] == 60 and np.array_equal(bits.astype(bool), wanted)
+
+
+def test_a_click_selects_by_row_whatever_the_filter(open_page, component, send, tiny_bundle):
+    app = open_page(PAGE)
+    app.segmented_control("widget.map part").set_value("test").run()
+    for row in (0, 17, 39, 40, 59):
+        send(app, KEY, "pick", row)
+        assert component(app, KEY)[0]["selected"] == row
+        text = "\n".join(m.value for m in app.markdown)
+        assert f"`{tiny_bundle.index['id'].iat[row]}`" in text
+
+
+def test_neighbours_are_the_nearest_in_latent_space(open_page, component, tiny_bundle):
+    app = open_page(PAGE, image="train:5")
+    data, _ = component(app, "neighbours")
+    z = tiny_bundle.latents.numpy()
+    far = np.linalg.norm(z - z[5], axis=1)
+    order = [r for r in np.argsort(far, kind="stable") if r != 5][:12]
+    assert data["ids"] == tiny_bundle.index["id"].iloc[order].tolist()
+    assert [float(c) for c in data["captions"]] == pytest.approx(far[order], abs=0.006)
+    assert component(app, KEY)[0]["neighbours"] == order
+
+
+def test_a_lasso_gives_its_images_and_stays_until_cleared(
+    open_page, component, send, tiny_bundle, text_of
+):
+    app = open_page(PAGE)
+    xy = tiny_bundle.index[["umap_x", "umap_y"]].to_numpy()
+    low, high = xy.min(0) - 1, np.median(xy, 0)
+    corners = [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]
+    send(app, KEY, "lasso", np.asarray(corners, float).tolist())
+    held = set(tiny_bundle.index["id"][(xy < high).all(1)])
+    assert held and set(component(app, "lassoed")[0]["ids"]) == held
+    app.button("step Next").click().run()
+    assert set(component(app, "lassoed")[0]["ids"]) == held
+    assert f"**{len(held)}** images" in text_of(app)
+    app.switch_page("views/home.py").run()
+    app.switch_page("views/latent_map.py").run()
+    assert component(app, KEY)[0]["lasso"]
+    send(app, KEY, "lasso", [])
+    assert component(app, KEY)[0]["lasso"] is None
+    assert "Nothing yet" in text_of(app)
+
+
+def test_an_empty_lasso_is_no_error(open_page, send, text_of):
+    app = open_page(PAGE)
+    send(app, KEY, "lasso", [[900.0, 900], [901, 900], [901, 901]])
+    assert "**0** images" in text_of(app)
+
+
+def test_an_image_is_found_by_its_id(open_page, component, text_of):
+    app = open_page(PAGE)
+    app.text_input("widget.map find").set_value(" train:33 ").run()
+    data, _ = component(app, KEY)
+    assert data["selected"] == 33 and data["focus"] == "train:33"
+    app.text_input("widget.map find").set_value("train:40").run()
+    assert component(app, KEY)[0]["selected"] == 33
+    assert "`train:0` to `train:39`" in text_of(app) and "`test:19`" in text_of(app)
+
+
+def test_the_table_has_the_same_images_as_the_map(open_page, tiny_bundle):
+    app = open_page(PAGE)
+    app.segmented_control("widget.map part").set_value("test").run()
+    assert not app.dataframe
+    app.session_state["setting.map table open"] = True
+    app.run()
+    table = app.dataframe[0].value
+    known = tiny_bundle.index[tiny_bundle.index["split"] == "test"].sort_values(
+        "confidence", kind="stable"
+    )
+    assert table["id"].tolist() == known["id"].tolist()
+    assert isinstance(table, pd.DataFrame) and table["elbo"].tolist() == known["elbo"].tolist()
+
+
+def test_the_page_says_what_the_map_does_not_mean(open_page, tiny_bundle, text_of):
+    text = text_of(open_page(PAGE))
+    quality = tiny_bundle.manifest.metrics["map"]
+    assert "Distances between groups on this map are not meaningful" in text
+    assert f"**{quality['trustworthiness']:.3f}**" in text
+    assert f"**{quality['continuity']:.3f}**" in text
+
+
+def test_where_the_folder_cannot_be_written_the_points_travel_along(
+    open_page, component, text_of, fresh_caches, monkeypatch, tmp_path
+):
+    (tmp_path / "static").write_text("a file where a folder should be")
+    monkeypatch.setattr(map_files, "STATIC", tmp_path / "static")
+    app = open_page(PAGE)
+    data, _ = component(app, KEY)
+    assert len(base64.b64decode(data["points"]["base64"])) == 8 * 60
+    assert data["sheets"] is None
+    assert "cannot be written" in text_of(app) and not app.exception
+
+
+def test_the_component_s_data_is_small_and_plain(open_page, component):
+    data, _ = component(open_page(PAGE), KEY)
+    assert len(json.dumps(data)) < 6000

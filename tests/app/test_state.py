@@ -1,0 +1,90 @@
+from streamlit.testing.v1 import AppTest
+
+
+def _settings():
+    import streamlit as st
+
+    from dashboard import state
+
+    if st.toggle("show", value=True):
+        st.slider("Steps", 0, 100, **state.bind("steps", 20))
+        options = ["a", "b"] if st.toggle("few") else ["a", "b", "c"]
+        st.selectbox("Letter", options, **state.bind("letter", "a", options))
+    st.text(f"{state.setting('steps')} {state.setting('letter')}")
+
+
+def linked(app, name):
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
+def settings_app():
+    return AppTest.from_function(_settings).run()
+
+
+def test_a_widget_keeps_its_value_while_it_is_away():
+    app = settings_app()
+    app.slider[0].set_value(70).run()
+    app.toggle[0].set_value(False).run()
+    assert not app.slider and app.text[0].value == "70 a"
+    app.toggle[0].set_value(True).run()
+    assert app.slider[0].value == 70
+
+
+def test_a_kept_value_that_is_no_longer_offered_falls_back():
+    app = settings_app()
+    app.selectbox[0].set_value("c").run()
+    assert app.text[0].value == "20 c"
+    app.toggle[1].set_value(True).run()
+    assert not app.exception and app.selectbox[0].value == "a"
+
+
+def test_the_selected_image_and_bundle_are_in_the_url(open_page):
+    app = open_page()
+    assert linked(app, "image") == "test:0" and linked(app, "bundle") == "bars"
+    app.button("step Next").click().run()
+    assert linked(app, "image") == "test:1"
+
+
+def test_a_link_opens_its_image_on_any_page(open_page, text_of):
+    app = open_page(image="train:7")
+    assert "`train:7`" in text_of(app)
+    app.switch_page("views/latent_map.py").run()
+    assert "`train:7`" in text_of(app)
+
+
+def test_nonsense_in_the_url_falls_back_and_is_cleaned(open_page, text_of):
+    for image in ("train:40", "test:-1", "test:", "../etc", "<b>", "test:1e3", "TEST:1"):
+        app = open_page(image=image, bundle="no such bundle")
+        assert linked(app, "image") == "test:0", image
+        assert linked(app, "bundle") == "bars"
+        assert "`test:0`" in text_of(app)
+
+
+def test_a_click_is_not_undone_by_the_url_it_replaces(open_page, text_of):
+    app = open_page(image="train:7")
+    app.button("step Previous").click().run()
+    assert "`train:6`" in text_of(app) and linked(app, "image") == "train:6"
+    app.run()
+    assert "`train:6`" in text_of(app)
+
+
+def test_a_new_link_in_the_same_session_wins(open_page, text_of):
+    app = open_page(image="train:7")
+    app.query_params["image"] = "test:3"
+    app.run()
+    assert "`test:3`" in text_of(app)
+
+
+def test_previous_and_next_go_round_and_cross_the_splits(open_page):
+    app = open_page(image="train:0")
+    app.button("step Previous").click().run()
+    assert linked(app, "image") == "test:19"
+    app.button("step Next").click().run()
+    assert linked(app, "image") == "train:0"
+
+
+def test_two_people_never_share_a_selection(open_page, text_of):
+    one, other = open_page(image="train:1"), open_page(image="train:2")
+    one.run()
+    assert "`train:1`" in text_of(one) and "`train:2`" in text_of(other)
