@@ -1,0 +1,179 @@
+"""What the `xai` command shows: results on stdout, progress and errors on stderr."""
+
+import json
+import logging
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from .training import EpochMetrics
+    from .training import Progress as StageProgress
+
+__all__ = ["TrainingDisplay", "print_error", "print_json", "print_table", "spinner", "text_of"]
+
+COLUMNS = (
+    ("stage", "{:<10}"),
+    ("epoch", "{:>8}"),
+    ("loss", "{:>9}"),
+    ("ELBO", "{:>9}"),
+    ("cluster_information", "{:>20}"),
+    ("accuracy*", "{:>10}"),
+    ("nmi*", "{:>6}"),
+    ("seconds", "{:>8}"),
+    ("ETA", "{:>7}"),
+)
+STAGES = {
+    "assign": "First guess",
+    "vae": "Cluster VAE",
+    "classifier": "Classifier",
+    "evaluation": "Evaluation",
+    "index": "Map of all images",
+}
+
+
+class TrainingDisplay:
+    """A live table of epochs above a progress bar, on stderr."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = _bar(self._console)
+        self._tasks: dict[str, TaskID] = {}
+        self._headed = False
+
+    @contextmanager
+    def shown(self, *sentences: str) -> Iterator[None]:
+        """Show it below some sentences while the body runs, and with it the library's warnings."""
+        handler = RichHandler(console=self._console, show_path=False, show_time=False)
+        library = logging.getLogger(__package__)
+        library.addHandler(handler)
+        try:
+            for sentence in sentences:
+                self._print(sentence)
+            yield
+        finally:
+            if self._tasks:
+                self._bar.stop()
+            library.removeHandler(handler)
+
+    def on_progress(self, progress: "StageProgress") -> None:
+        """Move the bar of a stage, and begin it where it is new."""
+        if progress.stage not in self._tasks:
+            self._bar.start()
+            name = STAGES.get(progress.stage, progress.stage)
+            self._tasks[progress.stage] = self._bar.add_task(name, total=progress.total)
+        task = self._tasks[progress.stage]
+        self._bar.update(task, completed=progress.done, total=progress.total)
+
+    def on_epoch(self, row: "EpochMetrics") -> None:
+        """Add a row to the table."""
+        if not self._headed:
+            self._print("  ".join(form.format(name) for name, form in COLUMNS), style="bold")
+            self._print("* with labels, which are never trained on: for information", style="dim")
+            self._headed = True
+        cells = (
+            row.stage,
+            f"{row.epoch}/{row.epochs}",
+            *(
+                _number(value, digits)
+                for value, digits in (
+                    (row.loss, 4),
+                    (row.elbo, 2),
+                    (row.cluster_information, 3),
+                    (row.accuracy, 4),
+                    (row.nmi, 3),
+                    (row.seconds, 1),
+                )
+            ),
+            f"{(row.epochs - row.epoch) * row.seconds:.0f} s",
+        )
+        forms = (form for _, form in COLUMNS)
+        self._print("  ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
+
+    def _print(self, line: str, style: str = "") -> None:
+        self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[None]:
+    """Show on stderr that something of unknown length goes on."""
+    with Console(stderr=True).status(text):
+        yield
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on stdout; what is not a finite number becomes null."""
+    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+
+
+def print_table(
+    title: str, rows: Sequence[Sequence[object]], columns: Sequence[str] = ("", "")
+) -> None:
+    """Print a table on stdout."""
+    table = Table(*columns, title=title, title_justify="left", show_header=any(columns))
+    for row in rows:
+        table.add_row(*(Text(text_of(value)) for value in row))
+    Console(highlight=False).print(table)
+
+
+def print_error(error: BaseException, process: str = "") -> None:
+    """Print an error as one line on stderr."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    sys.stderr.write(f"error{process}: {line}\n")
+
+
+def text_of(value: object) -> str:
+    """Write a value for a person; a dash where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e-3 else f"{value:,.4f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(part) for part in value)
+    return str(value)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<18}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=console,
+        refresh_per_second=2,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _plain(value: object) -> object:
+    """Reduce a value to what JSON knows."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -1,0 +1,356 @@
+"""What a person asks for in one go: a bundle trained from images, images encoded by a bundle.
+
+A training keeps its state beside the bundle, in `.NAME.run`, until the bundle is whole.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ._types import ByteImages, Latents, Probs
+from .bundle import Bundle, read_manifest, save_bundle
+from .bundle_places import check_target
+from .data.images import to_float
+from .data.sources import Dataset
+from .encoding import Encoding, encode_dataset
+from .errors import BundleError, ConfigError, DataError
+from .evaluation import evaluate, fit_cluster_labels
+from .index import LatentIndex, build_index
+from .model.vae import ClusterVAEConfig
+from .runtime import Launch, resolve_device
+from .training import PRESETS, EpochMetrics, Progress, Trained, TrainingConfig, train_models
+
+__all__ = ["Encoded", "encode", "is_first_process", "run_folder", "train", "write_arrays"]
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+"""Variables of the launchers; all are 0 or absent in the first process."""
+CLASSIFIED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoded:
+    """What a bundle says about images, on the CPU.
+
+    Attributes:
+        encoding: q(z|x), q(c|x) and the bound's terms.
+        class_probs: Of the classifier; None in a bundle without one.
+        umap: Places on the bundle's map.
+    """
+
+    encoding: Encoding
+    class_probs: Probs | None
+    umap: Float[Tensor, "images 2"]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything by name, ready for an .npz."""
+        terms = self.encoding.terms
+        tensors = {
+            "mean": self.encoding.mean,
+            "log_var": self.encoding.log_var,
+            "cluster_probs": self.encoding.cluster_probs,
+            "elbo": terms.elbo,
+            "reconstruction": terms.reconstruction,
+            "prior_alignment": terms.prior_alignment,
+            "kl_c": terms.kl_c,
+            "entropy_z": terms.entropy_z,
+            "umap": self.umap,
+        }
+        if self.class_probs is not None:
+            tensors["class_probs"] = self.class_probs
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def train(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    preset: str = "default",
+    model: ClusterVAEConfig | None = None,
+    training: TrainingConfig | None = None,
+    seed: int = 0,
+    launch: Launch | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Path:
+    """Train every part of a bundle, evaluate, index and save it.
+
+    Args:
+        dataset: Images, and labels where it has any; labels reach the classifier alone.
+        out: Folder of the bundle, its name the bundle's.
+        preset: Key of `PRESETS`, for the configurations that are not given.
+        model: What the cluster VAE is.
+        training: How everything is trained.
+        seed: Of everything random.
+        launch: Devices and processes. Of several processes only the first saves; the others
+            return before.
+        resume: Go on with an interrupted training of the same settings, or begin.
+        overwrite: Replace a bundle that is there.
+        on_epoch: Told after each epoch, the resumed ones first.
+        on_progress: Told some twenty times an epoch.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ConfigError: If an unfinished training is there and `resume` is not given, or its settings
+            are others.
+        BundleError: If `out` is there and `overwrite` is not given, or is no place for a bundle.
+        DataError: If the state cannot be written.
+        TrainingDivergedError: If the loss left the finite numbers; the last good state is kept.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
+    out, launch = Path(os.path.abspath(out)), launch or Launch()
+    model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
+    run, settings = run_folder(out), _settings(dataset, model, training, seed)
+    if is_first_process():
+        if resume and run.is_dir() and _already_saved(out, settings):
+            _clear_up(run)
+            return out
+        check_target(out, overwrite=overwrite)
+        with _writing(run, DataError):
+            _prepare(run, settings, resume)
+    with _writing(run, DataError):
+        trained = train_models(
+            dataset,
+            run,
+            model=model,
+            training=training,
+            seed=seed,
+            launch=launch,
+            on_epoch=on_epoch,
+            on_progress=on_progress,
+        )
+    if is_first_process():
+        device = resolve_device(launch.device)
+        _finish(dataset, out, trained, training, seed, device, overwrite or resume, on_progress)
+        _clear_up(run)
+    return out
+
+
+def encode(
+    bundle: Bundle, images: ByteImages, *, seed: int = 0, umap: Tensor | None = None
+) -> Encoded:
+    """Encode images, classify them, and place them on the bundle's map.
+
+    Args:
+        bundle: The models, on the device to compute on, and the map.
+        images: uint8 (N, 28, 28).
+        seed: Of the one draw of z per image.
+        umap: Places of the images where they are known, as those of the bundle's own are.
+
+    Returns:
+        Tensors on the CPU, a row an image.
+    """
+    encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed)
+    return Encoded(
+        encoding=encoding,
+        class_probs=_class_probs(bundle, images),
+        umap=_places(bundle, encoding.mean) if umap is None else umap,
+    )
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz that is whole or, as before, absent.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DataError(f"Cannot write `{path}`: {error.strerror or error}.") from error
+
+
+def run_folder(out: Path) -> Path:
+    """Name the folder that keeps the state of the training of a bundle."""
+    return out.parent / f".{out.name}.run"
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes and prints, before and after launch."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank() == 0
+    return not any(int(os.environ.get(name) or 0) for name in RANKS)
+
+
+def _settings(
+    dataset: Dataset, model: ClusterVAEConfig, training: TrainingConfig, seed: int
+) -> dict[str, object]:
+    """Collect what decides the weights, flat and as JSON gives it back."""
+    configs = {"model": asdict(model), "training": asdict(training)}
+    flat = {f"{kind}.{key}": value for kind, of in configs.items() for key, value in of.items()}
+    return json.loads(json.dumps({"data": dataset.sha256, "seed": seed, **flat}))
+
+
+def _already_saved(out: Path, settings: dict[str, object]) -> bool:
+    """Tell whether a training was stopped between saving its bundle and clearing up."""
+    try:
+        manifest = read_manifest(out)
+    except BundleError:
+        return False
+    configs = {
+        f"{kind}.{key}": value
+        for kind in ("model", "training")
+        for key, value in manifest.configs.get(kind, {}).items()
+    }
+    saved = {"data": manifest.dataset.sha256, "seed": manifest.seed, **configs}
+    return json.loads(json.dumps(saved)) == settings
+
+
+def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
+    """Make the run folder, or check that it belongs to the same training."""
+    file = run / "run.json"
+    if not resume and file.exists():
+        raise ConfigError(
+            f"An unfinished training is in `{run}`. Go on with --resume, or delete it to begin "
+            f"anew: rm -r '{run}'"
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(settings, indent=1))
+        part.replace(file)
+        return
+    try:
+        found = dict(json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"`{file}` is damaged ({error}). Delete `{run}` to begin anew.") from error
+    other = [
+        f"`{name}` was {found.get(name)!r}, now {settings.get(name)!r}"
+        for name in {**found, **settings}
+        if found.get(name) != settings.get(name)
+    ]
+    if other:
+        raise ConfigError(
+            f"The training in `{run}` has other settings: {'; '.join(other)}. Go on with "
+            f"the same, or delete it to begin anew: rm -r '{run}'"
+        )
+
+
+def _clear_up(run: Path) -> None:
+    """Remove the state of a training whose bundle is whole."""
+    with _writing(run, DataError):
+        shutil.rmtree(run)
+
+
+@contextmanager
+def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator[None]:
+    """Name the file that could not be written, and the fix."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise kind(
+            f"Cannot write `{error.filename or place}`: {reason}. Make room or give a place that "
+            "can be written, then go on with --resume."
+        ) from error
+
+
+def _finish(
+    dataset: Dataset,
+    out: Path,
+    trained: Trained,
+    training: TrainingConfig,
+    seed: int,
+    device: torch.device,
+    overwrite: bool,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Evaluate, index and save what was trained."""
+    model = trained.model.to(device)
+    classifier = None if trained.classifier is None else trained.classifier.to(device)
+    started = time.perf_counter()
+    on_progress(Progress("evaluation", 0, 1))
+    encodings = tuple(
+        encode_dataset(model, part.images, device=device, seed=seed)
+        for part in (dataset.train, dataset.test)
+    )
+    names = _cluster_labels(dataset, encodings[0], model.config.num_clusters)
+    metrics: dict[str, object] = {"cluster_labels": names}
+    for split, encoding in zip(("train", "test"), encodings, strict=True):
+        metrics[split] = evaluate(
+            model,
+            classifier,
+            dataset,
+            split,
+            device=device,
+            cluster_labels=names,
+            encoding=encoding,
+            seed=seed,
+            num_likelihood_images=500 if split == "test" else 0,
+        ).as_dict()
+    evaluated = time.perf_counter()
+    on_progress(Progress("evaluation", 1, 1))
+    on_progress(Progress("index", 0, 1))
+    index, quality = build_index(
+        model,
+        classifier,
+        dataset,
+        device=device,
+        seed=seed,
+        encodings=encodings,
+        max_fitted=training.map_images,
+    )
+    metrics["map"] = asdict(quality)
+    indexed = time.perf_counter()
+    on_progress(Progress("index", 1, 1))
+    spent = {"evaluation": evaluated - started, "index": indexed - evaluated}
+    with _writing(out, BundleError):
+        save_bundle(
+            out,
+            model=model.cpu(),
+            classifier=None if classifier is None else classifier.cpu(),
+            index=index,
+            history=pd.DataFrame([asdict(row) for row in trained.history]),
+            dataset=dataset,
+            configs={"model": asdict(model.config), "training": asdict(training)},
+            metrics=metrics,
+            seed=seed,
+            device=str(device),
+            seconds=trained.seconds | spent,
+            overwrite=overwrite,
+        )
+
+
+def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> list[int]:
+    if dataset.train.labels is None:
+        return [-1] * num_clusters
+    return fit_cluster_labels(train.clusters, dataset.train.labels, num_clusters).tolist()
+
+
+@torch.inference_mode()
+def _class_probs(bundle: Bundle, images: ByteImages) -> Probs | None:
+    if bundle.classifier is None:
+        return None
+    parts = [
+        bundle.classifier(to_float(batch, bundle.device)).softmax(-1).cpu()
+        for batch in images.split(CLASSIFIED_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
+def _places(bundle: Bundle, z: Latents) -> Float[Tensor, "images 2"]:
+    """Place codes among those of the bundle, on its device."""
+    known = bundle.latent_index
+    index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))
+    return index.place(z).cpu()
