@@ -1,0 +1,136 @@
+"""The evidence lower bound of one image, term by term, among the images of its split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from dashboard import theme
+from dashboard.figures.style import signed, styled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One summand of the bound.
+
+    Attributes:
+        name: In a sentence.
+        formula: In the notation of the Theory page.
+        sign: Whether it is added (1) or subtracted (-1).
+    """
+
+    name: str
+    formula: str
+    sign: int = 1
+
+
+TERMS: Mapping[str, Term] = {
+    "elbo": Term(name="ELBO", formula="sum of the four terms"),
+    "reconstruction": Term(name="Reconstruction", formula="E[log p(x|z,c)]"),
+    "prior_alignment": Term(name="Prior alignment", formula="E[log p(z|c)]"),
+    "kl_c": Term(name="KL of the cluster", formula="KL(q(c|x) || p(c))", sign=-1),
+    "entropy_z": Term(name="Entropy of the code", formula="\N{MINUS SIGN}E[log q(z|x)]"),
+}
+"""The bound and its terms, by their column in the index."""
+
+ORDER = ("reconstruction", "prior_alignment", "kl_c", "entropy_z", "elbo")
+
+
+def contributions(index: pd.DataFrame, term: str) -> NDArray[np.float64]:
+    """Give what a term adds to the bound of each image, in nats: minus the KL, plus the rest."""
+    return TERMS[term].sign * index[term].to_numpy(float)
+
+
+def summary(index: pd.DataFrame, row: int) -> pd.DataFrame:
+    """Tabulate one image's terms: nats added to the bound, and percentile in its split.
+
+    The percentile is the share of the split's images to whose bound the term adds less; those
+    to whose bound it adds the same count half.
+    """
+    same = (index["split"] == index["split"].iat[row]).to_numpy()
+    lines = []
+    for key in ORDER:
+        added = contributions(index, key)
+        others, own = added[same], added[row]
+        below = (others < own).mean() + (others == own).mean() / 2
+        lines.append((TERMS[key].name, TERMS[key].formula, float(own), 100 * float(below)))
+    return pd.DataFrame(lines, columns=["term", "formula", "nats", "percentile"])
+
+
+def extremes(
+    index: pd.DataFrame, term: str, split: str, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the rows of a split to whose bound a term adds most, and least, in order."""
+    rows = np.flatnonzero((index["split"] == split).to_numpy())
+    order = rows[np.argsort(-contributions(index, term)[rows], kind="stable")]
+    return order[:count], order[::-1][:count]
+
+
+def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300) -> go.Figure:
+    """Draw how the terms add up to the bound, and where each lies among the split's images.
+
+    Args:
+        table: What `summary` gives, the bound in its last row.
+        split: "train" or "test", for the axis.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    names = [_label(key) for key in ORDER]
+    figure = make_subplots(
+        cols=2, shared_yaxes=True, column_widths=[0.68, 0.32], horizontal_spacing=0.04
+    )
+    figure.add_trace(_steps(table["nats"].tolist(), names, dark), row=1, col=1)
+    figure.add_trace(_ranks(table["percentile"].tolist(), names, split, dark), row=1, col=2)
+    styled(figure, dark, height=height, bargap=0.35)
+    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
+    figure.update_xaxes(title={"text": "nats", "standoff": 6}, range=_room(table), col=1)
+    ranks = {"range": [-6, 106], "tickvals": [0, 50, 100], "zeroline": False}
+    words = {"text": f"percentile in {split}", "standoff": 6}
+    figure.update_xaxes(title=words, **ranks, col=2)
+    return figure
+
+
+def _steps(nats: list[float], names: list[str], dark: bool) -> go.Waterfall:
+    colours = theme.hex_colours(theme.diverging(dark))
+    return go.Waterfall(
+        orientation="h",
+        y=names,
+        x=nats,
+        measure=["relative"] * (len(nats) - 1) + ["total"],
+        text=[signed(v) for v in nats],
+        textposition="outside",
+        cliponaxis=False,
+        increasing={"marker": {"color": colours[215]}},
+        decreasing={"marker": {"color": colours[45]}},
+        totals={"marker": {"color": theme.ink(dark)}},
+        connector={"line": {"color": theme.muted(dark), "width": 1}},
+        hovertemplate="%{y}: %{text} nats<extra></extra>",
+    )
+
+
+def _ranks(percentiles: list[float], names: list[str], split: str, dark: bool) -> go.Scatter:
+    return go.Scatter(
+        x=percentiles,
+        y=names,
+        mode="markers",
+        marker={"size": 11, "color": theme.ink(dark), "symbol": "diamond"},
+        text=[f"{p:.0f}" for p in percentiles],
+        hovertemplate=f"%{{y}}: adds more than in %{{x:.1f}} % of {split} images<extra></extra>",
+    )
+
+
+def _room(table: pd.DataFrame) -> list[float]:
+    """Leave space for the numbers that stand beside the bars."""
+    sums = table["nats"].to_numpy()[:-1].cumsum()
+    low, high = min(sums.min(), 0.0), max(sums.max(), 0.0)
+    pad = 0.16 * (high - low)
+    return [float(low - pad), float(high + pad)]
+
+
+def _label(key: str) -> str:
+    sign = "=" if key == "elbo" else "\N{MINUS SIGN}" if TERMS[key].sign < 0 else "+"
+    return TERMS[key].name if key == "reconstruction" else f"{sign} {TERMS[key].name}"

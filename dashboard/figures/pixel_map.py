@@ -1,0 +1,80 @@
+"""One image large, with its numbers: ink on a grey scale, or signed values about 0."""
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from dashboard import theme
+from dashboard.figures.style import styled
+
+INK = [(0.0, "#000000"), (1.0, "#ffffff")]
+
+
+def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 380) -> go.Figure:
+    """Draw an image in [0, 1], white ink on black."""
+    return _map(values, INK, (0.0, 1.0), ("0", "0.5", "1"), "ink", "%{z:.2f}", dark, height)
+
+
+def signed_map(
+    values: NDArray[np.floating], dark: bool, *, limit: float = 1.0, height: int = 380
+) -> go.Figure:
+    """Draw signed values about 0, the colours symmetric.
+
+    Args:
+        values: (28, 28), such as input minus reconstruction.
+        dark: Whether the page is light on dark.
+        limit: The absolute value at both ends of the colours.
+        height: On the screen, in pixels.
+    """
+    scale = theme.plotly_scale(theme.diverging(dark), 33)
+    digits = 1 if limit >= 0.5 else 2
+    ends = (f"\N{MINUS SIGN}{limit:.{digits}f}", "0", f"+{limit:.{digits}f}")
+    words = "input \N{MINUS SIGN} reconstruction"
+    return _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
+
+
+def error_limit(error: NDArray[np.floating]) -> float:
+    """Give the end of a colour scale fitted to one error: its largest absolute value."""
+    return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
+
+
+def _map(
+    values: NDArray[np.floating],
+    scale: list[tuple[float, str]],
+    span: tuple[float, float],
+    ends: tuple[str, str, str],
+    words: str,
+    number: str,
+    dark: bool,
+    height: int,
+) -> go.Figure:
+    bar = {
+        "orientation": "h",
+        "thickness": 10,
+        "len": 0.96,
+        "y": 0,
+        "yanchor": "top",
+        "ypad": 6,
+        "outlinewidth": 0,
+        "tickvals": [span[0], sum(span) / 2, span[1]],
+        "ticktext": ends,
+        "title": {"text": words, "side": "bottom", "font": {"size": 12}},
+    }
+    trace = go.Heatmap(
+        z=np.asarray(values, np.float32),
+        colorscale=scale,
+        zmin=span[0],
+        zmax=span[1],
+        colorbar=bar,
+        hovertemplate=f"row %{{y}}, column %{{x}}<br>{words}: {number}<extra></extra>",
+    )
+    figure = styled(go.Figure(trace), dark, height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(
+        visible=False,
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
+        constraintoward="bottom",
+    )
+    return figure
