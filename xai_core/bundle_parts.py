@@ -172,7 +172,7 @@ def _model_config(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> Clu
             problem = f"the setting `configs.model.{name}` cannot be {found[name]!r:.60}"
             raise damage(path, problem)
     try:
-        return ClusterVAEConfig(**settings)
+        return ClusterVAEConfig(**settings)  # type: ignore[arg-type]  # checked just above
     except (ConfigError, TypeError) as error:
         raise damage(path, str(error)) from error
 

@@ -128,12 +128,12 @@ def _collapse(bundle: Bundle, x: Images) -> Iterator[Fact]:
     certain = torch.eye(clusters, dtype=torch.float64)
     uniform = torch.full((1, clusters), 1 / clusters, dtype=torch.float64)
     paid: Tensor = categorical_kl_to_uniform(bundle.model.cluster_probs(x).double())
-    for name, left, relation, right in (
-        ("KL(q(c|x) || p(c)) of a collapsed, uniform q(c|x) is 0", uniform, "==", 0.0),
-        ("KL(q(c|x) || p(c)) of a certain q(c|x) is ln K", certain, "==", most),
+    for name, left, right in (
+        ("KL(q(c|x) || p(c)) of a collapsed, uniform q(c|x) is 0", uniform, 0.0),
+        ("KL(q(c|x) || p(c)) of a certain q(c|x) is ln K", certain, most),
     ):
         value = categorical_kl_to_uniform(left).mean().item()
-        yield Fact(name=name, left=value, relation=relation, right=right, tolerance=1e-9)
+        yield Fact(name=name, left=value, relation="==", right=right, tolerance=1e-9)
     name = "KL(q(c|x) || p(c)), the most of the sample, is at most ln K"
     yield Fact(name=name, left=paid.max().item(), relation="<=", right=most, tolerance=1e-6)
 
