@@ -83,11 +83,16 @@ def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
     known = bundle.index[["cluster", "confidence", "label"]].take(loaders.rows_of(bundle, ids))
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
-        f"{image_id}: cluster {cluster} ({confidence:.0%}){label}"
+        f"{image_id}: cluster {cluster} ({sure(confidence)} sure){label}"
         for image_id, cluster, confidence, label in zip(
             ids, known["cluster"], known["confidence"], labels, strict=True
         )
     ]
+
+
+def sure(confidence: float) -> str:
+    """Write a confidence, never as more than it is."""
+    return "over 99.9 %" if confidence > 0.999 else f"{confidence:.1%}".replace("%", " %")
 
 
 def label_name(bundle: "Bundle", label: int) -> str:
@@ -133,7 +138,7 @@ def _selected(bundle: "Bundle") -> None:
     true = f"  \nTrue label **{label_name(bundle, int(found.label))}**" if found.label >= 0 else ""
     st.markdown(
         f"`{image_id}`  \nCluster **{cluster_names(bundle)[found.cluster]}**  \n"
-        f"Confidence **{found.confidence:.1%}**{true}"
+        f"Confidence **{sure(found.confidence)}**{true}"
     )
     with st.container(horizontal=True, gap="xsmall", key="steps"):
         _step("Previous", "The image before this one", bundle, (row - 1) % count)

@@ -24,9 +24,10 @@ _MEASURES = (
     ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' bells."),
     ("kl_c", "nats", "KL(q(c|x) || p(c)): the price of being sure; at most {ceiling}."),
     ("entropy_z", "nats", "-E[log q(z|x)]: how much room each code leaves."),
-    ("log_likelihood", "nats", "log p(x) of binarised images by importance sampling with "
-     "{samples} draws an image; higher is better."),
-    ("reconstruction_l1", "", "Mean absolute difference of a pixel, on a scale from 0 to 1."),
+    ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "
+     "{samples} draws each; with its standard error over the images."),
+    ("reconstruction_l1", "", "Absolute difference of image and reconstruction, summed over "
+     "the 784 pixels, each from 0 to 1."),
     ("cluster_kept", "%", "Images that share their cluster with their reconstruction."),
     ("classifier_accuracy", "%", "The independent classifier kept in the bundle to be explained; "
      "it was trained with labels and shares nothing with the cluster VAE."),
@@ -62,12 +63,13 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
     words = {
         "clusters": num_clusters,
         "ceiling": f"ln {num_clusters} = {math.log(num_clusters):.2f}",
-        "samples": test.get("log_likelihood_samples", "several"),
+        "samples": test.get("log_likelihood_samples") or "several",
+        "images": test.get("log_likelihood_images") or "",
     }
     return [
         Measure(
             name=_NAMES.get(key, key.replace("_", " ").capitalize()),
-            test=number(test.get(key), unit),
+            test=_with_error(test, key, unit),
             train=number(train.get(key), unit),
             meaning=meaning.format(**words),
         )
@@ -79,7 +81,7 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
     """Give the four numbers to read first: name, value, what limits it."""
     test = metrics.get("test", {})
-    samples = test.get("log_likelihood_samples", "several")
+    samples = test.get("log_likelihood_samples") or "several"
     ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
     rows = [
         ("Clustering accuracy", "accuracy", "%", "labels never used"),
@@ -89,6 +91,13 @@ def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]
         ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
     ]
     return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+
+
+def _with_error(scores: Metrics, key: str, unit: str) -> str:
+    text, error = number(scores.get(key), unit), scores.get(f"{key}_standard_error")
+    return (
+        text if error is None else text.replace(" nats", f" \N{PLUS-MINUS SIGN} {error:.2f} nats")
+    )
 
 
 def number(value: float | None, unit: str) -> str:
