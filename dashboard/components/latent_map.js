@@ -295,7 +295,9 @@ class LatentMap {
   }
   buttons() {
     for (const b of this.box.querySelectorAll('[data-mode]')) b.setAttribute('aria-pressed', String(b.dataset.mode === this.mode));
-    this.$('[data-do=clear]').hidden = !this.data.lasso;
+    const clear = this.$('[data-do=clear]');
+    clear.hidden = !this.data.lasso;
+    clear.textContent = `Clear lasso (${this.data.inQuestion} inside)`;
     this.over.setAttribute('aria-label', this.data.alt);
     this.over.style.cursor = this.mode === 'lasso' ? 'crosshair' : 'grab';
   }
@@ -303,14 +305,15 @@ class LatentMap {
   // ---- picking: brute force over 70,000 points takes 0.1 ms
   nearest(a, b, reach) {
     const { x, y, view } = this, k = this.scale, ax = k / 65535, bx = this.W / 2 - view.x * k, by = this.H / 2 + view.y * k;
-    let best = -1, least = reach * reach;
+    let best = -1, least = reach * reach, grey = -1, leastGrey = least;
     for (let i = 0; i < this.n; i++) {
       const dx = x[i] * ax + bx - a, dy = by - y[i] * ax - b;
       if (dx > reach || dx < -reach || dy > reach || dy < -reach) continue;
       const far = dx * dx + dy * dy;
       if (far < least && this.isShown(i)) [least, best] = [far, i];
+      else if (far < leastGrey) [leastGrey, grey] = [far, i];
     }
-    return best;
+    return best < 0 ? grey : best;
   }
   // The nearest point within 45 degrees of a direction, at least a visible step away.
   toward(i, [ux, uy], step) {

@@ -43,20 +43,21 @@ def latent_map(
         neighbours: Ids to join to the selected image.
     """
     files = map_files(bundle)
+    ids = loaders.rows(bundle)
     data = _fixed(bundle, files) | _coloured(bundle, files, column)
     data |= {
         "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
         "selected": loaders.row_of(bundle, state.selected_id()),
         "neighbours": loaders.rows_of(bundle, neighbours).tolist(),
         "lasso": state.lasso(),
+        "inQuestion": f"{len(ids) if shown is None else int(shown.sum()):,}",
         "focus": state.setting("map focus"),
     }
-    ids = loaders.rows(bundle)
     _map(
         key=KEY,
         data=data,
         on_pick_change=state.from_component(
-            KEY, "pick", lambda row: state.select_image(str(ids[row]))
+            KEY, "pick", lambda row: state.select_image(str(ids[int(row) % len(ids)]))
         ),
         on_lasso_change=state.from_component(KEY, "lasso", state.set_lasso),
     )

@@ -70,28 +70,33 @@ def trust(bundle: "Bundle") -> None:
     )
 
 
-def lassoed(bundle: "Bundle", shown: Shown) -> Shown:
-    """Show what the lasso holds; give the images in question that are inside, if there is one."""
+def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:
+    """Leave those images in question that the lasso holds; all of them without a lasso."""
     corners = state.lasso()
+    if not corners:
+        return shown
+    held = map_points.inside(np.array(corners), loaders.map_places(bundle))
+    return held if shown is None else held & shown
+
+
+def lassoed(bundle: "Bundle", held: Shown) -> None:
+    """Show what the lasso holds."""
     layout.section(
         "Inside the lasso",
         "The images that you draw a line round: up to 60 of them, spread over the area.",
-        "Choose **Lasso** on the map (or hold Shift) and drag round some points. Grey points are "
-        "left out. The images are in reading order along the map, so those near each other here "
-        "are near each other there.",
+        "Choose **Lasso** on the map (or hold Shift) and drag round some points. Images left out "
+        "above the map are left out here. The images are in reading order along the map, so "
+        "those near each other here are near each other there.",
     )
-    if not corners:
+    if held is None or not state.lasso():
         st.caption("Nothing yet. Choose *Lasso* on the map and draw round some points.")
-        return shown
-    held = map_points.inside(np.array(corners), loaders.map_places(bundle))
-    held = held if shown is None else held & shown
+        return
     order = map_files(bundle).places.order
     along = order[held[order]]
     some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
     st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
     if len(some):
         picker.show(bundle, [str(i) for i in loaders.rows(bundle)[some]], key="lassoed")
-    return held
 
 
 def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
@@ -152,4 +157,5 @@ def _find(bundle: "Bundle", box: st.delta_generator.DeltaGenerator) -> None:
 
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
     counts: pd.Series = bundle.index["cluster"][held].value_counts()
-    return ", ".join(f"cluster {c}: {n:,}" for c, n in counts.head(4).items())
+    names = layout.cluster_names(bundle)
+    return ", ".join(f"cluster {names[c]}: {n:,}" for c, n in counts.head(4).items())

@@ -10,6 +10,7 @@ bundle = layout.page(
     "select its image, draw a lasso to see many.",
 )
 column, shown = map_panels.settings(bundle)
+held = map_panels.inside_lasso(bundle, shown)
 
 map_box, side_box = st.columns([3, 1.15], gap="medium")
 with side_box:
@@ -26,8 +27,8 @@ with map_box:
         "image. With the keyboard: arrow keys walk from point to point, with Shift in longer "
         "steps, Enter selects, 0 shows all.",
     )
-    latent_map.latent_map(bundle, column, shown=shown, neighbours=nearest)
+    latent_map.latent_map(bundle, column, shown=held, neighbours=nearest)
     map_panels.trust(bundle)
 
-held = map_panels.lassoed(bundle, shown)
+map_panels.lassoed(bundle, held)
 map_panels.table(bundle, column, held)
