@@ -37,8 +37,8 @@ def categorical(num_categories: int) -> list[str]:
 
 @cache
 def diverging(dark: bool) -> Lut:
-    """Give the map for signed values; row 128 is 0, warm is positive."""
-    return _ramp(_MANAGUA_R if dark else _RDBU_R)
+    """Give the map for signed values; row 128 is 0 and recedes, warm is positive."""
+    return _receding(_ramp(_MANAGUA_R), "#1b222d") if dark else _ramp(_RDBU_R)
 
 
 @cache
@@ -99,6 +99,12 @@ def _ramp(stops: str) -> Lut:
     at = np.linspace(0, 255, len(colours))
     channels = [np.interp(np.arange(256), at, colours[:, k]) for k in range(3)]
     return np.stack(channels, 1).round().astype(np.uint8)
+
+
+def _receding(lut: Lut, page: str) -> Lut:
+    """Fade the middle of a map into the page, the ends kept."""
+    kept = 1 - (1 - np.abs(np.linspace(-1, 1, len(lut)))[:, None]) ** 3
+    return (kept * lut + (1 - kept) * np.array(_rgb(page))).round().astype(np.uint8)
 
 
 def _rgb(colour: str) -> list[int]:

@@ -39,11 +39,22 @@ function cell(d, i, pick) {
   return item;
 }
 
+const WATCHES = new WeakMap(); // grid -> what watches its width
+
+// As many columns as fit, evened out: 20 images where 13 fit are two rows of 10, not 13 and 7.
+function arrange(grid, d) {
+  const room = d.size[1] * d.scale + 10, fit = Math.floor((grid.clientWidth + 2) / room) || 1;
+  const columns = d.columns || Math.ceil(d.count / Math.ceil(d.count / fit)) || 1;
+  grid.style.gridTemplateColumns = `repeat(${columns}, minmax(calc(var(--cell) + 8px), max-content))`;
+}
+
 export default function ({ parentElement: root, data: d, setTriggerValue }) {
   const grid = root.querySelector('.grid');
   const focused = root.activeElement?.dataset?.id;
-  grid.style.gridTemplateColumns = d.columns ? `repeat(${d.columns}, max-content)` : '';
   grid.style.setProperty('--cell', `${d.size[1] * d.scale}px`);
+  WATCHES.get(grid)?.disconnect();
+  WATCHES.set(grid, new ResizeObserver(() => arrange(grid, d)));
+  WATCHES.get(grid).observe(grid);
   grid.replaceChildren(...Array.from({ length: d.count }, (_, i) =>
     cell(d, i, (id) => setTriggerValue('pick', id))));
   d.ids.forEach((id, i) => { grid.children[i].firstChild.dataset.id = id; });

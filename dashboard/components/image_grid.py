@@ -63,7 +63,7 @@ def image_grid(
         images: (images, height, width) or (images, height, width, 3); bytes or [0, 1].
         alt: One description an image.
         key: Unique on the page.
-        captions: One short line under each image.
+        captions: One short text under each image; a line break is kept.
         ids: What a click hands to `on_pick`; None for a grid that is only read.
         colours: A colour bar under each image, `#rrggbb`; colour means cluster.
         selected: Id to be framed.

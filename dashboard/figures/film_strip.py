@@ -11,8 +11,8 @@ from dashboard import theme
 from dashboard.figures import sprites
 from dashboard.figures.style import styled
 
-SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon",
-           "triangle-down", "bowtie")  # fmt: skip
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down",
+           "pentagon", "hourglass")  # fmt: skip
 SEEN = 0.01
 """Clusters that stay below this probability in every frame are left out."""
 
@@ -23,7 +23,7 @@ def film_strip(
     names: Sequence[str],
     dark: bool,
     *,
-    height: int = 400,
+    height: int = 390,
 ) -> go.Figure:
     """Draw frames from left to right, and under each its q(c|x), a line a cluster.
 
@@ -34,11 +34,11 @@ def film_strip(
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
-    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.27, 0.73],
+    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.2, 0.8],
                            vertical_spacing=0.02)  # fmt: skip
     figure.add_trace(_frames(images), row=1, col=1)
     colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
-    for c in np.flatnonzero(probs.max(0) >= SEEN):
+    for c in np.flatnonzero(probs.max(0) >= SEEN).tolist():
         figure.add_trace(_line(along, probs[:, c], names[c], colours[c], c), row=2, col=1)
     half = 0.5 / max(len(images) - 1, 1)
     styled(figure, dark, height=height, showlegend=True,

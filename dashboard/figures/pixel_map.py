@@ -10,13 +10,13 @@ from dashboard.figures.style import styled
 INK = [(0.0, "#000000"), (1.0, "#ffffff")]
 
 
-def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 380) -> go.Figure:
+def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 350) -> go.Figure:
     """Draw an image in [0, 1], white ink on black."""
     return _map(values, INK, (0.0, 1.0), ("0", "0.5", "1"), "ink", "%{z:.2f}", dark, height)
 
 
 def signed_map(
-    values: NDArray[np.floating], dark: bool, *, limit: float = 1.0, height: int = 380
+    values: NDArray[np.floating], dark: bool, *, limit: float = 1.0, height: int = 350
 ) -> go.Figure:
     """Draw signed values about 0, the colours symmetric.
 
@@ -75,6 +75,6 @@ def _map(
         autorange="reversed",
         scaleanchor="x",
         constrain="domain",
-        constraintoward="bottom",
+        constraintoward="top",
     )
     return figure

@@ -45,7 +45,7 @@ def bars(
         figure.add_trace(_marks(before, names, dark))
     styled(figure, dark, height=row_height * len(names) + 56, bargap=0.25)
     figure.update_xaxes(
-        range=[0, 1.16], tickvals=[0, 0.5, 1], tickformat=".0%", title={"text": symbol}
+        range=[0, 1.3], tickvals=[0, 0.5, 1], tickformat=".0%", title={"text": symbol}
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure

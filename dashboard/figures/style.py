@@ -25,6 +25,7 @@ def styled(figure: go.Figure, dark: bool, *, height: int, **layout: Any) -> go.F
         "linecolor": quiet,
         "tickcolor": quiet,
         "fixedrange": True,
+        "automargin": True,
     }
     figure.update_xaxes(**axis).update_yaxes(**axis)
     settings = {

@@ -1,0 +1,53 @@
+"""Buttons that save what is shown, with where it comes from inside."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import loaders
+from dashboard.figures import export
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+_MIME = {"csv": "text/csv", "png": "image/png"}
+
+
+def table(bundle: "Bundle", frame: pd.DataFrame, *, name: str, **about: object) -> None:
+    """Offer a table as CSV.
+
+    Args:
+        bundle: Named in the file.
+        frame: What is shown.
+        name: What it is; part of the file's name, unique on the page.
+        about: More to say in the file's head, such as the image and the settings.
+    """
+    known = loaders.about(bundle, what=name, **about)
+    _button("csv", lambda: export.csv(frame, known), bundle, name, about)
+
+
+def picture(bundle: "Bundle", pixels: NDArray[np.generic], *, name: str, **about: object) -> None:
+    """Offer an image, or one composed of many, as PNG."""
+    known = loaders.about(bundle, what=name, **about)
+    _button("png", lambda: export.png(pixels, known), bundle, name, about)
+
+
+def _button(
+    kind: str, make: Callable[[], bytes], bundle: "Bundle", name: str, about: export.About
+) -> None:
+    parts = [bundle.name, name, *([about["image"]] if "image" in about else [])]
+    st.download_button(
+        kind.upper(),
+        data=make,
+        file_name=export.file_name(*parts, suffix=kind),
+        mime=_MIME[kind],
+        key=f"save {kind} {name}",
+        help=f"Save {name} as {kind.upper()}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+    )

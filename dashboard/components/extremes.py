@@ -1,0 +1,51 @@
+"""The images that a term of the bound favours most and least."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import loaders, state
+from dashboard.components import download, picker, selection
+from dashboard.figures import bound
+from dashboard.figures.style import signed
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+COUNT = 20
+SPLITS = ("test", "train")
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str) -> None:
+    """Show both ends of a chosen term in a chosen split; a click selects an image."""
+    selection.follow(image_id)
+    terms = list(bound.TERMS)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        term = st.selectbox(
+            "By", terms, format_func=lambda t: bound.TERMS[t].name, width=220,
+            **state.bind("extreme term", "elbo", terms),
+        )  # fmt: skip
+        split = st.segmented_control(
+            "Images", SPLITS, required=True, **state.bind("extreme split", "test", SPLITS)
+        )
+        ends = bound.extremes(bundle.index, term, split, COUNT)
+        table = bundle.index.iloc[[*ends[0], *ends[1]]][["id", "label", "cluster", *bound.ORDER]]
+        shown = pd.Series(["most"] * len(ends[0]) + ["least"] * len(ends[1]), index=table.index)
+        download.table(bundle, table.assign(end=shown), name=f"extremes by {term}", split=split)
+    for words, rows, key in zip(_headings(term), ends, ("most", "least"), strict=True):
+        st.markdown(words)
+        nats = bound.contributions(bundle.index.iloc[rows], term)
+        ids = [str(i) for i in loaders.rows(bundle)[rows]]
+        picker.show(bundle, ids, key=f"extreme {key}", captions=[signed(v) for v in nats])
+
+
+def _headings(term: str) -> tuple[str, str]:
+    if term == "elbo":
+        return "**Best explained**: highest ELBO, nats", "**Worst explained**: lowest ELBO, nats"
+    name = bound.TERMS[term].name.lower()
+    return (
+        f"**Best**: the {name} adds most to the bound, nats",
+        f"**Worst**: the {name} adds least to the bound, nats",
+    )

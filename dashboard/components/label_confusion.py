@@ -1,0 +1,47 @@
+"""How clusters and labels go together."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import download, layout, messages
+from dashboard.components.chart import chart
+from dashboard.figures import confusion
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+SPLITS = ("test", "train")
+
+
+@st.fragment
+def show(bundle: "Bundle") -> None:
+    """Show counts of label against cluster, and the accuracy that follows from them."""
+    named = bundle.cluster_labels
+    if max(named) < 0:
+        messages.note(
+            "These data come without labels, so there is nothing to compare the clusters with. "
+            "Everything else on this page works without them."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        split = st.segmented_control(
+            "Images", SPLITS, required=True, **state.bind("confusion split", "test", SPLITS)
+        )
+        classes = max(len(bundle.dataset.class_names), int(bundle.index["label"].max()) + 1)
+        clusters = bundle.model.config.num_clusters
+        table = confusion.counts(bundle.index, split, clusters, classes)
+        long = table.stack().rename("images").reset_index()
+        download.table(bundle, long, name="confusion", split=split)
+    accuracy, order = confusion.accuracy(table, named), confusion.by_name(named, clusters)
+    labels = [layout.label_name(bundle, label) for label in range(classes)]
+    names, total = layout.cluster_names(bundle), int(table.to_numpy().sum())
+    figure = confusion.heat_map(table[order], labels, [names[c] for c in order], state.dark())
+    words = f"Counts of {split} images by label and cluster; accuracy {accuracy:.2%}"
+    chart(figure, key="confusion", alt=words)
+    st.caption(
+        f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
+        f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label a "
+        "cluster, were chosen on the train images after training; labels were never used to train."
+    )

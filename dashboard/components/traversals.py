@@ -1,0 +1,48 @@
+"""What each latent dimension does to one image."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import loaders, state
+from dashboard.components import download
+from dashboard.components.labelled_sheet import labelled_sheet
+from dashboard.figures import sprites
+from dashboard.figures.style import signed
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+STEPS = 13
+FIRST = 8
+"""Dimensions shown before a person asks for all."""
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str) -> None:
+    """Show a row of decodings a dimension, those that carry most first."""
+    nats = loaders.carried_nats(bundle)
+    order = [int(j) for j in np.argsort(-nats, kind="stable")]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        reach = st.slider(
+            "Reach, in standard deviations of the prior", 0.5, 5.0, step=0.5, width=300,
+            **state.bind("reach", 3.0),
+        )  # fmt: skip
+        every = len(order) > FIRST and st.toggle(
+            f"All {len(order)} dimensions", **state.bind("all dimensions", False)
+        )
+        dims = tuple(order if every else order[:FIRST])
+        images = loaders.traversal(bundle, image_id, reach, STEPS, dims)
+        sheet = sprites.sheet(images.reshape(-1, 28, 28), columns=STEPS, gap=1)
+        about = {"image": image_id, "reach": reach, "dimensions": dims}
+        download.picture(bundle, sheet, name="traversals", **about)
+    offsets = np.linspace(-reach, reach, STEPS)
+    labelled_sheet(
+        images,
+        rows=[(f"z{j}", f"{nats[j]:.2f} nats") for j in dims],
+        columns=[signed(v, 1) for v in offsets],
+        marked=STEPS // 2,
+        axis="standard deviations of the prior added to the dimension; framed: the image itself",
+        alt=f"{len(dims)} rows of {STEPS} images: {image_id}, one dimension moved a row",
+    )
