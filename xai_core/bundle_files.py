@@ -71,14 +71,14 @@ def read_tensors(path: Path, expected: Mapping[str, TensorKind]) -> dict[str, Te
         other = min(tensors.keys() ^ expected.keys())
         state = "is missing" if other in expected else "is not expected"
         raise damage(path, f"the tensor `{other:.80}` {state}")
-    for name, tensor in tensors.items():
-        if kind_of(tensor) != expected[name]:
-            (dtype, shape), (found, found_shape) = expected[name], kind_of(tensor)
+    for name, (dtype, shape) in expected.items():
+        tensor, (found, found_shape) = tensors[name], kind_of(tensors[name])
+        if (found, found_shape) != (dtype, shape):
             problem = f"must be {dtype} of shape {shape}, got {found} of shape {found_shape}"
             raise damage(path, f"the tensor `{name}` {problem}")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise damage(path, f"the tensor `{name}` has NaN or infinity")
-    return tensors
+    return {name: tensors[name] for name in expected}
 
 
 def write_table(path: Path, table: pd.DataFrame, columns: Mapping[str, str]) -> None:
@@ -120,7 +120,7 @@ def read_table(
         more_columns: Whether further columns of these types may follow.
 
     Returns:
-        The table; missing numbers are NaN.
+        The table; where a float is missing, NaN.
 
     Raises:
         BundleError: If the file is damaged, or has other columns, types or rows.
@@ -131,7 +131,11 @@ def read_table(
             found = file.metadata.num_rows
             if num_rows is not None and found != num_rows:
                 raise damage(path, f"it must have {num_rows} rows, one an image, got {found}")
-            return file.read().replace_schema_metadata(None).to_pandas()
+            rows = file.read().replace_schema_metadata(None)
+            for name, column in zip(rows.column_names, rows.columns, strict=True):
+                if column.null_count and not pa.types.is_floating(column.type):
+                    raise damage(path, f"the column `{name:.80}` has a missing value")
+            return rows.to_pandas()
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise damage(path, f"it cannot be read: {error}") from error
 

@@ -50,8 +50,8 @@ def find_bundle(name_or_path: str | Path) -> Path:
     path = Path(text).expanduser()
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
-    if is_path or (path / MANIFEST).is_file():
-        if path.is_dir():
+    if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
+        if os.path.isdir(path):
             return Path(os.path.abspath(path))
         raise BundleNotFoundError(f"There is no folder `{path}`. {MAKE_ONE}")
     roots = bundle_roots()

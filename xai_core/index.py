@@ -227,6 +227,7 @@ def _lay_out(
     nearest = tuple(
         np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
     )
+    spread = latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
@@ -235,7 +236,7 @@ def _lay_out(
         places = umap.UMAP(
             n_neighbors=neighbours,
             min_dist=0.1,
-            init="pca" if latents.shape[1] > 1 else "random",  # spectral fails on far clusters
+            init="pca" if spread else "random",  # spectral fails on far clusters
             precomputed_knn=(*nearest, None),
             random_state=seed,
             n_jobs=1,

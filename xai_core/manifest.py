@@ -102,9 +102,14 @@ class Manifest:
         """Write as JSON.
 
         Raises:
-            ValueError: If a number is not finite: JSON has no name for it.
+            ValueError: If a number is not finite, or a value has no form in JSON.
         """
-        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+        try:
+            return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`configs`, `metrics` and `seconds` must be what JSON can say: {error}."
+            ) from error
 
 
 def read_manifest(folder: Path) -> Manifest:
