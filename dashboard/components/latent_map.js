@@ -177,7 +177,8 @@ class LatentMap {
     c.clearRect(0, 0, this.W, this.H);
     if (!this.n) return;
     const ink = getComputedStyle(this.box).color;
-    if (this.visible && this.view.zoom > 6) this.pictures(c);
+    const pictured = this.visible && this.view.zoom > 6 && this.data.sheets;
+    if (pictured) this.pictures(c);
     const ring = (i, radius, width) => {
       const [a, b] = this.screen(i);
       for (const [style, extra] of [[`rgb(${this.paper})`, 2.5], [ink, 0]]) {
@@ -194,12 +195,13 @@ class LatentMap {
       Object.assign(c, { strokeStyle: ink, lineWidth: R, globalAlpha: 0.45 });
       c.beginPath(); c.moveTo(a, b); c.lineTo(u, v); c.stroke();
       c.globalAlpha = 1;
-      ring(this.place[near], 4.5, 1.5);
+      ring(this.place[near], pictured ? 22 : 4.5, 1.5);
     }
     this.labels(c, ink);
     this.polygon(c, ink);
-    if (chosen !== undefined) { ring(chosen, 9, 2.5); ring(chosen, 2, 2); }
-    if (this.hover >= 0) ring(this.hover, 6, 2);
+    if (chosen !== undefined) ring(chosen, pictured ? 26 : 9, 2.5);
+    if (chosen !== undefined && !pictured) ring(chosen, 2, 2);
+    if (this.hover >= 0) ring(this.hover, pictured ? 24 : 6, 2);
   }
   labels(c, ink) {
     c.font = `600 ${14 * this.R}px ${getComputedStyle(this.box).fontFamily}`;
@@ -226,7 +228,6 @@ class LatentMap {
   // Zoomed in so far that few points are left: show them as what they are.
   pictures(c) {
     const size = Math.round(Math.min(44, 14 + 2 * Math.sqrt(this.view.zoom))) * this.R;
-    if (!this.data.sheets) return;
     for (const i of this.visible) this.picture(c, i, ...this.screen(i).map((v) => v - size / 2), size, true);
   }
   async picture(c, i, a, b, size, wait) {
@@ -391,6 +392,7 @@ class LatentMap {
   wheel(e, p) {
     if (!(e.ctrlKey || e.metaKey || this.over.matches(':focus'))) return this.hint();
     e.preventDefault();
+    this.show(-1);
     this.zoomAt(p, Math.exp(-e.deltaY * 0.0016));
   }
   hint() {
@@ -419,7 +421,8 @@ class LatentMap {
   }
   press({ mode, do: act }) {
     if (mode) { this.mode = mode; this.buttons(); }
-    if (act === 'in' || act === 'out') this.zoomAt([this.W / 2, this.H / 2], act === 'in' ? 1.6 : 1 / 1.6);
+    const middle = this.hover < 0 ? [this.W / 2, this.H / 2] : this.screen(this.hover);
+    if (act === 'in' || act === 'out') this.zoomAt(middle, act === 'in' ? 1.6 : 1 / 1.6);
     if (act === 'fit') { Object.assign(this.view, { x: 0.5, y: 0.5, zoom: 1 }); this.redraw(); }
     if (act === 'clear' && this.data.lasso) this.send('lasso', []);
   }
