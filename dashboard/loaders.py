@@ -83,9 +83,14 @@ def engine() -> threading.BoundedSemaphore:
     import xai_core.index  # noqa: F401
 
     torch.set_num_threads(1)
-    gc.collect()
-    gc.freeze()  # keeps Streamlit's collection after each run cheap
+    _freeze()
     return threading.BoundedSemaphore(1)
+
+
+def _freeze() -> None:
+    """Keep what was loaded out of the collection that Streamlit does after each run."""
+    gc.collect()
+    gc.freeze()
 
 
 def summaries() -> "dict[str, BundleSummary]":
@@ -109,6 +114,7 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
     opened = load_bundle(path, device="cpu")
     opened.dataset  # noqa: B018  read now, so that no page pays for it later
     opened.latent_index  # noqa: B018
+    _freeze()
     return opened
 
 
