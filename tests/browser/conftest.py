@@ -1,0 +1,185 @@
+"""A real server and a real Chromium; also imported by the benchmarks and the screenshots."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 120.0
+"""Seconds until something that should have happened counts as broken."""
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""Streamlit's frontend asks for these below a page's address first, which is a 404, then at /."""
+STEADY = 0.3
+"""Seconds for which a page must look finished: a rerun begins a moment after its cause."""
+SETTLED = """(steady) => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const all = (selector) => [document, ...[...document.querySelectorAll('*')]
+        .map((node) => node.shadowRoot).filter(Boolean)]
+        .flatMap((root) => [...root.querySelectorAll(selector)]);
+    const named = (...names) => names.map((name) => `[data-testid="${name}"]`).join();
+    const unfinished = named('stStatusWidget', 'stSkeleton', 'stSpinner', 'stAppSkeleton');
+    const finished = app?.dataset.testScriptState === 'notRunning'
+        && app.dataset.testConnectionState === 'CONNECTED'
+        && all('[data-testid="stMain"] h1, [data-testid="stException"]').length
+        && !all(unfinished + ', [data-stale="true"]').length
+        && [...document.images].every((image) => image.complete)
+        && all(named('stPlotlyChart')).every((chart) => chart.querySelector('svg.main-svg'))
+        && all(named('stBidiComponentIsolated')).every((host) => host.shadowRoot?.children.length)
+        && all('.grid').every((grid) => grid.children.length)
+        && all('canvas.points').every((canvas) =>
+            canvas.width && canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3]);
+    window.finishedAt = finished ? window.finishedAt ?? performance.now() : null;
+    return finished && performance.now() - window.finishedAt >= steady;
+}"""
+"""The script has ended and all that it asked for is drawn, in shadow roots too."""
+
+
+@contextlib.contextmanager
+def served(log):
+    """Serve the dashboard as the README says; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/Home.py"]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    with Path(log).open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_healthy(address, process, Path(log))
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def chromium():
+    """Start a headless Chromium."""
+    with sync_playwright() as playwright:
+        path = _chromium_path(playwright.chromium.executable_path)
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def settle(page):
+    """Wait until the page's script has ended and its figures are drawn."""
+    page.evaluate("window.finishedAt = null")
+    page.wait_for_function(SETTLED, arg=1000 * STEADY, timeout=PATIENCE * 1000)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with served(log) as address:
+        yield address
+    if "Traceback" in log.read_text():
+        pytest.fail(f"The server raised:\n{log.read_text()[-4000:]}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def open_page(server, browser):
+    """Open pages; at the end none may have raised, logged an error or left the machine."""
+    contexts, problems = [], []
+
+    def visit(path="", *, theme="light", width=1400):
+        size = {"width": width, "height": 900}
+        context = browser.new_context(viewport=size, color_scheme=theme)
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        page = context.new_page()
+        _watch(page, problems)
+        page.goto(f"{server}/{path}")
+        settle(page)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def wait_until_selected():
+    """Wait until an image is the selected one, in the address and in the side bar."""
+
+    def wait(page, image_id):
+        page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("image") == [image_id])
+        page.get_by_test_id("stSidebar").get_by_text(image_id).first.wait_for()
+        settle(page)
+
+    return wait
+
+
+def _watch(page, problems):
+    def console(message):
+        source = message.location.get("url", "")
+        if message.type == "error" and not source.endswith(PROBES):
+            problems.append(f"console: {message.text} ({source})")
+
+    def goes_to(request):
+        url = urlsplit(request.url)
+        if url.hostname not in (None, "127.0.0.1", "localhost"):
+            problems.append(f"request off the machine: {request.url}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
+    page.on("request", goes_to)
+    page.on("websocket", goes_to)
+
+
+def _wait_until_healthy(address, process, log):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        time.sleep(0.05)
+    raise RuntimeError(f"The dashboard did not start:\n{log.read_text()}")
+
+
+def _chromium_path(fetched_by_playwright):
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = [os.environ.get("CHROME"), *map(shutil.which, names), fetched_by_playwright]
+    path = next((path for path in found if path and Path(path).exists()), None)
+    if path is None:
+        raise FileNotFoundError(
+            "The browser tests need a Chromium. Install it with `playwright install chromium` "
+            "or `apt-get install chromium`, or set CHROME to its path."
+        )
+    return path

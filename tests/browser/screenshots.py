@@ -1,0 +1,33 @@
+"""`python -m tests.browser.screenshots`: take the README's pictures anew."""
+
+import tempfile
+from pathlib import Path
+
+from tests.browser.conftest import ROOT, chromium, served, settle
+
+PICTURES = {
+    "home.png": ("", "light"),
+    "latent_map.png": ("latent_map", "dark"),
+    "reconstructions.png": ("reconstructions", "light"),
+    "clusters.png": ("clusters", "light"),
+}
+SIZE = {"width": 1400, "height": 1000}
+
+
+def main():
+    folder = ROOT / ".github"
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as logs, chromium() as browser:
+        with served(Path(logs) / "log.txt") as address:
+            for name, (path, theme) in PICTURES.items():
+                context = browser.new_context(viewport=SIZE, color_scheme=theme)
+                page = context.new_page()
+                page.goto(f"{address}/{path}")
+                settle(page)
+                page.screenshot(path=folder / name)
+                print(f"Wrote {name}")
+                context.close()
+
+
+if __name__ == "__main__":
+    main()

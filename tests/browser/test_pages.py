@@ -1,0 +1,99 @@
+"""Every page in a real browser: it opens, draws its figures, keeps quiet and fits a phone."""
+
+import pytest
+
+from .conftest import settle
+
+PAGES = {
+    "": "Look through a cluster VAE",
+    "latent_map": "Latent map",
+    "reconstructions": "Reconstructions",
+    "clusters": "Clusters",
+}
+DRAWN = """canvas => {
+    const {width, height} = canvas;
+    const context = width && height && canvas.getContext('2d');
+    if (!context) return 0;
+    const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+    return pixels.filter((pixel) => pixel !== pixels[0]).length;
+}"""
+LOADED = """async spans => (await Promise.all(spans.map(async (span) => {
+    const image = new Image();
+    image.src = getComputedStyle(span).backgroundImage.slice(5, -2);
+    await image.decode();
+    return image.naturalWidth;
+}))).every((width) => width > 0)"""
+NAMELESS = """nodes => nodes.filter((node) => node.checkVisibility()
+    && !node.closest('[aria-hidden="true"], [data-testid="stDataFrame"]')
+    && !(node.getAttribute('alt') || node.getAttribute('aria-label') || '').trim())
+    .map((node) => node.outerHTML.slice(0, 200))"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "home")
+def test_page_shows_its_figures(open_page, path, theme):
+    page = open_page(path, theme=theme)
+    assert page.locator("h1").inner_text() == PAGES[path]
+    assert page.get_by_test_id("stException").count() == 0
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+    assert figures(page) > 0
+    assert page.locator("img, canvas, [role=img]").evaluate_all(NAMELESS) == []
+    assert is_dark(page) == (theme == "dark")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "home")
+def test_page_fits_a_phone(open_page, path):
+    page = open_page(path, width=390)
+    overflow = """() => [document.documentElement, ...document.querySelectorAll(
+        '[data-testid="stMain"], [data-testid="stMainBlockContainer"]')]
+        .map((node) => node.scrollWidth - node.clientWidth)"""
+    assert max(page.evaluate(overflow)) <= 0
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def figures(page):
+    """Count the pictures, grids and charts, after seeing that each is drawn."""
+    images = page.locator("[data-testid=stMain] img")
+    assert images.evaluate_all("all => all.every((image) => image.naturalWidth > 0)")
+    grids = page.locator(".grid .pic")
+    assert grids.evaluate_all(LOADED)
+    charts = page.locator(".js-plotly-plot")
+    assert charts.evaluate_all("all => all.every((c) => c.querySelector('svg.main-svg'))")
+    canvases = page.locator("[data-testid=stMain] canvas.points")
+    assert all(canvas.evaluate(DRAWN) > 0 for canvas in canvases.all())
+    return sum(figure.count() for figure in (images, grids, charts, canvases))
+
+
+def is_dark(page):
+    """Tell whether the page's background is dark."""
+    colour = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+    return sum(int(part) for part in colour[4:-1].split(",")[:3]) < 3 * 128
+
+
+def test_links_lead_to_every_page(open_page):
+    page = open_page()
+    for path, title in list(PAGES.items())[1:]:
+        page.get_by_test_id("stSidebarNavLink").and_(page.locator(f"[href$='/{path}']")).click()
+        page.locator("h1", has_text=title).wait_for()
+        settle(page)
+        assert page.get_by_test_id("stException").count() == 0
+
+
+@pytest.mark.parametrize("path", ["", "latent_map"], ids=["home", "latent_map"])
+def test_link_opens_on_its_image(open_page, path):
+    page = open_page(f"{path}?bundle=mnist&image=test:123")
+    assert "test:123" in page.get_by_test_id("stSidebar").inner_text()
+
+
+def test_link_to_a_missing_bundle_says_so(open_page):
+    page = open_page("?bundle=nonesuch")
+    assert "nonesuch" in page.get_by_test_id("stAlert").first.inner_text()
+    assert page.get_by_test_id("stException").count() == 0
+
+
+def test_picking_an_image_selects_it(open_page, wait_until_selected):
+    page = open_page()
+    chosen = page.locator(".grid button").nth(5)
+    image_id = chosen.get_attribute("data-id")
+    chosen.click()
+    wait_until_selected(page, image_id)
