@@ -21,7 +21,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("**Terms of the ELBO** in nats")
+            st.markdown(f"**Terms of the ELBO**, and percentile among {split} images")
             download.table(bundle, table, name="elbo terms", image=image_id)
         chart(bound.waterfall(table, split, dark), key="terms", alt=_words(table, split))
     with right:
@@ -32,7 +32,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
             download.table(bundle, shares, name="cluster probabilities", image=image_id)
         best = int(probs.argmax())
         words = f"q(c|x): cluster {names[best]} at {probabilities.percent(probs[best])}"
-        chart(probabilities.bars(probs, names, dark), key="clusters", alt=words)
+        chart(probabilities.bar_chart(probs, names, dark), key="clusters", alt=words)
 
 
 def _words(table: pd.DataFrame, split: str) -> str:

@@ -40,7 +40,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with bars:
         st.markdown("**Taken for** $q(c|g(z'))$; a line marks it before the edit")
         before = loaders.edited(bundle, image_id, (0.0,) * len(dims)).probs[0]
-        figure = probabilities.bars(probs, names, dark, before=before, symbol="q(c|g(z'))")
+        figure = probabilities.bar_chart(probs, names, dark, before=before, symbol="q(c|g(z'))")
         chart(figure, key="edited clusters", alt=_words(names[best], probs[best]))
 
 

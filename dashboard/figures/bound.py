@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from dashboard import theme
 from dashboard.figures.style import signed, styled
@@ -80,18 +79,23 @@ def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300)
         height: On the screen, in pixels.
     """
     names = [_label(key) for key in ORDER]
-    figure = make_subplots(
-        cols=2, shared_yaxes=True, column_widths=[0.68, 0.32], horizontal_spacing=0.04
+    ranks = _ranks(table["percentile"].tolist(), names, split, dark)
+    ranks.update(xaxis="x2")
+    return styled(
+        [_steps(table["nats"].tolist(), names, dark), ranks],
+        dark,
+        height=height,
+        bargap=0.35,
+        yaxis={"autorange": "reversed", "showgrid": False},
+        xaxis={"domain": [0, 0.66], "title": {"text": "nats"}, "range": _room(table)},
+        xaxis2={
+            "domain": [0.7, 1],
+            "title": {"text": "percentile"},
+            "range": [-6, 106],
+            "tickvals": [0, 50, 100],
+            "zeroline": False,
+        },
     )
-    figure.add_trace(_steps(table["nats"].tolist(), names, dark), row=1, col=1)
-    figure.add_trace(_ranks(table["percentile"].tolist(), names, split, dark), row=1, col=2)
-    styled(figure, dark, height=height, bargap=0.35)
-    figure.update_yaxes(autorange="reversed", showgrid=False, ticks="")
-    figure.update_xaxes(title={"text": "nats", "standoff": 6}, range=_room(table), col=1)
-    ranks = {"range": [-6, 106], "tickvals": [0, 50, 100], "zeroline": False}
-    words = {"text": f"percentile in {split}", "standoff": 6}
-    figure.update_xaxes(title=words, **ranks, col=2)
-    return figure
 
 
 def _steps(nats: list[float], names: list[str], dark: bool) -> go.Waterfall:
@@ -127,7 +131,7 @@ def _room(table: pd.DataFrame) -> list[float]:
     """Leave space for the numbers that stand beside the bars."""
     sums = table["nats"].to_numpy()[:-1].cumsum()
     low, high = min(sums.min(), 0.0), max(sums.max(), 0.0)
-    pad = 0.16 * (high - low)
+    pad = 0.26 * (high - low)
     return [float(low - pad), float(high + pad)]
 
 

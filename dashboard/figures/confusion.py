@@ -46,31 +46,36 @@ def heat_map(
     """
     total = table.to_numpy().sum(1, keepdims=True)
     shares = table.to_numpy() / np.maximum(total, 1)
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares,
-            x=list(cluster_names),
-            y=list(label_names),
-            customdata=table.to_numpy(),
-            text=_cells(table.to_numpy(), shares),
-            texttemplate="%{text}",
-            colorscale=theme.plotly_scale(theme.shares(dark)),
-            zmin=0,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            colorbar={"tickformat": ".0%", "thickness": 10, "outlinewidth": 0,
-                      "title": {"text": "share of<br>the label", "font": {"size": 12}}},
-            hovertemplate="label %{y} in %{x}: %{customdata:,} images, "
-            "%{z:.2%} of the label<extra></extra>",
-        )
-    )  # fmt: skip
-    styled(figure, dark, height=64 + 46 * max(len(table), 3))
-    figure.update_xaxes(type="category", title={"text": "cluster"}, showgrid=False, ticks="")
-    figure.update_yaxes(
-        type="category", title={"text": "label"}, autorange="reversed", showgrid=False, ticks=""
+    bar = {
+        "tickformat": ".0%",
+        "thickness": 10,
+        "outlinewidth": 0,
+        "title": {"text": "share of<br>the label<br> ", "font": {"size": 12}},
+    }
+    trace = go.Heatmap(
+        z=shares,
+        x=list(cluster_names),
+        y=list(label_names),
+        customdata=table.to_numpy(),
+        text=_cells(table.to_numpy(), shares),
+        texttemplate="%{text}",
+        colorscale=theme.plotly_scale(theme.shares(dark)),
+        zmin=0,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        colorbar=bar,
+        hovertemplate="label %{y} in %{x}: %{customdata:,} images, "
+        "%{z:.2%} of the label<extra></extra>",
     )
-    return figure
+    axis = {"type": "category", "showgrid": False}
+    return styled(
+        [trace],
+        dark,
+        height=64 + 46 * max(len(table), 3),
+        xaxis={**axis, "title": {"text": "cluster"}},
+        yaxis={**axis, "title": {"text": "label"}, "autorange": "reversed"},
+    )
 
 
 def _cells(counted: np.ndarray, shares: np.ndarray) -> list[list[str]]:

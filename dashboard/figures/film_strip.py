@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from dashboard import theme
 from dashboard.figures import sprites
@@ -34,29 +33,40 @@ def film_strip(
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
-    figure = make_subplots(rows=2, shared_xaxes=True, row_heights=[0.2, 0.8],
-                           vertical_spacing=0.02)  # fmt: skip
-    figure.add_trace(_frames(images), row=1, col=1)
     colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
-    for c in np.flatnonzero(probs.max(0) >= SEEN).tolist():
-        figure.add_trace(_line(along, probs[:, c], names[c], colours[c], c), row=2, col=1)
+    seen = np.flatnonzero(probs.max(0) >= SEEN).tolist()
+    lines = [_line(along, probs[:, c], names[c], colours[c], c) for c in seen]
     half = 0.5 / max(len(images) - 1, 1)
-    styled(figure, dark, height=height, showlegend=True,
-           legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0})  # fmt: skip
-    figure.update_xaxes(range=[-half, 1 + half], zeroline=False)
-    figure.update_xaxes(visible=False, row=1)
-    figure.update_yaxes(visible=False, constraintoward="bottom", row=1)
-    figure.update_xaxes(
-        tickformat=".0%", row=2, showgrid=False, title={"text": "share of the way", "standoff": 4}
+    percents = {"tickformat": ".0%", "zeroline": False}
+    return styled(
+        [_frames(images), *lines],
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
+        xaxis={
+            **percents,
+            "range": [-half, 1 + half],
+            "showgrid": False,
+            "title": {"text": "share of the way"},
+        },
+        yaxis={
+            **percents,
+            "domain": [0, 0.79],
+            "range": [-0.04, 1.06],
+            "tickvals": [0, 0.5, 1],
+            "title": {"text": "q(c|x)"},
+        },
+        yaxis2={
+            "domain": [0.81, 1],
+            "anchor": "x",
+            "visible": False,
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "bottom",
+            "range": [2 * half, 0],
+        },
     )
-    figure.update_yaxes(
-        range=[-0.04, 1.06],
-        tickformat=".0%",
-        tickvals=[0, 0.5, 1],
-        title={"text": "q(c|x)"},
-        row=2,
-    )
-    return figure
 
 
 def _frames(images: NDArray[np.floating]) -> go.Image:
@@ -70,6 +80,7 @@ def _frames(images: NDArray[np.floating]) -> go.Image:
         dx=pixel,
         y0=0,
         dy=pixel,
+        yaxis="y2",
         hoverinfo="skip",
     )
 

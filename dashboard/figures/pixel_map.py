@@ -68,13 +68,17 @@ def _map(
         colorbar=bar,
         hovertemplate=f"row %{{y}}, column %{{x}}<br>{words}: {number}<extra></extra>",
     )
-    figure = styled(go.Figure(trace), dark, height=height, margin={"l": 0, "r": 0, "t": 0, "b": 0})
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(
-        visible=False,
-        autorange="reversed",
-        scaleanchor="x",
-        constrain="domain",
-        constraintoward="top",
+    return styled(
+        [trace],
+        dark,
+        height=height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        xaxis={"visible": False, "constrain": "domain"},
+        yaxis={
+            "visible": False,
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "top",
+        },
     )
-    return figure

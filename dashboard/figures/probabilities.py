@@ -10,7 +10,7 @@ from dashboard import theme
 from dashboard.figures.style import styled
 
 
-def bars(
+def bar_chart(
     probs: NDArray[np.floating],
     names: Sequence[str],
     dark: bool,
@@ -29,26 +29,29 @@ def bars(
         symbol: What is drawn, for the axis.
         row_height: Screen pixels a bar.
     """
-    figure = go.Figure(
-        go.Bar(
-            orientation="h",
-            x=probs,
-            y=list(names),
-            marker={"color": theme.categorical(len(names))},
-            text=[percent(p) for p in probs],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.2%}<extra></extra>",
-        )
+    bars = go.Bar(
+        orientation="h",
+        x=probs,
+        y=list(names),
+        marker={"color": theme.categorical(len(names))},
+        text=[percent(p) for p in probs],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.2%}<extra></extra>",
     )
-    if before is not None:
-        figure.add_trace(_marks(before, names, dark))
-    styled(figure, dark, height=row_height * len(names) + 56, bargap=0.25)
-    figure.update_xaxes(
-        range=[0, 1.3], tickvals=[0, 0.5, 1], tickformat=".0%", title={"text": symbol}
+    return styled(
+        [bars] if before is None else [bars, _marks(before, names, dark)],
+        dark,
+        height=row_height * len(names) + 56,
+        bargap=0.25,
+        xaxis={
+            "range": [0, 1.3],
+            "tickvals": [0, 0.5, 1],
+            "tickformat": ".0%",
+            "title": {"text": symbol},
+        },
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
     )
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    return figure
 
 
 def percent(share: float) -> str:

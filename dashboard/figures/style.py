@@ -1,5 +1,7 @@
 """What all Plotly figures share: transparent, in the page's font, with quiet axes."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -9,16 +11,22 @@ from dashboard import theme
 FONT = '"Source Sans", sans-serif'
 
 
-def styled(figure: go.Figure, dark: bool, *, height: int, **layout: Any) -> go.Figure:  # noqa: ANN401
-    """Give a figure the page's looks.
+def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> go.Figure:  # noqa: ANN401
+    """Draw traces with the page's looks.
 
     Args:
-        figure: Changed in place.
+        traces: Of `plotly.graph_objects`.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
         layout: More of Plotly's layout, which wins.
     """
-    ink, quiet = theme.ink(dark), theme.muted(dark)
+    return go.Figure(list(traces), {"template": looks(dark), "height": height, **layout})
+
+
+@cache
+def looks(dark: bool) -> go.layout.Template:
+    """Give the template of all figures; a template is checked once, a layout every time."""
+    quiet = theme.muted(dark)
     axis = {
         "gridcolor": quiet,
         "zerolinecolor": quiet,
@@ -26,19 +34,21 @@ def styled(figure: go.Figure, dark: bool, *, height: int, **layout: Any) -> go.F
         "tickcolor": quiet,
         "fixedrange": True,
         "automargin": True,
+        "ticklabelstandoff": 5,
+        "title": {"font": {"size": 13}, "standoff": 8},
     }
-    figure.update_xaxes(**axis).update_yaxes(**axis)
-    settings = {
-        "height": height,
-        "font": {"family": FONT, "size": 13, "color": ink},
+    layout = {
+        "font": {"family": FONT, "size": 13, "color": theme.ink(dark)},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
         "dragmode": False,
         "showlegend": False,
+        "xaxis": axis,
+        "yaxis": axis,
     }
-    return figure.update_layout({**settings, **layout})
+    return go.layout.Template(layout=layout)
 
 
 def signed(value: float, digits: int = 1) -> str:
