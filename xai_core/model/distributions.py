@@ -65,7 +65,9 @@ def expected_normal_log_prob(
 
 def categorical_kl_to_uniform(probs: Probs) -> Float[Tensor, " batch"]:
     """KL(q || uniform over K) = ln K - H(q); 0 for uniform rows, ln K for certain ones."""
-    return math.log(probs.shape[-1]) + torch.special.xlogy(probs, probs).sum(-1)
+    # a probability that underflowed to 0 adds 0, and a finite gradient that softmax then stops
+    logs = probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
+    return math.log(probs.shape[-1]) + (probs * logs).sum(-1)
 
 
 def bernoulli_log_prob(x: Images, logits: Images) -> Float[Tensor, " batch"]:
