@@ -29,6 +29,7 @@ from .terminal import (
 )
 
 if TYPE_CHECKING:
+    from ._types import ByteImages
     from .bundle import Bundle
 
 __all__ = ["app", "main"]
@@ -224,8 +225,7 @@ def encode(
         raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
     opened = _open(bundle, device)
     with spinner("Encoding"):
-        pixels, places = _images_of(opened, images)
-        arrays = run(opened, pixels, seed=seed, umap=places).arrays()
+        arrays = run(opened, _images_of(opened, images), seed=seed).arrays()
         write_arrays(out, arrays)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     if as_json:
@@ -344,18 +344,16 @@ def _open(name: str, device: str) -> "Bundle":
         return load_bundle(name, device=resolve_device(device))
 
 
-def _images_of(bundle: "Bundle", images: str) -> tuple[Any, Any]:
-    """Read images, with their places on the map where they are the bundle's own."""
+def _images_of(bundle: "Bundle", images: str) -> "ByteImages":
+    """Read images from a file, or take the bundle's own."""
     import torch
 
     from .data.images import read_images
 
     if images not in ("train", "test", "all"):
-        return read_images(images), None
+        return read_images(images)
     splits = ("train", "test") if images == "all" else (images,)
-    pixels = torch.cat([bundle.dataset.split(split).images for split in splits])
-    rows = bundle.index[bundle.index["split"].isin(splits)]
-    return pixels, torch.from_numpy(rows[["umap_x", "umap_y"]].to_numpy("float32", copy=True))
+    return torch.cat([bundle.dataset.split(split).images for split in splits])
 
 
 def _card(bundle: "Bundle", as_json: bool) -> None:

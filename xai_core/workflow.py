@@ -35,7 +35,8 @@ __all__ = ["Encoded", "encode", "is_first_process", "run_folder", "train", "writ
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables of the launchers; all are 0 or absent in the first process."""
-CLASSIFIED_AT_ONCE = 1000
+CLASSIFIED_AT_ONCE = 250
+"""Few enough for the activations to stay in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,16 +142,15 @@ def train(
     return out
 
 
-def encode(
-    bundle: Bundle, images: ByteImages, *, seed: int = 0, umap: Tensor | None = None
-) -> Encoded:
+def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0) -> Encoded:
     """Encode images, classify them, and place them on the bundle's map.
+
+    An image that is one of the bundle's own lies where the map has it.
 
     Args:
         bundle: The models, on the device to compute on, and the map.
         images: uint8 (N, 28, 28).
         seed: Of the one draw of z per image.
-        umap: Places of the images where they are known, as those of the bundle's own are.
 
     Returns:
         Tensors on the CPU, a row an image.
@@ -159,7 +159,7 @@ def encode(
     return Encoded(
         encoding=encoding,
         class_probs=_class_probs(bundle, images),
-        umap=_places(bundle, encoding.mean) if umap is None else umap,
+        umap=_places(bundle, images, encoding.mean),
     )
 
 
@@ -349,8 +349,14 @@ def _class_probs(bundle: Bundle, images: ByteImages) -> Probs | None:
     return torch.cat(parts)
 
 
-def _places(bundle: Bundle, z: Latents) -> Float[Tensor, "images 2"]:
-    """Place codes among those of the bundle, on its device."""
+def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:
+    """Find the bundle's own images on the map, and place others among their neighbours."""
     known = bundle.latent_index
-    index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))
-    return index.place(z).cpu()
+    pixels = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images]).numpy()
+    rows_of = {image.tobytes(): row for row, image in enumerate(pixels)}
+    rows = torch.tensor([rows_of.get(image.tobytes(), -1) for image in images.numpy()])
+    places, new = known.places[rows], rows < 0
+    if new.any():
+        index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))
+        places[new] = index.place(z[new]).cpu()
+    return places

@@ -1,0 +1,210 @@
+"""Who may import whom, and what may not be written at all (house style)."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted([*ROOT.glob("xai_core/**/*.py"), *ROOT.glob("dashboard/**/*.py")])
+
+LEVELS = [
+    {"_types", "_version", "errors"},
+    {"runtime", "data", "model"},
+    {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
+    {"training"},
+    {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
+    {"verification", "workflow"},
+    {"cli", "terminal"},
+    {"__init__", "__main__"},
+]
+"""Parts of xai_core, each reading only its own level and those above it in this list."""
+STRANGERS = [("explain", "theory")]
+MAY_IMPORT = {
+    "views": {"components", "loaders", "jobs", "state"},
+    "components": {"components", "figures", "theme", "state", "loaders"},
+    "figures": {"figures", "theme"},
+    "theme": set(),
+    "state": set(),
+    "loaders": set(),
+    "jobs": set(),
+    "Home": {"components"},
+}
+VIEWS_READ = {"xai_core.errors", "xai_core._types"}
+BANNED_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
+BANNED_CALLS = {"eval", "exec", "torch.load", "torch.save", "np.save", "os.system"}
+PRINTING = {"xai_core/cli.py", "xai_core/terminal.py"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def in_type_checking(tree: ast.Module) -> set[ast.AST]:
+    blocks = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    return {inner for block in blocks for inner in ast.walk(block)}
+
+
+def imported(path: Path, *, typing: bool = False) -> set[str]:
+    """Absolute dotted names that a file imports, relative imports resolved."""
+    tree, names = tree_of(path), set()
+    skipped = set() if typing else in_type_checking(tree)
+    package = path.relative_to(ROOT).parent.parts
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names.add(module)
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def part_of(path: Path) -> str:
+    """The module or sub-package of xai_core or dashboard that a file belongs to."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1]
+
+
+def parts_read(path: Path, package: str, *, typing: bool = False) -> set[str]:
+    names = {name.split(".")[1] for name in imported(path, typing=typing) if name.count(".")
+             and name.split(".")[0] == package}  # fmt: skip
+    known = {part_of(p) for p in SOURCES if p.relative_to(ROOT).parts[0] == package}
+    return names & known
+
+
+def of_package(package: str) -> list[Path]:
+    return [path for path in SOURCES if path.relative_to(ROOT).parts[0] == package]
+
+
+def level(part: str) -> int:
+    found = [number for number, parts in enumerate(LEVELS) if part in parts]
+    assert found, f"xai_core.{part} has no level: say in LEVELS who may read it"
+    return found[0]
+
+
+@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
+def test_the_library_reads_only_what_is_below_it(path):
+    own = part_of(path)
+    for part in parts_read(path, "xai_core", typing=True) - {own, "_version"}:
+        if own == "terminal":
+            continue  # reads only types
+        assert level(part) <= level(own), f"{name_of(path)} reads xai_core.{part}"
+    for pair in STRANGERS:
+        if own in pair:
+            other = pair[1 - pair.index(own)]
+            assert other not in parts_read(path, "xai_core", typing=True)
+
+
+def test_no_module_of_a_level_is_in_a_circle():
+    reads = {}
+    for path in of_package("xai_core"):
+        own = part_of(path)
+        reads.setdefault(own, set()).update(parts_read(path, "xai_core") - {own, "__init__"})
+    seen: list[str] = []
+    while reads:
+        free = [part for part, others in reads.items() if not others - set(seen)]
+        assert free, f"these import each other: {sorted(reads)}"
+        seen += free
+        reads = {part: others for part, others in reads.items() if part not in free}
+
+
+@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
+def test_the_library_knows_no_streamlit_and_no_dashboard(path):
+    roots = {name.split(".")[0] for name in imported(path, typing=True)}
+    assert not roots & {"streamlit", "dashboard", "plotly"}
+
+
+@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
+def test_the_library_imports_itself_relatively(path):
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+    assert not [n for n in nodes if not n.level and (n.module or "").split(".")[0] == "xai_core"]
+
+
+@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
+def test_umap_and_captum_are_imported_at_first_use(path):
+    """Their import takes seconds, which a page or `xai info` should not wait for."""
+    top = [node for node in tree_of(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    roots = {(n.module or "") if isinstance(n, ast.ImportFrom) else n.names[0].name for n in top}
+    assert not {root.split(".")[0] for root in roots} & {"umap", "captum", "numba"}
+
+
+@pytest.mark.parametrize("path", of_package("dashboard"), ids=name_of)
+def test_the_dashboard_reads_only_what_is_below_it(path):
+    own = part_of(path)
+    if own == "__init__":
+        return
+    assert own in MAY_IMPORT, f"say in MAY_IMPORT what {own} may read"
+    assert parts_read(path, "dashboard", typing=True) <= MAY_IMPORT[own], name_of(path)
+    assert "views" not in parts_read(path, "dashboard", typing=True), "nothing imports a page"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in of_package("dashboard") if part_of(p) == "views"], ids=name_of
+)
+def test_a_page_only_reads_calls_and_renders(path):
+    library = {n for n in imported(path) if n.split(".")[0] == "xai_core" and n != "xai_core"}
+    assert {".".join(n.split(".")[:2]) for n in library} <= VIEWS_READ
+    assert not [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.ClassDef)]
+    assert len(path.read_text("utf-8").splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in of_package("dashboard") if part_of(p) in ("figures", "theme")], ids=name_of
+)
+def test_figures_are_usable_in_a_notebook(path):
+    assert "streamlit" not in {name.split(".")[0] for name in imported(path, typing=True)}
+
+
+@pytest.mark.parametrize("path", of_package("dashboard"), ids=name_of)
+def test_caches_are_in_loaders_and_session_keys_in_state(path):
+    text = path.read_text("utf-8")
+    if part_of(path) != "loaders":
+        assert "cache_data" not in text and "cache_resource" not in text
+    if part_of(path) != "state":
+        assert "session_state" not in text and "query_params" not in text
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_is_unpickled_evaluated_or_run_by_a_shell(path):
+    assert not {name.split(".")[0] for name in imported(path, typing=True)} & BANNED_MODULES
+    for call in (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)):
+        assert ast.unparse(call.func) not in BANNED_CALLS, f"line {call.lineno}"
+        for keyword in call.keywords:
+            value = ast.unparse(keyword.value)
+            assert (keyword.arg, value) != ("shell", "True"), f"line {call.lineno}"
+            assert (keyword.arg, value) != ("allow_pickle", "True"), f"line {call.lineno}"
+            assert (keyword.arg, value) != ("persist", "'disk'"), f"line {call.lineno}"
+        if ast.unparse(call.func) in ("np.load", "numpy.load"):
+            assert "allow_pickle=False" in ast.unparse(call), f"line {call.lineno}"
+
+
+@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
+def test_only_the_command_prints(path):
+    if name_of(path) in PRINTING:
+        return
+    calls = [ast.unparse(n.func) for n in ast.walk(tree_of(path)) if isinstance(n, ast.Call)]
+    assert "print" not in calls
+    assert "logging.basicConfig" not in calls
+    assert not [call for call in calls if call.startswith("sys.std")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_failure_is_swallowed(path):
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"a bare except in line {node.lineno}"
+    assert "from __future__ import annotations" not in path.read_text("utf-8")

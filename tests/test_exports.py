@@ -1,0 +1,71 @@
+"""`__all__` is there, whole and sorted in every module, and every name of it imports."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import xai_core
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(
+    path
+    for path in ROOT.glob("xai_core/**/*.py")
+    if path.name not in ("__main__.py", "_version.py")
+    and (path.name != "__init__.py" or path.parent.name == "xai_core")
+)
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def public_names(path: Path) -> set[str]:
+    """Names without an underscore that a module itself defines as functions or classes."""
+    defined = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    body = ast.parse(path.read_text("utf-8")).body
+    return {n.name for n in body if isinstance(n, defined) and not n.name.startswith("_")}
+
+
+def isort_order(name: str) -> tuple[int, str]:
+    """CONSTANTS, then Classes, then functions, as ruff sorts `__all__`."""
+    kind = 0 if name.isupper() else 1 if name[:1].isupper() else 2
+    return kind, name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_all_is_whole_and_sorted(path):
+    module = importlib.import_module(dotted(path))
+    names = module.__all__
+    assert names == sorted(set(names), key=isort_order)
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+PRIVATE_BY_PLACE = {"VAEObjective", "ClassifierObjective"}
+COMMANDS = {"train", "evaluate", "encode", "list_", "info", "verify", "dashboard"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_what_is_public_is_exported(path):
+    names = set(importlib.import_module(dotted(path)).__all__)
+    allowed = PRIVATE_BY_PLACE | (COMMANDS if path.name == "cli.py" else set())
+    assert public_names(path) - allowed <= names
+
+
+def test_the_package_offers_what_its_typing_block_and_table_say():
+    listed = [name for names in xai_core._HOMES.values() for name in names]
+    assert sorted([*listed, "__version__"]) == sorted(xai_core.__all__)
+    tree = ast.parse(Path(xai_core.__file__).read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        assert tuple(alias.name for alias in node.names) == xai_core._HOMES[node.module]
+    assert set(xai_core.__all__) <= set(dir(xai_core))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        xai_core.nothing  # noqa: B018
