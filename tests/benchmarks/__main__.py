@@ -1,0 +1,93 @@
+"""`python -m tests.benchmarks [--quick]`: what takes how long here, as a Markdown table."""
+
+import argparse
+import logging
+import os
+import platform
+import sys
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks import compute, pages
+from xai_core.bundle import load_bundle
+
+BUNDLE = Path("checkpoints/mnist")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer images and repeats")
+    parser.add_argument("--only", choices=["compute", "pages"], help="leave the other part out")
+    options = parser.parse_args()
+    logging.getLogger("xai_core").setLevel(logging.ERROR)  # random guesses do collapse
+    print(f"`{' '.join(['python -m tests.benchmarks', *sys.argv[1:]])}`, {machine()}\n")
+    print("| what | measured |\n|---|---|")
+    if options.only != "pages":
+        devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+        for device in devices:
+            compute_rows(device, options.quick)
+        bundle_rows(options.quick)
+    if options.only != "compute":
+        page_rows(1 if options.quick else 5)
+
+
+def compute_rows(device, quick):
+    fewer = 2_560 if quick else 12_800
+    rates = compute.training_rates(device, 60_000 if device == "cuda" else fewer)
+    for stage, rate in rates.items():
+        row(f"training step of `{stage}`, preset default, {device}", f"{rate:,.0f} images/s")
+    bundle = load_bundle(BUNDLE)
+    seconds, count = compute.encoding_seconds(bundle, device, 7_000 if quick else 70_000)
+    row(
+        f"encoding {count:,} images, {device}",
+        f"{seconds:.2f} s ({count / seconds:,.0f} images/s)",
+    )
+
+
+def bundle_rows(quick):
+    new, again = compute.opening_seconds(BUNDLE, 1 if quick else 5)
+    row("opening the bundle and its images in a new Python", f"{new:.2f} s")
+    row("opening it again, every file checked", f"{again:.2f} s")
+    placing = compute.placing_seconds(load_bundle(BUNDLE), 5 if quick else 100)
+    row("placing one image on the map", f"{1000 * placing:.1f} ms")
+
+
+def page_rows(repeats):
+    with pages.chromium() as browser:
+        cold = pages.cold_start_seconds(browser, repeats)
+    row("cold start: from the command to a drawn Home", f"{cold:.2f} s")
+    with pages.dashboard() as (address, browser):
+        times = pages.warm_page_seconds(address, browser, repeats)
+        data, frontend, seconds = pages.map_delivery(address, browser)
+    for name, (opened, clicked) in times.items():
+        row(f"{name}, warm: opened by address; by a click", f"{opened:.2f} s; {clicked:.2f} s")
+    row("Latent map, first visit with an empty browser cache, to drawn", f"{seconds:.2f} s")
+    row(
+        "what it sends: data; Streamlit's frontend",
+        f"{data / 1e6:.2f} MB; {frontend / 1e6:.2f} MB",
+    )
+
+
+def row(what, measured):
+    print(f"| {what} | {measured} |", flush=True)
+
+
+def machine():
+    parts = [f"{os.cpu_count()} cores", cpu_model(), f"torch {torch.__version__}"]
+    parts.append(f"{torch.get_num_threads()} threads")
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    if hasattr(os, "getloadavg"):
+        parts.append(f"load average {os.getloadavg()[0]:.1f} at the start")
+    return ", ".join(parts)
+
+
+def cpu_model():
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return found[0] if found else platform.processor() or platform.machine()
+
+
+main()

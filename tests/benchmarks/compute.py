@@ -1,0 +1,92 @@
+"""How fast models train, encode and open, without a browser."""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from xai_core.bundle import load_bundle
+from xai_core.data.images import to_float
+from xai_core.data.sources import load_dataset
+from xai_core.encoding import encode_dataset
+from xai_core.index import LatentIndex
+from xai_core.runtime import Launch
+from xai_core.training import PRESETS, train_models
+from xai_core.training_state import TrainingState, write_state
+
+MNIST = "mnist"
+
+
+def training_rates(device, count):
+    """Measure images/s of each stage's steps in its second epoch, on random guesses."""
+    model, training = PRESETS["default"]
+    training = replace(training, epochs=2, classifier_epochs=2, train_images=count)
+    guess = torch.randn(count, model.num_clusters).softmax(-1)
+    marks = {}
+
+    def mark(progress):
+        second_epoch = progress.done > progress.total // 2
+        if second_epoch:
+            marks.setdefault(progress.stage, []).append((time.perf_counter(), progress.done))
+
+    with tempfile.TemporaryDirectory() as run:
+        write_state(Path(run), "assign", TrainingState({"guess": guess}, []))
+        train_models(
+            load_dataset(MNIST),
+            Path(run),
+            model=model,
+            training=training,
+            launch=Launch(device=device),
+            on_progress=mark,
+        )
+    return {
+        stage: training.batch_size * (times[-1][1] - times[0][1]) / (times[-1][0] - times[0][0])
+        for stage, times in marks.items()
+        if len(times) > 1
+    }
+
+
+def encoding_seconds(bundle, device, count):
+    """Time q(z|x), q(c|x) and the bound of `count` images, as `xai encode` computes them."""
+    images = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images])[:count]
+    model = bundle.model.to(device)
+    encode_dataset(model, images[:2000], device=device)
+    seconds, _ = timed(lambda: encode_dataset(model, images, device=device))
+    bundle.model.to("cpu")
+    return seconds, len(images)
+
+
+def opening_seconds(path, repeats):
+    """Time opening a bundle, every file checked: in a new process with its images, and again."""
+    script = f"import xai_core; xai_core.load_bundle({str(path)!r}).dataset"
+    command = [sys.executable, "-c", script]
+    new = [timed(lambda: subprocess.run(command, check=True))[0] for _ in range(repeats)]
+    again = [timed(lambda: load_bundle(path))[0] for _ in range(repeats)]
+    return statistics.median(new), statistics.median(again)
+
+
+@torch.inference_mode()
+def placing_seconds(bundle, repeats):
+    """Time one image from its bytes to its place on the map."""
+    index, dim = bundle.index, bundle.model.config.latent_dim
+    latents = torch.tensor(index[[f"mean_{axis}" for axis in range(dim)]].to_numpy())
+    known = LatentIndex(latents, torch.tensor(index[["umap_x", "umap_y"]].to_numpy()))
+    images = bundle.dataset.test.images
+
+    def place(row):
+        return known.place(bundle.model.encode(to_float(images[row : row + 1], "cpu")).mean)
+
+    place(0)
+    return statistics.median(timed(lambda row=row: place(row))[0] for row in range(repeats))
+
+
+def timed(call):
+    """Return seconds and result."""
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
