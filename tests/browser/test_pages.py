@@ -53,8 +53,10 @@ def test_page_fits_a_phone(open_page, path):
 
 def figures(page):
     """Count the pictures, grids and charts, after seeing that each is drawn."""
-    images = page.locator("[data-testid=stMain] img")
+    images = page.locator("img")
     assert images.evaluate_all("all => all.every((image) => image.naturalWidth > 0)")
+    lossy = images.evaluate_all("all => all.filter((image) => /[.]jpe?g$/.test(image.src)).length")
+    assert lossy == 0
     grids = page.locator(".grid .pic")
     assert grids.evaluate_all(LOADED)
     charts = page.locator(".js-plotly-plot")
