@@ -63,8 +63,8 @@ def latent_map(
     )
     if files.folder is None:
         st.caption(
-            "The folder `dashboard/static` cannot be written, so pointing at a place shows what "
-            "it is but not its picture."
+            "The folder `dashboard/static` cannot be written or served, so pointing at a place "
+            "shows what it is but not its picture."
         )
     elif not files.pictures:
         _wait_for_pictures(files)

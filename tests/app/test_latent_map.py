@@ -267,7 +267,7 @@ def test_where_the_folder_cannot_be_written_the_points_travel_along(
     data, _ = component(app, KEY)
     assert len(base64.b64decode(data["points"]["base64"])) == 8 * 60
     assert data["sheets"] is None
-    assert "cannot be written" in text_of(app) and not app.exception
+    assert "cannot be written or served" in text_of(app) and not app.exception
 
 
 def test_the_component_s_data_is_small_and_plain(open_page, component):
