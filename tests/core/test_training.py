@@ -144,6 +144,10 @@ def test_killed_at_any_moment_it_resumes_to_the_same_weights(bars, tmp_path):
     process.communicate(timeout=30)
     rows_before = read_state(run, "vae").rows
     assert rows_before
+    for folder in (run, tmp_path / "whole"):  # in processes alike, whatever other tests did here
+        process = start(tmp_path, folder, "LONG", "CPU")
+        _, trouble = process.communicate(timeout=120)
+        assert process.returncode == 0, trouble
     seen = []
     resumed = trained(bars, run, config=LONG, on_epoch=seen.append)
     whole = trained(bars, tmp_path / "whole", config=LONG)
