@@ -49,9 +49,7 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
 
 def _two_best(bundle: "Bundle", ids: list[str], probs: np.ndarray) -> pd.DataFrame:
     best = np.argsort(-probs, axis=1, kind="stable")[:, :2]
-    found = (
-        bundle.index["label"].to_numpy()[[loaders.row_of(bundle, i) for i in ids]] if ids else []
-    )
+    found = bundle.index["label"].to_numpy()[loaders.rows_of(bundle, ids)]
     return pd.DataFrame(
         {
             "id": ids,

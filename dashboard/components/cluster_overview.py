@@ -63,9 +63,13 @@ def _pick(name: str) -> None:
 
 
 def _table(bundle: "Bundle") -> pd.DataFrame:
-    scale = loaders.prior(bundle)[1].numpy()
-    names = bundle.dataset.class_names
-    return cluster_table.overview(bundle.index, SPLIT, scale, bundle.cluster_labels, names)
+    def count() -> pd.DataFrame:
+        scale, named = loaders.prior(bundle)[1].numpy(), bundle.cluster_labels
+        return cluster_table.overview(
+            bundle.index, SPLIT, scale, named, bundle.dataset.class_names
+        )
+
+    return loaders.once(bundle, "clusters", count)
 
 
 def _numbers(table: pd.DataFrame, names: list[str]) -> None:

@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import state
+from dashboard import loaders, state
 from dashboard.components import download, layout, messages
 from dashboard.components.chart import chart
 from dashboard.figures import confusion
@@ -29,19 +31,32 @@ def show(bundle: "Bundle") -> None:
         split = st.segmented_control(
             "Images", SPLITS, required=True, **state.bind("confusion split", "test", SPLITS)
         )
-        classes = max(len(bundle.dataset.class_names), int(bundle.index["label"].max()) + 1)
-        clusters = bundle.model.config.num_clusters
-        table = confusion.counts(bundle.index, split, clusters, classes)
+        table = _counts(bundle, split)
         long = table.stack().rename("images").reset_index()
         download.table(bundle, long, name="confusion", split=split)
-    accuracy, order = confusion.accuracy(table, named), confusion.by_name(named, clusters)
-    labels = [layout.label_name(bundle, label) for label in range(classes)]
-    names, total = layout.cluster_names(bundle), int(table.to_numpy().sum())
-    figure = confusion.heat_map(table[order], labels, [names[c] for c in order], state.dark())
+    accuracy, total = confusion.accuracy(table, named), int(table.to_numpy().sum())
     words = f"Counts of {split} images by label and cluster; accuracy {accuracy:.2%}"
-    chart(figure, key="confusion", alt=words)
+    chart(_figure(bundle, split, state.dark()), key="confusion", alt=words)
     st.caption(
         f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
         f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label a "
         "cluster, were chosen on the train images after training; labels were never used to train."
     )
+
+
+def _counts(bundle: "Bundle", split: str) -> pd.DataFrame:
+    def count() -> pd.DataFrame:
+        labels = max(len(bundle.dataset.class_names), int(bundle.index["label"].max()) + 1)
+        return confusion.counts(bundle.index, split, bundle.model.config.num_clusters, labels)
+
+    return loaders.once(bundle, f"confusion {split}", count)
+
+
+def _figure(bundle: "Bundle", split: str, dark: bool) -> go.Figure:
+    def draw() -> go.Figure:
+        table, names = _counts(bundle, split), layout.cluster_names(bundle)
+        order = confusion.by_name(bundle.cluster_labels, len(names))
+        labels = [layout.label_name(bundle, label) for label in table.index]
+        return confusion.heat_map(table[order], labels, [names[c] for c in order], dark)
+
+    return loaders.once(bundle, f"confusion {split} dark {dark}", draw)
