@@ -41,7 +41,7 @@ def picture(
     """
     with st.container(key=f"picture-{key}"):
         image = sprites.png(sprites.as_bytes(np.asarray(pixels)))
-        st.image(image, caption=caption, width=width, alt=alt)
+        st.image(image, caption=caption, width=width, alt=alt, output_format="PNG")
 
 
 def image_grid(
