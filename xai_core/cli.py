@@ -8,7 +8,6 @@ Exit status: 0 only on success, 1 with one line `error: ...` that names the fix,
 import os
 import subprocess
 import sys
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +23,7 @@ from .terminal import (
     print_error,
     print_json,
     print_table,
+    silence,
     spinner,
     text_of,
 )
@@ -147,7 +147,7 @@ def train(
     dataset = load_dataset(data)
     display = TrainingDisplay()
     first = workflow.is_first_process()
-    with display.shown(*dataset.report) if first else nullcontext():
+    with display.shown(*dataset.report) if first else silence():
         path = workflow.train(
             dataset,
             out,

@@ -4,12 +4,11 @@ import json
 import logging
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,7 +25,15 @@ if TYPE_CHECKING:
     from .training import EpochMetrics
     from .training import Progress as StageProgress
 
-__all__ = ["TrainingDisplay", "print_error", "print_json", "print_table", "spinner", "text_of"]
+__all__ = [
+    "TrainingDisplay",
+    "print_error",
+    "print_json",
+    "print_table",
+    "silence",
+    "spinner",
+    "text_of",
+]
 
 COLUMNS = (
     ("stage", "{:<10}"),
@@ -48,6 +55,17 @@ STAGES = {
 }
 
 
+class _Warnings(logging.Handler):
+    """Shows what the library logs, a line each."""
+
+    def __init__(self, show: Callable[[str, str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(f"{record.levelname.lower()}: {record.getMessage()}", "yellow")
+
+
 class TrainingDisplay:
     """A live table of epochs above a progress bar, on stderr."""
 
@@ -60,7 +78,7 @@ class TrainingDisplay:
     @contextmanager
     def shown(self, *sentences: str) -> Iterator[None]:
         """Show it below some sentences while the body runs, and with it the library's warnings."""
-        handler = RichHandler(console=self._console, show_path=False, show_time=False)
+        handler = _Warnings(self._print)
         library = logging.getLogger(__package__)
         library.addHandler(handler)
         try:
@@ -108,6 +126,17 @@ class TrainingDisplay:
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Leave it to the first of several processes to show what the library logs."""
+    handler, library = logging.NullHandler(), logging.getLogger(__package__)
+    library.addHandler(handler)
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import logging
 import math
 import os
 import re
@@ -504,6 +505,8 @@ def test_only_the_first_of_several_processes_writes_and_prints(tiny_dataset, roo
     assert not (root / "checkpoints/new").exists()
     assert not workflow.run_folder(root / "checkpoints/new").exists()
     monkeypatch.setattr("xai_core.data.sources.load_dataset", lambda _: tiny_dataset)
+    warn = logging.getLogger("xai_core.training").warning
+    monkeypatch.setattr(workflow, "train_models", lambda *_, **__: warn("Collapse"))
     out, err = xai("train", "--data", "bars", "--out", "checkpoints/new", "--device", "cpu")
     assert out == "" and err == ""
     _, err = xai("info", "nope", status=1)
@@ -527,7 +530,7 @@ def test_killed_the_command_resumes_to_the_same_weights(bars_npz, small_presets,
     message = error_of(*common, "--out", "checkpoints/new")
     assert "--resume" in message and "rm -r" in message
     _, err = xai(*common, "--out", "checkpoints/new", "--resume", "--json")
-    assert "Cluster collapse" in err and " 1/40 " in err
+    assert "warning: Cluster collapse: " in err and " 1/40 " in err
     xai(*common, "--out", "checkpoints/whole", "--json")
     resumed, whole = (load_bundle(name).manifest.files for name in ("new", "whole"))
     for name in ("model.safetensors", "classifier.safetensors"):
