@@ -15,7 +15,7 @@ LEVELS = [
     {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
     {"training"},
     {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
-    {"verification", "workflow"},
+    {"ask", "verification", "workflow"},
     {"cli", "terminal"},
     {"__init__", "__main__"},
 ]
@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "components": {"components", "figures", "theme", "state", "loaders"},
     "figures": {"figures", "theme"},
     "theme": set(),
-    "state": set(),
+    "state": {"links"},
+    "links": set(),
     "loaders": set(),
     "jobs": set(),
     "Home": {"components"},
@@ -34,7 +35,8 @@ MAY_IMPORT = {
 VIEWS_READ = {"xai_core.errors", "xai_core._types"}
 BANNED_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
 BANNED_CALLS = {"eval", "exec", "torch.load", "torch.save", "np.save", "os.system"}
-PRINTING = {"xai_core/cli.py", "xai_core/terminal.py"}
+PRINTING = {"cli", "terminal"}
+"""Parts of xai_core that print."""
 
 
 def name_of(path: Path) -> str:
@@ -194,7 +196,7 @@ def test_nothing_is_unpickled_evaluated_or_run_by_a_shell(path):
 
 @pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
 def test_only_the_command_prints(path):
-    if name_of(path) in PRINTING:
+    if part_of(path) in PRINTING:
         return
     calls = [ast.unparse(n.func) for n in ast.walk(tree_of(path)) if isinstance(n, ast.Call)]
     assert "print" not in calls

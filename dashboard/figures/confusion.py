@@ -1,13 +1,18 @@
 """Which labels fall into which clusters, counted."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from dashboard import theme
 from dashboard.figures.style import styled
+
+Shown = Literal["Counts", "% of the label"]
+"""What the cells say of the images in them."""
 
 
 def counts(index: pd.DataFrame, split: str, num_clusters: int, num_labels: int) -> pd.DataFrame:
@@ -34,30 +39,46 @@ def accuracy(table: pd.DataFrame, cluster_labels: Sequence[int]) -> float:
 
 
 def heat_map(
-    table: pd.DataFrame, label_names: Sequence[str], cluster_names: Sequence[str], dark: bool
+    table: pd.DataFrame,
+    label_names: Sequence[str],
+    cluster_names: Sequence[str],
+    dark: bool,
+    *,
+    show: Shown = "Counts",
 ) -> go.Figure:
-    """Draw counts, coloured by their share of the label.
+    """Draw counts or shares of the label; the colour is the share.
 
     Args:
         table: Counts, labels by clusters, columns in the order to draw.
         label_names: One a row.
         cluster_names: One a column.
         dark: Whether the page is light on dark.
+        show: What is written in the cells; both are shown on pointing.
     """
-    total = table.to_numpy().sum(1, keepdims=True)
-    shares = table.to_numpy() / np.maximum(total, 1)
+    counted = table.to_numpy()
+    shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
     bar = {
-        "tickformat": ".0%",
+        "orientation": "h",
         "thickness": 10,
+        "len": 0.5,
+        "x": 1,
+        "xanchor": "right",
+        "xpad": 0,
+        "y": 1,
+        "yanchor": "bottom",
+        "ypad": 4,
         "outlinewidth": 0,
-        "title": {"text": "share of<br>the label<br> ", "font": {"size": 12}},
+        "tickvals": [0, 0.5, 1],
+        "tickformat": ".0%",
+        "ticklabelposition": "outside",
+        "title": {"text": "share of the label", "font": {"size": 12}, "side": "top"},
     }
     trace = go.Heatmap(
         z=shares,
         x=list(cluster_names),
         y=list(label_names),
-        customdata=table.to_numpy(),
-        text=_cells(table.to_numpy(), shares),
+        customdata=counted,
+        text=_cells(counted, shares, show),
         texttemplate="%{text}",
         colorscale=theme.plotly_scale(theme.shares(dark)),
         zmin=0,
@@ -72,15 +93,12 @@ def heat_map(
     return styled(
         [trace],
         dark,
-        height=64 + 46 * max(len(table), 3),
+        height=120 + 40 * max(len(table), 3),
         xaxis={**axis, "title": {"text": "cluster"}},
         yaxis={**axis, "title": {"text": "label"}, "autorange": "reversed"},
     )
 
 
-def _cells(counted: np.ndarray, shares: np.ndarray) -> list[list[str]]:
-    return [
-        [f"{n:,}<br>{100 * s:.1f} %" if s >= 0.001 else f"{n:,}" if n else ""
-         for n, s in zip(*pair, strict=True)]
-        for pair in zip(counted, shares, strict=True)
-    ]  # fmt: skip
+def _cells(counted: NDArray[np.integer], shares: NDArray[np.floating], show: Shown) -> list[list]:
+    text = np.char.mod("%d", counted) if show == "Counts" else np.char.mod("%.1f", 100 * shares)
+    return np.where(counted > 0, text, "").tolist()

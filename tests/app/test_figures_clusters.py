@@ -52,7 +52,11 @@ def test_the_heat_map_s_colours_are_shares_of_the_row(index, dark):
     trace = confusion.heat_map(table, ["zero", "one"], ["b", "a", "c"], dark).data[0]
     np.testing.assert_allclose(trace.z, [[2 / 3, 1 / 3, 0], [1 / 4, 3 / 4, 0]])
     assert (trace.zmin, trace.zmax) == (0, 1)
-    assert trace.text[0][0] == "2<br>66.7 %" and trace.text[0][2] == ""
+    assert trace.text[0] == ["2", "1", ""]
+    shares = confusion.heat_map(
+        table, ["zero", "one"], ["b", "a", "c"], dark, show="% of the label"
+    )
+    assert shares.data[0].text[0] == ["66.7", "33.3", ""]
 
 
 def test_overview_says_size_purity_and_confidence(index):

@@ -19,6 +19,7 @@ import xai_core
 from xai_core import cli, terminal, workflow
 from xai_core.bundle import load_bundle
 from xai_core.bundle_places import find_bundle
+from xai_core.cli import serving
 from xai_core.errors import ConfigError, DataError
 from xai_core.model.vae import ClusterVAEConfig
 from xai_core.runtime import Launch
@@ -563,7 +564,7 @@ def test_the_dashboard_is_started_on_the_bundle(root, monkeypatch):
         calls.append((command, env))
         return Done()
 
-    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.setattr(serving.subprocess, "run", run)
     xai("dashboard", "checkpoints/bars", "--port", 8600, "--headless")
     command, environment = calls.pop()
     assert command[:4] == [sys.executable, "-m", "streamlit", "run"]
@@ -576,7 +577,7 @@ def test_the_dashboard_is_started_on_the_bundle(root, monkeypatch):
     assert calls.pop()[1] == dict(os.environ)
     Done.returncode = 3
     xai("dashboard", status=3)
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(serving, "find_spec", lambda name: None)
     assert "pip install -e ." in error_of("dashboard")
 
 

@@ -338,6 +338,28 @@ class TestGradients:
         ]
         assert missing == []
 
+    @every_variant
+    def test_every_term_pulls_what_it_depends_on(self, variant):
+        model = model_of(**variant)
+        means, log_vars = [0, 1], [2, 3]  # of the encoder's last bias
+        pulls = {
+            "reconstruction": means + log_vars,
+            "prior_alignment": means + log_vars,
+            "entropy_z": log_vars,
+            "kl_c": [] if model.cluster_encoder else means + log_vars,
+        }
+        for name, places in pulls.items():
+            model.zero_grad()
+            getattr(model.elbo(images(), generator=generator()), name).sum().backward()
+            pulled = model.latent_encoder[-1].bias.grad
+            found = [] if pulled is None else pulled.nonzero()[:, 0].tolist()
+            assert found == places, name
+            belief = getattr(model.cluster_encoder, "9", None)
+            if belief is not None and name in ("prior_alignment", "kl_c"):
+                assert belief.bias.grad.abs().min() > 0
+            if name == "entropy_z":
+                assert pulled[2:].tolist() == [2.0, 2.0], "half a nat a unit of log_var, 4 images"
+
     def test_they_are_those_of_differences(self):
         """Of the prior's centres, in float64, by central differences."""
         model, x = model_of(factorisation="c_given_z").double(), images().double()

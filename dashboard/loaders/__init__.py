@@ -52,7 +52,7 @@ def fingerprint(bundle: "Bundle") -> str:
     return bundle.digest[:16]
 
 
-_BY_FINGERPRINT: Any = {"xai_core.bundle.Bundle": fingerprint}
+BY_FINGERPRINT: Any = {"xai_core.bundle.Bundle": fingerprint}
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
     return opened
 
 
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def rows(bundle: "Bundle") -> pd.Index:
     """Give the ids in index order; `get_loc` finds an image's row."""
     ids = pd.Index(bundle.index["id"].astype(object))
@@ -144,13 +144,13 @@ def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     return bundle.dataset.images(list(ids)).numpy()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def once(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
     """Keep what `_make` gives for all sessions, one a bundle and name; nobody may change it."""
     return _make()
 
 
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def map_places(bundle: "Bundle") -> NDArray[np.float32]:
     """Give the places on the map (images, 2) in index order; read only."""
     xy = np.ascontiguousarray(bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32))
@@ -162,7 +162,7 @@ def latents(bundle: "Bundle") -> NDArray[np.float32]:
     return bundle.latents.numpy()
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
     """Decode the posterior means of some ids: (images, 28, 28) in [0, 1]."""
     import torch
@@ -173,7 +173,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
         return bundle.model.decode(z)[:, 0].float().numpy()
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
     """Decode codes given as tuples: (codes, 28, 28) in [0, 1]."""
     import torch
@@ -182,7 +182,7 @@ def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[n
         return bundle.model.decode(torch.tensor(codes))[:, 0].float().numpy()
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
     """Give q(c|x) of some ids: (images, clusters), rows sum to 1."""
     import torch
@@ -194,7 +194,7 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
         return bundle.model.cluster_probs(to_float(batch, "cpu")).float().numpy()
 
 
-@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list[float]]:
     """Find the k images nearest in latent space, itself left out: ids and distances."""
     row, z = row_of(bundle, image_id), bundle.latents
@@ -206,7 +206,7 @@ def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list
     return [str(rows(bundle)[r]) for r, _ in others], [d for _, d in others]
 
 
-@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def inferred(bundle: "Bundle", image_id: str) -> Inferred:
     """Encode one image and decode the mean of its posterior, under its own q(c|x)."""
     import torch
@@ -222,7 +222,7 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
         return Inferred(*(part.float().numpy() for part in parts))
 
 
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
     """Give the centres mu_c, the scales sigma_c and the deviation of each z_j under p(z)."""
     import torch
@@ -234,7 +234,7 @@ def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
         return mean, scale, prior_deviation(mean, scale)
 
 
-@st.cache_data(max_entries=3, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def carried_nats(bundle: "Bundle") -> NDArray[np.float32]:
     """Estimate what each latent dimension tells about an image, in nats, on all images."""
     import torch
@@ -246,7 +246,7 @@ def carried_nats(bundle: "Bundle") -> NDArray[np.float32]:
     return carried_nats(torch.tensor(latents(bundle)), log_var).numpy()
 
 
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def traversal(
     bundle: "Bundle", image_id: str, reach: float, steps: int, dims: tuple[int, ...]
 ) -> NDArray[np.float32]:
@@ -269,7 +269,7 @@ def traversal(
     return images.reshape(len(dims), steps, 28, 28)
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def edited(bundle: "Bundle", image_id: str, shifts: tuple[float, ...]) -> Imagined:
     """Decode an image's code moved by `shifts` standard deviations of the prior."""
     import torch
@@ -279,7 +279,7 @@ def edited(bundle: "Bundle", image_id: str, shifts: tuple[float, ...]) -> Imagin
     return _imagine(bundle, code[None], torch.from_numpy(seen.probs)[None])
 
 
-@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
     """Decode one image under each cluster.
 
@@ -300,7 +300,7 @@ def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def prototypes(bundle: "Bundle") -> Imagined:
     """Decode the centre of each cluster, as that cluster."""
     import torch
@@ -309,7 +309,7 @@ def prototypes(bundle: "Bundle") -> Imagined:
     return _imagine(bundle, mean, torch.eye(len(mean)))
 
 
-@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def samples(bundle: "Bundle", cluster: int, temperature: float, seed: int, count: int) -> Imagined:
     """Draw codes from p(z|c) and decode them, as that cluster."""
     import torch
@@ -321,7 +321,7 @@ def samples(bundle: "Bundle", cluster: int, temperature: float, seed: int, count
     return _imagine(bundle, codes, torch.eye(bundle.model.config.num_clusters)[clusters])
 
 
-@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_FINGERPRINT)
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def walk(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
     """Decode the straight line from one cluster's centre to another's."""
     from xai_core.explain.traversal import walk as line
@@ -331,7 +331,7 @@ def walk(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for border cases",
-               hash_funcs=_BY_FINGERPRINT)  # fmt: skip
+               hash_funcs=BY_FINGERPRINT)  # fmt: skip
 def borders(
     bundle: "Bundle", split: str, cluster: int | None, count: int
 ) -> tuple[list[str], NDArray[np.float32]]:

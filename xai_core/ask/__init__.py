@@ -1,0 +1,1 @@
+"""Questions put to a bundle: the explainers, tied to what it holds."""

@@ -1,0 +1,79 @@
+"""The `xai` command: parse, call, show, exit.
+
+Exit status: 0 only on success, 1 with one line `error: ...` that names the fix, 2 on wrong usage,
+130 when interrupted.
+"""
+
+# torch takes seconds to import: each command imports what it needs, so that `xai --help` does not
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .._version import __version__
+from ..errors import XaiError
+from ..terminal import print_error
+from . import reading, serving, training
+
+__all__ = ["app", "main"]
+
+
+class _Commands(TyperGroup):
+    """Turns what the library refuses into one line and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer keeps its own context class
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            again = " Go on with the same command and --resume."
+            hint = again if ctx.invoked_subcommand == "train" else ""
+            print_error(KeyboardInterrupt(f"interrupted.{hint}"))
+            raise typer.Exit(130) from error
+        except (XaiError, ValueError, OSError) as error:
+            rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
+            print_error(error, "" if rank == "0" else f" (process {rank})")
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Train a cluster VAE, keep what it learned in a bundle, and ask it why.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    training.train,
+    reading.evaluate,
+    reading.encode,
+    reading.info,
+    reading.verify,
+    serving.dashboard,
+):
+    app.command()(command)
+app.command("list")(reading.list_)
+
+
+def main() -> None:
+    """Run the `xai` command."""
+    app()

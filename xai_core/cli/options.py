@@ -1,0 +1,80 @@
+"""Options that commands share, and what they stand for."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..terminal import print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    from .._types import ByteImages
+    from ..bundle import Bundle
+
+__all__ = [
+    "Device",
+    "Json",
+    "Name",
+    "Seed",
+    "Unused",
+    "UnusedSeed",
+    "images_of",
+    "open_bundle",
+    "show_card",
+]
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="BUNDLE",
+        help="Path of a bundle, or its name: looked for in ./checkpoints and $XAI_BUNDLES.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Unused = Annotated[str, typer.Option(help="Taken by every command; not needed here.")]
+UnusedSeed = Annotated[int, typer.Option(help="Taken by every command; not needed here.")]
+
+
+def open_bundle(name: str, device: str) -> "Bundle":
+    """Open a bundle by name or path, on a device."""
+    with spinner("Opening the bundle"):
+        from ..bundle import load_bundle
+        from ..runtime import resolve_device
+
+        return load_bundle(name, device=resolve_device(device))
+
+
+def images_of(bundle: "Bundle", images: str) -> "ByteImages":
+    """Read images from a file, or take the bundle's own."""
+    import torch
+
+    from ..data.images import read_images
+
+    if images not in ("train", "test", "all"):
+        return read_images(images)
+    splits = ("train", "test") if images == "all" else (images,)
+    return torch.cat([bundle.dataset.split(split).images for split in splits])
+
+
+def show_card(bundle: "Bundle", as_json: bool) -> None:
+    """Show what a bundle is and how good it is."""
+    card = asdict(bundle.manifest)
+    if as_json:
+        print_json({**card, "path": str(bundle.path)})
+        return
+    data = card["dataset"]
+    print_table(
+        f"{bundle.name}  {bundle.path}",
+        [
+            ("data", f"{data['name']}, {data['num_train']:,} train and {data['num_test']:,} test"),
+            ("made", f"{card['created']}, seed {card['seed']}, on {card['device']}"),
+            ("seconds", ", ".join(f"{stage} {s:.1f}" for stage, s in card["seconds"].items())),
+            *card["configs"]["model"].items(),
+        ],
+    )
+    of_train, of_test, of_map = (card["metrics"].get(k, {}) for k in ("train", "test", "map"))
+    rows = [(name, of_train.get(name), value) for name, value in of_test.items()]
+    print_table("", rows, ("metric", "train", "test"))
+    print_table("", list(of_map.items()), ("map", ""))

@@ -1,0 +1,94 @@
+"""`xai train`."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..terminal import TrainingDisplay, silence
+from .options import Device, Json, Seed, show_card
+
+__all__ = ["train"]
+
+
+def train(
+    data: Annotated[
+        str,
+        typer.Option(
+            help="mnist, fashion-mnist, kmnist, emnist-digits, a folder of images, or an .npz."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
+    preset: Annotated[
+        Literal["default", "pure_elbo", "density", "smoke"],
+        typer.Option(help="Settings to begin with; the options below change single ones."),
+    ] = "default",
+    clusters: Annotated[int | None, typer.Option(help="K; 1 is the plain VAE.")] = None,
+    latent_dim: Annotated[int | None, typer.Option(help="d, the dimension of z.")] = None,
+    factorisation: Annotated[
+        Literal["c_given_x", "c_given_z"] | None, typer.Option(help="How q(z, c|x) factorises.")
+    ] = None,
+    likelihood: Annotated[
+        Literal["bernoulli", "gaussian"] | None, typer.Option(help="Of pixels.")
+    ] = None,
+    decoder_conditioning: Annotated[
+        Literal["z", "z+c"] | None, typer.Option(help="What the decoder reads.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of the cluster VAE.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Over all processes.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of one cycle.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes a machine.")] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    strategy: Annotated[str, typer.Option(help="auto or ddp.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, 32-true, bf16-mixed, ...")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after a stop.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Train all parts and write the bundle; nothing that clusters sees a label."""
+    from .. import workflow
+    from ..bundle import load_bundle
+    from ..data.sources import load_dataset
+    from ..runtime import Launch
+    from ..training import PRESETS
+
+    model, training = PRESETS[preset]
+    shape = {
+        "num_clusters": clusters,
+        "latent_dim": latent_dim,
+        "factorisation": factorisation,
+        "likelihood": likelihood,
+        "decoder_conditioning": decoder_conditioning,
+    }
+    course = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    dataset = load_dataset(data)
+    display = TrainingDisplay()
+    first = workflow.is_first_process()
+    with display.shown(*dataset.report) if first else silence():
+        path = workflow.train(
+            dataset,
+            out,
+            model=replace(model, **_given(shape)),
+            training=replace(training, **_given(course)),
+            seed=seed,
+            launch=Launch(
+                device=device,
+                devices=devices,
+                num_nodes=num_nodes,
+                strategy=strategy,
+                precision=precision,
+            ),
+            resume=resume,
+            overwrite=overwrite,
+            on_epoch=display.on_epoch if first else lambda _: None,
+            on_progress=display.on_progress if first else lambda _: None,
+        )
+    if workflow.is_first_process():
+        show_card(load_bundle(path), as_json)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
