@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .ask.counterfactuals import counterfactuals
     from .bundle import Bundle, list_bundles, load_bundle, save_bundle
     from .data.images import read_images
     from .data.sources import Dataset, load_dataset
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
         XaiError,
     )
     from .evaluation import Evaluation, evaluate
+    from .explain.counterfactual import (
+        Counterfactual,
+        CounterfactualConfig,
+        find_counterfactual,
+    )
     from .index import LatentIndex, build_index
     from .model.classifier import Classifier
     from .model.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
@@ -41,6 +47,8 @@ __all__ = [
     "ClusterVAE",
     "ClusterVAEConfig",
     "ConfigError",
+    "Counterfactual",
+    "CounterfactualConfig",
     "DataError",
     "Dataset",
     "ElboTerms",
@@ -55,8 +63,10 @@ __all__ = [
     "XaiError",
     "__version__",
     "build_index",
+    "counterfactuals",
     "encode",
     "evaluate",
+    "find_counterfactual",
     "list_bundles",
     "load_bundle",
     "load_dataset",
@@ -67,6 +77,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ask.counterfactuals": ("counterfactuals",),
     "bundle": ("Bundle", "list_bundles", "load_bundle", "save_bundle"),
     "data.images": ("read_images",),
     "data.sources": ("Dataset", "load_dataset"),
@@ -80,6 +91,11 @@ _HOMES = {
         "XaiError",
     ),
     "evaluation": ("Evaluation", "evaluate"),
+    "explain.counterfactual": (
+        "Counterfactual",
+        "CounterfactualConfig",
+        "find_counterfactual",
+    ),
     "index": ("LatentIndex", "build_index"),
     "model.classifier": ("Classifier",),
     "model.vae": ("ClusterVAE", "ClusterVAEConfig", "ElboTerms"),

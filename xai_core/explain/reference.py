@@ -1,0 +1,89 @@
+"""Real images of every class, to start from and to compare with."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from .._types import Images, Latents
+
+__all__ = ["Reference"]
+
+COMPARED_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """Real images, their classes and codes, on the CPU or where the models live.
+
+    Attributes:
+        images: Grey images, bytes or in [0, 1].
+        classes: What each is.
+        codes: Means of q(z|x), a row an image.
+    """
+
+    images: UInt8[Tensor, "images height width"] | Float[Tensor, "images height width"]
+    classes: Int[Tensor, " images"]
+    codes: Float[Tensor, "images latent"]
+
+    def __post_init__(self) -> None:
+        """Refuse parts of different lengths."""
+        lengths = {len(self.images), len(self.classes), len(self.codes)}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"`images`, `classes` and `codes` must have a row an image, got {len(self.images)}"
+                f", {len(self.classes)} and {len(self.codes)} rows."
+            )
+
+    def members(self, target: int) -> Int[Tensor, " members"]:
+        """Return the rows of one class."""
+        return (self.classes == target).nonzero().squeeze(1)
+
+    def nearest_images(
+        self, images: Images, target: Int[Tensor, " batch"]
+    ) -> tuple[Int[Tensor, " batch"], Float[Tensor, " batch"]]:
+        """Find the image of the target class with the smallest L1 distance to each image.
+
+        Returns:
+            Its row, -1 where the class has no image, and the distance, infinite there.
+        """
+        rows = torch.full_like(target, -1)
+        distances = images.new_full((len(images),), torch.inf)
+        for wanted in target.unique().tolist():
+            members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
+            if not len(members):
+                continue
+            pixels = _floats(self.images[members].to(images.device)).flatten(1)
+            for some in mine.split(COMPARED_AT_ONCE):
+                apart = torch.cdist(images[some].flatten(1), pixels, p=1)
+                distances[some], place = apart.min(1)
+                rows[some] = members.to(place.device)[place]
+        return rows, distances
+
+    def images_at(self, rows: Int[Tensor, " batch"], like: Images) -> Images:
+        """Return some images in [0, 1], shaped and placed like others."""
+        return _floats(self.images[rows.to(self.images.device)].to(like.device)).unsqueeze(1)
+
+    def nearest_codes(
+        self, codes: Latents, target: Int[Tensor, " batch"], count: int
+    ) -> Float[Tensor, "batch count latent"]:
+        """Find codes of the target class, the nearest first.
+
+        Fewer than `count` are repeated; a class without an image gives the codes themselves.
+        """
+        found = codes.unsqueeze(1).repeat(1, count, 1)
+        for wanted in target.unique().tolist():
+            members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
+            if not len(members):
+                continue
+            theirs = self.codes[members].to(codes.device)
+            apart = torch.cdist(codes[mine], theirs)
+            order = apart.topk(min(count, len(members)), largest=False).indices
+            some = theirs[order]
+            found[mine] = some[:, torch.arange(count).clamp(max=some.shape[1] - 1)]
+        return found
+
+
+def _floats(images: Tensor) -> Tensor:
+    return images if images.is_floating_point() else images.float() / 255

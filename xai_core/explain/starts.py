@@ -1,0 +1,36 @@
+"""Codes to begin a search at that already lie in the target's part of the latent space."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .search import Problem
+
+__all__ = ["candidate_codes"]
+
+NEIGHBOURS = 8
+
+
+def candidate_codes(problem: Problem) -> Float[Tensor, "batch candidates latent"]:
+    """Propose codes of the target class, the most promising first.
+
+    With real images to refer to: the mean of the nearest codes of the target class, the nearest
+    of them, and its others in turn. With a mixture prior: the code carried from its cluster to
+    every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c. With neither: the code itself.
+    """
+    proposed = []
+    if problem.reference is not None:
+        near = problem.reference.nearest_codes(problem.codes, problem.target, NEIGHBOURS)
+        proposed += [near.mean(1, keepdim=True), near[:, :3]]
+    if problem.prior is not None:
+        proposed.append(_transported(problem))
+    return torch.cat(proposed, 1) if proposed else problem.codes.unsqueeze(1)
+
+
+def _transported(problem: Problem) -> Float[Tensor, "batch clusters latent"]:
+    """Carry each code's place in its own cluster over to every cluster."""
+    assert problem.prior is not None
+    mean, scale = problem.prior.mean.detach(), problem.prior.scale.detach()
+    source = problem.prior.responsibilities(problem.codes).argmax(-1)
+    offset = (problem.codes - mean[source]) / scale[source].unsqueeze(1)
+    return mean + offset.unsqueeze(1) * scale.unsqueeze(1)
