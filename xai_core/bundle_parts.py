@@ -1,7 +1,7 @@
 """The parts of a bundle as objects: models, images and index, checked against each other."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .bundle_files import TensorKind, kind_of, read_table, read_tensors
 from .data.sources import Dataset, Split, build_dataset, load_dataset
@@ -184,11 +185,26 @@ def _alike(value: object, default: object) -> bool:
     return type(value) is type(default)
 
 
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out what works in place: on the meta device, initialising imports half of torch."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401  whatever torch returns
+        if func.__name__.endswith("_") and not func.__name__.endswith("__"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def _on_meta(folder: Path, build: Callable[[], Module]) -> Module:
     """Build a module without memory, so that impossible sizes cost nothing."""
     try:
-        with torch.device("meta"):
-            return build().float()
+        with torch.device("meta"), _Uninitialised():
+            return build()
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise damage(folder / MANIFEST, f"`configs` give an impossible model: {error}") from error
 

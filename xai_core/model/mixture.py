@@ -38,7 +38,7 @@ class MixturePrior(nn.Module):
             self.register_buffer("mean", mean)
             self.register_buffer("raw_scale", raw_scale)
         else:
-            self.mean = nn.Parameter(mean + torch.randn_like(mean))
+            self.mean = nn.Parameter(nn.init.normal_(mean))
             self.raw_scale = nn.Parameter(raw_scale)
 
     @property
