@@ -351,7 +351,7 @@ def borders(
     index = bundle.index
     there = (index["split"] == split).to_numpy()
     if cluster is not None:
-        there &= (index["cluster"] == cluster).to_numpy()
+        there = there & (index["cluster"] == cluster).to_numpy()
     ids = rows(bundle)[there]
     if not len(ids):
         return [], np.zeros((0, bundle.model.config.num_clusters), np.float32)
