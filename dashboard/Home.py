@@ -20,3 +20,4 @@ PAGES = {
 page = st.navigation(PAGES)
 with messages.errors_as_text():
     page.run()
+layout.end()

@@ -1,36 +1,61 @@
 """What follows a person across pages: bundle, selected image, settings and theme.
 
-The only module that names keys of `st.session_state` and parameters of the URL.
+The only module that names keys of `st.session_state` and parameters of the URL. The URL holds
+page, bundle, image and each linked setting that is not at its default, so that a copied link
+restores what was seen.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from dashboard import links
+
+T = TypeVar("T")
+
 LINKED = {"bundle": "setting.bundle", "image": "image"}
-"""What the URL holds, and where the session keeps it."""
+"""What every page's URL holds, and where the session keeps it."""
+LASSO = "lasso"
+STALE_FOR = 1.5
+"""Seconds in which the browser may still report a URL that has just been replaced."""
+
+Span = tuple[float, float, float]
+"""Lowest value, highest value, step."""
+SEEDS: Span = (0, 10**9, 1)
 
 
 def read_link() -> None:
-    """Let a link that was just opened win over the session.
+    """Let a link that was just opened win over the session; called first on every page.
 
-    A parameter counts as new when it is not the one this session wrote last, so a
-    click is never undone by the URL that it is about to replace.
+    A URL is such a link when it is neither the one that this session wrote last nor one that
+    it replaced a moment ago, so a click is never undone by the URL that it is about to
+    replace. A link that names a bundle is whole: what it leaves out is at its default. The
+    bare URL of a page, to which the navigation leads, changes nothing.
     """
+    found, session = st.query_params.to_dict(), st.session_state
+    session["link.now"], session["link.done"] = {}, False
+    if found == session.get("link.url") or found in _just_replaced():
+        return
+    session["link.url"], session["link.read"] = found, set()
+    session["link"], session["link.whole"] = found, "bundle" in found
     for name, key in LINKED.items():
-        linked = st.query_params.get(name)
-        if linked and linked != st.session_state.get(f"url.{name}"):
-            st.session_state[key] = st.session_state[f"url.{name}"] = linked
+        if found.get(name):
+            session[key] = found[name]
 
 
 def write_link() -> None:
-    """Write bundle and image into the URL, so that a copied link opens the same."""
-    for name, key in LINKED.items():
-        value = st.session_state.get(key)
-        if value is not None and st.query_params.get(name) != value:
-            st.query_params[name] = value
-        st.session_state[f"url.{name}"] = value
+    """Write what is seen into the URL, and nothing else; called last on every page."""
+    session = st.session_state
+    if "link.now" not in session:
+        return
+    seen = {name: session[key] for name, key in LINKED.items() if session.get(key)}
+    wanted = seen | session["link.now"]
+    if st.query_params.to_dict() != wanted:
+        _replaced(session.get("link.url", {}))
+        st.query_params.from_dict(wanted)
+    session["link.url"], session["link.done"] = wanted, True
 
 
 def bundle_name() -> str:
@@ -54,33 +79,70 @@ def select_image(image_id: str) -> None:
 
 
 def lasso() -> list[list[float]] | None:
-    """Give the corners of the lasso on this bundle's map; None without one."""
+    """Give the corners of the lasso on this bundle's map, and link them; None without one."""
     drawn_on, corners = st.session_state.get("lasso", (None, None))
-    return corners if drawn_on == bundle_name() else None
+    corners = corners if drawn_on == bundle_name() else None
+    corners = _of_link(LASSO, corners, default=None, read=links.read_corners)
+    set_lasso(corners)
+    _show(LASSO, links.write_corners(corners))
+    return corners
 
 
 def set_lasso(corners: list[list[float]] | None) -> None:
     """Keep the lasso until another is drawn or it is cleared."""
-    st.session_state["lasso"] = (bundle_name(), corners or None)
+    st.session_state["lasso"] = (bundle_name(), links.snapped(corners) if corners else None)
 
 
-def bind(name: str, default: Any, options: Sequence[Any] | None = None) -> dict[str, Any]:  # noqa: ANN401
-    """Give a widget its key and remember its value across pages.
+def bind(
+    name: str,
+    default: Any,  # noqa: ANN401
+    options: Sequence[Any] | None = None,
+    *,
+    link: str = "",
+    span: Span | None = None,
+) -> dict[str, Any]:
+    """Give a widget its key and remember its value across pages, and in links if asked.
 
     Args:
         name: Setting, unique over the pages that share it.
         default: Value before the person changes it.
         options: Values that the widget offers; a remembered value outside them is dropped.
+        link: Parameter of the URL that holds the value, unique on its page. Needs `options`
+            or `span`, by which a URL is checked; a yes-or-no setting needs neither.
+        span: Lowest value, highest value and step of a number.
 
     Returns:
         Arguments for the widget: `st.slider("Steps", 1, 500, **state.bind("max_steps", 200))`.
     """
-    kept, key = f"setting.{name}", f"widget.{name}"
-    value = st.session_state.get(kept, default)
-    if options is not None and not _offered(value, options):
+    st.session_state[f"widget.{name}"] = keep(name, default, options, link=link, span=span)
+    return {"key": f"widget.{name}", "on_change": _keep, "args": (name,)}
+
+
+def keep(
+    name: str,
+    default: Any,  # noqa: ANN401
+    options: Sequence[Any] | None = None,
+    *,
+    link: str = "",
+    span: Span | None = None,
+) -> Any:  # noqa: ANN401
+    """Give the value of a setting that no widget of its own shows, such as a seed.
+
+    Args and checks are those of `bind`; `put_setting` changes the value.
+    """
+    if isinstance(default, bool):
+        options = (False, True)
+    allowed = None if options is None else tuple(options)
+    known = links.Setting(default=default, options=allowed, span=span)
+    value = setting(name, default)
+    if link:
+        value = _of_link(link, value, default=default, read=known.read)
+    if not known.allows(value):
         value = default
-    st.session_state[kept] = st.session_state[key] = value
-    return {"key": key, "on_change": _keep, "args": (name,)}
+    put_setting(name, value)
+    if link:
+        _show(link, known.write(value))
+    return value
 
 
 def setting(name: str, default: Any = None) -> Any:  # noqa: ANN401
@@ -130,5 +192,34 @@ def _keep(name: str) -> None:
     st.session_state[f"setting.{name}"] = st.session_state[f"widget.{name}"]
 
 
-def _offered(value: object, options: Sequence[Any]) -> bool:
-    return all(v in options for v in value) if isinstance(value, list) else value in options
+def _of_link(parameter: str, value: T, *, default: T, read: Callable[[str], T]) -> T:
+    """Take a setting from the link that was opened, once; else leave it as it is."""
+    session = st.session_state
+    found, taken = session.get("link", {}), session.get("link.read")
+    if taken is None or parameter in taken:
+        return value
+    taken.add(parameter)
+    if parameter in found:
+        return read(found[parameter])
+    return default if session["link.whole"] else value
+
+
+def _show(parameter: str, text: str | None) -> None:
+    """Note what the URL is to say of a setting; a fragment that runs alone writes it at once."""
+    session = st.session_state
+    now = session.setdefault("link.now", {})
+    now.pop(parameter, None)
+    if text is not None:
+        now[parameter] = text
+    if session.get("link.done") and st.query_params.get(parameter) != text:
+        write_link()
+
+
+def _replaced(url: dict[str, str]) -> None:
+    known = st.session_state.setdefault("link.replaced", [])
+    known[:] = [*known[-20:], (time.monotonic(), url)]
+
+
+def _just_replaced() -> list[dict[str, str]]:
+    now, known = time.monotonic(), st.session_state.get("link.replaced", [])
+    return [url for when, url in known if now - when < STALE_FOR]

@@ -28,10 +28,13 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Where", list(where), required=True,
-            **state.bind("border where", "All clusters", list(where)),
+            **state.bind("border where", "All clusters", list(where), link="border"),
         )  # fmt: skip
         split = st.segmented_control(
-            "Images", SPLITS, required=True, **state.bind("border split", "test", SPLITS)
+            "Images",
+            SPLITS,
+            required=True,
+            **state.bind("border split", "test", SPLITS, link="borders"),
         )
         ids, probs = loaders.borders(bundle, split, where[chosen], COUNT)
         table = _two_best(bundle, ids, probs)

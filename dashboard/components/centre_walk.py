@@ -29,7 +29,7 @@ def show(bundle: "Bundle", cluster: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.selectbox(
             f"From cluster {names[cluster]} to", others, format_func=lambda c: names[c], width=220,
-            **state.bind("walk to", others[0], others),
+            **state.bind("walk to", others[0], others, link="walk"),
         )  # fmt: skip
         film = loaders.walk(bundle, cluster, end, FRAMES)
         table = pd.DataFrame(film.probs, columns=[f"q({c}|x)" for c in range(len(names))])

@@ -23,10 +23,16 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
     selection.follow(image_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.segmented_control(
-            "Order", ENDS, required=True, **state.bind("member order", ENDS[0], ENDS)
+            "Order",
+            ENDS,
+            required=True,
+            **state.bind("member order", ENDS[0], ENDS, link="order"),
         )
         split = st.segmented_control(
-            "Images", SPLITS, required=True, **state.bind("member split", "test", SPLITS)
+            "Images",
+            SPLITS,
+            required=True,
+            **state.bind("member split", "test", SPLITS, link="members"),
         )
         index = bundle.index
         rows = np.flatnonzero(

@@ -51,8 +51,8 @@ def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
 def picked_cluster(bundle: "Bundle") -> int:
     """Give the cluster in question: the one last picked, else that of the selected image."""
     count = bundle.model.config.num_clusters
-    picked = state.setting("cluster")
-    if picked is None or not 0 <= picked < count:
+    picked = state.keep("cluster", None, [None, *range(count)], link="cluster")
+    if picked is None:
         row = loaders.row_of(bundle, state.selected_id())
         return int(bundle.index["cluster"].iat[row])
     return picked

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 COUNT = 24
+HEAT = (0.0, 2.0, 0.1)
 
 
 @st.fragment
@@ -21,11 +22,12 @@ def show(bundle: "Bundle", cluster: int) -> None:
     """Show draws from p(z|c) at a temperature, with q(c|x) of each."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         temperature = st.slider(
-            "Temperature", 0.0, 2.0, step=0.1, width=260, **state.bind("temperature", 1.0),
+            "Temperature", *HEAT[:2], step=HEAT[2], width=260,
+            **state.bind("temperature", 1.0, span=HEAT, link="temperature"),
             help="Codes are drawn with standard deviation temperature times sigma_c. "
             "1 is the model's own; 0 gives the prototype each time.",
         )  # fmt: skip
-        seed = state.setting("sample seed", 0)
+        seed = state.keep("sample seed", 0, span=state.SEEDS, link="draw")
         st.button(
             "Draw again", icon=":material/casino:",
             on_click=state.put_setting, args=("sample seed", seed + 1),

@@ -24,7 +24,10 @@ def show(bundle: "Bundle", image_id: str) -> None:
     error, dark, said = x - seen.reconstruction, state.dark(), layout.describe(bundle, image_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scale = st.segmented_control(
-            "Colours of the error", SCALES, required=True, **state.bind("error scale", SCALES[0])
+            "Colours of the error",
+            SCALES,
+            required=True,
+            **state.bind("error scale", SCALES[0], SCALES, link="error"),
         )
         about = {"image": image_id, "error": "input minus reconstruction, pixels in [0, 1]"}
         triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], 1)

@@ -25,10 +25,13 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         term = st.selectbox(
             "By", terms, format_func=lambda t: bound.TERMS[t].name, width=220,
-            **state.bind("extreme term", "elbo", terms),
+            **state.bind("extreme term", "elbo", terms, link="by"),
         )  # fmt: skip
         split = st.segmented_control(
-            "Images", SPLITS, required=True, **state.bind("extreme split", "test", SPLITS)
+            "Images",
+            SPLITS,
+            required=True,
+            **state.bind("extreme split", "test", SPLITS, link="of"),
         )
         ends = bound.extremes(bundle.index, term, split, COUNT)
         table = bundle.index.iloc[[*ends[0], *ends[1]]][["id", "label", "cluster", *bound.ORDER]]

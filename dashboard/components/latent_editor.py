@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 FIRST = 8
+SHIFTS = (-4.0, 4.0, 0.1)
 
 
 @st.fragment
@@ -52,14 +53,19 @@ def _sliders(image_id: str, dims: list[int]) -> tuple[float, ...]:
             "Reset", icon=":material/restart_alt:", on_click=_reset, args=(list(keys.values()),)
         )
         every = len(dims) > FIRST and st.toggle(
-            f"All {len(dims)}", **state.bind("edit all dimensions", False)
+            f"All {len(dims)}", **state.bind("edit all dimensions", False, link="editall")
         )
     shown = dims if every else dims[:FIRST]
     columns = st.columns(2)
     for at, j in enumerate(shown):
         with columns[at % 2]:
-            st.slider(f"z{j}", -4.0, 4.0, step=0.1, format="%+.1f", **state.bind(keys[j], 0.0))
-    return tuple(float(state.setting(keys[j], 0.0)) for j in range(len(dims)))
+            st.slider(
+                f"z{j}", *SHIFTS[:2], step=SHIFTS[2], format="%+.1f",
+                **state.bind(keys[j], 0.0, span=SHIFTS, link=f"z{j}"),
+            )  # fmt: skip
+    return tuple(
+        float(state.keep(keys[j], 0.0, span=SHIFTS, link=f"z{j}")) for j in range(len(dims))
+    )
 
 
 def _reset(names: list[str]) -> None:

@@ -41,10 +41,14 @@ def page(title: str, one_line: str) -> "Bundle":
     bundle = _bundle()
     if loaders.row_of(bundle, state.selected_id()) is None:
         state.select_image(START if loaders.row_of(bundle, START) is not None else _first(bundle))
-    state.write_link()
     with st.sidebar:
         _selected(bundle)
     return bundle
+
+
+def end() -> None:
+    """Write what the page shows into the URL, once all of it has been drawn."""
+    state.write_link()
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:
@@ -116,6 +120,11 @@ def _bundle() -> "Bundle":
             "xai train --data mnist --out checkpoints/mnist",
         )
     if state.bundle_name() not in names:
+        if state.bundle_name():
+            messages.note(
+                f"There is no bundle `{state.bundle_name()[:60]}` here to open. "
+                "Found: " + ", ".join(f"`{name}`" for name in names) + "."
+            )
         state.select_bundle("mnist" if "mnist" in names else names[0])
     if len(names) > 1:
         st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))

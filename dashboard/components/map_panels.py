@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state
-from dashboard.components import card, layout, messages, picker
+from dashboard.components import card, find_image, layout, messages, picker
 from dashboard.components.map_files import map_files
 from dashboard.figures import export, map_columns, map_points
 
@@ -33,16 +33,20 @@ def settings(bundle: "Bundle") -> tuple[map_columns.Column, Shown]:
         "Colour by",
         names,
         format_func=lambda n: columns[n].title,
-        **state.bind("map colour", "cluster", names),
+        **state.bind("map colour", "cluster", names, link="colour"),
     )
     part = part_box.segmented_control(
         "Images", parts, required=True, format_func=str.title,
-        **state.bind("map part", "all", parts),
+        **state.bind("map part", "all", parts, link="images"),
     )  # fmt: skip
     chosen = cluster_box.multiselect(
-        "Clusters", clusters, placeholder="All", **state.bind("map clusters", [], clusters)
+        "Clusters",
+        clusters,
+        placeholder="All",
+        **state.bind("map clusters", [], clusters, link="clusters"),
     )
-    _find(bundle, find_box)
+    with find_box:
+        find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
     return columns[name], map_columns.in_question(bundle.index, part, chosen)
 
 
@@ -112,7 +116,7 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
     opened = st.expander(
         f"Show {len(rows):,} images, lowest {sort_by.replace('_', ' ')} first",
         icon=":material/table_rows:",
-        **state.bind("map table open", False),
+        **state.bind("map table open", False, link="table"),
     )
     if not opened.open:
         return
@@ -140,19 +144,6 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-
-
-def _find(bundle: "Bundle", box: st.delta_generator.DeltaGenerator) -> None:
-    def go(text: str) -> None:
-        if loaders.row_of(bundle, text.strip()) is not None:
-            state.select_image(text.strip())
-            state.put_setting("map focus", text.strip())
-
-    typed = box.text_input("Find by id", placeholder="test:123", **state.act("map find", go))
-    if typed and loaders.row_of(bundle, typed.strip()) is None:
-        ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
-        valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
-        st.caption(f":red[No image `{typed}`.] There are {valid}.")
 
 
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:

@@ -16,14 +16,15 @@ COUNT = 30
 
 def strip(bundle: "Bundle") -> None:
     """Show images of a chosen kind; a click selects one for all pages."""
-    choices, seed = list(gallery.CHOICES), state.setting("gallery seed", 0)
+    choices = list(gallery.CHOICES)
+    seed = state.keep("gallery seed", 0, link="draw", span=state.SEEDS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         choice = st.segmented_control(
             "Which images",
             choices,
             label_visibility="collapsed",
             required=True,
-            **state.bind("gallery", choices[0], choices),
+            **state.bind("gallery", choices[0], choices, link="show"),
         )
         st.button(
             "Others",

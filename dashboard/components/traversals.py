@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 STEPS = 13
+REACH = (0.5, 5.0, 0.5)
 FIRST = 8
 """Dimensions shown before a person asks for all."""
 
@@ -26,11 +27,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
     order = [int(j) for j in np.argsort(-nats, kind="stable")]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         reach = st.slider(
-            "Reach, in standard deviations of the prior", 0.5, 5.0, step=0.5, width=300,
-            **state.bind("reach", 3.0),
+            "Reach, in standard deviations of the prior", *REACH[:2], step=REACH[2], width=300,
+            **state.bind("reach", 3.0, span=REACH, link="reach"),
         )  # fmt: skip
         every = len(order) > FIRST and st.toggle(
-            f"All {len(order)} dimensions", **state.bind("all dimensions", False)
+            f"All {len(order)} dimensions", **state.bind("all dimensions", False, link="all")
         )
         dims = tuple(order if every else order[:FIRST])
         images = loaders.traversal(bundle, image_id, reach, STEPS, dims)

@@ -29,7 +29,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     st.markdown(READS_C if reads_c else READS_Z)
     rescale = not reads_c and st.toggle(
         "Scale the distance to the centre by $\\sigma_c / \\sigma_s$",
-        **state.bind("rescale", False),
+        **state.bind("rescale", False, link="rescaled"),
     )
     seen, made = (
         loaders.inferred(bundle, image_id),

@@ -1,3 +1,4 @@
+import pytest
 from streamlit.testing.v1 import AppTest
 
 
@@ -88,3 +89,76 @@ def test_two_people_never_share_a_selection(open_page, text_of):
     one, other = open_page(image="train:1"), open_page(image="train:2")
     one.run()
     assert "`train:1`" in text_of(one) and "`train:2`" in text_of(other)
+
+
+PAGES = {
+    "home": {"show": "least-sure", "draw": "3"},
+    "latent_map": {"colour": "elbo", "images": "test", "clusters": "1", "table": "yes",
+                   "lasso": "-100000.-100000_100000.-100000_0.100000"},
+    "reconstructions": {"error": "fitted-to-this-image", "by": "kl_c", "of": "train",
+                        "rescaled": "yes", "reach": "4.5", "z1": "-1.2", "z0": "0.5"},
+    "clusters": {"cluster": "1", "temperature": "0.5", "draw": "2", "order": "most-sure",
+                 "members": "train", "walk": "0", "border": "cluster-1-only",
+                 "borders": "train"},
+}  # fmt: skip
+
+
+def follow(app, page, query):
+    """Open a whole link in a page, as a new tab does."""
+    app.query_params.clear()
+    for name, value in {"bundle": "bars", "image": "test:3", **query}.items():
+        app.query_params[name] = value
+    if page != "home":
+        app.switch_page(f"views/{page}.py")
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return {name: linked(app, name) for name in app.query_params}
+
+
+def shown(app):
+    """All that a page draws: text, widgets, charts and components."""
+    kinds = ("selectbox", "multiselect", "slider", "toggle", "segmented_control")
+    widgets = [(w.label, w.value) for kind in kinds for w in app.get(kind)]
+    drawn = [e.proto.spec for e in app.get("plotly_chart")]
+    drawn += [e.proto.json for e in app.get("bidi_component")]
+    return widgets, drawn, [e.value for e in (*app.markdown, *app.caption)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_restores_a_page_to_what_was_seen(open_page, page):
+    app = open_page()
+    query = follow(app, page, PAGES[page])
+    expected = {"bundle": "bars", "image": "test:3", **PAGES[page]}
+    expected |= {"by": "kl-c"} if page == "reconstructions" else {}
+    del_nonsense = {k: v for k, v in expected.items() if k != "by"}
+    assert del_nonsense.items() <= query.items()
+    other = open_page()
+    assert follow(other, page, query) == query
+    assert shown(other) == shown(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nonsense_in_a_pages_settings_shows_the_page_as_it_opens(open_page, page):
+    app, plain = open_page(), open_page()
+    nonsense = dict.fromkeys([*PAGES[page], "no-such-setting"], "<nonsense>")
+    assert follow(app, page, nonsense) == {"bundle": "bars", "image": "test:3"}
+    follow(plain, page, {})
+    assert shown(app) == shown(plain)
+
+
+def test_a_widget_writes_its_setting_and_takes_its_default_out_again(open_page):
+    app = open_page("latent_map")
+    colour = next(s for s in app.selectbox if s.label == "Colour by")
+    colour.set_value("elbo").run()
+    assert linked(app, "colour") == "elbo"
+    next(s for s in app.selectbox if s.label == "Colour by").set_value("cluster").run()
+    assert "colour" not in app.query_params
+
+
+def test_settings_stay_behind_on_their_page(open_page):
+    app = open_page("latent_map")
+    next(s for s in app.selectbox if s.label == "Colour by").set_value("elbo").run()
+    app.switch_page("views/clusters.py").run()
+    assert "colour" not in app.query_params
+    app.switch_page("views/latent_map.py").run()
+    assert linked(app, "colour") == "elbo"
