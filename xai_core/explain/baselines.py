@@ -1,0 +1,87 @@
+"""Baselines: images that stand for "nothing there", which attribution measures change from.
+
+On MNIST black is the background: a black baseline says nothing of strokes that are absent.
+
+References:
+    Visualizing the Impact of Feature Attribution Baselines (Sturmfels et al., 2020),
+    https://doi.org/10.23915/distill.00022
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .._types import Images
+
+__all__ = ["BASELINES", "BaselineCard", "blurred"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineCard:
+    """What a baseline is.
+
+    Attributes:
+        name: Key in `BASELINES`.
+        title: For people.
+        per_image: Whether each image has its own, which methods that take a set cannot use.
+        several: Whether it is several images, which methods that take one cannot use.
+        note: What it is, in a sentence.
+    """
+
+    name: str
+    title: str
+    per_image: bool = False
+    several: bool = False
+    note: str
+
+    def serves(self, wanted: str) -> bool:
+        """Tell whether a method that takes "none", "one" or a "set" can use it."""
+        return (wanted == "one" and not self.several) or (wanted == "set" and not self.per_image)
+
+
+BASELINES = {
+    card.name: card
+    for card in (
+        BaselineCard(
+            name="mean",
+            title="Mean image",
+            note="The mean of the train images: every stroke faint.",
+        ),
+        BaselineCard(name="zero", title="Black", note="No ink; absent strokes then get no share."),
+        BaselineCard(
+            name="blurred",
+            title="Blurred image",
+            per_image=True,
+            note="The image itself, blurred until its strokes are gone.",
+        ),
+        BaselineCard(
+            name="other_cluster",
+            title="Same place, other cluster",
+            per_image=True,
+            note="The image's place in its cluster, decoded in the second most probable one.",
+        ),
+        BaselineCard(
+            name="prototypes",
+            title="Prototypes of all clusters",
+            several=True,
+            note="What the model decodes at the centre of each cluster.",
+        ),
+    )
+}
+"""The baselines by name."""
+
+
+def blurred(images: Images, deviation: float = 4.0) -> Images:
+    """Blur images by a Gaussian, their borders continued.
+
+    Args:
+        images: In [0, 1].
+        deviation: Of the Gaussian, in pixels.
+    """
+    radius = min(int(3 * deviation), min(images.shape[-2:]) - 1)
+    along = torch.arange(-radius, radius + 1).to(images)
+    kernel = torch.softmax(-along.square() / (2 * deviation**2), 0)
+    padded = nn.functional.pad(images, (radius,) * 4, mode="replicate")
+    rows = nn.functional.conv2d(padded, kernel.reshape(1, 1, -1, 1))
+    return nn.functional.conv2d(rows, kernel.reshape(1, 1, 1, -1))

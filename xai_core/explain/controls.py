@@ -1,0 +1,137 @@
+"""What a person may set in an attribution method: names, ranges, units, defaults."""
+
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+
+__all__ = ["CONTROLS", "AttributionConfig", "Control"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """One setting, described well enough to draw a widget for it.
+
+    Attributes:
+        name: Field of `AttributionConfig`.
+        title: In a word or two.
+        default: Value where none is given; an int for counts.
+        low: Smallest value allowed.
+        high: Largest value allowed.
+        step: Of a slider.
+        unit: What the value counts or measures.
+    """
+
+    name: str
+    title: str
+    default: int | float
+    low: int | float
+    high: int | float
+    step: int | float
+    unit: str
+
+
+CONTROLS = {
+    control.name: control
+    for control in (
+        Control(
+            name="n_steps",
+            title="Steps",
+            default=32,
+            low=2,
+            high=256,
+            step=1,
+            unit="points on the path from the baseline",
+        ),
+        Control(
+            name="n_samples",
+            title="Samples",
+            default=20,
+            low=1,
+            high=256,
+            step=1,
+            unit="gradients averaged",
+        ),
+        Control(
+            name="stdevs",
+            title="Noise",
+            default=0.15,
+            low=0.01,
+            high=1.0,
+            step=0.01,
+            unit="standard deviation, in pixels' range [0, 1]",
+        ),
+        Control(
+            name="n_permutations",
+            title="Permutations",
+            default=10,
+            low=1,
+            high=200,
+            step=1,
+            unit="random orders averaged",
+        ),
+        Control(
+            name="patch", title="Patch", default=4, low=1, high=14, step=1, unit="pixels a side"
+        ),
+        Control(
+            name="stride", title="Stride", default=2, low=1, high=14, step=1, unit="pixels a step"
+        ),
+        Control(
+            name="gamma",
+            title="Gamma",
+            default=0.25,
+            low=0.0,
+            high=2.0,
+            step=0.05,
+            unit="extra weight of positive evidence in convolutions",
+        ),
+        Control(
+            name="epsilon",
+            title="Epsilon",
+            default=0.01,
+            low=1e-6,
+            high=1.0,
+            step=0.01,
+            unit="added to what dense layers divide by, in their outputs' units",
+        ),
+    )
+}
+"""Every setting by its name; a method's card lists those it reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributionConfig:
+    """Settings of all methods; each reads those that its card lists.
+
+    Attributes:
+        n_steps: Points of the quadrature along the path of integrated gradients.
+        n_samples: Gradients averaged by smoothgrad and gradient_shap.
+        stdevs: Standard deviation of smoothgrad's noise, in pixels' range [0, 1].
+        n_permutations: Random orders averaged by shapley_sampling.
+        patch: Side of the squares that are removed together, in pixels.
+        stride: Step of occlusion's window, in pixels, at most `patch`.
+        gamma: LRP's extra weight of positive evidence in convolutions.
+        epsilon: LRP's stabiliser in dense layers, in the units of their outputs.
+    """
+
+    n_steps: int = int(CONTROLS["n_steps"].default)
+    n_samples: int = int(CONTROLS["n_samples"].default)
+    stdevs: float = CONTROLS["stdevs"].default
+    n_permutations: int = int(CONTROLS["n_permutations"].default)
+    patch: int = int(CONTROLS["patch"].default)
+    stride: int = int(CONTROLS["stride"].default)
+    gamma: float = CONTROLS["gamma"].default
+    epsilon: float = CONTROLS["epsilon"].default
+
+    def __post_init__(self) -> None:
+        """Refuse settings outside their range."""
+        for name, control in CONTROLS.items():
+            value = getattr(self, name)
+            if not control.low <= value <= control.high:
+                raise ConfigError(
+                    f"`{name}` must be in [{control.low:g}, {control.high:g}], got {value}."
+                )
+        if self.stride > self.patch:
+            raise ConfigError(
+                f"`stride` must be at most `patch`, or pixels are skipped, got {self.stride} "
+                f"and {self.patch}."
+            )
