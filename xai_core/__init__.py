@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .ask.attributions import attributions
     from .ask.counterfactuals import counterfactuals
     from .bundle import Bundle, list_bundles, load_bundle, save_bundle
     from .data.images import read_images
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         XaiError,
     )
     from .evaluation import Evaluation, evaluate
+    from .explain.attribution import METHODS, Attribution, AttributionConfig, attribute
     from .explain.counterfactual import (
         Counterfactual,
         CounterfactualConfig,
@@ -38,7 +40,10 @@ if TYPE_CHECKING:
     from .workflow import Encoded, encode, train
 
 __all__ = [
+    "METHODS",
     "PRESETS",
+    "Attribution",
+    "AttributionConfig",
     "Bundle",
     "BundleError",
     "BundleNotFoundError",
@@ -62,6 +67,8 @@ __all__ = [
     "TrainingDivergedError",
     "XaiError",
     "__version__",
+    "attribute",
+    "attributions",
     "build_index",
     "counterfactuals",
     "encode",
@@ -77,6 +84,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ask.attributions": ("attributions",),
     "ask.counterfactuals": ("counterfactuals",),
     "bundle": ("Bundle", "list_bundles", "load_bundle", "save_bundle"),
     "data.images": ("read_images",),
@@ -91,6 +99,7 @@ _HOMES = {
         "XaiError",
     ),
     "evaluation": ("Evaluation", "evaluate"),
+    "explain.attribution": ("METHODS", "Attribution", "AttributionConfig", "attribute"),
     "explain.counterfactual": (
         "Counterfactual",
         "CounterfactualConfig",
