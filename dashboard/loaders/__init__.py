@@ -6,6 +6,7 @@ imported on first use, runs on one thread, and heavy work passes one at a time.
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -72,6 +73,14 @@ def heavy(wait: float = 20.0) -> Iterator[None]:
         yield
     finally:
         gate.release()
+
+
+def breathe() -> None:
+    """Let others' work through between two parts of one's own, within `heavy`."""
+    gate = engine()
+    gate.release()
+    time.sleep(0.005)
+    gate.acquire()
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,0 +1,87 @@
+"""Which methods to believe on this model: scores measured when asked for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import download, messages
+from dashboard.components.chart import chart
+from dashboard.components.heat_settings import Question
+from dashboard.figures import trust
+from dashboard.loaders import heatmaps
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from xai_core.bundle import Bundle
+
+COUNTS = (8, 32, 100)
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Offer to measure; then show the table, and the curves of the method chosen above."""
+    wanted = f"heat trust {bundle.name} {asked.of}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.selectbox("Test images", COUNTS, width=120,
+                             **state.bind("heat trust images", COUNTS[1], COUNTS))  # fmt: skip
+        started = count in state.setting(wanted, ())
+        st.button("Measure", icon=":material/fact_check:", disabled=started, key="heat measure",
+                  on_click=state.put_setting,
+                  args=(wanted, (*state.setting(wanted, ()), count)))  # fmt: skip
+        bar = st.container()
+    if not started:
+        st.caption("Takes about half a second an image. Other people's clicks come in between.")
+        return
+    place = bar.empty()
+    found = heatmaps.trust(bundle, asked.of, count, _progress(place))
+    place.empty()
+    _table(bundle, asked, found)
+    _curves(asked, found)
+
+
+def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
+    def show(method: str, number: int, methods: int) -> None:
+        place.progress(number / methods, f"{heatmaps.title(method)}, {number + 1} of {methods}")
+
+    return show
+
+
+def _table(bundle: "Bundle", asked: Question, found: heatmaps.Trust) -> None:
+    titles = {name: heatmaps.title(name) for name in found.table["method"]}
+    shown = trust.words(found.table, titles)
+    about = {
+        title: st.column_config.TextColumn(help=text) for title, text in trust.SCORES.values()
+    }
+    about["seconds"] = st.column_config.NumberColumn(format="%.1f", help="To measure all scores")
+    about["verdict"] = st.column_config.TextColumn(width="medium")
+    st.dataframe(shown, hide_index=True, column_config=about, height="content",
+                 alt="Scores of every method")  # fmt: skip
+    passed = found.table[found.table["trusted"]]["method"]
+    named = ", ".join(titles[name] for name in passed if name not in ("random", "edges"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"Means over {found.images} test images with 95 % bootstrap intervals. Passed every "
+            f"check: {named or 'none'}."
+        )
+        download.table(bundle, found.table, name="faithfulness", explained=asked.of,
+                       images=found.images)  # fmt: skip
+
+
+def _curves(asked: Question, found: heatmaps.Trust) -> None:
+    method = state.setting("heat method", asked.methods[0])
+    titles = {name: heatmaps.title(name) for name in found.insertion}
+    method = method if method in titles else asked.methods[0]
+    sides = {"insertion": "pixels shown, most important first",
+             "deletion": "pixels taken away, most important first"}  # fmt: skip
+    for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
+        with column:
+            st.markdown(f"**{kind.capitalize()}**")
+            figure = trust.curves(
+                getattr(found, kind), found.shares, titles, state.dark(),
+                emphasised=method, axis=axis,
+            )  # fmt: skip
+            chart(figure, key=f"heat-{kind}", alt=f"{kind} curves of every method")
