@@ -61,6 +61,25 @@ class Reference:
                 rows[some] = members.to(place.device)[place]
         return rows, distances
 
+    def distance_bound(
+        self, images: Images, codes: Latents, target: Int[Tensor, " batch"], count: int = 32
+    ) -> Float[Tensor, " batch"]:
+        """Bound the L1 distance to the nearest image of the target class from above.
+
+        Measures the images of the `count` nearest codes alone; infinite without an image.
+        """
+        bound = images.new_full((len(images),), torch.inf)
+        for wanted in target.unique().tolist():
+            members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
+            if not len(members):
+                continue
+            apart = torch.cdist(codes[mine], self.codes[members].to(codes.device))
+            nearest = apart.topk(min(count, len(members)), largest=False).indices
+            rows = members[nearest.to(members.device)].to(self.images.device)
+            pixels = _floats(self.images[rows].to(images.device))
+            bound[mine] = (pixels - images[mine]).abs().sum((2, 3)).amin(1)
+        return bound
+
     def images_at(self, rows: Int[Tensor, " batch"], like: Images) -> Images:
         """Return some images in [0, 1], shaped and placed like others."""
         return _floats(self.images[rows.to(self.images.device)].to(like.device)).unsqueeze(1)

@@ -28,10 +28,12 @@ class CounterfactualConfig:
             decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" hands back a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 10 for "default".
+        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 8 for "default".
         learning_rate: Adam's, of the plain ascents: in latent units, or in ink for "pixel".
-        search_probability: What "default" aims at while it searches, at least
-            `target_probability`: the nearer to 1, the further behind the border it stops.
+        search_probability: What "default" aims at, at least `target_probability`: the nearer to
+            1, the further across the border it stops, and the farther from the image.
+        nearer_than_real: Share of the distance to a real image of the target class past which
+            "default" aims lower, down to `target_probability`.
         density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default".
         path_points: Codes kept of each path, its ends included; 2 is the fastest.
         batch_size: Images searched at once.
@@ -41,7 +43,8 @@ class CounterfactualConfig:
     target_probability: float = 0.99
     max_steps: int | None = None
     learning_rate: float = 0.05
-    search_probability: float = 0.995
+    search_probability: float = 0.999
+    nearer_than_real: float = 0.9
     density_weight: float = 0.2
     path_points: int = 17
     batch_size: int = 250
@@ -62,6 +65,8 @@ class CounterfactualConfig:
             )
         if not self.learning_rate > 0 or not math.isfinite(self.learning_rate):
             raise ConfigError(f"`learning_rate` must be above 0, got {self.learning_rate}.")
+        if not self.nearer_than_real > 0:
+            raise ConfigError(f"`nearer_than_real` must be above 0, got {self.nearer_than_real}.")
         if not self.density_weight >= 0 or not math.isfinite(self.density_weight):
             raise ConfigError(f"`density_weight` must not be negative, got {self.density_weight}.")
         for name, least in (("max_steps", 1), ("path_points", 2), ("batch_size", 1)):
@@ -72,7 +77,7 @@ class CounterfactualConfig:
     @property
     def step_limit(self) -> int:
         """Return `max_steps`, or the method's own."""
-        return self.max_steps or (10 if self.method == "default" else 1000)
+        return self.max_steps or (8 if self.method == "default" else 1000)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,6 +110,13 @@ class Problem:
         """Evaluate the probability of every class, without a gradient."""
         with torch.no_grad():
             return self.forward(images).softmax(-1)
+
+    def prior_slope(self, codes: Latents) -> Latents:
+        """Evaluate d log p(z) / dz = sum_c p(c|z) (mu_c - z) / sigma_c^2."""
+        assert self.prior is not None
+        with torch.no_grad():
+            weights = self.prior.responsibilities(codes) / self.prior.scale.square()
+            return weights @ self.prior.mean - weights.sum(-1, keepdim=True) * codes
 
     def rows(self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice) -> "Problem":
         """Keep some images."""

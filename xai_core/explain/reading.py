@@ -1,0 +1,90 @@
+"""What the generative model reads in an image: the odds that it lies where a class lives.
+
+An image that a classifier is sure of may still be no image of the class. The encoder and the
+mixture prior know no labels and are not what is explained, so they give a second opinion: encode
+the image again, find its cluster p(c|z(x')), and translate clusters to classes by what the
+explained function says about real images,
+
+    p(t|x') = sum_c p(t|c) p(c|z(x')),   p(t|c) = share of the real images of cluster c it calls t
+
+Where the function's classes have nothing to do with the clusters, p(t|c) is flat and the opinion
+is silent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._types import Images, Latents
+from ..model.mixture import MixturePrior
+from .reference import Reference
+
+__all__ = ["ClusterReading"]
+
+COUNTED = 3000
+"""Real images that p(t|c) is estimated on."""
+SOFTEST = 1e-3
+"""Added to the shares, so that no cluster excludes a class for certain."""
+BELOW_BEST = 0.5
+"""Log odds by which an opinion may fall short of the best the clusters can give."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClusterReading:
+    """The second opinion.
+
+    Attributes:
+        encode: Images to codes.
+        prior: Mixture whose clusters are read.
+        shares: p(t|c).
+    """
+
+    encode: Callable[[Images], Latents]
+    prior: MixturePrior
+    shares: Float[Tensor, "classes clusters"]
+
+    @classmethod
+    def fit(
+        cls,
+        encode: Callable[[Images], Latents],
+        prior: MixturePrior,
+        reference: Reference,
+        classes: int,
+    ) -> "ClusterReading":
+        """Count which classes the real images of each cluster have."""
+        device = prior.mean.device
+        rows = torch.linspace(0, len(reference.codes) - 1, min(COUNTED, len(reference.codes)))
+        rows = rows.round().long()
+        codes, called = reference.codes[rows].to(device), reference.classes[rows].to(device)
+        with torch.no_grad():
+            clusters = prior.log_joint(codes).argmax(-1)
+        counts = torch.zeros(classes, len(prior.mean), device=device)
+        known = (called >= 0) & (called < classes)
+        counts.index_put_((called[known], clusters[known]), torch.ones(()), accumulate=True)
+        shares = (counts + SOFTEST) / (counts.sum(0) + classes * SOFTEST)
+        return cls(encode=encode, prior=prior, shares=shares)
+
+    def log_odds(
+        self, images: Images, target: Int[Tensor, " batch"], wanted: float
+    ) -> Float[Tensor, " batch"]:
+        """Evaluate log p(t|x') / (1 - p(t|x')), less what is asked for.
+
+        Args:
+            images: x'.
+            target: t.
+            wanted: Log odds asked for, where the clusters can give as much.
+
+        Returns:
+            At least 0 where the opinion agrees.
+        """
+        log_cluster = self.prior.log_joint(self.encode(images)).log_softmax(-1)
+        shares = self.shares[target]
+        odds = (log_cluster + shares.log()).logsumexp(-1) - (
+            log_cluster + (1 - shares).clamp(min=SOFTEST).log()
+        ).logsumexp(-1)
+        best = shares.amax(-1)
+        most = (best / (1 - best).clamp(min=SOFTEST)).log() - BELOW_BEST
+        return odds - most.clamp(max=wanted)
