@@ -48,6 +48,11 @@ class MethodCard:
     url: str
     note: str
 
+    @property
+    def by_size(self) -> bool:
+        """Tell whether pixels are ranked by the size of their values, as slopes are."""
+        return self.signed and not self.contribution
+
 
 def method_card(name: str) -> MethodCard:
     """Look a method up.
