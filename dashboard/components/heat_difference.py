@@ -46,7 +46,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         limit = heat_sheet.shared_limit([found.difference.numpy()], 1.0)
         row = Row(name="", values=found.difference.numpy()[None], limit=limit)
         sheet = heat_sheet.compose([row], [""], state.dark())
-        figure = heat_sheet.figure(sheet, state.dark(), unit="first mean minus second", height=330)
+        figure = heat_sheet.figure(sheet, state.dark(), unit="first mean minus second", height=370)
         chart(figure, key="heat-difference", alt=f"Difference of the mean maps. {_reading(found)}")
     with right:
         st.markdown(f"**{_reading(found)}**")

@@ -96,7 +96,7 @@ def _large(
         st.markdown(f"**{card.title}**, {_for(asked, found)}")
         about = {"image": image_id, "explained": asked.of, "target": int(found.targets[0])}
         download.picture(bundle, sheet.pixels, name=f"{method} map", limit=limit, **about)
-    figure = heat_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=420)
+    figure = heat_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=450)
     words = f"{card.title} of {layout.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
     st.caption(f"{card.note} {_sum(found)} [{card.paper} ({card.year})]({card.url})")

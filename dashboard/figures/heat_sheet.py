@@ -154,9 +154,9 @@ def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
     limit = limits.pop()
     ends = [f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"]
     bar = {
-        "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "y": 0, "yanchor": "top",
-        "ypad": 8, "outlinewidth": 0, "tickvals": [-limit, 0, limit], "ticktext": ends,
-        "title": {"text": unit, "side": "bottom", "font": {"size": 12}},
+        "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "y": 1, "yanchor": "bottom",
+        "ypad": 28, "outlinewidth": 0, "tickvals": [-limit, 0, limit], "ticktext": ends,
+        "title": {"text": unit, "side": "top", "font": {"size": 12}},
     }  # fmt: skip
     scale = theme.plotly_scale(theme.diverging(dark), 33)
     return [
