@@ -15,6 +15,18 @@ PAGES = {
         st.Page("views/reconstructions.py", title="Reconstructions", icon=":material/compare:"),
         st.Page("views/clusters.py", title="Clusters", icon=":material/category:"),
     ],
+    "Theory": [
+        st.Page("views/theory.py", title="The bound", icon=":material/stacked_line_chart:"),
+        st.Page(
+            "views/theory_factorisations.py",
+            title="Two factorisations",
+            icon=":material/call_split:",
+        ),
+        st.Page("views/theory_collapse.py", title="The collapse", icon=":material/trending_down:"),
+        st.Page("views/theory_mixtures.py", title="Mixtures by EM", icon=":material/blur_on:"),
+        st.Page("views/theory_probe.py", title="Mean-field", icon=":material/linear_scale:"),
+        st.Page("views/theory_manifold.py", title="On the manifold", icon=":material/landscape:"),
+    ],
 }
 
 page = st.navigation(PAGES)

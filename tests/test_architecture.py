@@ -15,7 +15,7 @@ LEVELS = [
     {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
     {"training"},
     {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
-    {"ask", "verification", "workflow"},
+    {"ask", "collapse", "verification", "workflow"},
     {"cli", "terminal"},
     {"__init__", "__main__"},
 ]

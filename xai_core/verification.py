@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -10,13 +11,26 @@ import torch
 from torch import Tensor
 
 from ._types import Images
+from .ask.manifold import certify_images
 from .bundle import Bundle
 from .data.images import to_float
 from .encoding import encode_dataset
 from .evaluation import binarise, log_likelihood
-from .model.distributions import categorical_kl_to_uniform, sample_normal
+from .model.distributions import categorical_kl_to_uniform
+from .model.gaussian_mixture import MixtureConfig, fit_gaussian_mixture, reference_prior
+from .theory import bounds
+from .theory.bounds import Draws
+from .theory.variational import (
+    Estimator,
+    MeanField,
+    exact_gradient,
+    gradient_moments,
+    with_intercept,
+)
 
 __all__ = ["Fact", "verify"]
+
+ESTIMATORS: tuple[Estimator, ...] = ("score", "reparameterised")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,36 +89,102 @@ def verify(
     rows = order[:num_images]
     x = to_float(images[rows], bundle.device)
     generator = torch.Generator(bundle.device).manual_seed(seed)
-    facts = [
-        _jensen(bundle, x, generator, num_samples),
+    if bundle.model.config.likelihood == "bernoulli":
+        x = binarise(x, generator)
+    return (
+        *_bounds(bundle, x, generator, num_samples),
         _likelihood(bundle, x, generator, num_samples),
-    ]
-    return (*facts, *_collapse(bundle, x), *_stored(bundle, rows))
+        *_collapse(bundle, x),
+        *_mixture(bundle, seed),
+        *_mean_field(bundle, seed),
+        *_manifold(bundle, rows),
+        *_stored(bundle, rows),
+    )
 
 
-@torch.inference_mode()
-def _jensen(bundle: Bundle, x: Images, generator: torch.Generator, num_samples: int) -> Fact:
-    """Draw z of each image and average before and after the divergence, in float64."""
-    posterior = bundle.model.encode(x)
-    draws = [
-        sample_normal(posterior.mean, posterior.log_var, generator=generator)
-        for _ in range(num_samples)
-    ]
-    probs = [bundle.model.prior.responsibilities(z).double() for z in draws]
-    return Fact(
+def _bounds(
+    bundle: Bundle, x: Images, generator: torch.Generator, num_samples: int
+) -> Iterator[Fact]:
+    """Compare the bounds of both factorisations with each other, from the same draws."""
+    draws = bounds.draw(bundle.model, x, num_samples=num_samples, generator=generator)
+    greater, lesser = bounds.jensen_sides(draws)
+    yield Fact(
         name="Jensen: E_q(z|x)[KL(q(c|z) || p(c))] >= KL(E_q(z|x)[q(c|z)] || p(c))",
-        left=categorical_kl_to_uniform(torch.cat(probs)).mean().item(),
+        left=greater.mean().item(),
         relation=">=",
-        right=categorical_kl_to_uniform(torch.stack(probs).mean(0)).mean().item(),
+        right=lesser.mean().item(),
         tolerance=1e-9,
+    )
+    yield Fact(
+        name="Jensen, the image where the left side exceeds the right side least",
+        left=(greater - lesser).min().item(),
+        relation=">=",
+        right=0.0,
+        tolerance=1e-9,
+    )
+    yield from _difference(bundle, draws)
+    yield from _evidence(draws)
+
+
+def _difference(bundle: Bundle, draws: Draws) -> Iterator[Fact]:
+    """Compute L - L^ from the bounds, from six expectations, and from one divergence."""
+    upper = bounds.bound_given_z(draws).elbo
+    choices: dict[str, Tensor | None] = {"the average of q(c|z)": None}
+    if draws.encoder_probs is not None:
+        choices["the encoder's"] = draws.encoder_probs
+    for said, probs in choices.items():
+        lower = bounds.bound_given_x(draws, probs).elbo
+        six = bounds.six_expectations(draws, probs)
+        yield Fact(
+            name=f"L - L^ is the signed sum of six expectations, q(c|x) {said}",
+            left=(upper - lower).mean().item(),
+            relation="==",
+            right=six.difference.mean().item(),
+            tolerance=1e-6,
+        )
+        if bundle.model.config.decoder_conditioning == "z":
+            divergence = bounds.cluster_divergence(draws, probs)
+            yield Fact(
+                name=f"L - L^ = E[KL(q(c|x) || p(c|z))], q(c|x) {said}",
+                left=(upper - lower).mean().item(),
+                relation="==",
+                right=divergence.mean().item(),
+                tolerance=1e-4,
+            )
+            yield Fact(
+                name=f"L >= L^ for every image, least difference, q(c|x) {said}",
+                left=six.difference.min().item(),
+                relation=">=",
+                right=0.0,
+                tolerance=1e-4,
+            )
+
+
+def _evidence(draws: Draws) -> Iterator[Fact]:
+    """Compare importance-sampled log p(x) at one draw and at all of them, and with the bound."""
+    weights, elbo = draws.log_weights, bounds.bound_given_z(draws).elbo
+    count = len(weights)
+    estimate = weights.logsumexp(0) - math.log(count)
+    yield Fact(
+        name=f"log p(x) rises with the draws: {count} in one estimate against 1",
+        left=estimate.mean().item(),
+        relation=">=",
+        right=weights.mean().item(),
+        tolerance=1e-9,
+    )
+    error = (estimate - elbo).std().item() / math.sqrt(len(elbo))
+    yield Fact(
+        name=f"The bound: log p(x), {count} importance samples, >= L",
+        left=estimate.mean().item(),
+        relation=">=",
+        right=elbo.mean().item(),
+        tolerance=3 * error,
     )
 
 
 @torch.inference_mode()
 def _likelihood(bundle: Bundle, x: Images, generator: torch.Generator, num_samples: int) -> Fact:
     """Estimate both sides from draws of their own; three standard errors are allowed for."""
-    if bundle.model.config.likelihood == "bernoulli":
-        x = binarise(x, generator)
     evidence = log_likelihood(bundle.model, x, generator=generator, num_samples=num_samples)
     parts = [
         bundle.model.elbo(batch, generator=generator, num_samples=min(num_samples, 20)).elbo
@@ -113,7 +193,7 @@ def _likelihood(bundle: Bundle, x: Images, generator: torch.Generator, num_sampl
     elbo = torch.cat(parts)
     error = (evidence - elbo).double().std().item() / math.sqrt(len(x))
     return Fact(
-        name=f"The bound: log p(x), {num_samples} importance samples, >= ELBO",
+        name=f"The bound as trained: log p(x), {num_samples} importance samples, >= ELBO",
         left=evidence.double().mean().item(),
         relation=">=",
         right=elbo.double().mean().item(),
@@ -137,6 +217,94 @@ def _collapse(bundle: Bundle, x: Images) -> Iterator[Fact]:
         yield Fact(name=name, left=value, relation="==", right=right, tolerance=1e-9)
     name = "KL(q(c|x) || p(c)), the most of the sample, is at most ln K"
     yield Fact(name=name, left=paid.max().item(), relation="<=", right=most, tolerance=1e-6)
+
+
+def _mixture(bundle: Bundle, seed: int) -> Iterator[Fact]:
+    """Fit mixtures to latents of test images by EM and look for an iteration that falls."""
+    latents = _some_latents(bundle, 1000, seed)
+    clusters = min(bundle.model.config.num_clusters, len(latents) // 2)
+    prior = reference_prior(latents, clusters)
+    for said, given in (("likelihood", None), ("posterior", prior)):
+        config = MixtureConfig(num_clusters=clusters, prior=given, max_steps=40, tolerance=-1.0)
+        states = fit_gaussian_mixture(latents, config, seed=seed).states
+        rises = [after.objective - before.objective for before, after in pairwise(states)]
+        yield Fact(
+            name=f"EM on {len(latents)} latents: the log {said} never falls, its least rise",
+            left=min(rises),
+            relation=">=",
+            right=0.0,
+            tolerance=1e-6,
+        )
+    least = torch.linalg.eigvalsh(states[-1].parameters.covariances).min().item()
+    yield Fact(
+        name="EM by MAP: the least variance is above what the prior's scale allows",
+        left=least,
+        relation=">=",
+        right=prior.scale / (prior.degrees + len(latents) + latents.shape[1] + 2),
+        tolerance=1e-12,
+    )
+
+
+def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
+    """Compare both gradient estimators with the exact gradient, and their variances."""
+    latents = _some_latents(bundle, 200, seed)
+    features = with_intercept((latents - latents.mean(0)) / latents.std(0).clamp(min=1e-9))
+    outcomes = latents[:, 0] > latents[:, 0].median()
+    q = MeanField(
+        features.new_zeros(features.shape[1]), features.new_full(features.shape[1:], -1.0)
+    )
+    exact = exact_gradient(q, features, outcomes)
+    moments = {
+        estimator: gradient_moments(
+            q,
+            features,
+            outcomes,
+            estimator=estimator,
+            num_samples=20_000,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        for estimator in ESTIMATORS
+    }
+    for estimator, found in moments.items():
+        away = (found.mean - exact) / found.standard_error.clamp(min=1e-300)
+        yield Fact(
+            name=f"Mean-field: the {estimator} gradient's mean, in standard errors from exact",
+            left=away.square().mean().sqrt().item(),
+            relation="<=",
+            right=2.0,
+        )
+    yield Fact(
+        name="Mean-field: variance of the score-function gradient, of the reparameterised one",
+        left=moments["score"].variance.sum().item(),
+        relation=">=",
+        right=moments["reparameterised"].variance.sum().item(),
+    )
+
+
+def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
+    """Check the first-order law of counterfactuals at the codes of some images, in float64."""
+    found = certify_images(bundle, bundle.dataset.test.images[rows[:8]])
+    yield Fact(
+        name="Counterfactuals: slope of the first-order law's residual, log-log, median of 8",
+        left=found.slope.median().item(),
+        relation="==",
+        right=2.0,
+        tolerance=0.1,
+    )
+    yield Fact(
+        name="Counterfactuals: share of a short step inside span(U), least of 8",
+        left=found.share_in_span.min().item(),
+        relation=">=",
+        right=0.99,
+    )
+
+
+def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
+    """Give stored latent means of some test images, float64."""
+    of_test = (bundle.index["split"] == "test").to_numpy(copy=True)
+    test = bundle.latents[torch.from_numpy(of_test)]
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
+    return test[order[:count]].double()
 
 
 def _stored(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:

@@ -57,3 +57,8 @@ def signed(value: float, digits: int = 1) -> str:
     if float(text) == 0:
         return text[1:]
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """Write a number without a plus, with a true minus and no negative zero."""
+    return signed(value, digits).removeprefix("+")

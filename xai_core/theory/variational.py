@@ -99,8 +99,8 @@ class MeanFieldFit:
     Attributes:
         posterior: q(w) at the end.
         elbos: The ELBO before each step and at the end, by quadrature, in nats.
-        converged: Whether its exact gradient has all but vanished: less than a hundredth of its
-            length at the start.
+        converged: Whether its exact gradient has all but vanished: shorter than a hundredth of
+            its length at the start, or than 0.2 nats a parameter.
     """
 
     posterior: MeanField
@@ -276,7 +276,7 @@ def fit_mean_field(
     return MeanFieldFit(
         posterior=ascent.q,
         elbos=torch.tensor(elbos, dtype=torch.float64),
-        converged=bool(left < 0.01 * first),
+        converged=bool(left < max(0.01 * first.item(), 0.2 * (2 * size) ** 0.5)),
     )
 
 

@@ -1,0 +1,59 @@
+"""A question at the end of a page part, and whether the answer is right."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import state
+
+
+def choose(key: str, asked: str, choices: Sequence[str], *, right: int, because: str) -> None:
+    """Ask for one of several answers.
+
+    Args:
+        key: Unique on the page; the answer is kept under it.
+        asked: The question.
+        choices: Answers to choose from.
+        right: Which one is.
+        because: Why, with the numbers of this page.
+    """
+    with st.container(border=True, key=f"question-{key}"):
+        st.markdown(f":material/quiz: **Check yourself.** {asked}")
+        picked = st.radio(
+            asked, choices, label_visibility="collapsed", **state.bind(f"answer {key}", None)
+        )
+        if picked in choices:
+            _say(choices.index(picked) == right, because)
+
+
+def estimate(
+    key: str, asked: str, *, value: float, within: float, unit: str, because: str
+) -> None:
+    """Ask for a number that can be read off the page or worked out from it.
+
+    Args:
+        key: Unique on the page; the answer is kept under it.
+        asked: The question.
+        value: The answer.
+        within: By how much it may be missed.
+        unit: Of the answer.
+        because: Why, with the numbers of this page.
+    """
+    with st.container(border=True, key=f"question-{key}"):
+        st.markdown(f":material/quiz: **Check yourself.** {asked}")
+        given = st.number_input(
+            f"Your answer, in {unit}",
+            step=0.1,
+            format="%.2f",
+            width=220,
+            **state.bind(f"answer {key}", None),
+        )
+        if given is not None:
+            _say(abs(given - value) <= within, because)
+
+
+def _say(is_right: bool, because: str) -> None:
+    if is_right:
+        st.success(f"Right. {because}", icon=":material/check:")
+    else:
+        st.warning(f"Not quite. {because}", icon=":material/close:")

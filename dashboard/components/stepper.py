@@ -1,0 +1,81 @@
+"""Previous, play, next and a slider: a number that a person steps through, or that runs."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import state
+
+SECONDS = 0.7
+"""A step takes while it plays."""
+
+
+def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str) -> None:
+    """Draw something at a step, with the controls above it; only this part runs again.
+
+    Args:
+        name: Of the step's setting, unique over all pages.
+        last: The highest step; 0 is the lowest.
+        draw: Draws the part at a step.
+        of: What is counted, for the slider.
+    """
+    playing = bool(state.setting(f"{name} playing", False))
+
+    def part() -> None:
+        if playing:
+            _forward(name, last)
+        at = min(int(state.setting(name, 0)), last)
+        _controls(name, at, last, playing, of)
+        draw(at)
+        if bool(state.setting(f"{name} playing", False)) != playing:
+            st.rerun()
+
+    st.fragment(part, run_every=SECONDS if playing else None)()
+
+
+def _controls(name: str, at: int, last: int, playing: bool, of: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.button(
+            "Previous",
+            icon=":material/skip_previous:",
+            key=f"{name} previous",
+            disabled=at == 0,
+            on_click=_go,
+            args=(name, at - 1),
+        )
+        st.button(
+            "Pause" if playing else "Play",
+            icon=":material/pause:" if playing else ":material/play_arrow:",
+            key=f"{name} play",
+            on_click=_play,
+            args=(name, not playing, at == last),
+        )
+        st.button(
+            "Next",
+            icon=":material/skip_next:",
+            key=f"{name} next",
+            disabled=at == last,
+            on_click=_go,
+            args=(name, at + 1),
+        )
+        if last > 0:
+            st.slider(of, 0, last, width=320, **state.bind(name, 0, range(last + 1)))
+
+
+def _go(name: str, step: int) -> None:
+    state.put_setting(name, step)
+    state.put_setting(f"{name} playing", False)
+
+
+def _play(name: str, on: bool, again: bool) -> None:
+    state.put_setting(f"{name} playing", on)
+    if on and again:
+        state.put_setting(name, 0)
+
+
+def _forward(name: str, last: int) -> None:
+    """Take a step; stop at the last."""
+    step = min(int(state.setting(name, 0)) + 1, last)
+    state.put_setting(name, step)
+    if step == last:
+        state.put_setting(f"{name} playing", False)

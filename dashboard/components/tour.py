@@ -1,0 +1,27 @@
+"""The thread through the Theory pages: what comes before and after each."""
+
+from dashboard.components import layout
+
+STOPS = (
+    ("theory", "The bound", ":material/stacked_line_chart:",
+     "What is pushed up, and how far is it from log p(x)?"),
+    ("theory_factorisations", "Two factorisations", ":material/call_split:",
+     "Where should c come from, the image or its code?"),
+    ("theory_collapse", "The collapse", ":material/trending_down:",
+     "Why does the bound alone make no clusters, and what does the cure cost?"),
+    ("theory_mixtures", "Mixtures by EM", ":material/blur_on:",
+     "How are bells fitted to points, and when does that go wrong?"),
+    ("theory_probe", "Mean-field", ":material/linear_scale:",
+     "What can be read off the codes, and how sure is that?"),
+    ("theory_manifold", "On the manifold", ":material/landscape:",
+     "Why does a counterfactual stay an image?"),
+)  # fmt: skip
+"""View, title, icon, the question it answers."""
+
+
+def on(here: str) -> None:
+    """Offer the stops before and after this one."""
+    names = [name for name, *_ in STOPS]
+    at = names.index(here)
+    near = [STOPS[i] for i in (at - 1, at + 1) if 0 <= i < len(STOPS)]
+    layout.ways_on([(f"views/{name}.py", title, icon, asks) for name, title, icon, asks in near])

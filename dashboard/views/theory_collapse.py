@@ -1,0 +1,29 @@
+"""Theory, third part: why the bound alone makes no clusters."""
+
+from dashboard.components import collapse_replay, layout, tour
+
+bundle = layout.page(
+    "The collapse",
+    "The bound is not a measure of clusters. What happens to q(c|x) when nothing but the bound is "
+    "pushed up, what keeps the clusters, and what does that cost in nats?",
+)
+
+layout.section(
+    "Trainings, replayed",
+    "What each training believes of the same images, epoch by epoch.",
+    "A strip is a training, a column an image in the order of its label, a row a cluster (in the "
+    "order of the label it ends at), dark is q(c|x) near 1. An even grey strip is a collapse: "
+    "q(c|x) says the same of every image. Steps along the diagonal are clusters that follow the "
+    "labels, which no training has seen. Below: cluster information, at most ln K (dashed), and "
+    "the bound; the bound before training is left out of its range.",
+)
+collapse_replay.replay(bundle)
+
+layout.section(
+    "The argument, with its numbers",
+    "Why it collapses, where the report's claim holds, and the price of the cure.",
+    "Cluster information is how many nats q(c|x) tells about which image it is, on average. The "
+    "price is a difference of bounds on the same images, with its standard error over them.",
+)
+collapse_replay.argument(bundle)
+tour.on("theory_collapse")

@@ -1,0 +1,141 @@
+"""Whether a bundle's counterfactuals keep to its decoder's manifold, in float64."""
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._types import ByteImages, Images, Latents
+from ..bundle import Bundle
+from ..data.images import to_float
+from ..explain.manifold import Certificate, certify, decoder_jacobian, path_shares
+from ..model.vae import ClusterVAE
+
+__all__ = ["LENGTHS", "certify_images", "certify_path", "tangent_images"]
+
+LENGTHS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
+"""Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
+the decoder changes side on the way; where one does, the decoder has no second order."""
+STANDS_STILL = 1e-6
+"""Latent units below which two codes of a path are one."""
+
+
+def certify_images(
+    bundle: Bundle,
+    images: ByteImages,
+    *,
+    target: int | Int[Tensor, " batch"] | None = None,
+    lengths: tuple[float, ...] = LENGTHS,
+) -> Certificate:
+    """Check the first-order law at the codes of images, towards a class of what is explained.
+
+    The classifier is explained, or log q(c|x) in a bundle without one.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28); their codes are the means of q(z|x).
+        target: Class ascended; the least probable one of each reconstruction where None.
+        lengths: Steps to try, in latent units, rising.
+
+    Returns:
+        The certificate, on the CPU.
+    """
+    model, decode = _decoder(bundle)
+    forward = _judge(bundle, model)
+    codes = _codes(model, images)
+    if target is None:
+        with torch.no_grad():
+            target = forward(decode(codes)).argmin(-1)
+    with _quietly():
+        return certify(codes, target=target, decode=decode, forward=forward, lengths=lengths)
+
+
+def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
+    """Give the first `count` columns of U at the code of each image, largest singular value first.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28).
+        count: At most the latent dimension.
+
+    Returns:
+        Signed images (N * count, 1, 28, 28) of unit length, those of one image together.
+    """
+    model, decode = _decoder(bundle)
+    with _quietly():
+        jacobian = decoder_jacobian(_codes(model, images), decode)
+    left = torch.linalg.svd(jacobian.detach(), full_matrices=False)[0][:, :, :count]
+    # a singular vector's sign is free: let most of its ink be added
+    left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
+    return left.mT.reshape(-1, 1, *images.shape[1:])
+
+
+def certify_path(
+    bundle: Bundle,
+    path: Float[Tensor, "steps latent"],
+    *,
+    target: int,
+    of: str = "classifier",
+    lengths: tuple[float, ...] = LENGTHS,
+) -> tuple[Certificate, Float[Tensor, " moves"]]:
+    """Check the first-order law where a path begins, and each step of it.
+
+    Args:
+        bundle: The models.
+        path: Codes, one after the other; a step that stands still is left out.
+        target: Class or cluster that the path leads to.
+        of: "classifier", or "cluster" for log q(c|x).
+        lengths: Steps to try, in latent units, rising.
+
+    Returns:
+        The certificate at the first code, and the share of each step's change of the decoded
+        image that lies in the tangent space where the step begins, both on the CPU.
+    """
+    model, decode = _decoder(bundle)
+    codes = path.cpu().double()
+    moved = torch.cat([torch.tensor([True]), codes.diff(dim=0).norm(dim=1) > STANDS_STILL])
+    codes, start = codes[moved], codes[:1]
+    forward = _judge(bundle, model, of)
+    with _quietly():
+        found = certify(start, target=target, decode=decode, forward=forward, lengths=lengths)
+        shares = path_shares(codes, decode) if len(codes) > 1 else codes.new_ones(0)
+    return found, shares
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep to itself what torch warns of its own parts at the first forward-mode pass."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*torch.jit.script.*", FutureWarning)
+        yield
+
+
+def _decoder(bundle: Bundle) -> tuple[ClusterVAE, Callable[[Latents], Images]]:
+    model = copy.deepcopy(bundle.model).cpu().double().eval()
+
+    def decode(z: Latents) -> Images:
+        if model.config.decoder_conditioning == "z":
+            return model.decoder(z).sigmoid()
+        return model.decoder(z, model.prior.responsibilities(z)).sigmoid()
+
+    return model, decode
+
+
+def _judge(
+    bundle: Bundle, model: ClusterVAE, of: str = "classifier"
+) -> Callable[[Images], Tensor]:
+    if of == "classifier" and bundle.classifier is not None:
+        return copy.deepcopy(bundle.classifier).cpu().double().eval()
+    if model.cluster_encoder is not None:
+        return model.cluster_encoder
+    return lambda x: model.prior.log_joint(model.latent_encoder(x).chunk(2, dim=-1)[0])
+
+
+@torch.no_grad()
+def _codes(model: ClusterVAE, images: ByteImages) -> Latents:
+    parts = model.latent_encoder(to_float(images, "cpu").double())
+    return parts[:, : model.config.latent_dim].clone()
