@@ -15,6 +15,10 @@ PAGES = {
         st.Page("views/reconstructions.py", title="Reconstructions", icon=":material/compare:"),
         st.Page("views/clusters.py", title="Clusters", icon=":material/category:"),
     ],
+    "Explain": [
+        st.Page("views/heatmaps.py", title="Heatmaps", icon=":material/gradient:"),
+        st.Page("views/counterfactuals.py", title="Counterfactuals", icon=":material/alt_route:"),
+    ],
     "Theory": [
         st.Page("views/theory.py", title="The bound", icon=":material/stacked_line_chart:"),
         st.Page(

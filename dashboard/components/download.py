@@ -1,6 +1,6 @@
 """Buttons that save what is shown, with where it comes from inside."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,12 +9,17 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders
-from dashboard.figures import export
+from dashboard.figures import change, export
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
-_MIME = {"csv": "text/csv", "png": "image/png"}
+_MIME = {
+    "csv": "text/csv",
+    "png": "image/png",
+    "gif": "image/gif",
+    "npz": "application/zip",
+}
 
 
 def table(bundle: "Bundle", frame: pd.DataFrame, *, name: str, **about: object) -> None:
@@ -34,6 +39,20 @@ def picture(bundle: "Bundle", pixels: NDArray[np.generic], *, name: str, **about
     """Offer an image, or one composed of many, as PNG."""
     known = loaders.about(bundle, what=name, **about)
     _button("png", lambda: export.png(pixels, known), bundle, name, about)
+
+
+def animation(
+    bundle: "Bundle", frames: NDArray[np.floating], *, name: str, **about: object
+) -> None:
+    """Offer images as an animated GIF."""
+    known = loaders.about(bundle, what=name, **about)
+    _button("gif", lambda: change.gif(frames, known), bundle, name, about)
+
+
+def arrays(bundle: "Bundle", parts: Mapping[str, object], *, name: str, **about: object) -> None:
+    """Offer arrays as .npz."""
+    known = loaders.about(bundle, what=name, **about)
+    _button("npz", lambda: change.arrays(parts, known), bundle, name, about)
 
 
 def _button(

@@ -13,7 +13,7 @@ function cell(d, i, pick) {
   node.append(pic);
   if (id) {
     node.type = 'button';
-    node.title = `Select ${id}`;
+    node.title = d.alt[i];
     node.setAttribute('aria-label', `Select ${d.alt[i]}`);
     node.setAttribute('aria-pressed', String(id === d.selected));
     node.onclick = () => pick(id);

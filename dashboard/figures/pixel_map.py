@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from dashboard import theme
 from dashboard.figures.style import styled
 
+ERROR = "input \N{MINUS SIGN} reconstruction"
 INK = [(0.0, "#000000"), (1.0, "#ffffff")]
 
 
@@ -16,7 +17,12 @@ def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 350) -> g
 
 
 def signed_map(
-    values: NDArray[np.floating], dark: bool, *, limit: float = 1.0, height: int = 350
+    values: NDArray[np.floating],
+    dark: bool,
+    *,
+    limit: float = 1.0,
+    words: str = ERROR,
+    height: int = 350,
 ) -> go.Figure:
     """Draw signed values about 0, the colours symmetric.
 
@@ -24,12 +30,12 @@ def signed_map(
         values: (28, 28), such as input minus reconstruction.
         dark: Whether the page is light on dark.
         limit: The absolute value at both ends of the colours.
+        words: What the values are.
         height: On the screen, in pixels.
     """
     scale = theme.plotly_scale(theme.diverging(dark), 33)
     digits = 1 if limit >= 0.5 else 2
     ends = (f"\N{MINUS SIGN}{limit:.{digits}f}", "0", f"+{limit:.{digits}f}")
-    words = "input \N{MINUS SIGN} reconstruction"
     return _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
 
 

@@ -9,6 +9,8 @@ WAYS = (
      "What did the model keep of it, and what did it lose?"),
     ("views/clusters.py", "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
+    ("views/counterfactuals.py", "Counterfactuals", ":material/alt_route:",
+     "What would it have to look like to be a 3 instead?"),
 )  # fmt: skip
 
 bundle = layout.page(

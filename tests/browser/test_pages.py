@@ -9,6 +9,7 @@ PAGES = {
     "latent_map": "Latent map",
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
+    "counterfactuals": "Counterfactuals",
 }
 DRAWN = """canvas => {
     const {width, height} = canvas;

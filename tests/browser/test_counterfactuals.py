@@ -1,0 +1,120 @@
+"""The Counterfactuals page under a pointer and a keyboard: target, film, sheet, files, links."""
+
+import io
+import zipfile
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from PIL import Image
+
+from .conftest import settle
+
+LINK = "counterfactuals?bundle=mnist&image=test:0"
+FRAMES = 13
+
+
+def test_choosing_a_target_changes_the_picture_and_the_link_holds_it(open_page):
+    page = open_page(LINK)
+    for target in ("to 5", "to 3"):
+        target_button(page, target).click()
+        page.get_by_role("heading", name=f"From 7 to {target[3:]}").wait_for()
+        settle(page)
+        assert target_button(page, target).get_attribute("aria-pressed") == "true"
+        assert f"as {target[3:]}" in page.locator("[class*=st-key-path]").inner_text()
+    assert setting(page, "to") == "3"
+    copied = urlsplit(page.url)
+    other = open_page(f"{copied.path}?{copied.query}".lstrip("/"))
+    other.get_by_role("heading", name="From 7 to 3").wait_for()
+    assert seen(other) == seen(page)
+
+
+def test_the_film_can_be_scrubbed_by_key_and_by_click(open_page):
+    page = open_page(f"{LINK}&to=3")
+    page.get_by_text(f"Frame {FRAMES} of {FRAMES}").wait_for()
+    last = picture(page, "frame")
+    page.get_by_role("slider", name="Frame").press("ArrowLeft")
+    page.get_by_text(f"Frame {FRAMES - 1} of {FRAMES}").wait_for()
+    page.wait_for_url(lambda url: f"frame={FRAMES - 1}" in url)
+    settle(page)
+    assert picture(page, "frame") != last
+    frame = page.locator(".grid button[data-id='frame 2']")
+    frame.focus()
+    frame.press("Enter")
+    page.get_by_text(f"Frame 2 of {FRAMES}").wait_for()
+    page.wait_for_url(lambda url: "frame=2" in url)
+    settle(page)
+    page.get_by_role("heading", name="From 7 to 3").wait_for()
+
+
+def test_explaining_clusters_names_them(open_page):
+    page = open_page(LINK)
+    page.get_by_role("radio", name="Clusters").click()
+    page.get_by_text("To the cluster model").wait_for()
+    settle(page)
+    assert setting(page, "of") == "cluster"
+    heading = page.get_by_role("heading", name="From 7").inner_text()
+    assert heading.count("\N{RIGHTWARDS ARROW}") == 2
+
+
+def test_files_hold_what_is_shown(open_page):
+    page = open_page(f"{LINK}&to=3")
+    film = Image.open(io.BytesIO(saved(page, "gif", "film")))
+    assert film.n_frames == 2 * FRAMES - 2 and b"test:0" in film.info["comment"]
+    arrays = np.load(io.BytesIO(saved(page, "npz", "counterfactual")), allow_pickle=False)
+    assert arrays["frames"].shape == (FRAMES, 28, 28) and int(arrays["target"]) == 3
+    assert "mnist" in str(arrays["about"])
+    assert saved(page, "csv", "way").startswith(b"# bundle: mnist")
+    picture_file = Image.open(io.BytesIO(saved(page, "png", "counterfactual")))
+    assert picture_file.text["image"] == "test:0"
+    assert zipfile.is_zipfile(io.BytesIO(saved(page, "npz", "counterfactual")))
+
+
+def test_the_sheet_is_computed_while_the_page_can_be_used(open_page):
+    page = open_page(f"{LINK}&to=3")
+    page.get_by_role("button", name="Compute the sheet").click()
+    page.get_by_text("turned into; on the diagonal").wait_for()
+    settle(page)
+    sheet = page.locator(".sheet img")
+    assert "10 rows of 10 images" in sheet.get_attribute("alt")
+    assert setting(page, "sheet") == "yes"
+    page.get_by_role("button", name="Close", exact=True).click()
+    sheet.wait_for(state="detached")
+    settle(page)
+    assert setting(page, "sheet") is None
+
+
+def test_an_image_is_found_by_its_id(open_page, wait_until_selected):
+    page = open_page(LINK)
+    page.get_by_text("Choose another image").click()
+    field = page.get_by_label("Find by id")
+    field.fill("test:18")
+    field.press("Enter")
+    wait_until_selected(page, "test:18")
+    assert page.get_by_role("heading", name="From 3 to").count() == 1
+
+
+def target_button(page, name):
+    return page.locator(f".grid button[data-id='{name}']")
+
+
+def setting(page, name):
+    return parse_qs(urlsplit(page.url).query).get(name, [None])[0]
+
+
+def picture(page, key):
+    return page.locator(f".st-key-picture-{key} img").get_attribute("src")
+
+
+def seen(page):
+    """What the page says, and the ids, captions and choices of its grids; times left out."""
+    grids = page.locator(".grid").evaluate_all("all => all.map((grid) => grid.innerText)")
+    said = page.get_by_test_id("stHeading").all_inner_texts()
+    pressed = page.locator(".grid button[aria-pressed=true]")
+    return grids, said, pressed.evaluate_all("all => all.map((node) => node.dataset.id)")
+
+
+def saved(page, kind, name):
+    """Press the button that saves something; give the file."""
+    with page.expect_download() as found:
+        page.locator(f".st-key-save-{kind}-{name} button").first.click()
+    return found.value.path().read_bytes()
