@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 SPLITS = ("test", "train")
+SHOWN: tuple[confusion.Shown, ...] = ("Counts", "% of the label")
 
 
 @st.fragment
@@ -29,14 +30,23 @@ def show(bundle: "Bundle") -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         split = st.segmented_control(
-            "Images", SPLITS, required=True, **state.bind("confusion split", "test", SPLITS)
+            "Images",
+            SPLITS,
+            required=True,
+            **state.bind("confusion split", "test", SPLITS, link="confusion"),
+        )
+        show = st.segmented_control(
+            "In the cells",
+            SHOWN,
+            required=True,
+            **state.bind("confusion cells", SHOWN[0], SHOWN, link="cells"),
         )
         table = _counts(bundle, split)
         long = table.stack().rename("images").reset_index()
         download.table(bundle, long, name="confusion", split=split)
     accuracy, total = confusion.accuracy(table, named), int(table.to_numpy().sum())
     words = f"Counts of {split} images by label and cluster; accuracy {accuracy:.2%}"
-    chart(_figure(bundle, split, state.dark()), key="confusion", alt=words)
+    chart(_figure(bundle, split, show or SHOWN[0], state.dark()), key="confusion", alt=words)
     st.caption(
         f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
         f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label a "
@@ -52,11 +62,11 @@ def _counts(bundle: "Bundle", split: str) -> pd.DataFrame:
     return loaders.once(bundle, f"confusion {split}", count)
 
 
-def _figure(bundle: "Bundle", split: str, dark: bool) -> go.Figure:
+def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> go.Figure:
     def draw() -> go.Figure:
         table, names = _counts(bundle, split), layout.cluster_names(bundle)
         order = confusion.by_name(bundle.cluster_labels, len(names))
         labels = [layout.label_name(bundle, label) for label in table.index]
-        return confusion.heat_map(table[order], labels, [names[c] for c in order], dark)
+        return confusion.heat_map(table[order], labels, [names[c] for c in order], dark, show=show)
 
-    return loaders.once(bundle, f"confusion {split} dark {dark}", draw)
+    return loaders.once(bundle, f"confusion {split} {show} dark {dark}", draw)

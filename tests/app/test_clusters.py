@@ -114,7 +114,7 @@ def test_a_border_case_can_be_selected(open_page, component, send, text_of):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_accuracy_is_stated_with_its_definition(open_page, text_of, tiny_bundle, split):
     app = open_page("clusters")
-    app.segmented_control[-1].set_value(split).run()
+    app.segmented_control[-2].set_value(split).run()
     scored = tiny_bundle.manifest.metrics[split]["accuracy"]
     assert f"Accuracy on {split} images: **{100 * scored:.2f} %** = images whose" in text_of(app)
     assert charts(app)["confusion"].alt.endswith(f"accuracy {scored:.2%}")
