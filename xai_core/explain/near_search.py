@@ -19,7 +19,7 @@ References:
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,6 +27,7 @@ from torch import Tensor
 
 from .._types import Images, Latents, Logits, Probs
 from .carry_over import carry_over
+from .gradient_ascent import ascend_in_latent_space
 from .reading import ClusterReading
 from .search import CounterfactualConfig, Found, Problem
 from .starts import candidate_codes
@@ -36,6 +37,8 @@ __all__ = ["search_near"]
 COMPARED_STARTS = 3
 """Starts tried on every image; the others wait for those that stall."""
 RETRIES = 4
+"""For those that stall: from other starts, and last from where plain ascent leads."""
+ASCENT_STEPS = 200
 LONGEST_STEP = 1.0
 """Across the border, in latent units."""
 REACH = 0.8
@@ -44,6 +47,8 @@ SLACK = 0.3
 """Log odds aimed at beyond what is asked for, since the odds bend down."""
 SETTLED = 0.5
 """Ink that another step must promise to save, or the image leaves the batch."""
+ENOUGH = 7
+"""Steps after which an image that is nearer than a real one leaves the batch."""
 CONCESSION = 0.5
 """Log odds given up at a step by an image that is farther than a real one."""
 OPINION = 2.0
@@ -105,6 +110,17 @@ class _Border:
             density_weight=self.density_weight,
         )
 
+    def plain(self) -> "_Border":
+        """Ask for what must be, and nothing else."""
+        return _Border(
+            problem=self.problem,
+            reading=None,
+            least=self.least,
+            goal=self.least,
+            allowed=torch.full_like(self.allowed, torch.inf),
+            density_weight=0.0,
+        )
+
     def point(self, codes: Latents) -> _Point:
         """Evaluate codes, with a gradient where it is switched on."""
         problem = self.problem
@@ -125,24 +141,30 @@ def search_near(
     """Find a near image that the target's part of the latent space has to offer."""
     border = _border(problem, config, encode)
     candidates = candidate_codes(problem)
+    if candidates is None:
+        candidates = _ascended(problem, config).unsqueeze(1)
     best, steps = _descend(border, config, _best_start(border, candidates))
-    plain = _Border(
-        problem=problem,
-        reading=None,
-        least=border.least,
-        goal=border.least,
-        allowed=torch.full_like(border.allowed, torch.inf),
-        density_weight=0.0,
-    )
-    for attempt in range(min(RETRIES, candidates.shape[1])):
+    for attempt in range(RETRIES):
         stalled = (best.odds < border.least).nonzero().squeeze(1)
         if not len(stalled):
             break
-        found, taken = _descend(plain.rows(stalled), config, candidates[stalled, attempt])
+        part = border.rows(stalled).plain()
+        starts = (
+            candidates[stalled, attempt % candidates.shape[1]]
+            if attempt < RETRIES - 1
+            else _ascended(part.problem, config)
+        )
+        found, taken = _descend(part, config, starts)
         better = found.odds > best.odds[stalled]
         best.put(stalled[better], found.rows(better))
         steps[stalled] += taken
     return _finish(border, config, best, steps)
+
+
+def _ascended(problem: Problem, config: CounterfactualConfig) -> Latents:
+    """Climb from the images' own codes, where nothing says where the target's codes are."""
+    plain = replace(config, method="diffeomorphic", max_steps=ASCENT_STEPS, path_points=2)
+    return ascend_in_latent_space(problem, plain).path[:, -1]
 
 
 def _border(
@@ -200,7 +222,9 @@ def _descend(
         reach = REACH * (1 - step / config.step_limit)
         delta = _step(part.problem, point, slope, climb, wanted[rows] + SLACK, reach)
         codes = codes + delta
-        going = (point.lead < wanted[rows]) | ((slope * delta).sum(-1) < -SETTLED)
+        promised = -(slope * delta).sum(-1)
+        near = (best.distance[rows] <= part.allowed) & (step + 1 >= ENOUGH)
+        going = (best.lead[rows] < wanted[rows]) | ((promised > SETTLED) & ~near)
         if not going.all():
             rows, codes, part = rows[going], codes[going], part.rows(going)
         if not len(rows):

@@ -27,7 +27,7 @@ def nearest_image(problem: Problem, encode: Callable[[Images], Tensor]) -> Found
     rows, _ = problem.reference.nearest_images(problem.images, problem.target)
     images = problem.images.clone()
     there = rows >= 0
-    images[there] = problem.reference.images_at(rows[there], images)
+    images[there] = problem.reference.images_at(rows[there]).to(images.device)
     probs = problem.probs(images)
     with torch.no_grad():
         codes = encode(images)

@@ -80,9 +80,9 @@ class Reference:
             bound[mine] = (pixels - images[mine]).abs().sum((2, 3)).amin(1)
         return bound
 
-    def images_at(self, rows: Int[Tensor, " batch"], like: Images) -> Images:
-        """Return some images in [0, 1], shaped and placed like others."""
-        return _floats(self.images[rows.to(self.images.device)].to(like.device)).unsqueeze(1)
+    def images_at(self, rows: Int[Tensor, " batch"]) -> Images:
+        """Return some images in [0, 1]."""
+        return _floats(self.images[rows.to(self.images.device)]).unsqueeze(1)
 
     def nearest_codes(
         self, codes: Latents, target: Int[Tensor, " batch"], count: int

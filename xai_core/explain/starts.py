@@ -11,12 +11,12 @@ __all__ = ["candidate_codes"]
 NEIGHBOURS = 8
 
 
-def candidate_codes(problem: Problem) -> Float[Tensor, "batch candidates latent"]:
-    """Propose codes of the target class, the most promising first.
+def candidate_codes(problem: Problem) -> Float[Tensor, "batch candidates latent"] | None:
+    """Propose codes of the target class, the most promising first; None where none is known.
 
     With real images to refer to: the mean of the nearest codes of the target class, the nearest
     of them, and its others in turn. With a mixture prior: the code carried from its cluster to
-    every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c. With neither: the code itself.
+    every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c.
     """
     proposed = []
     if problem.reference is not None:
@@ -24,7 +24,7 @@ def candidate_codes(problem: Problem) -> Float[Tensor, "batch candidates latent"
         proposed += [near.mean(1, keepdim=True), near[:, :3]]
     if problem.prior is not None:
         proposed.append(_transported(problem))
-    return torch.cat(proposed, 1) if proposed else problem.codes.unsqueeze(1)
+    return torch.cat(proposed, 1) if proposed else None
 
 
 def _transported(problem: Problem) -> Float[Tensor, "batch clusters latent"]:
