@@ -1,0 +1,136 @@
+"""Two controls: counterfactuals must explain the classifier, not the generator.
+
+Shuffled labels: a classifier that learned nothing about digits by heart; its counterfactuals must
+not look like their targets, however good the generator is.
+
+Clever Hans: a classifier trained with a patch on 95 % of the images of one class. Its
+counterfactuals towards that class must add the patch; the bundle's own classifier's must not. A
+decoder that has never seen a patch cannot draw one, so the bundle's VAE is trained a little
+further on images of which half carry the patch, independently of their class: the generator can
+draw it on anything and ties it to nothing. Whether it is drawn is the classifier's doing.
+"""
+
+import copy
+
+import torch
+from torch.nn import functional
+
+from tests.benchmarks import judges
+from xai_core.data.images import to_float
+from xai_core.explain.counterfactual import (
+    CounterfactualConfig,
+    Reference,
+    find_counterfactual,
+)
+from xai_core.model.classifier import Classifier
+
+PATCH = (slice(None), slice(None), slice(2, 6), slice(2, 6))
+CLEVER_CLASS = 8
+
+
+def patched(x, where):
+    """Draw a bright square into a corner of some images."""
+    x = x.clone()
+    x[PATCH] = torch.where(where.reshape(-1, 1, 1, 1), torch.ones(()), x[PATCH])
+    return x
+
+
+def has_patch(x):
+    return x[PATCH].mean((1, 2, 3)) > 0.5
+
+
+def train_classifier(x, labels, *, classes, steps, seed, learning_rate=2e-3):
+    """Train a classifier of the bundle's architecture from scratch."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        classifier = Classifier(classes)
+        fit(
+            classifier,
+            lambda rows: functional.cross_entropy(classifier(x[rows]), labels[rows]),
+            len(x),
+            steps=steps,
+            learning_rate=learning_rate,
+        )
+    return classifier.eval().requires_grad_(False)
+
+
+def train_further(model, x, *, steps, seed, learning_rate=1e-3):
+    """Train a copy of a cluster VAE's q(z|x), prior and decoder on more images."""
+    model = copy.deepcopy(model).requires_grad_(True)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        fit(
+            model,
+            lambda rows: -model.elbo(x[rows]).elbo.mean() / 784,
+            len(x),
+            steps=steps,
+            learning_rate=learning_rate,
+        )
+    return model.eval().requires_grad_(False)
+
+
+def fit(module, loss, count, *, steps, learning_rate):
+    optimizer = torch.optim.Adam(module.parameters(), learning_rate)
+    module.train()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(torch.randint(count, (min(128, count),))).backward()
+        optimizer.step()
+
+
+def explain(model, classifier, x, target, real, *, method="default"):
+    """Search with a generator and a classifier that may both be others than a bundle's."""
+    with torch.no_grad():
+        codes = torch.cat([model.encode(part).mean for part in real.split(500)])
+        classes = torch.cat([classifier(part).argmax(1) for part in real.split(500)])
+    return find_counterfactual(
+        x,
+        target=target,
+        encode=lambda images: model.encode(images).mean,
+        decode=model.decode,
+        forward=classifier,
+        prior=model.prior,
+        reference=Reference(images=real[:, 0], classes=classes, codes=codes),
+        config=CounterfactualConfig(method=method, path_points=2),
+    )
+
+
+def report(bundle, panel, *, images=200, real=5_000):
+    """Print both controls on MNIST."""
+    train, test = bundle.dataset.train, bundle.dataset.test
+    x, labels = to_float(train.images[:20_000]), train.labels[:20_000]
+    clever = clever_hans(x, labels, steps=250)
+    half = torch.rand(len(x), generator=torch.Generator().manual_seed(1)) < 0.5
+    both = patched(x, half)
+    model = train_further(bundle.model, both, steps=200, seed=2)
+    asked = to_float(test.images[:1000])[test.labels[:1000] != CLEVER_CLASS][:images]
+    print("\n| Clever Hans, towards 8 | converged | adds the patch | L1 |\n|---|---|---|---|")
+    for name, classifier in (("Clever Hans", clever), ("the bundle's own", bundle.classifier)):
+        found = explain(model, classifier, asked, CLEVER_CLASS, both[:real])
+        adds = (has_patch(found.counterfactuals) & ~has_patch(asked)).float().mean()
+        print(
+            f"| {name} | {found.converged.float().mean():.1%} | {adds:.1%} | "
+            f"{found.l1.mean():.1f} |",
+            flush=True,
+        )
+    few, order = 1000, torch.randperm(1000, generator=torch.Generator().manual_seed(3))
+    shuffled = train_classifier(x[:few], labels[:few][order], classes=10, steps=400, seed=4)
+    asked, truth = to_float(test.images[:images]), test.labels[:images]
+    target = (truth + 1 + torch.arange(images) % 9) % 10
+    print("\n| judged to be the target | converged |", " | ".join(panel), "|")
+    print("|---|---|" + "---|" * len(panel))
+    for name, classifier in (("shuffled", shuffled), ("the bundle's own", bundle.classifier)):
+        found = explain(bundle.model, classifier, asked, target, x[:real])
+        agree = [
+            f"{(judges.judged(judge, found.counterfactuals) == target).float().mean():.1%}"
+            for judge in panel.values()
+        ]
+        there = f"{found.converged.float().mean():.1%}"
+        print(f"| {name} | {there} | {' | '.join(agree)} |", flush=True)
+
+
+def clever_hans(x, labels, *, steps, classes=10, clever=CLEVER_CLASS):
+    """Train a classifier that is told a class by a patch on 95 % of its images."""
+    often = torch.rand(len(x), generator=torch.Generator().manual_seed(0)) < 0.95
+    seen = patched(x, (labels == clever) & often)
+    return train_classifier(seen, labels, classes=classes, steps=steps, seed=1)

@@ -1,0 +1,204 @@
+"""`python -m tests.benchmarks.counterfactuals`: every method of counterfactuals beside each other.
+
+Each test image gets one target, drawn from the classes other than its predicted one by the seed
+below. An image counts as converged when the bundle's classifier gives its target at least the
+stop probability. Judges (`judges`) are trained here and seen by no search; the triple win is the
+share of all images that are converged, given the target by the judge, and nearer to the input in
+L1 than the nearest real train image with the target's label.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks import controls, judges
+from xai_core.ask.counterfactuals import counterfactuals
+from xai_core.ask.manifold import certify_images
+from xai_core.bundle import load_bundle
+from xai_core.data.images import to_float
+from xai_core.explain.counterfactual import CounterfactualConfig
+
+SEED = 20_226
+BUNDLE = Path("checkpoints/mnist")
+JUDGES = {"residual CNN": judges.Residual, "perceptron": judges.Perceptron}
+METHODS = {
+    "default": {},
+    "nearest": {"method": "nearest"},
+    "diffeomorphic": {"method": "diffeomorphic"},
+    "diffeomorphic, published step": {"method": "diffeomorphic", "learning_rate": 0.005},
+    "pixel": {"method": "pixel", "learning_rate": 0.005},
+}
+SLOW = ("diffeomorphic", "diffeomorphic, published step", "pixel")
+
+
+@dataclass
+class Scores:
+    """One column of the table."""
+
+    images: int
+    converged: float
+    judged: dict
+    l1: float
+    l2: float
+    nearer: float
+    triple: dict
+    evaluations: float
+    seconds: float
+    processor: float
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=10_000, help="test images")
+    parser.add_argument("--slow-images", type=int, default=1_000, help="for the plain ascents")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--methods", default=",".join(METHODS), help="keys of METHODS")
+    parser.add_argument("--timed", type=int, default=100, help="single images timed; 0 for none")
+    parser.add_argument("--controls", action="store_true", help="shuffled labels, Clever Hans")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    bundle = load_bundle(BUNDLE)
+    print(f"`{' '.join(['python -m tests.benchmarks.counterfactuals', *sys.argv[1:]])}`", end=" ")
+    print(f"{os.cpu_count()} cores, {options.threads} threads, seed {SEED}, ", end="")
+    print(f"load average {os.getloadavg()[0]:.1f}, bundle {bundle.digest[:12]}\n", flush=True)
+    panel = {name: judges.trained(kind, bundle.dataset) for name, kind in JUDGES.items()}
+    x, target = question(bundle, options.images)
+    labels = bundle.dataset.test.labels[: options.images]
+    for name, judge in panel.items():
+        right = (judges.judged(judge, x) == labels).float().mean()
+        print(f"judge `{name}` on the real test images: {right:.2%}")
+    columns, nearest = {}, None
+    for name in sorted(options.methods.split(","), key=lambda name: name != "nearest"):
+        count = options.slow_images if name in SLOW else options.images
+        found, seconds, processor = search(bundle, x[:count], target[:count], METHODS[name])
+        if name == "nearest":
+            nearest = found.l1
+        columns[name] = score(found, panel, nearest, seconds, processor)
+        print(f"\n{name}: {columns[name]}", flush=True)
+    table(columns, panel)
+    if options.timed:
+        speed(bundle, x, target, options.timed)
+    certificate(bundle, target[:100])
+    if options.controls:
+        controls.report(bundle, panel)
+
+
+def question(bundle, count):
+    """Give the first test images and a random target each, never the predicted class."""
+    images = bundle.dataset.test.images[:count]
+    first = len(bundle.dataset.train)
+    predicted = torch.from_numpy(bundle.index["predicted"].to_numpy(copy=True))[first:]
+    generator = torch.Generator().manual_seed(SEED)
+    further = torch.randint(1, 10, (len(bundle.dataset.test),), generator=generator)
+    return to_float(images), ((predicted + further) % 10)[:count]
+
+
+def search(bundle, x, target, settings):
+    method = settings.get("method", "default")
+    config = CounterfactualConfig(**{**settings, "path_points": 2})
+    started, processor = time.perf_counter(), time.process_time()
+    found = counterfactuals(bundle, x, target, method=method, config=config)
+    return found, time.perf_counter() - started, time.process_time() - processor
+
+
+def score(found, panel, nearest, seconds, processor):
+    right = {
+        name: judges.judged(judge, found.counterfactuals) == found.target
+        for name, judge in panel.items()
+    }
+    nearer = found.converged
+    if nearest is not None:
+        nearer = found.l1 < nearest[: len(found)]
+    won = found.converged & nearer
+    triple = {name: share(won & agrees) for name, agrees in right.items()}
+    return Scores(
+        images=len(found),
+        converged=share(found.converged),
+        judged={name: share(agrees) for name, agrees in right.items()},
+        l1=found.l1.mean().item(),
+        l2=found.l2.mean().item(),
+        nearer=share(nearer),
+        triple={**triple, "both": share(won & torch.stack([*right.values()]).all(0))},
+        evaluations=found.evaluations.float().mean().item(),
+        seconds=seconds / len(found),
+        processor=processor / len(found),
+    )
+
+
+def share(claim):
+    return 100 * claim.float().mean().item()
+
+
+def table(columns, panel):
+    """Print the scores, a column a method; stop probability 0.99 throughout."""
+    rows = {
+        "test images": lambda s: f"{s.images:,}",
+        "converged, p >= .99 (floor 99.5, goal 100)": lambda s: f"{s.converged:.2f} %",
+        **{
+            f"judge `{name}` sees the target (98.5, 99.5)": lambda s, n=name: (
+                f"{s.judged[n]:.2f} %"
+            )
+            for name in panel
+        },
+        "mean L1 to the input (65, 60)": lambda s: f"{s.l1:.1f}",
+        "mean L2": lambda s: f"{s.l2:.2f}",
+        "nearer than the nearest real image": lambda s: f"{s.nearer:.1f} %",
+        **{
+            f"triple win, judge `{name}` (75, 95)": lambda s, n=name: f"{s.triple[n]:.1f} %"
+            for name in [*panel, "both"]
+        },
+        "gradients an image": lambda s: f"{s.evaluations:.1f}",
+        "bulk, ms an image (6, 2)": lambda s: f"{1000 * s.seconds:.1f}",
+        "processor time, ms an image": lambda s: f"{1000 * s.processor:.1f}",
+    }
+    print(f"\n| measure (floor, goal) | {' | '.join(columns)} |")
+    print("|---|" + "---|" * len(columns))
+    for title, cell in rows.items():
+        print(f"| {title} | {' | '.join(cell(s) for s in columns.values())} |", flush=True)
+
+
+def speed(bundle, x, target, repeats):
+    """Time one counterfactual, and all nine of an image, from the image to the result."""
+    config = CounterfactualConfig(path_points=2)
+    kinds = {
+        "one counterfactual (60, 25)": lambda i: target[i : i + 1],
+        "all nine targets (200, 100)": lambda i: "all",
+    }
+    print(
+        "\n| time, ms (floor, goal) | median | p95 | processor time, median |\n|---|---|---|---|"
+    )
+    for title, wanted in kinds.items():
+        wall, processor = [], []
+        for i in range(-3, repeats):
+            started, used = time.perf_counter(), time.process_time()
+            counterfactuals(
+                bundle, x[i : i + 1] if i >= 0 else x[:1], wanted(max(i, 0)), config=config
+            )
+            if i >= 0:
+                wall.append(1000 * (time.perf_counter() - started))
+                processor.append(1000 * (time.process_time() - used))
+        p95 = statistics.quantiles(wall, n=20)[-1]
+        middle, used = statistics.median(wall), statistics.median(processor)
+        print(f"| {title} | {middle:.1f} | {p95:.1f} | {used:.1f} |", flush=True)
+
+
+def certificate(bundle, target):
+    """Print how well the first-order law holds at the codes of test images, in float64."""
+    images = bundle.dataset.test.images[: len(target)]
+    found = certify_images(bundle, images, target=target)
+    low, middle, high = found.slope.quantile(torch.tensor([0.05, 0.5, 0.95]).double()).tolist()
+    print(
+        f"\nFirst-order law on {len(images)} images: slope of the residual {middle:.3f} ", end=""
+    )
+    print(f"(5 to 95 %: {low:.3f} to {high:.3f}); share of a step of length ", end="")
+    print(f"{found.lengths[-1]:g} inside span(U) at least {found.shares[:, -1].min():.4%}")
+
+
+if __name__ == "__main__":
+    main()
