@@ -34,7 +34,7 @@ from .starts import candidate_codes
 
 __all__ = ["search_near"]
 
-COMPARED_STARTS = 3
+COMPARED_STARTS = 2
 """Starts tried on every image; the others wait for those that stall."""
 RETRIES = 4
 """For those that stall: from other starts, and last from where plain ascent leads."""
@@ -45,9 +45,9 @@ REACH = 0.8
 """Of the first step along the border, in latent units; it shrinks to nothing."""
 SLACK = 0.3
 """Log odds aimed at beyond what is asked for, since the odds bend down."""
-SETTLED = 0.5
+SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
-ENOUGH = 7
+ENOUGH = 5
 """Steps after which an image that is nearer than a real one leaves the batch."""
 CONCESSION = 0.5
 """Log odds given up at a step by an image that is farther than a real one."""
