@@ -31,10 +31,10 @@ METHODS = {
     "default": {},
     "nearest": {"method": "nearest"},
     "diffeomorphic": {"method": "diffeomorphic"},
-    "diffeomorphic, published step": {"method": "diffeomorphic", "learning_rate": 0.005},
+    "diffeomorphic at 0.005": {"method": "diffeomorphic", "learning_rate": 0.005},
     "pixel": {"method": "pixel", "learning_rate": 0.005},
 }
-SLOW = ("diffeomorphic", "diffeomorphic, published step", "pixel")
+SLOW = ("diffeomorphic", "diffeomorphic at 0.005", "pixel")
 
 
 @dataclass
