@@ -128,12 +128,23 @@ def _density(bundle: "Bundle", found: counterfactuals.Change, at: int) -> None:
         f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
         for v in (density[0], density[-1], density.min(), usual[0], usual[2])
     )
-    words = f"From {first} to {last} nats, {least} at the lowest"
+    words = (
+        f"From {first} to {last} nats, {least} at the lowest; 19 of 20 real images are above {low}"
+    )
     figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
-    alt = f"log p(z) along the way. {words}; 9 in 10 real images lie between {low} and {high}"
+    alt = f"log p(z) along the way. {words}, 9 of 10 between {low} and {high}"
     chart(figure, key="density", alt=alt)
-    inside = "stays where data are" if usual[0] <= density.min() else "leaves the usual region"
-    st.caption(f"{words}: the way {inside}.")
+    st.caption(f"{words}. {_region(density >= usual[0])}")
+
+
+def _region(inside: np.ndarray) -> str:
+    """Say how the way lies to the region in which 19 of 20 real images are."""
+    if inside.all():
+        return "The whole way is where data are."
+    if inside[0]:
+        return f"The way {'leaves' if not inside[-1] else 'is for a while outside'} that region."
+    ends = "back inside" if inside[-1] else "outside too"
+    return f"The image itself is unusual, outside that region; the way ends {ends}."
 
 
 def _words(asked: Question, found: counterfactuals.Change, at: int) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 HOW_TO_READ = (
     "*Pixel ascent* shows why the latent space matters: it pleases what is explained with a "
-    "faint pattern, and the second opinion still sees the old class. *Nearest real image* is a "
+    "faint pattern that nobody would call a stroke, and the second opinion often still sees the "
+    "old class. *Nearest real image* is a "
     "real member of the target class, but another person's handwriting: compare its L1. "
     "Counterfactual and change side by side, warm for added ink, cold for removed."
 )

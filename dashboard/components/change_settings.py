@@ -95,9 +95,10 @@ def ask(bundle: "Bundle") -> Question:
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
     target = runner_up if picked == RUNNER_UP else int(picked)
-    sure = percent(probs[source])
+    sure, within = percent(probs[source]), "in " if of == "cluster" else ""
     st.markdown(
-        f"To {classes.WHO[of]}, `{image_id}` is {classes.called(of, names[source])} ({sure}). "
+        f"To {classes.WHO[of]}, `{image_id}` is {within}{classes.called(of, names[source])} "
+        f"({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
     colours = classes.colours(bundle, of, len(names))

@@ -10,7 +10,7 @@ from dashboard import loaders, state
 from dashboard.components import download, messages
 from dashboard.components.change_settings import METHODS, Question
 from dashboard.components.labelled_sheet import labelled_sheet
-from dashboard.figures import sprites
+from dashboard.figures import change, sprites
 from dashboard.loaders import counterfactuals
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
     method, reached = METHODS[asked.method][0], int(table["converged"].sum())
     st.caption(
         f"{reached} of {len(table)} reached by *{method.lower()}*, ink changed "
-        f"{table['l1'].mean():.0f} full pixels on average."
+        f"{table['l1'].mean():.0f} full pixels on average. {change.why_not(table['reason'])}"
     )
     with st.container(horizontal=True):
         about = {"explained": asked.of, "method": asked.method}

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.components import download
 from dashboard.components.change_settings import METHODS, Question, set_target
 from dashboard.components.image_grid import image_grid
-from dashboard.figures import sprites
+from dashboard.figures import change, sprites
 from dashboard.figures.probabilities import percent
 from dashboard.loaders import counterfactuals as loaders
 
@@ -48,7 +48,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         st.caption(
             f"{len(names)} searches at once by *{METHODS['default'][0].lower()}*: "
             f"{1000 * found.seconds:.0f} ms. Below each image: the target, and the ink that is "
-            "changed, in full pixels."
+            f"changed, in full pixels. {change.why_not(found.reasons)}"
         )
         about = asked.about | {"to": "all", "method": "default"}
         download.table(bundle, _table(found, names), name="all targets", **about)

@@ -31,5 +31,7 @@ def colours(bundle: "Bundle", of: str, count: int) -> list[str]:
 
 
 def called(of: str, name: str) -> str:
-    """Say a class in a sentence: "a 3", or "of cluster 3 → 7"."""
-    return f"of cluster {name}" if of == "cluster" else f"a {name}"
+    """Say a class in a sentence: "an 8", or "cluster 3 → 7"."""
+    if of == "cluster":
+        return f"cluster {name}"
+    return f"{'an' if name[0] in '8AEIOUaeiou' or name in ('11', '18') else 'a'} {name}"

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -45,6 +46,12 @@ def side_by_side(
     parts = [np.repeat(part[..., None], 3, -1) for part in grey]
     parts.append(coloured(counterfactual - image, dark=False))
     return sprites.sheet(np.stack(parts), columns=4, gap=1)
+
+
+def why_not(reasons: Sequence[str]) -> str:
+    """Say how many searches did not arrive, and why; empty where all did."""
+    counts = Counter(reason.partition(" (p =")[0] for reason in reasons if reason)
+    return " ".join(f"{count} did not get there: {why}." for why, count in counts.most_common())
 
 
 def gif(frames: NDArray[np.floating], about: export.About, scale: int = 8) -> bytes:

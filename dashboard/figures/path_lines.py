@@ -157,10 +157,10 @@ def _names(
     found = []
     for c in seen:
         at = {source: 0, target: len(probs) - 1}.get(c, int(probs[:, c].argmax()))
-        side = {source: "left", target: "right"}.get(c, "center")
+        side = "left" if along[at] < 0.1 else "right" if along[at] > 0.9 else "center"
         bold = f"<b>{names[c]}</b>" if c in (source, target) else names[c]
         place = {"x": along[at], "y": min(float(probs[at, c]), 1.0), "xanchor": side}
-        shift = {source: 6, target: -6}.get(c, 0)
+        shift = {"left": 6, "right": -6, "center": 0}[side]
         text = {"text": bold, "yanchor": "bottom", "yshift": 2, "xshift": shift}
         found.append({**place, **text, "showarrow": False, "font": {"color": theme.ink(dark)}})
     return found

@@ -75,7 +75,7 @@ def test_each_method_answers_for_each_function(open_page, of, method):
 def test_clusters_are_named_as_everywhere(open_page, text_of):
     app = open_page("counterfactuals", image="test:3")
     widget(app.segmented_control, "Explain").set_value("cluster").run()
-    assert "To the cluster model, `test:3` is of cluster" in text_of(app)
+    assert "To the cluster model, `test:3` is in cluster" in text_of(app)
     options = widget(app.selectbox, "Turn it into").options
     assert len(options) == 2 and " \N{RIGHTWARDS ARROW} " in options[1]
 

@@ -80,3 +80,20 @@ def test_added_ink_is_warm_and_removed_ink_cold(dark):
 def test_the_four_pictures_lie_side_by_side():
     parts = np.random.default_rng(0).random((3, 28, 28)).astype(np.float32)
     assert change.side_by_side(*parts).shape == (28, 4 * 29 - 1, 3)
+
+
+def test_reasons_are_counted_and_none_is_lost():
+    stalled, real = "the ascent stalled (p = 0.120)", "the nearest real image is not that probable"
+    said = change.why_not([stalled, "", "the ascent stalled (p = 0.930)", real])
+    assert "2 did not get there: the ascent stalled." in said
+    assert f"1 did not get there: {real}." in said
+    assert change.why_not(["", ""]) == ""
+
+
+def test_a_name_at_an_end_stays_inside_the_axes():
+    probs = way()[::-1]
+    found = path_lines.probability_lines(
+        probs, NAMES, COLOURS, False, source=0, target=1, at=0, stop=0.99, symbol="p"
+    ).layout.annotations
+    sides = {a.text.strip("</b>"): a.xanchor for a in found}
+    assert sides == {"0": "left", "1": "right", "2": "left"}
