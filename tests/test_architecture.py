@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "theme": set(),
     "state": {"links"},
     "links": set(),
-    "loaders": set(),
+    "loaders": {"loaders"},
     "jobs": set(),
     "Home": {"components"},
 }
