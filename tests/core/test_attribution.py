@@ -20,7 +20,7 @@ from xai_core.explain.propagation import network_of
 FREE = [name for name, card in METHODS.items() if card.needs not in ("layers", "mask")]
 HOOKED = [name for name, card in METHODS.items() if card.needs == "layers"]
 COMPLETE = [name for name, card in METHODS.items() if card.complete]
-FAST = AttributionConfig(n_steps=8, n_samples=6, n_permutations=2)
+FAST = AttributionConfig(n_steps=8, n_samples=6, n_points=6, n_permutations=2)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_smoothgrad_is_captums_noise_tunnel(classifier, x):
 
 def test_gradient_shap_tends_to_integrated_gradients_over_its_baselines(classifier, x):
     some = torch.rand(3, 1, 28, 28)
-    many = AttributionConfig(n_samples=255, n_steps=100)
+    many = AttributionConfig(n_points=255, n_steps=100)
     found = run("gradient_shap", x[:2], classifier, baselines=some, config=many)
     paths = [
         run("integrated_gradients", x[:2], classifier, baselines=b[None], config=many)
@@ -194,7 +194,7 @@ def test_shapley_sampling_of_all_orders_is_the_shapley_value():
 
 @pytest.mark.parametrize("method", COMPLETE)
 def test_what_promises_completeness_sums_to_the_outputs_change(method, x, classifier):
-    config = AttributionConfig(n_steps=64, n_samples=60, n_permutations=2)
+    config = AttributionConfig(n_steps=64, n_points=60, n_permutations=2)
     found = run(method, x, classifier, torch.arange(6) % 2, config=config)
     gap = found.convergence_delta.abs().mean() / found.output_change.abs().mean()
     assert gap < (0.05 if method == "gradient_shap" else 0.01)

@@ -49,7 +49,16 @@ CONTROLS = {
             low=1,
             high=256,
             step=1,
-            unit="gradients averaged",
+            unit="noisy copies averaged",
+        ),
+        Control(
+            name="n_points",
+            title="Points",
+            default=30,
+            low=1,
+            high=512,
+            step=1,
+            unit="points on the paths from all baselines",
         ),
         Control(
             name="stdevs",
@@ -104,7 +113,8 @@ class AttributionConfig:
 
     Attributes:
         n_steps: Points of the quadrature along the path of integrated gradients.
-        n_samples: Gradients averaged by smoothgrad and gradient_shap.
+        n_samples: Noisy copies averaged by smoothgrad.
+        n_points: Points of gradient_shap, rounded up to as many for each baseline.
         stdevs: Standard deviation of smoothgrad's noise, in pixels' range [0, 1].
         n_permutations: Random orders averaged by shapley_sampling.
         patch: Side of the squares that are removed together, in pixels.
@@ -115,6 +125,7 @@ class AttributionConfig:
 
     n_steps: int = int(CONTROLS["n_steps"].default)
     n_samples: int = int(CONTROLS["n_samples"].default)
+    n_points: int = int(CONTROLS["n_points"].default)
     stdevs: float = CONTROLS["stdevs"].default
     n_permutations: int = int(CONTROLS["n_permutations"].default)
     patch: int = int(CONTROLS["patch"].default)

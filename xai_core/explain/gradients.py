@@ -77,10 +77,9 @@ def gradient_shap(problem: Problem) -> Images:
     """Average (x - b) times the gradient at random points between the image and baselines b.
 
     Every baseline gets the same number of points, which may make them a few more than asked for,
-    and its points are spread over its path, a random one in each of equal intervals: the mean
-    is that of plain draws, the error much smaller.
+    on a grid that is shifted at random: the mean is that of plain draws, the error much smaller.
     """
-    n, x = problem.config.n_samples, problem.inputs.detach()
+    n, x = problem.config.n_points, problem.inputs.detach()
     which, alphas = path_points(n, len(problem.baselines), problem.generator())
     total = torch.zeros_like(x)
     for part in _parts(problem, len(which)):
@@ -100,12 +99,18 @@ def path_points(
     Args:
         count: Points at least; rounded up to as many for each baseline.
         num_baselines: Baselines.
-        generator: Of the place within each interval.
+        generator: Of the order of the baselines and of one shift.
+
+    Returns:
+        For each point its baseline, and its place: uniform in [0, 1], while those of one baseline
+        have equal distances and those of all together have too.
     """
     each = -(-count // num_baselines)
     which = torch.arange(num_baselines).repeat(each)
     turn = torch.arange(each).repeat_interleave(num_baselines)
-    return which, (turn + torch.rand(len(which), generator=generator)) / each
+    order = torch.randperm(num_baselines, generator=generator)
+    shift = torch.rand(1, generator=generator)
+    return which, (turn + (order[which] + shift) / num_baselines) / each
 
 
 def _parts(problem: Problem, count: int) -> Iterator[Tensor]:
