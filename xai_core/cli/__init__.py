@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from .._version import __version__
 from ..errors import XaiError
 from ..terminal import print_error
-from . import counterfactual, reading, recording, serving, training
+from . import counterfactual, explaining, figures, reading, recording, serving, training
 
 __all__ = ["app", "main"]
 
@@ -68,6 +68,9 @@ for command in (
     reading.encode,
     reading.info,
     reading.verify,
+    explaining.attribute,
+    explaining.faithfulness,
+    figures.figures,
     counterfactual.counterfactual,
     recording.record_collapse,
     serving.dashboard,

@@ -1,0 +1,234 @@
+"""Which pixels decided, and whether to believe it: `xai attribute`, `faithfulness`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError
+from ..terminal import print_json, print_table, spinner
+from .options import Device, Json, Name, Seed, images_of, open_bundle
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..ask.faithfulness import FaithfulnessTable, MethodScores
+    from ..explain.attribution import Attribution, AttributionConfig
+    from ..explain.intervals import Interval
+
+__all__ = ["attribute", "faithfulness"]
+
+Of = Annotated[
+    str,
+    typer.Option(help="What is explained: classifier, cluster, elbo, reconstruction, latent:J."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of methods, such as n_steps=64."),
+]
+DRAWN = 9
+"""Images of a figure at most."""
+SCORES = (
+    "insertion",
+    "deletion",
+    "infidelity",
+    "sensitivity",
+    "gap",
+    "sparsity",
+    "randomisation",
+    "class_sensitivity",
+)
+
+
+def attribute(
+    bundle: Name,
+    images: Annotated[
+        str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
+    ],
+    method: Annotated[str, typer.Option(help="Such as integrated_gradients, saliency, critic.")],
+    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    of: Of = "classifier",
+    target: Annotated[
+        int | None, typer.Option(min=0, help="Class or cluster; the predicted one if not given.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="mean, zero, blurred, other_cluster or prototypes.")
+    ] = None,
+    settings: Set = None,
+    figure: Annotated[
+        Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write how much each pixel matters for what the bundle says of images."""
+    from ..ask.attributions import attributions
+    from ..workflow import write_arrays
+
+    _check_names(out, figure)
+    config = _config(settings)
+    opened = open_bundle(bundle, device)
+    pixels = images_of(opened, images)
+    with spinner("Explaining"):
+        found = attributions(
+            opened,
+            pixels,
+            method,
+            of=of,
+            target=target,
+            baseline=baseline,
+            config=config,
+            seed=seed,
+        )
+        arrays = _arrays(found)
+        write_arrays(out, arrays)
+    if figure is not None:
+        from .figures import draw_attribution
+
+        draw_attribution(opened, pixels[:DRAWN], found, figure, of=of)
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    about = {"bundle": opened.name, "of": of, "method": method, "gap": _gap(found)}
+    if as_json:
+        drawn = {"figure": None if figure is None else str(figure)}
+        print_json({**about, "seed": seed, "out": str(out), **drawn, "arrays": shapes})
+    else:
+        print_table(f"{out}", [*about.items(), *shapes.items()])
+
+
+def faithfulness(
+    bundle: Name,
+    methods: Annotated[
+        str, typer.Option(help="'all' that apply, or some: saliency,deep_lift.")
+    ] = "all",
+    images: Annotated[
+        str, typer.Option(help="train, test, all, or an .npz, .npy, image file or folder.")
+    ] = "test",
+    num_images: Annotated[
+        int, typer.Option(min=2, help="Images measured on, drawn of them.")
+    ] = 50,
+    of: Of = "classifier",
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score heatmaps, with random and edges beside them, and say which not to trust."""
+    import torch
+
+    from ..ask.faithfulness import scores
+    from ..explain.scores import FaithfulnessConfig
+
+    config = _config(settings)
+    opened = open_bundle(bundle, device)
+    pixels = images_of(opened, images)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))
+    chosen = pixels[order[:num_images]]
+    with spinner(f"Scoring on {len(chosen)} images"):
+        table = scores(
+            opened,
+            chosen,
+            "all" if methods == "all" else [name.strip() for name in methods.split(",")],
+            of=of,
+            config=FaithfulnessConfig(seed=seed),
+            attribution=config,
+        )
+    if as_json:
+        about = {"bundle": opened.name, "of": of, "num_images": table.num_images, "seed": seed}
+        print_json({**about, "shares": list(table.shares), "methods": _rows(table)})
+    else:
+        _show(opened.name, table)
+
+
+def _check_names(out: Path, figure: Path | None) -> None:
+    """Refuse before any work what can be refused."""
+    if out.suffix != ".npz":
+        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
+    if figure is not None and figure.suffix not in (".png", ".svg"):
+        raise ConfigError(f"`--figure` must end in .png or .svg, got '{figure}'.")
+
+
+def _config(settings: list[str] | None) -> "AttributionConfig":
+    """Read settings such as "n_steps=64"."""
+    from ..explain.controls import AttributionConfig
+
+    kinds = {field.name: field.type for field in fields(AttributionConfig)}
+    found: dict[str, int | float] = {}
+    for text in settings or ():
+        name, _, value = text.partition("=")
+        if name not in kinds:
+            raise ConfigError(f"`--set` must name one of {', '.join(kinds)}, got '{text}'.")
+        try:
+            found[name] = int(value) if kinds[name] is int else float(value)
+        except ValueError as error:
+            raise ConfigError(f"`--set {name}` must be a number, got '{value}'.") from error
+    return AttributionConfig(**found)  # type: ignore[arg-type]
+
+
+def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
+    """Return everything by name, a row an image, ready for an .npz."""
+    import numpy as np
+
+    arrays = {
+        "attributions": found.attributions.numpy(),
+        "targets": found.target.numpy(),
+        "method": np.array(found.method),
+    }
+    if found.convergence_delta is not None and found.output_change is not None:
+        arrays["convergence_delta"] = found.convergence_delta.numpy()
+        arrays["output_change"] = found.output_change.numpy()
+    return arrays
+
+
+def _gap(found: "Attribution") -> float | None:
+    """Give what a complete method missed, as a share of the output's mean change."""
+    from ..explain.faithfulness import completeness_gap
+
+    if found.convergence_delta is None or found.output_change is None:
+        return None
+    return float(completeness_gap(found.convergence_delta, found.output_change).mean())
+
+
+def _rows(table: "FaithfulnessTable") -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    rows = []
+    for row in table.rows:
+        curves = table.measured[row.method]
+        rows.append(
+            {
+                **asdict(row),
+                "trusted": row.trusted,
+                "insertion_curve": curves.insertion_curve.mean(0).tolist(),
+                "deletion_curve": curves.deletion_curve.mean(0).tolist(),
+            }
+        )
+    return rows
+
+
+def _show(name: str, table: "FaithfulnessTable") -> None:
+    from ..explain.methods import METHODS
+
+    ranked = sorted(table.rows, key=lambda row: row.deletion.mean - row.insertion.mean)
+    cells = [
+        (METHODS[row.method].title, *(_cell(getattr(row, score)) for score in SCORES), _trust(row))
+        for row in ranked
+    ]
+    head = ("method", "insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
+            "random model", "other class", "trust")  # fmt: skip
+    print_table(f"{name}: {table.of}, {table.num_images} images", cells, head)
+    for row in ranked:
+        if row.reasons:
+            title = METHODS[row.method].title
+            typer.echo(f"Do not trust {title} here: {'; '.join(row.reasons)}.")
+
+
+def _cell(found: "Interval") -> str:
+    if found.mean != found.mean:
+        return "-"
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _trust(row: "MethodScores") -> str:
+    return "yes" if row.trusted else "NO"

@@ -1,0 +1,263 @@
+"""`xai figures`: the report's figures and those of the pages that make sense on paper.
+
+The dashboard's figures are functions of data without Streamlit, so the command draws by the very
+functions the pages draw by. They are imported at first use: the library itself never reads the
+dashboard, and no other command needs it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .._version import __version__
+from ..errors import ConfigError, DataError
+from ..terminal import print_json, print_table, spinner
+from .options import Device, Json, Name, Seed, open_bundle
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from ..bundle import Bundle
+    from ..explain.attribution import Attribution
+
+__all__ = ["draw_attribution", "figures"]
+
+SETS = {"train": ("figure-2", "Training set"), "test": ("figure-3", "Test set")}
+EACH = 20
+"""Images a cluster of the mean heatmaps."""
+
+
+def figures(
+    bundle: Name,
+    out: Annotated[Path, typer.Option(help="The folder to write to; made if it is not there.")],
+    method: Annotated[
+        str | None, typer.Option(help="Of the heatmaps; the critic where there is one.")
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(help="What is explained; the classifier where there is one.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=20, help="Images of each set.")] = 9,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write the report's figures, every method's heatmaps and each cluster's mean, PNG and SVG."""
+    from ..ask.attributions import methods_for
+
+    opened = open_bundle(bundle, device)
+    of = of or ("cluster" if opened.classifier is None else "classifier")
+    known = methods_for(opened, of)
+    method = method or ("critic" if "critic" in known else "integrated_gradients")
+    if method not in known:
+        raise ConfigError(f"`--method` must be one of {', '.join(known)}, got '{method}'.")
+    with spinner("Drawing"):
+        files = [
+            *_sets(opened, out, method, of, count, seed),
+            *_methods(opened, out, known, of, count, seed),
+            *_clusters(opened, out, method, of, seed),
+        ]
+    if as_json:
+        about = {"bundle": opened.name, "of": of, "method": method, "seed": seed}
+        print_json({**about, "files": [str(file) for file in files]})
+    else:
+        print_table(f"{out}", [(file.name, file.stat().st_size) for file in files], ("", "bytes"))
+
+
+def draw_attribution(
+    bundle: "Bundle", images: "torch.Tensor", found: "Attribution", path: Path, *, of: str
+) -> None:
+    """Draw images, their reconstructions and their maps, to a .png or .svg."""
+    from dashboard.figures import heat_sheet, paper
+
+    count = len(images)
+    rows = _ink_rows(bundle, images)
+    rows.append(_map_row(found.method, found.attributions[:count].numpy()))
+    names = [f"target {number}" for number in found.target[:count].tolist()]
+    if of not in ("classifier", "cluster"):
+        names = [of] * count
+    drawn = paper.lay_out(
+        heat_sheet.compose(rows, names, False),
+        title=f"{_title(found.method)} of {of}",
+        unit=_unit(found.method),
+        about=_about(bundle, found.method, of),
+    )
+    _write(path, paper.svg(drawn) if path.suffix == ".svg" else paper.png(drawn))
+
+
+def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: int) -> list[Path]:
+    """Draw figures 2 and 3, on one scale."""
+    from dashboard.figures import heat_sheet, paper
+
+    chosen = {split: _choose(bundle, split, count, seed) for split in SETS}
+    maps = {split: _maps(bundle, rows, method, of, seed) for split, rows in chosen.items()}
+    limit = heat_sheet.shared_limit([found.attributions.numpy() for found in maps.values()])
+    files = []
+    for split, (name, title) in SETS.items():
+        rows = _ink_rows(bundle, _images(bundle, chosen[split]))
+        rows.append(_map_row(method, maps[split].attributions.numpy(), limit))
+        sheet = heat_sheet.compose(rows, _names(bundle, chosen[split], maps[split], of), False)
+        drawn = paper.lay_out(
+            sheet,
+            title=f"{title}: input, reconstruction and {_title(method).lower()} heatmap",
+            unit=_unit(method),
+            about={**_about(bundle, method, of), "images": _ids(bundle, chosen[split])},
+        )
+        files += _both(out / f"{name}-{split}", drawn)
+    return files
+
+
+def _methods(
+    bundle: "Bundle", out: Path, methods: Sequence[str], of: str, count: int, seed: int
+) -> list[Path]:
+    """Draw every method's map of the same test images."""
+    from dashboard.figures import heat_sheet, paper
+
+    chosen = _choose(bundle, "test", count, seed)
+    rows = _ink_rows(bundle, _images(bundle, chosen))
+    for method in methods:
+        found = _maps(bundle, chosen, method, of, seed)
+        rows.append(_map_row(method, found.attributions.numpy()))
+    drawn = paper.lay_out(
+        heat_sheet.compose(rows, _names(bundle, chosen, found, of), False),
+        title=f"Test set: every method's heatmap of {of}",
+        unit="values of each method",
+        about={**_about(bundle, ", ".join(methods), of), "images": _ids(bundle, chosen)},
+    )
+    return _both(out / "methods-test", drawn)
+
+
+def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> list[Path]:
+    """Draw each cluster's mean test image, mean heatmap and the spread around it."""
+    import numpy as np
+    import torch
+
+    from dashboard.figures import heat_sheet, paper
+
+    from ..explain.groups import group_means
+
+    clusters, rng = bundle.model.config.num_clusters, np.random.default_rng(seed)
+    test = (bundle.index["split"] == "test").to_numpy()
+    cluster = bundle.index["cluster"].to_numpy()
+    members = [
+        rng.permutation(np.flatnonzero(test & (cluster == c)))[:EACH] for c in range(clusters)
+    ]
+    chosen = np.concatenate(members)
+    groups = torch.from_numpy(cluster[chosen])
+    found = _maps(bundle, chosen, method, of, seed)
+    of_maps = group_means(found.attributions, groups, clusters)
+    of_ink = group_means(_images(bundle, chosen).float() / 255, groups, clusters)
+    there = of_maps.count > 0
+    mean, spread = (part[there].numpy() for part in (of_maps.mean, of_maps.spread))
+    limit = heat_sheet.shared_limit([mean, spread], 0.999)
+    rows = [
+        heat_sheet.Row(name="mean input", values=of_ink.mean[there].numpy(), kind="ink"),
+        heat_sheet.Row(name="mean heatmap", values=mean, limit=limit),
+        heat_sheet.Row(name="spread", values=spread, limit=limit),
+    ]
+    names = [f"cluster {c}" for c in np.flatnonzero(there.numpy())]
+    drawn = paper.lay_out(
+        heat_sheet.compose(rows, names, False),
+        title=f"Each cluster's mean {_title(method).lower()} heatmap, up to {EACH} test images",
+        unit=_unit(method),
+        about=_about(bundle, method, of),
+    )
+    return _both(out / "clusters-test", drawn)
+
+
+def _choose(bundle: "Bundle", split: str, count: int, seed: int) -> "np.ndarray":
+    from dashboard.figures import nine
+
+    return nine.choose(bundle.index, split, "One a cluster", count=count, seed=seed)
+
+
+def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
+    return bundle.dataset.images(list(bundle.index["id"].iloc[rows]))
+
+
+def _maps(bundle: "Bundle", rows: "np.ndarray", method: str, of: str, seed: int) -> "Attribution":
+    from ..ask.attributions import attributions
+
+    return attributions(bundle, _images(bundle, rows), method, of=of, seed=seed)
+
+
+def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
+    import torch
+
+    from dashboard.figures.heat_sheet import Row
+
+    from ..data.images import to_float
+
+    x = to_float(images, bundle.device)
+    with torch.no_grad():
+        decoded = bundle.model.reconstruct(x)
+    parts = {"input": x, "reconstruction": decoded}
+    return [Row(name=n, values=p[:, 0].cpu().numpy(), kind="ink") for n, p in parts.items()]
+
+
+def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # noqa: ANN202
+    from dashboard.figures.heat_sheet import Row, shared_limit
+
+    limit = shared_limit([values]) if limit is None else limit
+    return Row(name=_title(method).lower(), values=values, limit=limit)
+
+
+def _names(bundle: "Bundle", rows: "np.ndarray", found: "Attribution", of: str) -> list[str]:
+    """Name the columns: the class or cluster explained, else the image's cluster."""
+    if of == "classifier":
+        names = bundle.dataset.class_names
+        return [names[t] if t < len(names) else str(t) for t in found.target.tolist()]
+    return [f"cluster {c}" for c in bundle.index["cluster"].iloc[rows]]
+
+
+def _title(method: str) -> str:
+    from ..explain.methods import METHODS
+
+    return METHODS[method].title
+
+
+def _unit(method: str) -> str:
+    from ..explain.methods import METHODS
+
+    card = METHODS[method]
+    if card.kind == "mask":
+        return "weight of each pixel, 0 to 1"
+    if card.kind == "baseline":
+        return "knows no model"
+    return "share of the output" if card.contribution else "slope of the output"
+
+
+def _about(bundle: "Bundle", method: str, of: str) -> dict[str, object]:
+    return {
+        "bundle": bundle.name,
+        "fingerprint": bundle.digest[:16],
+        "method": method,
+        "explained": of,
+        "version": __version__,
+    }
+
+
+def _ids(bundle: "Bundle", rows: "np.ndarray") -> str:
+    return " ".join(bundle.index["id"].iloc[rows])
+
+
+def _both(stem: Path, drawn) -> list[Path]:  # noqa: ANN001
+    """Write a figure as PNG and as SVG."""
+    from dashboard.figures import paper
+
+    files = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+    _write(files[0], paper.png(drawn))
+    _write(files[1], paper.svg(drawn))
+    return files
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise DataError(f"Cannot write `{path}`: {error.strerror or error}.") from error
