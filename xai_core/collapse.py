@@ -70,14 +70,14 @@ class Recipe:
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "pure": Recipe(title="The decoder reads c", model=PURE, guess_weight=0.0),
+    "pure": Recipe(title="Decoder reads c", model=PURE, guess_weight=0.0),
     "prior": Recipe(
-        title="The prior of z reads c",
+        title="Prior reads c",
         model=replace(PURE, decoder_conditioning="z", prior="mixture"),
         guess_weight=0.0,
     ),
     "cure": Recipe(
-        title="The prior reads c, and a term asks for clusters",
+        title="Prior reads c + cluster term",
         model=replace(PURE, decoder_conditioning="z", prior="mixture"),
         guess_weight=50.0,
     ),
@@ -124,7 +124,7 @@ class Recording:
     def probs(self, run: str, epoch: int) -> np.ndarray:
         """Give q(c|x) after an epoch: (images, clusters)."""
         columns = [name for name in self.table if name.startswith("prob_")]
-        return self.at(run, epoch)[columns].to_numpy(np.float32)
+        return self.at(run, epoch)[columns].to_numpy(np.float32, copy=True)
 
     def summary(self) -> pd.DataFrame:
         """Average the bound's terms over the images, and score q(c|x), a row a run and epoch."""

@@ -21,7 +21,7 @@ from .model.gaussian_mixture import MixtureConfig, fit_gaussian_mixture, referen
 from .theory import bounds
 from .theory.bounds import Draws
 from .theory.variational import (
-    Estimator,
+    ESTIMATORS,
     MeanField,
     exact_gradient,
     gradient_moments,
@@ -29,8 +29,6 @@ from .theory.variational import (
 )
 
 __all__ = ["Fact", "verify"]
-
-ESTIMATORS: tuple[Estimator, ...] = ("score", "reparameterised")
 
 
 @dataclass(frozen=True, kw_only=True)

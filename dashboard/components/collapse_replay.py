@@ -12,6 +12,7 @@ from dashboard.components import download, messages, question, stepper
 from dashboard.components.chart import chart
 from dashboard.components.formulas import formulas
 from dashboard.figures import collapse
+from dashboard.figures.style import plain
 from dashboard.loaders import theory
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from xai_core.collapse import Price, Recording
 
 FORMULA = (
-    r"-\,\mathrm{KL}(q(c|x)\,\|\,p(c))=\mathrm H(q(c|x))-\ln K\ \in\ [-\ln K,\,0]",
+    r"-\,\mathrm{KL}(q(c|x)\,\|\,p(c))=\mathrm H(q(c|x))-\ln K\le 0",
     r"I(c;x)=\mathrm H\bigl(\overline{q}\bigr)-\overline{\mathrm H(q(c|x))}",
 )
 
@@ -30,46 +31,48 @@ def replay(bundle: "Bundle") -> None:
     formulas(*FORMULA)
     st.caption(_made(seen))
     last = seen.epochs[-1]
-    stepper.stepped("collapse epoch", last, lambda epoch: _epoch(bundle, seen, epoch), of="Epoch")
+    stepper.stepped(
+        "collapse epoch", last, lambda epoch: _epoch(bundle, seen, epoch), of="Epoch", start=last
+    )
 
 
 def argument(bundle: "Bundle") -> None:
     """Say why the bound alone makes no clusters and what the cure costs, with the numbers."""
-    seen = theory.recording()
-    titles, last = theory.titles(), seen.epochs[-1]
-    table = theory.collapse_summary()
+    seen, titles, table = theory.recording(), theory.titles(), theory.collapse_summary()
+    last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
-    price = seen.price("cure", "pure", last)
-    free = seen.price("cure", "prior", last)
     most = math.log(seen.probs("cure", last).shape[1])
+    pure, alike = seen.price("cure", "pure", last), seen.price("cure", "prior", last)
     columns = st.columns(len(seen.runs) + 1)
     for column, run in zip(columns, seen.runs, strict=False):
         column.metric(
-            titles[run], f"{end.loc[run, 'cluster_information']:.2f} of {most:.2f} nats",
-            help="Cluster information I(c; x) after the last epoch", border=True,
+            titles[run], f"{end.loc[run, 'cluster_information']:.2f} nats",
+            help=f"Cluster information after the last epoch, at most ln K = {most:.2f}",
+            border=True,
         )  # fmt: skip
     columns[-1].metric(
-        "What the cure costs", f"{free.nats:.1f} nats",
-        help="The bound of the same model without the term for clusters, minus that with it",
+        "Price of the cure, nats", f"{plain(pure.nats, 1)} ± {pure.standard_error:.1f}",
+        help="The bound of the model whose decoder reads c, minus that of the cured one",
         border=True,
     )  # fmt: skip
     st.markdown(
-        f"1. **Nothing in the bound asks for clusters.** A q(c|x) that says nothing costs 0 nats, "
-        f"a sure one ln K = {most:.2f}, and what z can do without c nothing pays back: with the "
-        f"bound alone, {_fate(end, 'prior', most)}; {_fate(end, 'pure', most)}.\n"
+        "1. **Nothing in the bound asks for clusters.** "
+        "$-\\mathrm{KL}(q(c|x)\\,\\|\\,p(c))$ is largest, 0, where q(c|x) is 1/K; a sure one pays "
+        f"ln K = {most:.2f}, and nothing asks different images to answer differently. With the "
+        f"bound alone, {_fate(table, 'prior', most)}; {_fate(table, 'pure', most)}.\n"
         "2. **The report's remedy is to keep c behind the code.** With q(c|z) = p(c|z) its claim "
         "L ≥ L\u0302 *holds* where the decoder does not read c, since the difference is then an "
-        "expected divergence; where the decoder reads c it is an empirical question, and Jensen's "
-        "inequality does not prove it in either case. A higher bound alone still asks for no "
+        "expected divergence; where the decoder reads c it is an empirical question, and in "
+        "neither case does Jensen's inequality prove it. A higher bound still asks for no "
         "clusters.\n"
-        f"3. **What keeps them is asked for and paid for.** With c in the prior of z and a term "
-        f"that wants q(c|x) to tell images apart, information ends at "
-        f"{end.loc['cure', 'cluster_information']:.2f} nats and {_accuracy(end, 'cure')} of these "
-        f"images are in the cluster of their label. Without that term the bound of the same model "
-        f"is **{_than(free)}**; that of the model whose decoder reads c is {_than(price)}."
+        "3. **Clusters stay where they are asked for, and that has a price.** With c in the prior "
+        "of z, a first guess, and a term that wants deformed images to keep their cluster, "
+        f"{_fate(table, 'cure', most)}. Its bound is **{_beside(pure)}** that of the model whose "
+        f"decoder reads c: the price. It is **{_beside(alike)}** that of the very same model "
+        "without the term."
     )
     _own(bundle)
-    _ask(end, most)
+    _ask(most)
 
 
 def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
@@ -107,7 +110,7 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
             f"Epoch {epoch}. "
             + "; ".join(
                 f"{titles[run]}: I = {here.loc[run, 'cluster_information']:.2f}, "
-                f"KL of c {here.loc[run, 'kl_c']:.2f}, bound {here.loc[run, 'elbo']:.1f} nats"
+                f"KL {here.loc[run, 'kl_c']:.2f}, bound {plain(here.loc[run, 'elbo'], 1)} nats"
                 for run in seen.runs
             )
             + "."
@@ -126,11 +129,11 @@ def _own(bundle: "Bundle") -> None:
     messages.note(
         f"The open bundle `{bundle.name}` was trained for {len(rows)} epochs and ended at "
         f"{last.cluster_information:.2f} of {most:.2f} nats of cluster information, with a bound "
-        f"of {last.elbo:.1f} nats on grey train images."
+        f"of {plain(last.elbo, 1)} nats on grey train images."
     )
 
 
-def _ask(end: pd.DataFrame, most: float) -> None:
+def _ask(most: float) -> None:
     question.choose(
         "collapse",
         "Two trainings differ only in cluster information, 0 and ln K, and both have the same "
@@ -146,24 +149,32 @@ def _ask(end: pd.DataFrame, most: float) -> None:
     )
 
 
-def _fate(end: pd.DataFrame, run: str, most: float) -> str:
-    share = float(end.loc[run, "cluster_information"]) / most
-    title = theory.titles()[run]
-    said = "collapses" if share < 0.1 else "keeps less than half" if share < 0.5 else "keeps part"
+def _fate(table: pd.DataFrame, run: str, most: float) -> str:
+    """Say how low a training's cluster information fell and where it ended."""
+    trained = table[(table["run"] == run) & (table["epoch"] > 0)]
+    lowest = trained.loc[trained["cluster_information"].idxmin()]
+    end = trained.iloc[-1]
+    said = f"“{theory.titles()[run]}” "
+    if lowest.cluster_information < 0.05 * most and lowest.epoch < end.epoch:
+        how = "every image in the same cluster" if lowest.kl_c > 0.8 * most else "q(c|x) near 1/K"
+        said += (
+            f"collapsed to {lowest.cluster_information:.2f} nats by epoch {lowest.epoch:.0f} "
+            f"({how}, KL {lowest.kl_c:.2f}) and "
+        )
     return (
-        f"“{title}” {said} ({100 * share:.0f} % of ln K, {_accuracy(end, run)} of images in the "
-        "cluster of their label)"
+        f"{said}ended at {end.cluster_information:.2f} nats, with {_accuracy(end)} of these "
+        "images in the cluster of their label"
     )
 
 
-def _than(price: "Price") -> str:
-    """Say by how much a bound is above the cured one's."""
-    side = "higher" if price.nats >= 0 else "lower"
+def _beside(price: "Price") -> str:
+    """Say where the cured model's bound lies."""
+    side = "below" if price.nats >= 0 else "above"
     return f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats {side}"
 
 
-def _accuracy(end: pd.DataFrame, run: str) -> str:
-    value = float(end.loc[run, "accuracy"])
+def _accuracy(end: pd.Series) -> str:
+    value = float(end["accuracy"])
     return "an unknown share" if math.isnan(value) else f"{100 * value:.0f} %"
 
 

@@ -133,7 +133,11 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
         )
     with right:
         ends = ", ".join(f"{name} {values[-1]:.1f}" for name, values in found.elbos.items())
-        chart(figures.ascents(found.elbos, dark), key="ascents", alt=f"ELBO at the end: {ends}")
+        chart(
+            figures.ascents(found.elbos, theory.RECORD_EVERY, dark),
+            key="ascents",
+            alt=f"ELBO at the end: {ends}",
+        )
     away = " and ".join(
         f"{value:.1f} ({figures.ESTIMATOR_NAMES[name]})" for name, value in seen.bias.items()
     )

@@ -10,7 +10,7 @@ SECONDS = 0.7
 """A step takes while it plays."""
 
 
-def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str) -> None:
+def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str, start: int = 0) -> None:
     """Draw something at a step, with the controls above it; only this part runs again.
 
     Args:
@@ -18,7 +18,9 @@ def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str) -> No
         last: The highest step; 0 is the lowest.
         draw: Draws the part at a step.
         of: What is counted, for the slider.
+        start: The step that is shown first.
     """
+    state.put_setting(name, state.setting(name, start))
     playing = bool(state.setting(f"{name} playing", False))
 
     def part() -> None:

@@ -108,7 +108,8 @@ def over_epochs(
             )
         )
     shapes = [] if most is None else [_level(most, dark)]
-    shown = summary[summary["epoch"] > 0][column] if column == "elbo" else summary[column]
+    late = summary["epoch"] >= summary["epoch"].max() / 3
+    shown = summary[late][column] if column == "elbo" else summary[column]
     low, high = float(shown.min()), float(max(shown.max(), most or shown.max()))
     pad = 0.08 * (high - low) + 1e-9
     return styled(

@@ -135,18 +135,19 @@ def variances(
 
 
 def ascents(
-    elbos: Mapping[str, NDArray[np.floating]], dark: bool, *, height: int = 290
+    elbos: Mapping[str, NDArray[np.floating]], every: int, dark: bool, *, height: int = 290
 ) -> go.Figure:
     """Draw the exact ELBO over the steps of both estimators.
 
     Args:
-        elbos: Nats before each step, by estimator.
+        elbos: Nats before every so many steps, by estimator.
+        every: Steps between two values.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
     traces = [
         go.Scatter(
-            x=np.arange(len(values)),
+            x=every * np.arange(len(values)),
             y=values,
             name=ESTIMATOR_NAMES[name],
             mode="lines",

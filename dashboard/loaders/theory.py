@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CURVE_DRAWS, BOTH_DRAWS = 5000, 500
 SAMPLES_OF_MOMENTS = 4096
+RECORD_EVERY = 6
+"""Steps of a probe's fit between two points of its curve."""
 TWIN = (8.0, -6.0)
 """Where the sampled points hold two equal ones."""
 
@@ -65,7 +67,7 @@ class Probe(NamedTuple):
         q: The posterior, of standardised latents.
         centre: Subtracted from latents; `scale` divides them.
         scale: See `centre`.
-        elbos: Before each step and at the end, in nats, by the estimator.
+        elbos: Before every `RECORD_EVERY`-th step and at the end, in nats, by the estimator.
         converged: Whether the reparameterised fit arrived.
         accuracy: On other images, and its standard error.
         error: See `accuracy`.
@@ -291,12 +293,12 @@ def probe(bundle: "Bundle", of: str, count: int, samples: int) -> Probe:
 
     with heavy():
         (x, y), (other, answers), (centre, scale) = _probed(bundle, of, count)
-        fits = {
-            estimator: vi.fit_mean_field(
-                x, y, vi.MeanFieldConfig(estimator=estimator, num_samples=samples)
+        fits = {}
+        for estimator in vi.ESTIMATORS:
+            config = vi.MeanFieldConfig(
+                estimator=estimator, num_samples=samples, record_every=RECORD_EVERY
             )
-            for estimator in ("reparameterised", "score")
-        }
+            fits[estimator] = vi.fit_mean_field(x, y, config)
         q = fits["reparameterised"].posterior
         right = ((vi.predict(q, other).probs > 0.5) == answers).double()
     share = answers.double().mean().item()
@@ -336,7 +338,7 @@ def spread(bundle: "Bundle", of: str, count: int, samples: int, where: str) -> S
     (x, y), _, _ = _probed(bundle, of, count)
     counts = [1, 4, 16, 64, 256]
     exact, variance, bias = vi.exact_gradient(q, x, y), {}, {}
-    for estimator in ("score", "reparameterised"):
+    for estimator in vi.ESTIMATORS:
         rows = vi.gradient_draws(
             q, x, y, estimator=estimator, num_samples=SAMPLES_OF_MOMENTS,
             generator=torch.Generator().manual_seed(0),

@@ -12,10 +12,10 @@ layout.section(
     "Trainings, replayed",
     "What each training believes of the same images, epoch by epoch.",
     "A strip is a training, a column an image in the order of its label, a row a cluster (in the "
-    "order of the label it ends at), dark is q(c|x) near 1. An even grey strip is a collapse: "
-    "q(c|x) says the same of every image. Steps along the diagonal are clusters that follow the "
-    "labels, which no training has seen. Below: cluster information, at most ln K (dashed), and "
-    "the bound; the bound before training is left out of its range.",
+    "order of the label it ends at), dark is q(c|x) near 1. An even grey strip, or one dark row "
+    "all across, is a collapse: q(c|x) says the same of every image. Steps along the diagonal "
+    "are clusters that follow the labels, which no training has seen. Below: cluster "
+    "information, at most ln K (dashed), and the bound; its first epochs lie below what is shown.",
 )
 collapse_replay.replay(bundle)
 

@@ -175,8 +175,9 @@ def test_the_probes_lines_are_what_they_are_given(dark):
     assert figure.data[2].x[0] == 0 and figure.data[2].y[0] == 0.5
     lines = probe.variances([1, 4], {"score": [8.0, 2.0], "reparameterised": [4.0, 1.0]}, dark)
     assert list(lines.data[0].y) == [8.0, 2.0] and lines.layout.yaxis.type == "log"
-    ascent = probe.ascents({"score": np.array([-9.0, -30.0]), "reparameterised":
-                            np.array([-9.0, -1.0])}, dark)  # fmt: skip
+    elbos = {"score": np.array([-9.0, -30.0]), "reparameterised": np.array([-9.0, -1.0])}
+    ascent = probe.ascents(elbos, 5, dark)
+    assert list(ascent.data[0].x) == [0, 5]
     assert ascent.layout.yaxis.range[0] > -30
 
 

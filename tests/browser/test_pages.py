@@ -10,6 +10,12 @@ PAGES = {
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
     "counterfactuals": "Counterfactuals",
+    "theory": "The bound",
+    "theory_factorisations": "Two factorisations",
+    "theory_collapse": "The collapse",
+    "theory_mixtures": "Mixtures by EM",
+    "theory_probe": "Mean-field",
+    "theory_manifold": "On the manifold",
 }
 DRAWN = """canvas => {
     const {width, height} = canvas;

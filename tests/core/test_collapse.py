@@ -8,7 +8,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from xai_core.cli import app
 from xai_core.collapse import RECIPES, Recording, read_collapse, record_collapse
 from xai_core.errors import ConfigError, DataError
 from xai_core.model.vae import ClusterVAE
@@ -103,3 +105,21 @@ def test_wrong_files_and_arguments_are_named(tiny_dataset, tmp_path, recorded):
     pq.write_table(pq.read_table(recorded[1]).replace_schema_metadata({}), bare)
     with pytest.raises(DataError, match="xai record-collapse"):
         read_collapse(bare)
+
+
+def test_the_command_records_and_says_what_came_out(tiny_dataset, tmp_path, monkeypatch, recorded):
+    asked = {}
+
+    def record(dataset, out, **options):
+        asked.update(options, out=out, data=dataset.name)
+        return recorded[0]
+
+    monkeypatch.setattr("xai_core.collapse.record_collapse", record)
+    monkeypatch.setattr("xai_core.data.sources.load_dataset", lambda source: tiny_dataset)
+    out = tmp_path / "c.parquet"
+    options = ["record-collapse", "--out", str(out), "--epochs", "2", "--seed", "3", "--json"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    assert asked["out"] == out and asked["epochs"] == 2 and asked["seed"] == 3
+    assert {row["run"] for row in json.loads(result.stdout)["rows"]} == set(RECIPES)
+    assert "cluster_information" in CliRunner().invoke(app, options[:-1]).stdout

@@ -27,6 +27,7 @@ from torch.nn import functional
 from ..errors import ConfigError
 
 __all__ = [
+    "ESTIMATORS",
     "Estimator",
     "GradientMoments",
     "MeanField",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 Estimator = Literal["score", "reparameterised"]
+ESTIMATORS: tuple[Estimator, ...] = ("score", "reparameterised")
 Features = Float[Tensor, "points features"]
 Outcomes = Bool[Tensor, " points"]
 Weights = Float[Tensor, " features"]
@@ -73,19 +75,21 @@ class MeanFieldConfig:
         num_samples: Draws of w a step.
         max_steps: Of Adam.
         learning_rate: Of Adam at the start; it falls to 0 as a cosine.
+        record_every: Steps between two evaluations of the ELBO.
     """
 
     estimator: Estimator = "reparameterised"
     num_samples: int = 8
     max_steps: int = 300
     learning_rate: float = 0.1
+    record_every: int = 1
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
         if self.estimator not in get_args(Estimator):
             choices = ", ".join(map(repr, get_args(Estimator)))
             raise ConfigError(f"`estimator` must be one of {choices}, got {self.estimator!r}.")
-        for name in ("num_samples", "max_steps"):
+        for name in ("num_samples", "max_steps", "record_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if not 0 < self.learning_rate < 10:
@@ -98,7 +102,7 @@ class MeanFieldFit:
 
     Attributes:
         posterior: q(w) at the end.
-        elbos: The ELBO before each step and at the end, by quadrature, in nats.
+        elbos: The ELBO before every `record_every`-th step and at the end, by quadrature, in nats.
         converged: Whether its exact gradient has all but vanished: shorter than a hundredth of
             its length at the start, or than 0.2 nats a parameter.
     """
@@ -260,7 +264,8 @@ def fit_mean_field(
     first = exact_gradient(ascent.q, x, outcomes).norm()
     elbos = []
     for step in range(config.max_steps):
-        elbos.append(elbo(ascent.q, x, outcomes))
+        if step % config.record_every == 0:
+            elbos.append(elbo(ascent.q, x, outcomes))
         draws = gradient_draws(
             ascent.q,
             x,
