@@ -18,7 +18,7 @@ from .._types import Images, Logits
 from . import gradients, model_free, perturbation, propagation
 from .controls import AttributionConfig
 from .methods import METHODS, MethodCard, method_card
-from .problem import AT_ONCE, Baselines, MaskOf, Problem, outputs_of
+from .problem import AT_ONCE, Baselines, MaskOf, Problem, check_target, outputs_of
 
 __all__ = [
     "METHODS",
@@ -127,9 +127,10 @@ def attribute(
         seed=seed,
         mask_of=mask_of,
     )
-    if card.needs == "layers":
-        with torch.no_grad():
-            outputs(inputs[:1])
+    if card.needs == "layers" and problem.module is not None:
+        width = propagation.num_outputs(problem.module)
+        if width is not None:
+            check_target(width, highest=int(targets.max()), single=single)
     with torch.inference_mode(False), torch.enable_grad():
         maps = _RUNS[method](problem)
     delta = change = None

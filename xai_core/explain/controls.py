@@ -36,7 +36,7 @@ CONTROLS = {
         Control(
             name="n_steps",
             title="Steps",
-            default=32,
+            default=24,
             low=2,
             high=256,
             step=1,
@@ -45,7 +45,7 @@ CONTROLS = {
         Control(
             name="n_samples",
             title="Samples",
-            default=20,
+            default=16,
             low=1,
             high=256,
             step=1,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .._types import Images, Logits, Mask
 from .controls import AttributionConfig
 
-__all__ = ["AT_ONCE", "Baselines", "MaskOf", "Problem", "outputs_of"]
+__all__ = ["AT_ONCE", "Baselines", "MaskOf", "Problem", "check_target", "outputs_of"]
 
 Baselines = Float[Tensor, "baselines 1 height width"]
 """Images that stand for "nothing there": one a row of the inputs, or some for all of them."""
@@ -81,15 +81,17 @@ def outputs_of(
                 f"`forward` must give (batch, outputs) for {len(x)} images, got shape "
                 f"{tuple(found.shape)}."
             )
-        if single and found.shape[1] != 1:
-            raise ValueError(
-                f"`target` must be given, since `forward` has {found.shape[1]} outputs."
-            )
-        if highest >= found.shape[1]:
-            raise ValueError(
-                f"`target` must be in [0, {found.shape[1]}) for {found.shape[1]} outputs, got "
-                f"{highest}."
-            )
+        check_target(found.shape[1], highest=highest, single=single)
         return found
 
     return outputs
+
+
+def check_target(num_outputs: int, *, highest: int, single: bool) -> None:
+    """Refuse targets that are not among some outputs; arguments are those of `outputs_of`."""
+    if single and num_outputs != 1:
+        raise ValueError(f"`target` must be given, since `forward` has {num_outputs} outputs.")
+    if highest >= num_outputs:
+        raise ValueError(
+            f"`target` must be in [0, {num_outputs}) for {num_outputs} outputs, got {highest}."
+        )

@@ -38,6 +38,7 @@ __all__ = [
     "guided_gradcam",
     "lrp",
     "network_of",
+    "num_outputs",
 ]
 
 LAYERS = (
@@ -74,6 +75,12 @@ def network_of(module: nn.Module | None) -> nn.Sequential:
             "a module of its own."
         )
     return copy.deepcopy(nn.Sequential(*layers)).requires_grad_(False)
+
+
+def num_outputs(module: nn.Module) -> int | None:
+    """Read the number of outputs off the last dense layer; None where there is none."""
+    dense = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    return dense[-1].out_features if dense else None
 
 
 def deep_lift(problem: Problem) -> Images:
