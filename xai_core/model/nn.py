@@ -14,12 +14,14 @@ __all__ = ["ConvDecoder", "ConvEncoder", "initialise"]
 
 
 class ConvEncoder(nn.Sequential):
-    """Images (batch, 1, 28, 28) to `outputs` numbers, by three strided convolutions."""
+    """Images (batch, inputs, 28, 28) to `outputs` numbers, by three strided convolutions."""
 
-    def __init__(self, channels: tuple[int, int, int], hidden: int, outputs: int) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], hidden: int, outputs: int, inputs: int = 1
+    ) -> None:
         first, second, third = channels
         super().__init__(
-            nn.Conv2d(1, first, 5, stride=2, padding=2),
+            nn.Conv2d(inputs, first, 5, stride=2, padding=2),
             nn.ReLU(),
             nn.Conv2d(first, second, 3, stride=2, padding=1),
             nn.ReLU(),
