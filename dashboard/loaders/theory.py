@@ -337,7 +337,9 @@ def spread(bundle: "Bundle", of: str, count: int, samples: int, where: str) -> S
         q = vi.MeanField(torch.zeros_like(q.mean), torch.full_like(q.log_std, -1.0))
     (x, y), _, _ = _probed(bundle, of, count)
     counts = [1, 4, 16, 64, 256]
-    exact, variance, bias = vi.exact_gradient(q, x, y), {}, {}
+    exact = vi.exact_gradient(q, x, y)
+    variance: dict[str, list[float]] = {}
+    bias: dict[str, float] = {}
     for estimator in vi.ESTIMATORS:
         rows = vi.gradient_draws(
             q, x, y, estimator=estimator, num_samples=SAMPLES_OF_MOMENTS,
