@@ -49,7 +49,7 @@ SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
 ENOUGH = 5
 """Steps after which an image that is nearer than a real one leaves the batch."""
-CONCESSION = 0.5
+CONCESSION = 1.0
 """Log odds given up at a step by an image that is farther than a real one."""
 OPINION = 2.0
 """Log odds asked of the second opinion, which counts twice: it is the flatter of the two."""

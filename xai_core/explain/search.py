@@ -45,7 +45,7 @@ class CounterfactualConfig:
     max_steps: int | None = None
     learning_rate: float = 0.05
     search_probability: float = 0.9995
-    nearer_than_real: float = 0.9
+    nearer_than_real: float = 0.85
     density_weight: float = 0.2
     path_points: int = 17
     batch_size: int = 125
