@@ -90,17 +90,25 @@ def lay_out(sheet: Sheet, *, title: str, unit: str, about: Mapping[str, object])
         texts.append(_Text(x=left - 8, y=y, words=name, anchor="end"))
     for column, words in enumerate(columns):
         for line, part in enumerate(words):
-            y = top - 6 - (len(words) - line - 0.5) * (TEXT + 2)
-            x = left + column * step + SCALE * 14
-            texts.append(_Text(x=x, y=y, words=part, anchor="middle", colour=MUTED, size=TEXT - 2))
+            above = top - 6 - (len(words) - line - 0.5) * (TEXT + 2)
+            texts.append(
+                _Text(
+                    x=left + column * step + SCALE * 14,
+                    y=above,
+                    words=part,
+                    anchor="middle",
+                    colour=MUTED,
+                    size=TEXT - 2,
+                )
+            )
     pictures = [_Picture(x=left, y=top, width=width, height=height, pixels=sheet.pixels)]
     below = top + height + PAD
-    bar, words, below = _scale(sheet, left, below, width, unit)
+    bar, of_bar, below = _scale(sheet, left, below, width, unit)
     return Paper(
         width=max(left + width, PAD + _width(title, TEXT + 2)) + PAD,
         height=below,
         pictures=(*pictures, *bar),
-        texts=(*texts, *words),
+        texts=(*texts, *of_bar),
         title=title,
         about=about,
     )
@@ -148,7 +156,7 @@ def png(paper: Paper, density: int = 2) -> bytes:
     for text in paper.texts:
         pen.text(
             (text.x * density, text.y * density),
-            text.words,
+            text.words.replace("\N{MINUS SIGN}", "-"),  # Pillow's own font has none
             fill=text.colour,
             anchor=anchors[text.anchor],
             font=ImageFont.load_default(text.size * density),

@@ -117,7 +117,7 @@ def captum_maps(method, network, x, target, baselines):
         ),
         "guided_backprop": lambda: captum.attr.GuidedBackprop(network).attribute(leaf, **common),
         "deconvolution": lambda: captum.attr.Deconvolution(network).attribute(leaf, **common),
-        "guided_gradcam": lambda: captum.attr.GuidedGradCam(network, network[2]).attribute(
+        "guided_gradcam": lambda: captum.attr.GuidedGradCam(network, network[3]).attribute(
             leaf, interpolate_mode="bilinear", **common
         ),
         "occlusion": lambda: captum.attr.Occlusion(network).attribute(

@@ -101,7 +101,7 @@ def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: i
         sheet = heat_sheet.compose(rows, _names(bundle, chosen[split], maps[split], of), False)
         drawn = paper.lay_out(
             sheet,
-            title=f"{title}: input, reconstruction and {_title(method).lower()} heatmap",
+            title=f"{title}: input, reconstruction and heatmap ({_title(method)})",
             unit=_unit(method),
             about={**_about(bundle, method, of), "images": _ids(bundle, chosen[split])},
         )
@@ -153,14 +153,14 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
     mean, spread = (part[there].numpy() for part in (of_maps.mean, of_maps.spread))
     limit = heat_sheet.shared_limit([mean, spread], 0.999)
     rows = [
-        heat_sheet.Row(name="mean input", values=of_ink.mean[there].numpy(), kind="ink"),
-        heat_sheet.Row(name="mean heatmap", values=mean, limit=limit),
-        heat_sheet.Row(name="spread", values=spread, limit=limit),
+        heat_sheet.Row(name="Mean input", values=of_ink.mean[there].numpy(), kind="ink"),
+        heat_sheet.Row(name="Mean heatmap", values=mean, limit=limit),
+        heat_sheet.Row(name="Spread", values=spread, limit=limit),
     ]
     names = [f"cluster {c}" for c in np.flatnonzero(there.numpy())]
     drawn = paper.lay_out(
         heat_sheet.compose(rows, names, False),
-        title=f"Each cluster's mean {_title(method).lower()} heatmap, up to {EACH} test images",
+        title=f"Mean heatmap of each cluster ({_title(method)}), up to {EACH} test images each",
         unit=_unit(method),
         about=_about(bundle, method, of),
     )
@@ -193,7 +193,7 @@ def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
     x = to_float(images, bundle.device)
     with torch.no_grad():
         decoded = bundle.model.reconstruct(x)
-    parts = {"input": x, "reconstruction": decoded}
+    parts = {"Input": x, "Reconstruction": decoded}
     return [Row(name=n, values=p[:, 0].cpu().numpy(), kind="ink") for n, p in parts.items()]
 
 
@@ -201,7 +201,7 @@ def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # 
     from dashboard.figures.heat_sheet import Row, shared_limit
 
     limit = shared_limit([values]) if limit is None else limit
-    return Row(name=_title(method).lower(), values=values, limit=limit)
+    return Row(name=_title(method), values=values, limit=limit)
 
 
 def _names(bundle: "Bundle", rows: "np.ndarray", found: "Attribution", of: str) -> list[str]:
@@ -226,7 +226,7 @@ def _unit(method: str) -> str:
         return "weight of each pixel, 0 to 1"
     if card.kind == "baseline":
         return "knows no model"
-    return "share of the output" if card.contribution else "slope of the output"
+    return "share of the output's change" if card.contribution else "slope of the output"
 
 
 def _about(bundle: "Bundle", method: str, of: str) -> dict[str, object]:

@@ -129,10 +129,7 @@ def guided_gradcam(problem: Problem) -> Images:
 
     _expect_warnings()
     network = network_of(problem.module)
-    convolutions = [layer for layer in network if isinstance(layer, nn.Conv2d)]
-    if not convolutions:
-        raise ValueError("`guided_gradcam` needs a convolution in `forward`, which has none.")
-    method = GuidedGradCam(network, convolutions[-1])
+    method = GuidedGradCam(network, _last_features(network))
     return method.attribute(
         problem.leaf(), target=problem.target, interpolate_mode="bilinear"
     ).detach()
@@ -155,6 +152,15 @@ def lrp(problem: Problem) -> Images:
         elif not isinstance(layer, nn.ReLU | nn.Dropout):
             layer.rule = EpsilonRule()
     return LRP(network).attribute(problem.leaf(), target=problem.target).detach()
+
+
+def _last_features(network: nn.Sequential) -> nn.Module:
+    """Give the ReLU of the last convolution: what it saw, while its sums may all be negative."""
+    places = [i for i, layer in enumerate(network) if isinstance(layer, nn.Conv2d)]
+    if not places:
+        raise ValueError("`guided_gradcam` needs a convolution in `forward`, which has none.")
+    after = network[places[-1] + 1 : places[-1] + 2]
+    return after[0] if len(after) and isinstance(after[0], nn.ReLU) else network[places[-1]]
 
 
 class _Copied(nn.Module):
