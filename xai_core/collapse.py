@@ -249,6 +249,8 @@ def _record(
     with tempfile.TemporaryDirectory() as folder:
 
         def keep(row: EpochMetrics) -> None:
+            if row.stage != "vae":
+                return
             state = read_state(Path(folder), "vae")
             assert state is not None
             prefix = "weights.model."
