@@ -11,6 +11,7 @@ from xai_core.data.images import to_float
 from xai_core.data.sources import Split, build_dataset
 from xai_core.encoding import encode_dataset
 from xai_core.evaluation import evaluate, fit_cluster_labels
+from xai_core.explain.critic import Critic, CriticConfig
 from xai_core.index import build_index
 from xai_core.model.classifier import Classifier
 from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
@@ -87,6 +88,7 @@ def tiny_parts(tiny_dataset, tiny_models):
         "dataset": tiny_dataset,
         "index": index,
         "history": tiny_history(),
+        "critics": tiny_critics(),
         "configs": {"training": {"epochs": 2}},
         "seed": 0,
         "metrics": {**scores, "map": dataclasses.asdict(quality), "cluster_labels": names},
@@ -104,6 +106,12 @@ def tiny_bundle_path(tiny_parts, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_bundle_path, device):
     return load_bundle(tiny_bundle_path, device=device)
+
+
+def tiny_critics():
+    """Critics that have learned nothing yet; they mark ink."""
+    critics = {"classifier": Critic(CriticConfig(), 2), "cluster": Critic(CriticConfig(), 2)}
+    return {name: critic.eval().requires_grad_(False) for name, critic in critics.items()}
 
 
 def bars(count, seed):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from ._version import __version__
 from .bundle_files import read_table, write_bytes, write_table, write_tensors
@@ -28,6 +28,7 @@ from .bundle_parts import (
     dataset_card,
     image_tensors,
     read_classifier,
+    read_critics,
     read_dataset,
     read_index,
     read_model,
@@ -35,6 +36,7 @@ from .bundle_parts import (
 from .bundle_places import bundle_folders, bundle_roots, find_bundle, replaced_folder
 from .data.sources import Dataset, parse_id
 from .errors import BundleError, DataError
+from .explain.critic import Critic
 from .index import LatentIndex, index_columns
 from .manifest import (
     MANIFEST,
@@ -83,6 +85,8 @@ class Bundle:
         digest: SHA-256 of `manifest.json`, which holds the hash of everything else.
         model: The cluster VAE on `device`, in evaluation mode, its weights fixed.
         classifier: The independent CNN, likewise; None where the data have no labels.
+        critics: Those of the classifier and of the clusters, likewise, by the names "classifier"
+            and "cluster"; none in a bundle trained without.
         index: A row an image, train and then test, with `index.index_columns`.
         history: A row an epoch, with at least `HISTORY_COLUMNS`.
         device: Where the models live.
@@ -94,6 +98,7 @@ class Bundle:
     digest: str
     model: ClusterVAE
     classifier: Classifier | None
+    critics: Mapping[str, Critic]
     index: pd.DataFrame
     history: pd.DataFrame
     device: torch.device
@@ -199,6 +204,7 @@ def load_bundle(
         digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         model=model,
         classifier=read_classifier(folder, manifest, device),
+        critics=read_critics(folder, manifest, device),
         index=read_index(folder, manifest, model.config),
         history=read_table(folder / "history.parquet", HISTORY_COLUMNS, more_columns=True),
         device=device,
@@ -228,6 +234,7 @@ def save_bundle(
     metrics: Mapping[str, Any],
     device: str,
     seconds: Mapping[str, float],
+    critics: Mapping[str, Critic] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a bundle beside its place, open it as a check, and rename it.
@@ -239,11 +246,12 @@ def save_bundle(
         dataset: The images; they are written too unless they are the package's MNIST.
         index: As `build_index` makes it.
         history: A row an epoch, with `HISTORY_COLUMNS` and others if there are.
-        configs: Settings by part; "model" and "classifier" are added.
+        configs: Settings by part; "model", "classifier" and "critic" are added.
         seed: Of everything random.
         metrics: As `Manifest.metrics` describes them.
         device: What it was trained on.
         seconds: Spent, by stage.
+        critics: All of one configuration, by the name of what each explains.
         overwrite: Whether to replace a bundle that is there; it is kept until the new one is
             whole.
 
@@ -263,6 +271,9 @@ def save_bundle(
         if classifier is not None:
             settings["classifier"] = {"num_classes": classifier.num_classes}
             write_tensors(folder / "classifier.safetensors", classifier.state_dict())
+        if critics:
+            settings["critic"] = _critic_settings(critics)
+            write_tensors(folder / "critic.safetensors", nn.ModuleDict(critics).state_dict())
         if card.own_images:
             write_tensors(folder / "images.safetensors", image_tensors(dataset))
         columns = index_columns(model.config.latent_dim)
@@ -283,6 +294,12 @@ def save_bundle(
         write_bytes(folder / MANIFEST, manifest.to_json().encode())
         _check_whole(folder, target)
     return target
+
+
+def _critic_settings(critics: Mapping[str, Critic]) -> dict[str, Any]:
+    first = next(iter(critics.values()))
+    targets = {name: critic.num_targets for name, critic in critics.items()}
+    return {**dataclasses.asdict(first.config), "targets": targets}
 
 
 def _check_whole(folder: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from .bundle_files import TensorKind, kind_of, read_table, read_tensors
 from .data.sources import Dataset, Split, build_dataset, load_dataset
 from .errors import ConfigError, DataError
+from .explain.critic import Critic, CriticConfig
 from .index import index_columns
 from .manifest import MANIFEST, DatasetCard, Manifest, damage
 from .model.classifier import Classifier
@@ -23,15 +24,19 @@ __all__ = [
     "dataset_card",
     "image_tensors",
     "read_classifier",
+    "read_critics",
     "read_dataset",
     "read_index",
     "read_model",
 ]
 
 Module = TypeVar("Module", bound=nn.Module)
+Config = TypeVar("Config", ClusterVAEConfig, CriticConfig)
 
 PACKAGED = "mnist"
 """The data set whose images are package data."""
+CRITICS = ("classifier", "cluster")
+"""What a critic may explain."""
 
 
 def read_model(folder: Path, manifest: Manifest, device: torch.device) -> ClusterVAE:
@@ -40,7 +45,7 @@ def read_model(folder: Path, manifest: Manifest, device: torch.device) -> Cluste
     Raises:
         BundleError: If the settings are impossible or the weights are not theirs.
     """
-    config = _model_config(folder, manifest.configs)
+    config = _config(folder, "model", manifest.configs.get("model", {}), ClusterVAEConfig)
     model = _on_meta(folder, lambda: ClusterVAE(config))
     return _with_weights(model, folder / "model.safetensors", device)
 
@@ -58,6 +63,28 @@ def read_classifier(folder: Path, manifest: Manifest, device: torch.device) -> C
     if type(classes) is not int or classes < 1:
         raise damage(folder / MANIFEST, "`configs.classifier.num_classes` must be from 1")
     return _with_weights(_on_meta(folder, lambda: Classifier(classes)), path, device)
+
+
+def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict[str, Critic]:
+    """Build the critics likewise, by the name of what each explains; none in an older bundle.
+
+    Raises:
+        BundleError: If the settings are impossible or the weights are not theirs.
+    """
+    path = folder / "critic.safetensors"
+    if path.name not in manifest.files:
+        return {}
+    settings = dict(manifest.configs.get("critic", {}))
+    targets = settings.pop("targets", None)
+    if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
+        raise damage(folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}")
+    if not all(type(number) is int and number > 1 for number in targets.values()):
+        raise damage(folder / MANIFEST, "`configs.critic.targets` must be whole numbers from 2")
+    config = _config(folder, "critic", settings, CriticConfig)
+    critics = _on_meta(
+        folder, lambda: nn.ModuleDict({of: Critic(config, k) for of, k in targets.items()})
+    )
+    return dict(_with_weights(critics, path, device).items())  # type: ignore[arg-type]
 
 
 def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd.DataFrame:
@@ -158,22 +185,22 @@ def _packaged_dataset(folder: Path, card: DatasetCard) -> Dataset:
     return dataset
 
 
-def _model_config(folder: Path, configs: Mapping[str, Mapping[str, Any]]) -> ClusterVAEConfig:
-    path, found = folder / MANIFEST, configs.get("model", {})
-    defaults = dataclasses.asdict(ClusterVAEConfig())
+def _config(folder: Path, part: str, found: Mapping[str, Any], kind: type[Config]) -> Config:
+    """Read the settings of a part; each must have the type of its default."""
+    path, defaults = folder / MANIFEST, dataclasses.asdict(kind())
     if found.keys() != defaults.keys():
         other = min(found.keys() ^ defaults.keys())
         state = "is missing" if other in defaults else "is unknown"
-        raise damage(path, f"the setting `configs.model.{other:.60}` {state}")
+        raise damage(path, f"the setting `configs.{part}.{other:.60}` {state}")
     settings = {
         name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
     }
     for name, default in defaults.items():
         if not _alike(settings[name], default):
-            problem = f"the setting `configs.model.{name}` cannot be {found[name]!r:.60}"
+            problem = f"the setting `configs.{part}.{name}` cannot be {found[name]!r:.60}"
             raise damage(path, problem)
     try:
-        return ClusterVAEConfig(**settings)  # type: ignore[arg-type]  # checked just above
+        return kind(**settings)  # type: ignore[arg-type]  # checked just above
     except (ConfigError, TypeError) as error:
         raise damage(path, str(error)) from error
 

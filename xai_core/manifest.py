@@ -27,7 +27,12 @@ __all__ = [
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 REQUIRED_FILES = ("model.safetensors", "index.parquet", "history.parquet")
-KNOWN_FILES = (*REQUIRED_FILES, "classifier.safetensors", "images.safetensors")
+KNOWN_FILES = (
+    *REQUIRED_FILES,
+    "classifier.safetensors",
+    "critic.safetensors",
+    "images.safetensors",
+)
 """Files a manifest may list: a new part of a bundle is named here."""
 MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
@@ -79,8 +84,8 @@ class Manifest:
         seed: Of everything random.
         device: What it was trained on.
         versions: Of Python and the packages that matter.
-        metrics: "train", "test": scores by name; "map": its quality; "cluster_labels": the label
-            of each cluster, -1 for none.
+        metrics: "train", "test": scores by name; "map": its quality; "critic": scores of each
+            critic by name; "cluster_labels": the label of each cluster, -1 for none.
         files: SHA-256 and size in bytes of each file, by name.
         created: ISO 8601, UTC.
         seconds: Spent, by stage.
@@ -240,7 +245,7 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise damage(path, f"`files` does not list '{missing[0]}'")
     if data.own_images != ("images.safetensors" in manifest.files):
         raise damage(path, "`dataset.own_images` and 'images.safetensors' contradict each other")
-    for split in ("train", "test", "map"):
+    for split in ("train", "test", "map", "critic"):
         if not isinstance(manifest.metrics.get(split, {}), dict):
             raise damage(path, f"`metrics.{split}` must be an object")
     labels = manifest.metrics.get("cluster_labels", [])

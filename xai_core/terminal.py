@@ -50,6 +50,8 @@ STAGES = {
     "assign": "First guess",
     "vae": "Cluster VAE",
     "classifier": "Classifier",
+    "surrogate": "Critic's surrogate",
+    "critic": "Critics",
     "evaluation": "Evaluation",
     "index": "Map of all images",
 }

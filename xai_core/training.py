@@ -5,11 +5,14 @@ Stages, each resumed at its last finished epoch:
     assign      a first guess of the clusters from the images' neighbour graph
     vae         the bound on clean images, and q(c|x) of deformed images towards the guess
     classifier  the independent CNN, with labels; it never meets the cluster VAE
+    surrogate   what classifier and q(c|x) would say from a few pixels, on random masks
+    critic      the critics of both, against the surrogate and the frozen models
 
 The cluster VAE's stages are handed images alone: no label can reach them. `accuracy`, `nmi` and
 `ari` in the history are computed beside them, for information.
 """
 
+import functools
 import logging
 import math
 import time
@@ -24,7 +27,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ._types import ByteImages, Images, Latents, Probs
+from ._types import ByteImages, Images, Latents, Logits, Probs
 from .assignment import assign_clusters
 from .data.augmentation import deform
 from .data.images import to_float
@@ -32,6 +35,8 @@ from .data.sources import Dataset
 from .encoding import Encoding, encode_dataset
 from .errors import ConfigError, TrainingDivergedError
 from .evaluation import cluster_accuracy, cluster_information, fit_cluster_labels
+from .explain.critic import Critic, CriticConfig
+from .explain.critic_training import CriticTraining, train_critics
 from .model.classifier import Classifier
 from .model.vae import ClusterVAE, ClusterVAEConfig
 from .runtime import Launch, epoch_generator, make_fabric
@@ -66,6 +71,7 @@ class TrainingConfig:
         guess_images: Images the first guess is fitted on; the others follow their neighbours.
         train_images: Train images used; None for all.
         map_images: Images the map is fitted on; the others are placed by their neighbours.
+        critic: How the critics are trained; None trains none.
     """
 
     epochs: int = 10
@@ -77,6 +83,7 @@ class TrainingConfig:
     guess_images: int = 60_000
     train_images: int | None = None
     map_images: int = 100_000
+    critic: CriticTraining | None = CriticTraining()  # noqa: RUF009  frozen
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
@@ -101,7 +108,13 @@ PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
             channels=(16, 32, 32),
             decoder_channels=(16, 16, 32),
         ),
-        TrainingConfig(epochs=4, classifier_epochs=2, train_images=20_000, guess_weight=0.0),
+        TrainingConfig(
+            epochs=4,
+            classifier_epochs=2,
+            train_images=20_000,
+            guess_weight=0.0,
+            critic=CriticTraining(surrogate_epochs=2, epochs=1),
+        ),
     ),
     "density": (ClusterVAEConfig(latent_dim=40), TrainingConfig(epochs=40)),
     "smoke": (
@@ -112,6 +125,7 @@ PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
             guess_images=5_000,
             train_images=20_000,
             map_images=2_000,
+            critic=CriticTraining(surrogate_epochs=1, epochs=1, train_images=5_000),
         ),
     ),
 }
@@ -156,6 +170,8 @@ class Trained:
 
     model: ClusterVAE
     classifier: Classifier | None
+    critics: dict[str, Critic]
+    """By the name of what each explains; none where there is nothing to decide."""
     history: tuple[EpochMetrics, ...]
     seconds: dict[str, float]
     """Of each stage, interrupted or not."""
@@ -253,9 +269,11 @@ def train_models(
     classifier = None
     if labels is not None:
         classifier = _train_classifier(loop, images, labels, len(dataset.class_names), training)
+    critics = _train_critics(loop, images, vae, classifier, training.critic)
     return Trained(
         model=vae.cpu().eval(),
         classifier=None if classifier is None else classifier.cpu().eval(),
+        critics={name: critic.cpu().eval() for name, critic in critics.items()},
         history=tuple(loop.history),
         seconds=loop.seconds,
     )
@@ -482,6 +500,34 @@ def _train_classifier(
         score=dict,
     )
     return classifier
+
+
+def _train_critics(
+    loop: _Loop,
+    images: ByteImages,
+    vae: ClusterVAE,
+    classifier: Classifier | None,
+    training: CriticTraining | None,
+) -> dict[str, Critic]:
+    """Train a critic of each function that decides; it reads no label."""
+    vae.eval().requires_grad_(False)
+    explained: dict[str, Callable[[Images], Logits]] = {}
+    if classifier is not None and classifier.num_classes > 1:
+        explained["classifier"] = classifier.eval().requires_grad_(False)
+    if vae.config.num_clusters > 1:
+        explained["cluster"] = vae.cluster_logits
+    if training is None or not explained:
+        return {}
+    return train_critics(
+        images,
+        explained=explained,
+        reconstruct=vae.reconstruct,
+        fit=functools.partial(loop.fit, num_clusters=1, score=dict),
+        device=loop.fabric.device,
+        config=CriticConfig(),
+        training=training,
+        seed=loop.seed,
+    )
 
 
 def _half_binarised(x: Images, generator: torch.Generator) -> Images:

@@ -26,6 +26,7 @@ from .data.sources import Dataset
 from .encoding import Encoding, encode_dataset
 from .errors import BundleError, ConfigError, DataError
 from .evaluation import evaluate, fit_cluster_labels
+from .explain.critic_scores import score_critic
 from .index import LatentIndex, build_index
 from .model.vae import ClusterVAEConfig
 from .runtime import Launch, resolve_device
@@ -35,6 +36,8 @@ __all__ = ["Encoded", "encode", "is_first_process", "run_folder", "train", "writ
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables of the launchers; all are 0 or absent in the first process."""
+CRITIC_IMAGES = 2_000
+"""Test images the critics are scored on."""
 CLASSIFIED_AT_ONCE = 250
 """Few enough for the activations to stay in the cache."""
 
@@ -312,6 +315,7 @@ def _finish(
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)
+    metrics["critic"] = _critic_metrics(dataset, trained, device, seed)
     indexed = time.perf_counter()
     on_progress(Progress("index", 1, 1))
     spent = {"evaluation": evaluated - started, "index": indexed - evaluated}
@@ -320,6 +324,7 @@ def _finish(
             out,
             model=model.cpu(),
             classifier=None if classifier is None else classifier.cpu(),
+            critics={name: critic.cpu() for name, critic in trained.critics.items()},
             index=index,
             history=pd.DataFrame([asdict(row) for row in trained.history]),
             dataset=dataset,
@@ -330,6 +335,26 @@ def _finish(
             seconds=trained.seconds | spent,
             overwrite=overwrite,
         )
+
+
+def _critic_metrics(
+    dataset: Dataset, trained: Trained, device: torch.device, seed: int
+) -> dict[str, dict[str, float]]:
+    """Score each critic on test images, by the name of what it explains."""
+    mean = dataset.train.images.mean(0, dtype=torch.float32).div(255).reshape(1, 1, 28, 28)
+    of = {"classifier": trained.classifier, "cluster": trained.model.cluster_logits}
+    return {
+        name: score_critic(
+            critic.to(device),
+            dataset.test.images[:CRITIC_IMAGES],
+            forward=of[name],  # type: ignore[arg-type]  # None has no critic
+            reconstruct=trained.model.reconstruct,
+            neutral=mean,
+            device=device,
+            seed=seed,
+        ).as_dict()
+        for name, critic in trained.critics.items()
+    }
 
 
 def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> list[int]:

@@ -87,6 +87,15 @@ class TestWhole:
         torch.testing.assert_close(
             tiny_bundle.classifier(on_device), tiny_parts["classifier"](x), **close
         )
+        target = torch.arange(len(x)) % 2
+        assert tiny_bundle.critics.keys() == {"classifier", "cluster"}
+        for name, critic in tiny_bundle.critics.items():
+            assert critic.config == tiny_parts["critics"][name].config
+            torch.testing.assert_close(
+                critic(on_device, target.to(on_device.device)),
+                tiny_parts["critics"][name](x, target),
+                **close,
+            )
         pd.testing.assert_frame_equal(tiny_bundle.index, tiny_parts["index"])
         pd.testing.assert_frame_equal(
             tiny_bundle.history, tiny_parts["history"], check_like=True, check_dtype=False
@@ -96,7 +105,7 @@ class TestWhole:
         assert tiny_bundle.name == tiny_bundle.manifest.name == "bars"
 
     def test_its_models_are_fixed(self, tiny_bundle):
-        for model in (tiny_bundle.model, tiny_bundle.classifier):
+        for model in (tiny_bundle.model, tiny_bundle.classifier, *tiny_bundle.critics.values()):
             assert not any(module.training for module in model.modules())
             assert not any(weight.requires_grad for weight in model.parameters())
             assert all(weight.device == tiny_bundle.device for weight in model.parameters())
@@ -419,8 +428,8 @@ class TestManifest:
             (lambda m: m["dataset"].update(own_images=1), "`dataset.own_images` must be true"),
             (lambda m: m["files"].pop("index.parquet"), "`files` does not list 'index.parquet'"),
             (
-                lambda m: m["files"].update({"critic.safetensors": {"sha256": "0", "bytes": 1}}),
-                "`files` lists 'critic.safetensors', but a bundle has only 'model.safetensors'",
+                lambda m: m["files"].update({"judge.safetensors": {"sha256": "0", "bytes": 1}}),
+                "`files` lists 'judge.safetensors', but a bundle has only 'model.safetensors'",
             ),
             (
                 lambda m: m["files"].update({"../x": {"sha256": "0" * 64, "bytes": 1}}),
@@ -430,6 +439,7 @@ class TestManifest:
             (lambda m: m["files"]["index.parquet"].update(bytes=-1), "'sha256' and 'bytes' of"),
             (lambda m: m["files"]["index.parquet"].update(sha256="A" * 64), "64 hex digits"),
             (lambda m: m["metrics"].update(test=[]), "`metrics.test` must be an object"),
+            (lambda m: m["metrics"].update(critic=1), "`metrics.critic` must be an object"),
             (lambda m: m["metrics"].update(cluster_labels=["a"]), "must be a list of whole num"),
             (lambda m: m["configs"].pop("model"), "`configs.model.*` is missing"),
             (lambda m: m["configs"]["model"].update(more=1), "`configs.model.more` is unknown"),
@@ -443,6 +453,21 @@ class TestManifest:
             ),
             (lambda m: m["configs"]["model"].update(hidden=10**40), "impossible model"),
             (lambda m: m["configs"].pop("classifier"), "`configs.classifier.num_classes` must"),
+            (lambda m: m["configs"].pop("critic"), "`configs.critic.targets` must name some of"),
+            (
+                lambda m: m["configs"]["critic"].update(targets={"judge": 2}),
+                "`configs.critic.targets` must name some of",
+            ),
+            (
+                lambda m: m["configs"]["critic"].update(targets={"cluster": 1}),
+                "`configs.critic.targets` must be whole numbers from 2",
+            ),
+            (lambda m: m["configs"]["critic"].update(budget=0), r"`budget` must be in \[1, 784"),
+            (lambda m: m["configs"]["critic"].pop("hidden"), "`configs.critic.hidden` is missing"),
+            (
+                lambda m: m["configs"]["critic"].update(targets={"classifier": 2}),
+                r"critic.safetensors`: the tensor `cluster.* is not expected",
+            ),
             (
                 lambda m: m["configs"]["classifier"].update(num_classes=3),
                 r"the tensor `13.weight` must be .* of shape \(3, 128\), got .* \(2, 128\)",
@@ -462,6 +487,13 @@ class TestManifest:
 
 
 class TestSaving:
+    def test_a_bundle_of_before_there_were_critics_opens_without(self, tmp_path, tiny_parts):
+        parts = {name: part for name, part in tiny_parts.items() if name != "critics"}
+        found = load_bundle(save_bundle(tmp_path / "old", **parts))
+        assert found.critics == {}
+        assert "critic.safetensors" not in found.manifest.files
+        assert "critic" not in found.manifest.configs
+
     def test_a_bundle_that_is_there_is_kept(self, copied, tiny_parts):
         before = (copied / "manifest.json").read_bytes()
         with pytest.raises(BundleError, match=r"is there already. Choose another place"):

@@ -20,6 +20,7 @@ from xai_core import cli, terminal, workflow
 from xai_core.bundle import load_bundle
 from xai_core.bundle_places import find_bundle
 from xai_core.cli import serving
+from xai_core.explain.critic_training import CriticTraining
 from xai_core.errors import ConfigError, DataError
 from xai_core.model.vae import ClusterVAEConfig
 from xai_core.runtime import Launch
@@ -29,7 +30,13 @@ from xai_core.verification import Fact, verify
 MODEL = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
-TRAINING = TrainingConfig(epochs=2, classifier_epochs=1, batch_size=20, guess_weight=0.0)
+TRAINING = TrainingConfig(
+    epochs=2,
+    classifier_epochs=1,
+    batch_size=20,
+    guess_weight=0.0,
+    critic=CriticTraining(surrogate_epochs=1, epochs=1),
+)
 
 
 def xai(*arguments, status=0):
@@ -323,11 +330,17 @@ def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
     assert card["name"] == "new" and card["seed"] == 5
     assert card["configs"]["model"]["latent_dim"] == 3
     assert card["configs"]["training"]["epochs"] == 3
-    assert card["seconds"].keys() == {"vae", "classifier", "evaluation", "index"}
+    stages = {"vae", "classifier", "surrogate", "critic", "evaluation", "index"}
+    assert card["seconds"].keys() == stages
+    assert card["metrics"]["critic"]["cluster"]["pixels"] == 31
     assert all(word in err for word in ("cluster_information", "accuracy*", "ETA", "vae", "3/3"))
     bundle = load_bundle("checkpoints/new")
     assert bundle.dataset.name == "bars"
-    assert list(bundle.history["stage"]) == ["vae"] * 3 + ["classifier"]
+    assert list(bundle.history["stage"]) == [
+        *["vae"] * 3,
+        *("classifier", "surrogate", "critic"),
+    ]
+    assert bundle.critics.keys() == {"classifier", "cluster"}
     assert verify(bundle)
     assert sorted(path.name for path in find_bundle("new").parent.iterdir()) == ["bars", "new"]
 

@@ -17,7 +17,7 @@ from xai_core.explain.critic_training import (
 PLACES = [(4, 4), (4, 18), (18, 4), (18, 18)]
 SMALL = CriticConfig(budget=8, hidden=32)
 SHORT = CriticTraining(
-    surrogate_epochs=15, epochs=30, learning_rate=1e-2, other_weight=0.5, swap_weight=0.2
+    surrogate_epochs=15, epochs=30, learning_rate=1e-2, other_weight=1.0, swap_weight=0.0
 )
 
 

@@ -13,6 +13,7 @@ import torch
 from xai_core import training
 from xai_core.data.sources import Split, build_dataset
 from xai_core.errors import ConfigError, DataError, TrainingDivergedError
+from xai_core.explain.critic_training import CriticTraining
 from xai_core.model.vae import ClusterVAEConfig
 from xai_core.runtime import Launch, epoch_generator, make_fabric, resolve_device
 from xai_core.training import PRESETS, Progress, TrainingConfig, train_models
@@ -41,7 +42,8 @@ def shapes_dataset(count=240):
 TINY = ClusterVAEConfig(
     num_clusters=3, latent_dim=3, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
-SHORT = TrainingConfig(epochs=1, classifier_epochs=1, batch_size=32, guess_weight=0.0)
+SHORT = TrainingConfig(epochs=1, classifier_epochs=1, batch_size=32, guess_weight=0.0, critic=None)
+WITH_CRITICS = dataclasses.replace(SHORT, critic=CriticTraining(surrogate_epochs=2, epochs=2))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,43 @@ def test_stopped_between_any_two_epochs_it_resumes_to_the_same_weights(bars, tmp
         assert same(resumed.classifier, whole.classifier)
 
 
+def test_stopped_between_epochs_of_the_critics_it_resumes_to_the_same_weights(bars, tmp_path):
+    whole = trained(bars, tmp_path / "whole", config=WITH_CRITICS)
+    for stage, epoch in [("classifier", 1), ("surrogate", 1), ("surrogate", 2), ("critic", 1)]:
+
+        def stop(row, at=(stage, epoch)):
+            if (row.stage, row.epoch) == at:
+                raise StoppedError
+
+        run = tmp_path / f"{stage}{epoch}"
+        with pytest.raises(StoppedError):
+            trained(bars, run, config=WITH_CRITICS, on_epoch=stop)
+        resumed = trained(bars, run, config=WITH_CRITICS)
+        for name, critic in whole.critics.items():
+            assert same(resumed.critics[name], critic)
+    assert whole.seconds.keys() >= {"surrogate", "critic"}
+
+
+def test_critics_change_neither_the_cluster_vae_nor_the_classifier(bars, tmp_path):
+    without, with_them = (
+        trained(bars, tmp_path / name, config=config)
+        for name, config in (("without", SHORT), ("with", WITH_CRITICS))
+    )
+    assert without.critics == {}
+    assert same(without.model, with_them.model)
+    assert same(without.classifier, with_them.classifier)
+
+
+def test_no_label_reaches_the_critic_of_the_clusters(bars, tmp_path):
+    removed = trained(bars.without_labels(), tmp_path / "run", config=WITH_CRITICS)
+    assert removed.critics.keys() == {"cluster"}
+    one_cluster = dataclasses.replace(TINY, num_clusters=1)
+    nothing = trained(
+        bars.without_labels(), tmp_path / "one", model=one_cluster, config=WITH_CRITICS
+    )
+    assert nothing.critics == {}
+
+
 def test_a_finished_run_is_not_trained_again(bars, tmp_path):
     first = trained(bars, tmp_path / "run")
     steps = []
@@ -288,8 +327,13 @@ def test_every_preset_trains_when_made_small(bars, tmp_path, preset):
         model, num_clusters=3, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
     )
     weight = min(config.guess_weight, 0.0)  # the guess has tests of its own
-    config = dataclasses.replace(config, epochs=1, classifier_epochs=1, guess_weight=weight)
-    assert len(trained(bars, tmp_path / "run", model=small, config=config).history) == 2
+    critic = dataclasses.replace(config.critic, surrogate_epochs=1, epochs=1)
+    config = dataclasses.replace(
+        config, epochs=1, classifier_epochs=1, guess_weight=weight, critic=critic
+    )
+    found = trained(bars, tmp_path / "run", model=small, config=config)
+    assert [row.stage for row in found.history] == ["vae", "classifier", "surrogate", "critic"]
+    assert found.critics.keys() == {"classifier", "cluster"}
 
 
 def test_a_seed_decides_everything(bars, tmp_path):

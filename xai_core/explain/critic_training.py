@@ -15,7 +15,7 @@ References:
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -53,7 +53,7 @@ NOISE = 0.5
 """Scale of the logistic noise on scores."""
 SURE = 5.0
 """Log odds of the decision from which a critic is content with a mask."""
-APART = 4.0
+APART = 3.0
 """Log odds of another image's decision against the mask's own, likewise."""
 
 
@@ -77,12 +77,12 @@ class CriticTraining:
 
     train_images: int = 60_000
     surrogate_epochs: int = 3
-    epochs: int = 3
+    epochs: int = 4
     surrogate_learning_rate: float = 3e-3
     learning_rate: float = 3e-3
     other_targets: float = 0.25
     other_weight: float = 0.05
-    swap_weight: float = 1.5
+    swap_weight: float = 1.0
     fill_weight: float = 0.1
     smooth_weight: float = 0.02
 
@@ -196,7 +196,7 @@ class CriticObjective(nn.Module):
         total = torch.zeros((), device=x.device)
         for column, (name, critic) in enumerate(self.critics.items()):
             target, own = asked[:, column], asked[:, column] == decisions[:, column]
-            scores = critic.scores(x, target)
+            scores = cast(Critic, critic).scores(x, target)
             mask = straight_through(scores + noise[:, column], budgets)
             kept = self._kept(name, x, mask, target, own)
             swapped = self._swapped(name, other, mask, target, others[:, column], own)
