@@ -20,8 +20,8 @@ from xai_core import cli, terminal, workflow
 from xai_core.bundle import load_bundle
 from xai_core.bundle_places import find_bundle
 from xai_core.cli import serving
-from xai_core.explain.critic_training import CriticTraining
 from xai_core.errors import ConfigError, DataError
+from xai_core.explain.critic_training import CriticTraining
 from xai_core.model.vae import ClusterVAEConfig
 from xai_core.runtime import Launch
 from xai_core.training import EpochMetrics, Progress, TrainingConfig
