@@ -9,8 +9,12 @@ WAYS = (
      "What did the model keep of it, and what did it lose?"),
     ("views/clusters.py", "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
+    ("views/heatmaps.py", "Heatmaps", ":material/gradient:",
+     "Which pixels decided, and which heatmap can be believed?"),
     ("views/counterfactuals.py", "Counterfactuals", ":material/alt_route:",
      "What would it have to look like to be a 3 instead?"),
+    ("views/theory.py", "Theory", ":material/stacked_line_chart:",
+     "Why does it work? The mathematics, live on this image."),
 )  # fmt: skip
 
 bundle = layout.page(

@@ -10,6 +10,8 @@ PICTURES = {
     "latent_map.png": ("latent_map", "dark"),
     "reconstructions.png": ("reconstructions", "light"),
     "clusters.png": ("clusters", "light"),
+    "heatmaps.png": ("heatmaps?image=test:18", "light"),
+    "theory.png": ("theory_collapse", "light"),
     "counterfactuals.png": ("counterfactuals?image=test:18&to=8", "dark"),
 }
 SIZE = {"width": 1400, "height": 1000}

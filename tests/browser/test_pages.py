@@ -9,6 +9,7 @@ PAGES = {
     "latent_map": "Latent map",
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
+    "heatmaps": "Heatmaps",
     "counterfactuals": "Counterfactuals",
     "theory": "The bound",
     "theory_factorisations": "Two factorisations",
