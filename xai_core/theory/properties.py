@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .._types import Images
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "ink", "slant", "width"]
 
 PerImage = Float[Tensor, " batch"]
 
