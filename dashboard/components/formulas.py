@@ -9,6 +9,6 @@ def formulas(*lines: str) -> None:
     Args:
         lines: LaTeX, one formula each.
     """
-    with st.container(horizontal=True, horizontal_alignment="center", gap="large"):
+    with st.container(horizontal=True, horizontal_alignment="center", gap="medium"):
         for line in lines:
             st.latex(line, width="content")
