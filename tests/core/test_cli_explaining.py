@@ -114,7 +114,7 @@ def test_figures_writes_the_reports_figures_twice_over(tiny_bundle, tmp_path):
     names = {path.name for path in (tmp_path / "new" / "figures").iterdir()}
     for stem in ("figure-2-train", "figure-3-test", "methods-test", "clusters-test"):
         assert {f"{stem}.png", f"{stem}.svg"} <= names
-    assert len(said["files"]) == len(names)
+    assert len(said["files"]) == len(names) and "figure-1-model.svg" in names
     assert (said["of"], said["method"]) == ("reconstruction", "input_x_gradient")
     _, stderr = xai("figures", tiny_bundle.path, "--out", tmp_path, "--method", "lime", status=1)
     assert "`--method` must be one of saliency" in stderr

@@ -55,6 +55,7 @@ def figures(
         raise ConfigError(f"`--method` must be one of {', '.join(known)}, got '{method}'.")
     with spinner("Drawing"):
         files = [
+            _graphical_model(opened, out),
             *_sets(opened, out, method, of, count, seed),
             *_methods(opened, out, known, of, count, seed),
             *_clusters(opened, out, method, of, seed),
@@ -85,6 +86,25 @@ def draw_attribution(
         about=_about(bundle, found.method, of),
     )
     _write(path, paper.svg(drawn) if path.suffix == ".svg" else paper.png(drawn))
+
+
+def _graphical_model(bundle: "Bundle", out: Path) -> Path:
+    """Draw figure 1, of lines and letters only, as SVG."""
+    from dashboard.figures.graphical_model import graphical_model_svg
+
+    config = bundle.model.config
+    drawn = graphical_model_svg(
+        factorisation=config.factorisation,
+        decoder_conditioning=config.decoder_conditioning,
+        prior=config.prior,
+        likelihood=config.likelihood,
+        num_clusters=config.num_clusters,
+        latent_dim=config.latent_dim,
+        num_images=bundle.manifest.dataset.num_train,
+    )
+    path = out / "figure-1-model.svg"
+    _write(path, drawn.encode())
+    return path
 
 
 def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: int) -> list[Path]:
