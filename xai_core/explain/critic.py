@@ -21,7 +21,7 @@ from .masking import top_pixels
 __all__ = ["Critic", "CriticConfig", "marked"]
 
 SIDE = 28
-HIGHEST = 6.0
+HIGHEST = 12.0
 """Scores end here, so that no two values of a mask fall together in float32."""
 
 
