@@ -12,7 +12,7 @@ from xai_core.errors import BundleError
 from xai_core.explain.attribution import METHODS, AttributionConfig, attribute
 from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 
-FAST = AttributionConfig(n_steps=4, n_samples=4, n_permutations=1, patch=7, stride=7)
+FAST = AttributionConfig(n_steps=4, n_samples=4, n_points=4, n_permutations=1, patch=7, stride=7)
 ALL = ("classifier", "cluster", "elbo", "reconstruction", "latent:1")
 
 
@@ -59,15 +59,16 @@ def test_a_target_can_be_asked_for(tiny_bundle, images):
 
 
 def test_a_critic_of_the_bundle_gives_its_masks(tiny_bundle, images):
-    object.__setattr__(tiny_bundle, "critics", {"cluster": lambda x, target: 1 - x[:, 0]})
-    try:
-        assert methods_for(tiny_bundle, "cluster").count("critic") == 1
-        found = attributions(tiny_bundle, images, "critic", of="cluster")
-        assert torch.equal(found.attributions, 1 - to_float(images)[:, 0])
-        with pytest.raises(BundleError, match="has no critic of `classifier`. It has: `cluster`"):
-            attributions(tiny_bundle, images, "critic")
-    finally:
-        object.__setattr__(tiny_bundle, "critics", {})
+    x = to_float(images, tiny_bundle.device)
+    for of, critic in tiny_bundle.critics.items():
+        found = attributions(tiny_bundle, images, "critic", of=of)
+        wanted = critic(x, predicted(tiny_bundle, x, of))
+        assert torch.equal(found.attributions, wanted.cpu())
+    only = replace(tiny_bundle, critics={"cluster": tiny_bundle.critics["cluster"]})
+    assert "critic" in methods_for(only, "cluster")
+    assert "critic" not in methods_for(only, "classifier")
+    with pytest.raises(BundleError, match="has no critic of `classifier`. It has: `cluster`"):
+        attributions(only, images, "critic")
 
 
 @pytest.mark.parametrize("of", ["elbo", "reconstruction"])
@@ -110,5 +111,5 @@ def test_wrong_questions_are_refused(options, message, tiny_bundle, images):
         attributions(tiny_bundle, images, **question)
 
 
-def test_all_methods_apply_to_the_classifier_but_the_critic(tiny_bundle):
-    assert methods_for(tiny_bundle, "classifier") == [m for m in METHODS if m != "critic"]
+def test_all_methods_apply_to_the_classifier(tiny_bundle):
+    assert methods_for(tiny_bundle, "classifier") == list(METHODS)

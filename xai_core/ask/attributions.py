@@ -94,7 +94,7 @@ def methods_for(bundle: Bundle, of: str) -> list[str]:
     lacking = set()
     if layers_of(bundle, of) is None:
         lacking.add("layers")
-    if of not in _critics(bundle):
+    if of not in bundle.critics:
         lacking.add("mask")
     return [name for name, card in METHODS.items() if card.needs not in lacking]
 
@@ -163,24 +163,19 @@ def _baselines(
     return found
 
 
-def _critics(bundle: Bundle) -> dict[str, MaskOf]:
-    return dict(getattr(bundle, "critics", {}))
-
-
 def mask_of(bundle: Bundle, of: str) -> MaskOf:
     """Give the bundle's critic of what is explained.
 
     Raises:
         BundleError: If there is none; the message says which there are.
     """
-    critics = _critics(bundle)
-    if of not in critics:
-        found = ", ".join(f"`{name}`" for name in critics) or "none"
+    if of not in bundle.critics:
+        found = ", ".join(f"`{name}`" for name in bundle.critics) or "none"
         raise BundleError(
             f"Bundle '{bundle.name}' has no critic of `{of}`. It has: {found}. `xai train` trains "
             "critics."
         )
-    return critics[of]
+    return bundle.critics[of]
 
 
 def _together(parts: list[Attribution]) -> Attribution:

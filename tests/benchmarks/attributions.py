@@ -1,0 +1,207 @@
+"""`python -m tests.benchmarks.attributions`: time, completeness and worth of heatmaps on MNIST."""
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+
+import captum.attr
+import torch
+
+from xai_core.ask.attributions import attributions
+from xai_core.ask.baselines import mean_image, prototypes
+from xai_core.ask.faithfulness import scores
+from xai_core.bundle import load_bundle
+from xai_core.data.images import to_float
+from xai_core.explain.attribution import METHODS, AttributionConfig, attribute
+from xai_core.explain.groups import compare_sets
+from xai_core.explain.perturbation import patches
+
+CONFIG = AttributionConfig()
+GRADIENT = [name for name, card in METHODS.items() if card.kind == "gradient"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", default="checkpoints/mnist")
+    parser.add_argument("--only", choices=["time", "gap", "alarms", "table"])
+    parser.add_argument("--images", type=int, default=50, help="images of the faithfulness table")
+    options = parser.parse_args()
+    bundle = load_bundle(options.bundle)
+    threads = torch.get_num_threads()
+    print(f"{os.cpu_count()} cores, {threads} threads, torch {torch.__version__}, load average "
+          f"{os.getloadavg()[0]:.1f} at the start\n")  # fmt: skip
+    parts = {"time": times, "gap": gaps, "alarms": alarms}
+    for name, part in parts.items():
+        if options.only in (None, name):
+            part(bundle)
+    if options.only in (None, "table"):
+        table(bundle, options.images)
+
+
+def times(bundle, count=64):
+    """Each method against Captum called directly on the same batch, medians of paired runs.
+
+    The ratio is that of processor time, which other work on the machine disturbs less.
+    """
+    x, target = batch(bundle, count)
+    total = 0.0
+    print(f"| method, {count} images | here | Captum | ratio |\n|---|---|---|---|")
+    for name in METHODS:
+        direct, own = captum_call(name, bundle, x, target), our_call(name, bundle, x, target)
+        if own is None:
+            continue
+        repeats = 15 if METHODS[name].kind == "gradient" else 5
+        ours, theirs = paired(own, direct, repeats)
+        total += ours if name in GRADIENT else 0
+        there = "-" if theirs is None else f"{1000 * theirs:.1f} ms"
+        ratio = "-" if theirs is None else f"{ours / theirs:.3f}"
+        print(f"| {name} | {1000 * ours:.1f} ms | {there} | {ratio} |", flush=True)
+    print(f"| every gradient method, processor time | {total:.2f} s | | |")
+    calls = [our_call(name, bundle, x, target) for name in GRADIENT]
+    began = time.perf_counter()
+    for call in calls:
+        call()
+    print(f"| every gradient method, on the clock | {time.perf_counter() - began:.2f} s | | |\n")
+
+
+def gaps(bundle, count=200):
+    """What complete methods miss of the output's change, on test images."""
+    x, target = batch(bundle, count)
+    print("| method | baseline | mean gap | largest |\n|---|---|---|---|")
+    for name, card in METHODS.items():
+        if not card.complete or name == "shapley_sampling":
+            continue
+        for base in ("mean", "zero", "blurred", "prototypes"):
+            try:
+                found = attributions(bundle, x, name, target=target, baseline=base)
+            except ValueError:  # a set for a method that takes one, or the other way round
+                continue
+            gap = found.convergence_delta.abs() / found.output_change.abs().mean()
+            print(f"| {name} | {base} | {gap.mean():.2%} | {gap.max():.2%} |", flush=True)
+    print()
+
+
+def alarms(bundle, runs=200, each=50):
+    """How often two halves of one set are told apart, by the test's own rule."""
+    print("| map of | runs | false alarms | marked pixels in |\n|---|---|---|---|")
+    for name in ("saliency", "integrated_gradients"):
+        images = bundle.dataset.test.images[:2000]
+        maps = attributions(bundle, images, name, config=AttributionConfig(n_steps=8)).attributions
+        told = marked = 0
+        for run in range(runs):
+            generator = torch.Generator().manual_seed(run)
+            rows = torch.randperm(len(maps), generator=generator)[: 2 * each]
+            found = compare_sets(maps[rows[:each]], maps[rows[each:]], seed=run)
+            told, marked = told + found.differs, marked + bool(found.pixels.any())
+        rates = f"{told / runs:.1%} | {marked / runs:.1%}"
+        print(f"| {name}, 2 x {each} test images | {runs} | {rates} |", flush=True)
+    print()
+
+
+def table(bundle, count):
+    """Print the faithfulness table on test images drawn as `xai faithfulness` draws them."""
+    order = torch.randperm(len(bundle.dataset.test), generator=torch.Generator().manual_seed(0))
+    images = bundle.dataset.test.images[order[:count]]
+    found = scores(bundle, images, on_progress=lambda name, *_: None)
+    names = ("insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
+             "randomisation", "class_sensitivity")  # fmt: skip
+    print(f"| method, {count} test images | {' | '.join(names)} | trust | s |")
+    print("|---" * (len(names) + 3) + "|")
+    for row in sorted(found.rows, key=lambda row: row.deletion.mean - row.insertion.mean):
+        cells = [cell(getattr(row, name)) for name in names]
+        print(f"| {row.method} | {' | '.join(cells)} | {'yes' if row.trusted else 'NO'} "
+              f"| {row.seconds:.1f} |")  # fmt: skip
+    for row in found.rows:
+        for reason in row.reasons:
+            print(f"- {row.method}: {reason}")
+
+
+def cell(found):
+    return (
+        "-"
+        if found.mean != found.mean
+        else f"{found.mean:.3f} ±{(found.high - found.low) / 2:.3f}"
+    )
+
+
+def batch(bundle, count):
+    x = to_float(bundle.dataset.test.images[:count])
+    return x, bundle.classifier(x).argmax(-1)
+
+
+def baselines(bundle, name):
+    made = {"none": lambda _: None, "one": mean_image, "set": prototypes}
+    return made[METHODS[name].baseline](bundle)
+
+
+def our_call(name, bundle, x, target):
+    mask_of = bundle.critics.get("classifier")
+    if name == "critic" and mask_of is None:
+        return None
+    b = baselines(bundle, name)
+    return lambda: attribute(
+        x, forward=bundle.classifier, target=target, method=name, baselines=b, mask_of=mask_of
+    )
+
+
+def captum_call(name, bundle, x, target):
+    """Ask Captum itself, with the same settings and the same result asked for."""
+    model, attr, b = bundle.classifier, captum.attr, baselines(bundle, name)
+    leaf, common = x.clone().requires_grad_(), {"target": target}
+    last = [i for i, layer in enumerate(model) if isinstance(layer, torch.nn.Conv2d)][-1]
+    delta = {**common, "return_convergence_delta": True}
+    per_eval = {"perturbations_per_eval": 8}
+    side, stride = CONFIG.patch, CONFIG.stride
+    squares = patches(28, 28, side)[None, None]
+    calls = {
+        "saliency": lambda: attr.Saliency(model).attribute(leaf, **common),
+        "input_x_gradient": lambda: attr.InputXGradient(model).attribute(leaf, **common),
+        "integrated_gradients": lambda: attr.IntegratedGradients(model).attribute(
+            x, b, n_steps=CONFIG.n_steps, **delta
+        ),
+        "smoothgrad": lambda: attr.NoiseTunnel(attr.Saliency(model)).attribute(
+            x, nt_samples=CONFIG.n_samples, stdevs=CONFIG.stdevs, abs=False, **common
+        ),
+        "gradient_shap": lambda: attr.GradientShap(model).attribute(
+            x, b, n_samples=CONFIG.n_points, stdevs=0.0, **delta
+        ),
+        "deep_lift": lambda: attr.DeepLift(model).attribute(leaf, b, **delta),
+        "deep_lift_shap": lambda: attr.DeepLiftShap(model).attribute(leaf, b, **delta),
+        "guided_backprop": lambda: attr.GuidedBackprop(model).attribute(leaf, **common),
+        "deconvolution": lambda: attr.Deconvolution(model).attribute(leaf, **common),
+        "guided_gradcam": lambda: attr.GuidedGradCam(model, model[last + 1]).attribute(
+            leaf, interpolate_mode="bilinear", **common
+        ),
+        "occlusion": lambda: attr.Occlusion(model).attribute(
+            x, (1, side, side), (1, stride, stride), b, **common, **per_eval
+        ),
+        "feature_ablation": lambda: attr.FeatureAblation(model).attribute(
+            x, b, feature_mask=squares, **common, **per_eval
+        ),
+        "shapley_sampling": lambda: attr.ShapleyValueSampling(model).attribute(
+            x, b, feature_mask=squares, n_samples=CONFIG.n_permutations, **common, **per_eval
+        ),
+    }
+    return calls.get(name)
+
+
+def paired(own, direct, repeats):
+    """Time two calls in turns, so that both meet the same machine; medians of processor time."""
+    ours, theirs = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for round_ in range(repeats + 1):
+            for call, seconds in ((own, ours), (direct, theirs)):
+                if call is None:
+                    continue
+                began = time.process_time()
+                call()
+                if round_:
+                    seconds.append(time.process_time() - began)
+    return statistics.median(ours), statistics.median(theirs) if theirs else None
+
+
+if __name__ == "__main__":
+    main()
