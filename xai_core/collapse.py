@@ -183,7 +183,10 @@ def record_collapse(
     rows = order[:images].sort().values
     x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
     training = TrainingConfig(
-        epochs=epochs, train_images=train_images, guess_images=min(train_images, 20_000)
+        epochs=epochs,
+        train_images=train_images,
+        guess_images=min(train_images, 20_000),
+        critic=None,
     )
     labels = dataset.test.labels
     known = {
@@ -249,8 +252,6 @@ def _record(
     with tempfile.TemporaryDirectory() as folder:
 
         def keep(row: EpochMetrics) -> None:
-            if row.stage != "vae":
-                return
             state = read_state(Path(folder), "vae")
             assert state is not None
             prefix = "weights.model."
