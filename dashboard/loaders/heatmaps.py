@@ -136,11 +136,11 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
 
     with heavy(), torch.no_grad():
         infill = infill_of(bundle)
-        areas = [
+        shown, gone = (
             faithfulness.area(curve(x, order, score=score, infill=infill)).numpy()
             for curve in (faithfulness.insertion, faithfulness.deletion)
-        ]
-    return Scores(*areas, faithfulness.gini(values).numpy())
+        )
+    return Scores(shown, gone, faithfulness.gini(values).numpy())
 
 
 class Trust(NamedTuple):
