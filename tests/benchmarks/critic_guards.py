@@ -114,7 +114,7 @@ def overlap(mask, other):
 def rank_correlation(left, right):
     """Spearman's of each pair of maps, averaged."""
     ranks = [
-        of.flatten(1).argsort(1, stable=True).argsort(1, stable=True).double()
+        of.flatten(1).argsort(dim=1, stable=True).argsort(dim=1, stable=True).double()
         for of in (left, right)
     ]
     left, right = (functional.normalize(of - of.mean(1, keepdim=True), dim=1) for of in ranks)

@@ -62,6 +62,7 @@ def error_of(*arguments):
 
 SMALL = """
 from xai_core.cli import main
+from xai_core.explain.critic_training import CriticTraining
 from xai_core.model.vae import ClusterVAEConfig
 from xai_core.training import PRESETS, TrainingConfig
 PRESETS["smoke"] = ({model}, {training})

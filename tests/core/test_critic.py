@@ -1,8 +1,10 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
 
+from xai_core.bundle import load_bundle
 from xai_core.errors import ConfigError
 from xai_core.explain.critic import Critic, CriticConfig, marked
 from xai_core.explain.critic_scores import score_critic
@@ -150,12 +152,16 @@ def test_marks_lie_where_the_decision_is_made(learned):
     assert (mask * inside()).sum() / mask.sum() > 0.95  # 0.18 of the image
 
 
-def test_the_mask_of_another_target_differs(learned):
-    x = floats(patches(200, seed=1))
-    decision = brightest(x).argmax(1)
-    mask, other = (marked(learned(x, t), 8) for t in (decision, (decision + 1) % 4))
-    union = ((mask + other) > 0).sum()
-    assert (mask * other).sum() / union < 0.7
+def test_the_shipped_critics_mark_other_pixels_for_another_target():
+    bundle = load_bundle(Path(__file__).parents[2] / "checkpoints" / "mnist")
+    x = floats(bundle.dataset.test.images[:200])
+    decided = {"classifier": bundle.classifier, "cluster": bundle.model.cluster_logits}
+    for name, forward in decided.items():
+        critic, decision = bundle.critics[name], forward(x).argmax(1)
+        budget = critic.config.budget
+        mask, other = (marked(critic(x, t), budget) for t in (decision, (decision + 1) % 10))
+        union = ((mask + other) > 0).sum()
+        assert (mask * other).sum() / union < 0.5, name
 
 
 def test_another_function_gives_another_mask(learned):
@@ -275,7 +281,6 @@ def test_scores_say_that_marks_keep_the_decision_where_random_pixels_do_not(lear
     )
     assert scores.pixels == 8
     assert scores.kept > 0.95
-    assert scores.changed_by_target > 0.4
     assert scores.as_dict().keys() >= {"kept", "kept_by_strokes", "kept_on_another"}
 
 
