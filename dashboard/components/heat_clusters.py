@@ -43,7 +43,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with place:
         download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.of,
                          method=method, split=split)  # fmt: skip
-    figure = heat_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=410)
+    figure = heat_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=380)
     chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

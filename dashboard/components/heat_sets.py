@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SPLITS = {"train": "Training set", "test": "Test set"}
 COUNT = 9
-ROW_HEIGHT, AROUND = 46, 126
+ROW_HEIGHT, AROUND = 46, 92
 """Screen pixels of a row of images, nine of them in half a page, and of names and colour bar."""
 
 

@@ -14,6 +14,8 @@ from dashboard.figures.style import styled
 
 GAP = 2
 """Pixels between images."""
+ABOVE = 82
+"""Screen pixels for the colour bar and the columns' names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,10 +107,12 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
         hovertemplate="%{z:.3~g}<extra></extra>",
     )
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "ticklabelstandoff": 4}
+    bar = _bar(sheet, dark, unit)
     return styled(
-        [picture, numbers, *_bar(sheet, dark, unit)],
+        [picture, numbers, *bar],
         dark,
         height=height,
+        margin={"t": ABOVE if bar else ABOVE // 3},
         xaxis={
             **axis,
             "side": "top",
@@ -154,9 +158,9 @@ def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
     limit = limits.pop()
     ends = [f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"]
     bar = {
-        "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "y": 1, "yanchor": "bottom",
-        "ypad": 28, "outlinewidth": 0, "tickvals": [-limit, 0, limit], "ticktext": ends,
-        "title": {"text": unit, "side": "top", "font": {"size": 12}},
+        "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "ypad": 6, "outlinewidth": 0,
+        "y": 1, "yref": "container", "yanchor": "top", "tickvals": [-limit, 0, limit],
+        "ticktext": ends, "title": {"text": unit, "side": "bottom", "font": {"size": 12}},
     }  # fmt: skip
     scale = theme.plotly_scale(theme.diverging(dark), 33)
     return [
