@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dashboard import loaders
+from dashboard.components import probe_panel
 from dashboard.components.tour import STOPS
 from dashboard.figures.style import plain
 from dashboard.loaders import theory
@@ -216,3 +217,11 @@ def test_the_loaders_give_arrays_of_the_image(open_page, tiny_bundle):
     open_page("theory", image="test:3")
     assert theory.binary_image(tiny_bundle, "test:3").shape == (28, 28)
     assert loaders.row_of(tiny_bundle, "test:3") is not None
+
+
+@pytest.mark.parametrize("said", list(probe_panel.SHAPES))
+def test_every_property_can_be_asked_for(open_page, said):
+    app = open_page("theory_probe")
+    widget(app.selectbox, "Is this readable from the code?").set_value(said).run()
+    assert not app.exception
+    assert not app.error

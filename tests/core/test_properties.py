@@ -30,3 +30,10 @@ def test_an_empty_image_has_none_of_them():
     empty = torch.zeros(1, 1, 28, 28)
     for measure in PROPERTIES.values():
         assert measure(empty).abs().item() < 1e-3
+
+
+def test_images_of_a_batch_are_measured_alone():
+    images = torch.rand(5, 1, 28, 28)
+    for measure in PROPERTIES.values():
+        alone = torch.cat([measure(image[None]) for image in images])
+        torch.testing.assert_close(measure(images), alone)
