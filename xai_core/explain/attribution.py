@@ -92,8 +92,8 @@ def attribute(
     """Explain one output for each image of a batch.
 
     Safe from several threads at once on one module: nothing of it is changed, and the same call
-    gives the same bits whatever runs beside it. An image's map does not depend on the others of
-    its batch, beyond rounding.
+    with the same `torch.get_num_threads()` gives the same bits whatever runs beside it. An
+    image's map does not depend on the others of its batch, beyond rounding.
 
     Args:
         inputs: Images.
