@@ -1,6 +1,6 @@
 """The evidence lower bound of one image, term by term, among the images of its split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,11 +78,11 @@ def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300)
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
-    names = [_label(key) for key in ORDER]
+    names = [label(key) for key in ORDER]
     ranks = _ranks(table["percentile"].tolist(), names, split, dark)
     ranks.update(xaxis="x2")
     return styled(
-        [_steps(table["nats"].tolist(), names, dark), ranks],
+        [steps(table["nats"].tolist(), names, dark), ranks],
         dark,
         height=height,
         bargap=0.35,
@@ -98,14 +98,24 @@ def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300)
     )
 
 
-def _steps(nats: list[float], names: list[str], dark: bool) -> go.Waterfall:
+def steps(
+    nats: Sequence[float], names: Sequence[str], dark: bool, *, digits: int = 1
+) -> go.Waterfall:
+    """Draw contributions as steps that add up, their sum, which comes last, as a bar.
+
+    Args:
+        nats: Of each contribution, and their sum.
+        names: Of each, and of the sum.
+        dark: Whether the page is light on dark.
+        digits: After the decimal point.
+    """
     colours = theme.hex_colours(theme.diverging(dark))
     return go.Waterfall(
         orientation="h",
-        y=names,
-        x=nats,
+        y=list(names),
+        x=list(nats),
         measure=["relative"] * (len(nats) - 1) + ["total"],
-        text=[signed(v) for v in nats],
+        text=[signed(v, digits) for v in nats],
         textposition="outside",
         cliponaxis=False,
         increasing={"marker": {"color": colours[215]}},
@@ -135,6 +145,7 @@ def _room(table: pd.DataFrame) -> list[float]:
     return [float(low - pad), float(high + pad)]
 
 
-def _label(key: str) -> str:
+def label(key: str) -> str:
+    """Name a term with the sign it enters the bound by."""
     sign = "=" if key == "elbo" else "\N{MINUS SIGN}" if TERMS[key].sign < 0 else "+"
     return TERMS[key].name if key == "reconstruction" else f"{sign} {TERMS[key].name}"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dashboard import theme
 from dashboard.figures import bound
-from dashboard.figures.style import signed, styled
+from dashboard.figures.style import styled
 
 BESIDE = (
     "A typical image",
@@ -58,24 +58,9 @@ def waterfall(
     terms: Mapping[str, float], span: tuple[float, float], dark: bool, *, height: int = 270
 ) -> go.Figure:
     """Draw how the terms add up to the bound, on a given range of nats."""
-    colours = theme.hex_colours(theme.diverging(dark))
-    nats = [terms[key] for key in bound.ORDER]
-    steps = go.Waterfall(
-        orientation="h",
-        y=[_name(key) for key in bound.ORDER],
-        x=nats,
-        measure=["relative"] * 4 + ["total"],
-        text=[signed(v) for v in nats],
-        textposition="outside",
-        cliponaxis=False,
-        increasing={"marker": {"color": colours[215]}},
-        decreasing={"marker": {"color": colours[45]}},
-        totals={"marker": {"color": theme.ink(dark)}},
-        connector={"line": {"color": theme.muted(dark), "width": 1}},
-        hovertemplate="%{y}: %{text} nats<extra></extra>",
-    )
+    nats, names = [terms[key] for key in bound.ORDER], [bound.label(key) for key in bound.ORDER]
     return styled(
-        [steps],
+        [bound.steps(nats, names, dark)],
         dark,
         height=height,
         bargap=0.35,
@@ -93,26 +78,10 @@ def pairs(values: Mapping[str, float], dark: bool, *, height: int = 230) -> go.F
         height: On the screen, in pixels.
     """
     names, nats = [*values, "L \N{MINUS SIGN} L\u0302"], [*values.values()]
-    total = sum(nats)
-    colours = theme.hex_colours(theme.diverging(dark))
     sums = np.cumsum([0.0, *nats])
     reach = max(float(np.ptp(sums)), 1e-6)
-    steps = go.Waterfall(
-        orientation="h",
-        y=names,
-        x=[*nats, total],
-        measure=["relative"] * len(nats) + ["total"],
-        text=[signed(v, 4) for v in [*nats, total]],
-        textposition="outside",
-        cliponaxis=False,
-        increasing={"marker": {"color": colours[215]}},
-        decreasing={"marker": {"color": colours[45]}},
-        totals={"marker": {"color": theme.ink(dark)}},
-        connector={"line": {"color": theme.muted(dark), "width": 1}},
-        hovertemplate="%{y}: %{text} nats<extra></extra>",
-    )
     return styled(
-        [steps],
+        [bound.steps([*nats, sum(nats)], names, dark, digits=4)],
         dark,
         height=height,
         bargap=0.35,
@@ -263,8 +232,3 @@ def inequality(
         xaxis={"title": {"text": "KL(q(c|x) || p(c)), nats"}, "range": reach},
         yaxis={"title": {"text": "E KL(q(c|z) || p(c)), nats"}, "range": reach},
     )
-
-
-def _name(key: str) -> str:
-    sign = "=" if key == "elbo" else "\N{MINUS SIGN}" if bound.TERMS[key].sign < 0 else "+"
-    return bound.TERMS[key].name if key == "reconstruction" else f"{sign} {bound.TERMS[key].name}"
