@@ -6,11 +6,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import state
-from dashboard.components import download, messages
+from dashboard.components import download, law_charts, messages
 from dashboard.components.change_settings import Question
-from dashboard.components.chart import chart
-from dashboard.figures import manifold
 from dashboard.loaders import counterfactuals as loaders
 
 if TYPE_CHECKING:
@@ -32,23 +29,15 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show the residual of the law with its slope, the singular values, and the shares."""
-    found, dark = loaders.certificate(bundle, *asked[:4]), state.dark()
+    found = loaders.certificate(bundle, *asked[:4])
     values, lengths = found.singular_values, found.lengths
     law, spectrum = st.columns(2, gap="large")
     with law:
         st.markdown(f"**Residual of the law** ${LAW}$")
-        chart(
-            manifold.residuals(lengths, found.residuals, found.slope, dark),
-            key="first order law",
-            alt=f"Residual of the first-order law against the step: slope {found.slope:.3f}",
-        )
+        law_charts.residual_chart(lengths, found.residuals, found.slope)
     with spectrum:
         st.markdown(r"**Singular values** of $\partial g/\partial z = USV^\top$")
-        chart(
-            manifold.singular_values(values.tolist(), dark),
-            key="singular values",
-            alt=f"Singular values from {values[0]:.2f} down to {values[-1]:.3f}",
-        )
+        law_charts.spectrum_chart(values)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"Slope **{found.slope:.3f}** (the law says 2). Of a short step "

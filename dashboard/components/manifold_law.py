@@ -7,10 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, theme
-from dashboard.components import download, image_grid, layout, question
-from dashboard.components.chart import chart
+from dashboard.components import download, image_grid, law_charts, layout, question
 from dashboard.components.formulas import formulas
-from dashboard.figures import manifold
 from dashboard.loaders import theory
 
 if TYPE_CHECKING:
@@ -42,23 +40,14 @@ def show(bundle: "Bundle", image_id: str) -> None:
     found = theory.certificate(bundle, image_id, names.index(name), LONGER[steps])
     slope, share = found.slope.item(), found.share_in_span.item()
     values = found.singular_values[0].numpy()
-    dark = state.dark()
     left, right = st.columns(2, gap="large")
     lengths, residuals = found.lengths.numpy(), found.residuals[0].numpy()
     with left:
         st.metric("Slope of the residual, expected 2", f"{slope:.3f}", border=True)
-        chart(
-            manifold.residuals(lengths, residuals, slope, dark),
-            key="residuals",
-            alt=f"Residual of the first-order law against the step: slope {slope:.3f}",
-        )
+        law_charts.residual_chart(lengths, residuals, slope)
     with right:
         st.metric("Share of a short step inside span(U), expected 1", f"{share:.6f}", border=True)
-        chart(
-            manifold.singular_values(values.tolist(), dark),
-            key="singular values",
-            alt=f"Singular values from {values[0]:.2f} to {values[-1]:.3f}",
-        )
+        law_charts.spectrum_chart(values)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"A tenth of the step leaves **1 / {10**slope:.0f}** of the residual. The manifold "
@@ -69,7 +58,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         )
         table = pd.DataFrame({"length": lengths, "residual": residuals})
         download.table(bundle, table, name="first-order law", image=image_id, target=name)
-    _directions(bundle, image_id, values, dark)
+    _directions(bundle, image_id, values)
     _ask(slope)
 
 
@@ -79,11 +68,11 @@ def _targets(bundle: "Bundle") -> list[str]:
     return layout.cluster_names(bundle)
 
 
-def _directions(bundle: "Bundle", image_id: str, values: np.ndarray, dark: bool) -> None:
+def _directions(bundle: "Bundle", image_id: str, values: np.ndarray) -> None:
     count = min(DIRECTIONS, len(values))
     signed = theory.tangents(bundle, image_id, count)
     limit = float(np.abs(signed).max())
-    coloured = theme.colourise(signed, theme.diverging(dark), limit)
+    coloured = theme.colourise(signed, theme.diverging(state.dark()), limit)
     st.markdown("**Directions of the tangent space**, the columns of $U$, strongest first")
     image_grid.image_grid(
         coloured,

@@ -22,7 +22,7 @@ CHARTS = {
     "theory_collapse": {"beliefs", "information", "elbos"},
     "theory_mixtures": {"bells Maximum likelihood", "bells Maximum a posteriori", "objectives"},
     "theory_probe": {"weights", "band", "variances", "ascents"},
-    "theory_manifold": {"residuals", "singular values"},
+    "theory_manifold": {"first order law", "singular values"},
 }
 
 
