@@ -124,7 +124,7 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
     names = methods(bundle, of)
     found = [maps(bundle, (image_id,), name, of, target) for name in names]
     ranked = [
-        np.abs(one.values) if card(name).signed and not card(name).contribution else one.values
+        np.abs(one.values) if card(name).by_size else one.values
         for name, one in zip(names, found, strict=True)
     ]
     values, asked = torch.from_numpy(np.concatenate(ranked)), int(found[0].targets[0])
