@@ -7,7 +7,18 @@ import typer
 
 from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
-from .options import Device, Json, Name, UnusedSeed, images_of, open_bundle
+from .options import (
+    Device,
+    Images,
+    Json,
+    Name,
+    Out,
+    UnusedSeed,
+    check_suffixes,
+    images_of,
+    open_bundle,
+    shapes_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,13 +33,11 @@ DRAWN = 64
 
 def counterfactual(
     bundle: Name,
-    images: Annotated[
-        str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
-    ],
+    images: Images,
     target: Annotated[
         str, typer.Option(help="Class or cluster to reach; 'all' is every one but its own.")
     ],
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    out: Out,
     of: Annotated[
         Literal["classifier", "cluster"], typer.Option(help="What is explained.")
     ] = "classifier",
@@ -51,7 +60,9 @@ def counterfactual(
     from ..explain.counterfactual import CounterfactualConfig
     from ..workflow import write_arrays
 
-    _check_names(target, out, figure)
+    if target != "all" and not target.isdecimal():
+        raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
+    check_suffixes(out, figure, ".png")
     config = CounterfactualConfig(target_probability=probability)
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
@@ -72,22 +83,12 @@ def counterfactual(
         draw_counterfactuals(found, rows=DRAWN).save(figure)
     summary = _summary(found)
     if as_json:
-        shapes = {name: list(array.shape) for name, array in arrays.items()}
+        shapes = shapes_of(arrays)
         about = {"bundle": opened.name, "of": of, "method": method, "target": target}
         drawn = {"figure": None if figure is None else str(figure)}
         print_json({**about, **summary, "out": str(out), **drawn, "arrays": shapes})
     else:
         print_table(f"{out}", list(summary.items()))
-
-
-def _check_names(target: str, out: Path, figure: Path | None) -> None:
-    """Refuse before any work what can be refused."""
-    if target != "all" and not target.isdecimal():
-        raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
-    if out.suffix != ".npz":
-        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
-    if figure is not None and figure.suffix != ".png":
-        raise ConfigError(f"`--figure` must end in .png, got '{figure}'.")
 
 
 def _arrays(found: "Counterfactual") -> "dict[str, np.ndarray]":

@@ -8,7 +8,18 @@ import typer
 
 from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
-from .options import Device, Json, Name, Seed, images_of, open_bundle
+from .options import (
+    Device,
+    Images,
+    Json,
+    Name,
+    Out,
+    Seed,
+    check_suffixes,
+    images_of,
+    open_bundle,
+    shapes_of,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,11 +54,9 @@ SCORES = (
 
 def attribute(
     bundle: Name,
-    images: Annotated[
-        str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
-    ],
+    images: Images,
     method: Annotated[str, typer.Option(help="Such as integrated_gradients, saliency, critic.")],
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    out: Out,
     of: Of = "classifier",
     target: Annotated[
         int | None, typer.Option(min=0, help="Class or cluster; the predicted one if not given.")
@@ -67,7 +76,7 @@ def attribute(
     from ..ask.attributions import attributions
     from ..workflow import write_arrays
 
-    _check_names(out, figure)
+    check_suffixes(out, figure, ".png", ".svg")
     config = _config(settings)
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
@@ -88,7 +97,7 @@ def attribute(
         from .figures import draw_attribution
 
         draw_attribution(opened, pixels[:DRAWN], found, figure, of=of)
-    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    shapes = shapes_of(arrays)
     about = {"bundle": opened.name, "of": of, "method": method, "gap": _gap(found)}
     if as_json:
         drawn = {"figure": None if figure is None else str(figure)}
@@ -102,9 +111,7 @@ def faithfulness(
     methods: Annotated[
         str, typer.Option(help="'all' that apply, or some: saliency,deep_lift.")
     ] = "all",
-    images: Annotated[
-        str, typer.Option(help="train, test, all, or an .npz, .npy, image file or folder.")
-    ] = "test",
+    images: Images = "test",
     num_images: Annotated[
         int, typer.Option(min=2, help="Images measured on, drawn of them.")
     ] = 50,
@@ -139,14 +146,6 @@ def faithfulness(
         print_json({**about, "shares": list(table.shares), "methods": _rows(table)})
     else:
         _show(opened.name, table)
-
-
-def _check_names(out: Path, figure: Path | None) -> None:
-    """Refuse before any work what can be refused."""
-    if out.suffix != ".npz":
-        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
-    if figure is not None and figure.suffix not in (".png", ".svg"):
-        raise ConfigError(f"`--figure` must end in .png or .svg, got '{figure}'.")
 
 
 def _config(settings: list[str] | None) -> "AttributionConfig":

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._version import __version__
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
+from ..whole_files import whole_file
 from .options import Device, Json, Name, Seed, open_bundle
 
 if TYPE_CHECKING:
@@ -274,10 +275,5 @@ def _both(stem: Path, drawn) -> list[Path]:  # noqa: ANN001
 
 
 def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise DataError(f"Cannot write `{path}`: {error.strerror or error}.") from error
+    with whole_file(path, make_folder=True) as file:
+        file.write(content)

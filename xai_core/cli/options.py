@@ -1,25 +1,34 @@
 """Options that commands share, and what they stand for."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .._types import ByteImages
     from ..bundle import Bundle
 
 __all__ = [
     "Device",
+    "Images",
     "Json",
     "Name",
+    "Out",
     "Seed",
     "Unused",
     "UnusedSeed",
+    "check_suffixes",
     "images_of",
     "open_bundle",
+    "shapes_of",
     "show_card",
 ]
 
@@ -30,6 +39,10 @@ Name = Annotated[
         help="Path of a bundle, or its name: looked for in ./checkpoints and $XAI_BUNDLES.",
     ),
 ]
+Images = Annotated[
+    str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
+]
+Out = Annotated[Path, typer.Option(help="The .npz to write.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -56,6 +69,19 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
         return read_images(images)
     splits = ("train", "test") if images == "all" else (images,)
     return torch.cat([bundle.dataset.split(split).images for split in splits])
+
+
+def check_suffixes(out: Path, figure: Path | None = None, *drawn: str) -> None:
+    """Refuse, before any work, names of files that cannot be written; `drawn` are a figure's."""
+    if out.suffix != ".npz":
+        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
+    if figure is not None and figure.suffix not in drawn:
+        raise ConfigError(f"`--figure` must end in {' or '.join(drawn)}, got '{figure}'.")
+
+
+def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
+    """Say what an .npz holds: the shape of each array."""
+    return {name: list(array.shape) for name, array in arrays.items()}
 
 
 def show_card(bundle: "Bundle", as_json: bool) -> None:

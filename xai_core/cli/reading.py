@@ -1,22 +1,25 @@
 """What a bundle says: `xai evaluate`, `encode`, `list`, `info`, `verify`."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ..errors import ConfigError, XaiError
+from ..errors import XaiError
 from ..terminal import print_json, print_table, spinner, text_of
 from .options import (
     Device,
+    Images,
     Json,
     Name,
+    Out,
     Seed,
     Unused,
     UnusedSeed,
+    check_suffixes,
     images_of,
     open_bundle,
+    shapes_of,
     show_card,
 )
 
@@ -60,10 +63,8 @@ def evaluate(
 
 def encode(
     bundle: Name,
-    images: Annotated[
-        str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
-    ],
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    images: Images,
+    out: Out,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -72,13 +73,12 @@ def encode(
     from ..workflow import encode as run
     from ..workflow import write_arrays
 
-    if out.suffix != ".npz":
-        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
+    check_suffixes(out)
     opened = open_bundle(bundle, device)
     with spinner("Encoding"):
         arrays = run(opened, images_of(opened, images), seed=seed).arrays()
         write_arrays(out, arrays)
-    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    shapes = shapes_of(arrays)
     if as_json:
         print_json({"bundle": opened.name, "out": str(out), "arrays": shapes})
     else:

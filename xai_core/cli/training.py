@@ -1,15 +1,19 @@
 """`xai train`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
 from ..terminal import TrainingDisplay, silence
+from .events import event_file
 from .options import Device, Json, Seed, show_card
 
 __all__ = ["train"]
+
+News = TypeVar("News")
 
 
 def train(
@@ -38,6 +42,9 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Of the cluster VAE.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Over all processes.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of one cycle.")] = None,
+    train_images: Annotated[
+        int | None, typer.Option(help="Train images used; the first ones.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes a machine.")] = 1,
@@ -46,6 +53,9 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, 32-true, bf16-mixed, ...")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on after a stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
+    events: Annotated[
+        Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train all parts and write the bundle; nothing that clusters sees a label."""
@@ -63,16 +73,26 @@ def train(
         "likelihood": likelihood,
         "decoder_conditioning": decoder_conditioning,
     }
-    course = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    course = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "train_images": train_images,
+    }
+    model, training = replace(model, **_given(shape)), replace(training, **_given(course))
     dataset = load_dataset(data)
     display = TrainingDisplay()
     first = workflow.is_first_process()
-    with display.shown(*dataset.report) if first else silence():
+    with (
+        display.shown(*dataset.report) if first else silence(),
+        event_file(events if first else None) as told,
+    ):
+        told.on_begin(dataset, model, training)
         path = workflow.train(
             dataset,
             out,
-            model=replace(model, **_given(shape)),
-            training=replace(training, **_given(course)),
+            model=model,
+            training=training,
             seed=seed,
             launch=Launch(
                 device=device,
@@ -83,11 +103,19 @@ def train(
             ),
             resume=resume,
             overwrite=overwrite,
-            on_epoch=display.on_epoch if first else lambda _: None,
-            on_progress=display.on_progress if first else lambda _: None,
+            on_epoch=_each(display.on_epoch, told.on_epoch) if first else lambda _: None,
+            on_progress=_each(display.on_progress, told.on_progress) if first else lambda _: None,
         )
     if workflow.is_first_process():
         show_card(load_bundle(path), as_json)
+
+
+def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:
+    def tell(news: News) -> None:
+        for listener in listeners:
+            listener(news)
+
+    return tell
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
