@@ -1,0 +1,202 @@
+"""Images by their ids, those of a bundle and a person's own, and what its models say of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.loaders.bundles import latents, row_of, rows, rows_of
+from dashboard.loaders.gate import BY_FINGERPRINT, heavy
+from xai_core.errors import XaiError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from xai_core.bundle import Bundle
+
+Pixels = NDArray[np.uint8]
+"""Grey images (images, 28, 28) or one (28, 28); 0 background, 255 ink."""
+
+
+class Inferred(NamedTuple):
+    """What the encoder says of one image, and its reconstruction (28, 28) in [0, 1]."""
+
+    mean: NDArray[np.float32]
+    log_var: NDArray[np.float32]
+    probs: NDArray[np.float32]
+    reconstruction: NDArray[np.float32]
+
+
+def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
+    """Give the pictures of some ids, in their order."""
+    return _stored(bundle, ids).numpy()
+
+
+def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
+    """Give images of some ids as models read them: float32 (images, 1, 28, 28) on the CPU."""
+    from xai_core.data.images import to_float
+
+    return to_float(_stored(bundle, ids))
+
+
+def is_known(bundle: "Bundle", image_id: str) -> bool:
+    """Tell whether an id is in the index, or holds an image of a person's own."""
+    from xai_core.data.own import own_image
+
+    if not is_own(image_id):
+        return row_of(bundle, image_id) is not None
+    try:
+        own_image(image_id)
+    except XaiError:
+        return False
+    return True
+
+
+def is_own(image_id: str) -> bool:
+    """Tell whether an id holds an image of a person's own."""
+    from xai_core.data import own
+
+    return own.is_own(image_id)
+
+
+def facts(bundle: "Bundle", image_id: str) -> pd.Series:
+    """Give an image's row of the index; made now for one's own, with split "own", label -1."""
+    return table(bundle, [image_id]).iloc[0]
+
+
+def table(bundle: "Bundle", ids: Sequence[str]) -> pd.DataFrame:
+    """Give the rows of some ids as `facts` does, with the index's columns, in their order."""
+    found = rows_of(bundle, ids)
+    if (found >= 0).all():
+        return bundle.index.take(found)
+    parts = [
+        _own_facts(bundle, i) if is_own(i) else bundle.index.take([row])
+        for i, row in zip(ids, found, strict=True)
+    ]
+    return pd.concat(parts)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
+    from xai_core.encoding import classify, encode_dataset
+    from xai_core.index import TERM_NAMES, index_columns
+
+    stored, dim = _stored(bundle, [image_id]), bundle.model.config.latent_dim
+    with heavy():
+        seen = encode_dataset(bundle.model, stored, device="cpu")
+        place = bundle.latent_index.place(seen.mean)[0]
+        network = bundle.classifier
+        predicted = -1 if network is None else int(classify(network, stored, device="cpu"))
+    values = {
+        "id": image_id,
+        "split": "own",
+        "label": -1,
+        "cluster": int(seen.clusters),
+        "confidence": float(seen.confidence),
+        "umap_x": float(place[0]),
+        "umap_y": float(place[1]),
+        "distortion": float("nan"),
+        **{name: float(getattr(seen.terms, name)) for name in TERM_NAMES},
+        "predicted": predicted,
+        **{f"mean_{axis}": float(seen.mean[0, axis]) for axis in range(dim)},
+        **{f"log_var_{axis}": float(seen.log_var[0, axis]) for axis in range(dim)},
+    }
+    return pd.DataFrame([values]).astype(index_columns(dim))
+
+
+def _stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
+    from xai_core.data.own import images_of
+
+    return images_of(bundle.dataset, list(ids))
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
+    """Decode the posterior means of some ids: (images, 28, 28) in [0, 1]."""
+    import torch
+
+    where = rows_of(bundle, ids)
+    with heavy(), torch.inference_mode():
+        z = torch.from_numpy(latents(bundle)[where])
+        return bundle.model.decode(z)[:, 0].float().numpy()
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
+    """Give q(c|x) of some ids: (images, clusters), rows sum to 1."""
+    import torch
+
+    x = batch(bundle, ids)
+    with heavy(), torch.inference_mode():
+        return bundle.model.cluster_probs(x).float().numpy()
+
+
+def code(bundle: "Bundle", image_id: str) -> "Tensor":
+    """Give the mean of q(z|x) of one image: (latent,); read only."""
+    import torch
+
+    row = row_of(bundle, image_id)
+    if row is not None:
+        return bundle.latents[row]
+    return torch.from_numpy(inferred(bundle, image_id).mean)
+
+
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list[float]]:
+    """Find the k images nearest in latent space, itself left out: ids and distances."""
+    row, count = row_of(bundle, image_id), len(bundle.index)
+    z = code(bundle, image_id)
+    with heavy():
+        found, far = bundle.latent_index.neighbours(z[None], min(k + 1, count))
+    others = [(int(r), float(d)) for r, d in zip(found[0], far[0], strict=True) if r != row][:k]
+    return [str(rows(bundle)[r]) for r, _ in others], [d for _, d in others]
+
+
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def inferred(bundle: "Bundle", image_id: str) -> Inferred:
+    """Encode one image and decode the mean of its posterior, under its own q(c|x)."""
+    import torch
+
+    x = batch(bundle, [image_id])
+    with heavy(), torch.inference_mode():
+        posterior = bundle.model.encode(x)
+        probs = posterior.cluster_probs
+        image = bundle.model.decode(posterior.mean, probs)
+        parts = (posterior.mean[0], posterior.log_var[0], probs[0], image[0, 0])
+        return Inferred(*(part.float().numpy() for part in parts))
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking for border cases",
+               hash_funcs=BY_FINGERPRINT)  # fmt: skip
+def borders(
+    bundle: "Bundle", split: str, cluster: int | None, count: int
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Find the images with the smallest margin between their two best clusters.
+
+    Args:
+        bundle: Where to look.
+        split: "train" or "test".
+        cluster: Only images of this cluster; None for all.
+        count: Images at most.
+
+    Returns:
+        Ids, the smallest margin first, and q(c|x) of each, (images, clusters).
+    """
+    from xai_core.explain.borders import smallest_margins
+
+    index = bundle.index
+    there = (index["split"] == split).to_numpy()
+    if cluster is not None:
+        there = there & (index["cluster"] == cluster).to_numpy()
+    ids = rows(bundle)[there]
+    if not len(ids):
+        return [], np.zeros((0, bundle.model.config.num_clusters), np.float32)
+    found, probs = smallest_margins(
+        index["confidence"].to_numpy()[there],
+        lambda some: cluster_probs(bundle, tuple(str(i) for i in ids[some])),
+        count,
+    )
+    return [str(i) for i in ids[found]], probs.astype(np.float32)
