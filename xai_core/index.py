@@ -108,6 +108,27 @@ class LatentIndex:
         rows, _ = self.neighbours(z, min(k, len(self)))
         return self.places[rows].quantile(0.5, dim=1)
 
+    def code_at(
+        self, places: Float[Tensor, "batch 2"], k: int = PLACE_NEIGHBOURS
+    ) -> tuple[Latents, Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
+        """Guess codes for places on the map from the known images nearest there.
+
+        An interpolation, not an inverse: a map has none. The codes of the `k` nearest images on
+        the map are averaged with weights 1 / distance^2; a place where an image lies has its code.
+
+        Args:
+            places: In map units.
+            k: Images to average, at most all of them.
+
+        Returns:
+            Codes, rows of the images averaged, nearest first, and their map distances.
+        """
+        distances = torch.cdist(places, self.places, compute_mode="donot_use_mm_for_euclid_dist")
+        far, rows = distances.topk(min(k, len(self)), dim=-1, largest=False)
+        weights = (far[:, :1].clamp(min=1e-9) / far.clamp(min=1e-9)).square()
+        weights = weights / weights.sum(-1, keepdim=True)
+        return (weights.unsqueeze(-1) * self.latents[rows]).sum(1), rows, far
+
 
 def index_columns(latent_dim: int) -> dict[str, str]:
     """Name the index's columns and their types: "str", "int64" or "float32"."""

@@ -60,6 +60,25 @@ def test_a_place_is_the_median_of_the_neighbours_places():
     assert torch.equal(index.place(torch.tensor([[0.0]]), k=100)[0], everything)
 
 
+def test_the_code_at_a_place_is_its_nearest_images_weighted_by_distance():
+    places = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 6.0], [9.0, 9.0]])
+    latents = torch.tensor([[1.0, 0.0], [4.0, 0.0], [0.0, 8.0], [50.0, 50.0]])
+    codes, rows, far = LatentIndex(latents, places).code_at(torch.tensor([[1.0, 0.0]]), k=2)
+    assert rows.tolist() == [[0, 1]] and far.tolist() == [[1.0, 2.0]]
+    torch.testing.assert_close(codes, torch.tensor([[0.8 * 1 + 0.2 * 4, 0.0]]))
+
+
+def test_the_code_at_an_image_is_its_own_and_lies_among_its_neighbours_elsewhere():
+    latents, places = points(80, 5), points(80, 2, seed=1)
+    index = LatentIndex(latents, places)
+    torch.testing.assert_close(index.code_at(places)[0], latents)
+    between, rows, far = index.code_at(points(20, 2, seed=2), k=4)
+    near = latents[rows]
+    assert bool(((between >= near.amin(1)) & (between <= near.amax(1))).all())
+    assert bool((far.diff(dim=-1) >= 0).all())
+    assert index.code_at(places[:3], k=999)[1].shape == (3, 80)
+
+
 def test_one_stray_neighbour_does_not_move_a_place():
     latents = torch.zeros(10, 2)
     places = torch.zeros(10, 2)
