@@ -8,13 +8,7 @@ from dashboard import loaders
 from xai_core.bundle import load_bundle, save_bundle
 from xai_core.model.vae import ClusterVAE
 
-
-def charts(app):
-    return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
-
-
-def widget(kind, label):
-    return next(w for w in kind if w.label == label)
+from .parts import charts, widget
 
 
 @pytest.fixture

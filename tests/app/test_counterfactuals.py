@@ -11,21 +11,10 @@ from dashboard import loaders
 from dashboard.figures import change
 from dashboard.loaders import counterfactuals as found_by
 
+from .parts import charts, linked, widget
+
 FIGURES = {"input", "reconstruction", "counterfactual", "change", "probabilities",
            "path on the map", "density", "first order law", "singular values"}  # fmt: skip
-
-
-def charts(app):
-    return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
-
-
-def widget(kind, label):
-    return next(w for w in kind if w.label == label)
-
-
-def linked(app, name):
-    value = app.query_params.get(name)
-    return value[0] if isinstance(value, list) else value
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):

@@ -7,15 +7,9 @@ from dashboard.figures import nine
 from dashboard.loaders import heatmaps
 from xai_core.ask.attributions import attributions
 
+from .parts import widget
+
 FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-means", "heat-difference"}
-
-
-def charts(app):
-    return {e.proto.id.rpartition("_")[2]: e.proto for e in app.get("plotly_chart")}
-
-
-def widget(kind, label):
-    return next(w for w in kind if w.label == label)
 
 
 @pytest.fixture(scope="module")

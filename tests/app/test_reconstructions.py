@@ -4,13 +4,7 @@ import pytest
 from dashboard import loaders
 from dashboard.figures import bound
 
-
-def charts(app):
-    return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
-
-
-def widget(kind, label):
-    return next(w for w in kind if w.label == label)
+from .parts import charts, widget
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):

@@ -1,6 +1,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from .parts import linked
+
 
 def _settings():
     import streamlit as st
@@ -12,11 +14,6 @@ def _settings():
         options = ["a", "b"] if st.toggle("few") else ["a", "b", "c"]
         st.selectbox("Letter", options, **state.bind("letter", "a", options))
     st.text(f"{state.setting('steps')} {state.setting('letter')}")
-
-
-def linked(app, name):
-    value = app.query_params[name]
-    return value[0] if isinstance(value, list) else value
 
 
 def settings_app():

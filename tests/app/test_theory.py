@@ -15,6 +15,8 @@ from dashboard.loaders import theory
 from xai_core import collapse
 from xai_core.errors import DataError
 
+from .parts import charts, widget
+
 PAGES = [name for name, *_ in STOPS]
 CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
@@ -24,14 +26,6 @@ CHARTS = {
     "theory_probe": {"weights", "band", "variances", "ascents"},
     "theory_manifold": {"first order law", "singular values"},
 }
-
-
-def charts(app):
-    return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
-
-
-def widget(kind, label):
-    return next(w for w in kind if w.label == label)
 
 
 @pytest.mark.parametrize("page", PAGES)

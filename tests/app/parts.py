@@ -1,0 +1,17 @@
+"""Parts of a page that a test asks for."""
+
+
+def charts(app):
+    """Plotly's charts, by the end of their keys."""
+    return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
+
+
+def widget(kind, label):
+    """The first widget of a kind with a label."""
+    return next(w for w in kind if w.label == label)
+
+
+def linked(app, name):
+    """What the URL says of a setting; None for its default."""
+    value = app.query_params.get(name)
+    return value[0] if isinstance(value, list) else value
