@@ -86,8 +86,19 @@ def write_corners(corners: Sequence[Sequence[float]] | None) -> str | None:
 
 def read_corners(text: str) -> list[list[float]] | None:
     """Read a line on the map; None for anything that is not one."""
+    found = _read_places(text)
+    return found if found and len(found) >= 3 else None
+
+
+def read_place(text: str) -> list[list[float]] | None:
+    """Read one place on the map, a line of one corner; None for anything that is not one."""
+    found = _read_places(text)
+    return found if found and len(found) == 1 else None
+
+
+def _read_places(text: str) -> list[list[float]] | None:
     pairs = [part.split(".") for part in text.split("_")]
-    if not 3 <= len(pairs) <= MAX_CORNERS or any(len(pair) != 2 for pair in pairs):
+    if len(pairs) > MAX_CORNERS or any(len(pair) != 2 for pair in pairs):
         return None
     if not all(_CENTS.fullmatch(value) for pair in pairs for value in pair):
         return None

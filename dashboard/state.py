@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 LINKED = {"bundle": "setting.bundle", "image": "image"}
 """What every page's URL holds, and where the session keeps it."""
-LASSO = "lasso"
+LASSO, PLACE = "lasso", "place"
 STALE_FOR = 1.5
 """Seconds in which the browser may still report a URL that has just been replaced."""
 
@@ -80,17 +80,23 @@ def select_image(image_id: str) -> None:
 
 def lasso() -> list[list[float]] | None:
     """Give the corners of the lasso on this bundle's map, and link them; None without one."""
-    drawn_on, corners = st.session_state.get("lasso", (None, None))
-    corners = corners if drawn_on == bundle_name() else None
-    corners = _of_link(LASSO, corners, default=None, read=links.read_corners)
-    set_lasso(corners)
-    _show(LASSO, links.write_corners(corners))
-    return corners
+    return _on_map(LASSO, links.read_corners)
 
 
 def set_lasso(corners: list[list[float]] | None) -> None:
     """Keep the lasso until another is drawn or it is cleared."""
-    st.session_state["lasso"] = (bundle_name(), links.snapped(corners) if corners else None)
+    _put_on_map(LASSO, corners)
+
+
+def place() -> tuple[float, float] | None:
+    """Give the place asked about on this bundle's map, and link it; None without one."""
+    found = _on_map(PLACE, links.read_place)
+    return None if found is None else (found[0][0], found[0][1])
+
+
+def set_place(place: list[float] | None) -> None:
+    """Keep the place asked about until another is asked about or it is cleared."""
+    _put_on_map(PLACE, [place] if place else None)
 
 
 def bind(
@@ -186,6 +192,22 @@ def act_on_row(name: str, use: Callable[[int], None]) -> dict[str, Any]:
 def dark() -> bool:
     """Tell whether the page is drawn light on dark."""
     return st.context.theme.type == "dark"
+
+
+def _on_map(
+    name: str, read: Callable[[str], list[list[float]] | None]
+) -> list[list[float]] | None:
+    """Give what was drawn on this bundle's map, and link it."""
+    drawn_on, corners = st.session_state.get(name, (None, None))
+    corners = corners if drawn_on == bundle_name() else None
+    corners = _of_link(name, corners, default=None, read=read)
+    _put_on_map(name, corners)
+    _show(name, links.write_corners(corners))
+    return corners
+
+
+def _put_on_map(name: str, corners: list[list[float]] | None) -> None:
+    st.session_state[name] = (bundle_name(), links.snapped(corners) if corners else None)
 
 
 def _keep(name: str) -> None:

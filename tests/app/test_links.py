@@ -213,3 +213,13 @@ def test_a_lasso_keeps_its_shape_within_a_hundredth_and_has_an_end():
 def test_names_in_the_url_are_plain_and_differ():
     assert links.slug("% of the label") == "of-the-label"
     assert [links.slug(v) for v in (True, False, None, 3)] == ["yes", "no", "none", "3"]
+
+
+@pytest.mark.parametrize("text", ["", "1", "1.2_3.4", "1.2.3", "a.b", "1.2_", "99999999.1"])
+def test_what_is_no_place_is_none(text):
+    assert links.read_place(text) is None
+
+
+def test_a_place_is_kept_to_a_hundredth():
+    (kept,) = links.snapped([[-3.14159, 2.71828]])
+    assert links.read_place(links.write_corners([kept])) == [kept] == [[-3.14, 2.72]]
