@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TrainingDisplay",
+    "plain",
     "print_error",
     "print_json",
     "print_table",
@@ -150,7 +151,7 @@ def spinner(text: str) -> Iterator[None]:
 
 def print_json(value: object) -> None:
     """Print one JSON object on stdout; what is not a finite number becomes null."""
-    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
 
 
 def print_table(
@@ -199,12 +200,12 @@ def _number(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Reduce a value to what JSON knows."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)

@@ -507,3 +507,11 @@ def test_half_written_downloads_are_named(tmp_path, damage):
         path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:1000])
     with pytest.raises(DataError, match=r"'kmnist' in .*KMNIST` is damaged .* Delete that folder"):
         load_dataset("kmnist", root=tmp_path)
+
+
+def test_sets_at_hand_need_no_network(tmp_path):
+    assert sources.at_hand(tmp_path) == ("mnist",)
+    raw = tmp_path / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").touch()
+    assert sources.at_hand(tmp_path) == ("mnist", "kmnist")

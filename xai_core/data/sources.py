@@ -22,6 +22,7 @@ __all__ = [
     "BUILT_IN",
     "Dataset",
     "Split",
+    "at_hand",
     "build_dataset",
     "image_id",
     "load_dataset",
@@ -38,6 +39,12 @@ _MNIST_FILES = {
     "t10k-images-idx3-ubyte.gz": ((10_000, 28, 28), "2646ac647ad5339dbf082846283269ea"),
     "t10k-labels-idx1-ubyte.gz": ((10_000,), "27ae3e4e09519cfbb04c329615203637"),
 }
+
+
+def at_hand(root: Path | None = None) -> tuple[str, ...]:
+    """Name the sets of `BUILT_IN` that need no network: MNIST, and those downloaded before."""
+    folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
+    return ("mnist", *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))))
 
 
 def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0) -> Dataset:
@@ -94,9 +101,7 @@ def _load_mnist(folder: Path) -> Dataset:
 
 
 def _load_remote(name: str, root: Path | None) -> Dataset:
-    if root is None:
-        root = Path(os.environ.get("XAI_DATA") or "~/.cache/xai").expanduser()
-    train, test = (read_remote(name, root, train=train) for train in (True, False))
+    train, test = (read_remote(name, _downloads(root), train=train) for train in (True, False))
     return build_dataset(
         name=name,
         train=Split(images=train.images, labels=train.labels),
@@ -104,6 +109,10 @@ def _load_remote(name: str, root: Path | None) -> Dataset:
         class_names=train.class_names,
         source=REMOTE[name].credit,
     )
+
+
+def _downloads(root: Path | None) -> Path:
+    return root or Path(os.environ.get("XAI_DATA") or "~/.cache/xai").expanduser()
 
 
 def _load_folder(path: Path, seed: int) -> Dataset:
