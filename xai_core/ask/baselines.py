@@ -34,9 +34,7 @@ def baselines_of(bundle: Bundle, images: Images, name: str) -> Baselines:
 
 def mean_image(bundle: Bundle) -> Images:
     """Average the train images; shape (1, 1, 28, 28)."""
-    images = bundle.dataset.train.images
-    total = images.sum(0, dtype=torch.int64).double()
-    return (total / (255 * len(images))).float().to(bundle.device)[None, None]
+    return bundle.dataset.mean_image.to(bundle.device)
 
 
 @torch.no_grad()

@@ -24,7 +24,9 @@ from .options import (
 if TYPE_CHECKING:
     import numpy as np
 
+    from .._types import ByteImages
     from ..ask.faithfulness import FaithfulnessTable, MethodScores
+    from ..bundle import Bundle
     from ..explain.attribution import Attribution, AttributionConfig
     from ..explain.intervals import Interval
 
@@ -65,6 +67,9 @@ def attribute(
         str | None, typer.Option(help="mean, zero, blurred, other_cluster or prototypes.")
     ] = None,
     settings: Set = None,
+    scored: Annotated[
+        bool, typer.Option("--scores", help="Write each map's insertion, deletion, sparsity too.")
+    ] = False,
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
     ] = None,
@@ -92,6 +97,8 @@ def attribute(
             seed=seed,
         )
         arrays = _arrays(found)
+        if scored:
+            arrays |= _scores(opened, pixels, found, of)
         write_arrays(out, arrays)
     if figure is not None:
         from .figures import draw_attribution
@@ -178,6 +185,19 @@ def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
         arrays["convergence_delta"] = found.convergence_delta.numpy()
         arrays["output_change"] = found.output_change.numpy()
     return arrays
+
+
+def _scores(
+    bundle: "Bundle", images: "ByteImages", found: "Attribution", of: str
+) -> "dict[str, np.ndarray]":
+    from ..ask.map_scores import map_scores, ranked
+
+    worth = map_scores(bundle, images, ranked(found), found.target.cpu(), of=of)
+    return {
+        "insertion": worth.insertion.numpy(),
+        "deletion": worth.deletion.numpy(),
+        "sparsity": worth.sparsity.numpy(),
+    }
 
 
 def _gap(found: "Attribution") -> float | None:

@@ -40,7 +40,10 @@ Name = Annotated[
     ),
 ]
 Images = Annotated[
-    str, typer.Option(help="An .npz, .npy, image file or folder; or train, test, all.")
+    str,
+    typer.Option(
+        help="An .npz, .npy, image file or folder; train, test or all; or ids: test:123,train:5."
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="The .npz to write.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -60,11 +63,14 @@ def open_bundle(name: str, device: str) -> "Bundle":
 
 
 def images_of(bundle: "Bundle", images: str) -> "ByteImages":
-    """Read images from a file, or take the bundle's own."""
+    """Read images from a file, or take those of ids or of whole splits."""
     import torch
 
+    from ..data import own
     from ..data.images import read_images
 
+    if images.startswith(("train:", "test:", own.OWN)):
+        return own.images_of(bundle.dataset, [part.strip() for part in images.split(",")])
     if images not in ("train", "test", "all"):
         return read_images(images)
     splits = ("train", "test") if images == "all" else (images,)

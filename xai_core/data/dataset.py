@@ -8,12 +8,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from .._types import ByteImages, Labels
+from .._types import ByteImages, Images, Labels
 from ..errors import DataError
 
 __all__ = ["Dataset", "Split", "build_dataset", "image_id", "parse_id"]
@@ -58,6 +59,12 @@ class Dataset:
         """All ids: train rows, then test rows."""
         splits = (("train", self.train), ("test", self.test))
         return [f"{name}:{row}" for name, split in splits for row in range(len(split))]
+
+    @cached_property
+    def mean_image(self) -> Images:
+        """Average the train images: (1, 1, 28, 28) in [0, 1]."""
+        total = self.train.images.sum(0, dtype=torch.int64).double()
+        return (total / (255 * len(self.train))).float()[None, None]
 
     def split(self, name: str) -> Split:
         """Return the split of that name.
