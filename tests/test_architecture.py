@@ -11,7 +11,7 @@ SOURCES = sorted([*ROOT.glob("xai_core/**/*.py"), *ROOT.glob("dashboard/**/*.py"
 
 LEVELS = [
     {"_types", "_version", "errors"},
-    {"runtime", "data", "model"},
+    {"runtime", "data", "model", "whole_files"},
     {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
     {"training"},
     {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},

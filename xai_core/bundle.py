@@ -27,6 +27,7 @@ from .bundle_files import read_table, write_bytes, write_table, write_tensors
 from .bundle_parts import (
     dataset_card,
     image_tensors,
+    largest_sizes,
     read_classifier,
     read_critics,
     read_dataset,
@@ -44,6 +45,7 @@ from .manifest import (
     damage,
     file_entry,
     read_manifest,
+    readable,
     regular_file,
 )
 from .model.classifier import Classifier
@@ -192,16 +194,15 @@ def load_bundle(
     """
     folder = find_bundle(name_or_path)
     manifest = read_manifest(folder)
-    for path, entry in _sized_files(folder, manifest):
-        if file_entry(path) != entry:
-            raise damage(path, "its SHA-256 is not the one in the manifest: it was changed")
+    digest = _digest(folder)
+    _check_files(folder, manifest)
     device = torch.device(device)
     model = read_model(folder, manifest, device)
-    return Bundle(
+    opened = Bundle(
         path=folder,
         name=folder.name,
         manifest=manifest,
-        digest=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+        digest=digest,
         model=model,
         classifier=read_classifier(folder, manifest, device),
         critics=read_critics(folder, manifest, device),
@@ -209,6 +210,9 @@ def load_bundle(
         history=read_table(folder / "history.parquet", HISTORY_COLUMNS, more_columns=True),
         device=device,
     )
+    if read_manifest(folder) != manifest or _digest(folder) != digest:
+        raise BundleError(f"`{folder}` was replaced while it was opened. Open it again.")
+    return opened
 
 
 def list_bundles(roots: Iterable[Path] | None = None) -> list[BundleSummary]:
@@ -310,11 +314,32 @@ def _check_whole(folder: Path, target: Path) -> None:
         raise BundleError(f"`{target}` was not saved, its parts do not fit: {error}") from error
 
 
+def _check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare each file with the manifest, once its size is one that can be read."""
+    largest = largest_sizes(folder, manifest)
+    for path, entry in _sized_files(folder, manifest):
+        if entry["bytes"] > largest[path.name]:
+            problem = f"it has {entry['bytes']} bytes, for what is in it {largest[path.name]} do"
+            raise damage(path, problem)
+        with readable(path):
+            found = file_entry(path)
+        if found != entry:
+            raise damage(path, "its SHA-256 is not the one in the manifest: it was changed")
+
+
+def _digest(folder: Path) -> str:
+    path = folder / MANIFEST
+    with readable(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield the files of a bundle that are there and as long as the manifest says."""
     for name, entry in manifest.files.items():
         path, size = regular_file(folder, name), entry["bytes"]
-        if (found := path.stat().st_size) != size:
+        with readable(path):
+            found = path.stat().st_size
+        if found != size:
             raise damage(path, f"it has {found} bytes, the manifest says {size}")
         yield path, entry
 

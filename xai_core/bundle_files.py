@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from safetensors import SafetensorError
@@ -37,6 +38,12 @@ _COLUMN_TYPES = {
     "float32": pa.float32(),
     "float64": pa.float64(),
 }
+MAX_ROWS = 1_000_000
+"""Rows of a table at most where their number is not known beforehand."""
+MAX_TEXT = 1000
+"""Bytes of one text in a table at most."""
+SPARE = 1 << 20
+"""Unpacked bytes that a column may have beside its rows: 1 MiB."""
 
 
 def kind_of(tensor: Tensor) -> TensorKind:
@@ -135,10 +142,10 @@ def read_table(
     try:
         with pq.ParquetFile(path) as file:
             _check_columns(path, file.schema_arrow, columns, more_columns=more_columns)
-            found = file.metadata.num_rows
-            if num_rows is not None and found != num_rows:
-                raise damage(path, f"it must have {num_rows} rows, one an image, got {found}")
-            rows = file.read().replace_schema_metadata(None)
+            _check_rows(path, file.metadata, num_rows)
+            texts = [entry.name for entry in file.schema_arrow if entry.type == pa.string()]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            rows = _spelled_out(path, file.read().replace_schema_metadata(None), texts)
             for name, column in zip(rows.column_names, rows.columns, strict=True):
                 if column.null_count and not pa.types.is_floating(column.type):
                     raise damage(path, f"the column `{name:.80}` has a missing value")
@@ -164,6 +171,35 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> None:
+    """Refuse what would take more memory than its rows need."""
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    found = sum(group.num_rows for group in groups)
+    if num_rows is not None and (about.num_rows, found) != (num_rows, num_rows):
+        raise damage(path, f"it must have {num_rows} rows, one an image, got {about.num_rows}")
+    if max(about.num_rows, found) > MAX_ROWS and num_rows is None:
+        raise damage(path, f"it has {found} rows, at most {MAX_ROWS} are read")
+    for group in groups:
+        for number in range(group.num_columns):
+            column = group.column(number)
+            if column.total_uncompressed_size > SPARE + MAX_TEXT * group.num_rows:
+                size = f"{column.total_uncompressed_size >> 20} MiB"
+                problem = f"claims {size} for {group.num_rows} rows"
+                raise damage(path, f"the column `{column.path_in_schema:.80}` {problem}")
+
+
+def _spelled_out(path: Path, rows: pa.Table, texts: list[str]) -> pa.Table:
+    """Write out texts that were read once each, unless one of them is too long to repeat."""
+    for name in texts:
+        place = rows.column_names.index(name)
+        for chunk in rows.column(place).chunks:
+            longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
+            if longest > MAX_TEXT:
+                raise damage(path, f"the column `{name:.80}` has a text of {longest} bytes")
+        rows = rows.set_column(place, name, rows.column(place).cast(pa.string()))
+    return rows
 
 
 def _check_columns(

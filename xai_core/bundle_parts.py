@@ -23,6 +23,7 @@ from .model.vae import ClusterVAE, ClusterVAEConfig
 __all__ = [
     "dataset_card",
     "image_tensors",
+    "largest_sizes",
     "read_classifier",
     "read_critics",
     "read_dataset",
@@ -37,6 +38,32 @@ PACKAGED = "mnist"
 """The data set whose images are package data."""
 CRITICS = ("classifier", "cluster")
 """What a critic may explain."""
+SPARE = 1 << 20
+"""Bytes that a file may have beside its numbers, for names and places: 1 MiB."""
+LARGEST_HISTORY = 1 << 24
+"""Bytes of a history at most: 16 MiB."""
+
+
+def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Bound the size of each file by what the manifest says is in it, in bytes.
+
+    Raises:
+        BundleError: If the settings are impossible.
+    """
+    model = _model(folder, manifest)
+    parts = {
+        "model.safetensors": model,
+        "classifier.safetensors": _classifier(folder, manifest),
+        "critic.safetensors": _critics(folder, manifest),
+    }
+    images = manifest.dataset.num_train + manifest.dataset.num_test
+    columns = len(index_columns(0)) + 2 * model.config.latent_dim
+    return {
+        "history.parquet": LARGEST_HISTORY,
+        "index.parquet": SPARE + 8 * images * (columns + 8),
+        "images.safetensors": SPARE + (28 * 28 + 8) * images,
+        **{name: SPARE + _num_bytes(part) for name, part in parts.items() if part is not None},
+    }
 
 
 def read_model(folder: Path, manifest: Manifest, device: torch.device) -> ClusterVAE:
@@ -45,9 +72,7 @@ def read_model(folder: Path, manifest: Manifest, device: torch.device) -> Cluste
     Raises:
         BundleError: If the settings are impossible or the weights are not theirs.
     """
-    config = _config(folder, "model", manifest.configs.get("model", {}), ClusterVAEConfig)
-    model = _on_meta(folder, lambda: ClusterVAE(config))
-    return _with_weights(model, folder / "model.safetensors", device)
+    return _with_weights(_model(folder, manifest), folder / "model.safetensors", device)
 
 
 def read_classifier(folder: Path, manifest: Manifest, device: torch.device) -> Classifier | None:
@@ -56,13 +81,10 @@ def read_classifier(folder: Path, manifest: Manifest, device: torch.device) -> C
     Raises:
         BundleError: If the settings are impossible or the weights are not theirs.
     """
-    path = folder / "classifier.safetensors"
-    if path.name not in manifest.files:
+    classifier = _classifier(folder, manifest)
+    if classifier is None:
         return None
-    classes = manifest.configs.get("classifier", {}).get("num_classes")
-    if type(classes) is not int or classes < 1:
-        raise damage(folder / MANIFEST, "`configs.classifier.num_classes` must be from 1")
-    return _with_weights(_on_meta(folder, lambda: Classifier(classes)), path, device)
+    return _with_weights(classifier, folder / "classifier.safetensors", device)
 
 
 def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict[str, Critic]:
@@ -71,9 +93,30 @@ def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict
     Raises:
         BundleError: If the settings are impossible or the weights are not theirs.
     """
-    path = folder / "critic.safetensors"
-    if path.name not in manifest.files:
+    critics = _critics(folder, manifest)
+    if critics is None:
         return {}
+    found = _with_weights(critics, folder / "critic.safetensors", device)
+    return dict(found.items())  # type: ignore[arg-type]
+
+
+def _model(folder: Path, manifest: Manifest) -> ClusterVAE:
+    config = _config(folder, "model", manifest.configs.get("model", {}), ClusterVAEConfig)
+    return _on_meta(folder, lambda: ClusterVAE(config))
+
+
+def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:
+    if "classifier.safetensors" not in manifest.files:
+        return None
+    classes = manifest.configs.get("classifier", {}).get("num_classes")
+    if type(classes) is not int or classes < 1:
+        raise damage(folder / MANIFEST, "`configs.classifier.num_classes` must be from 1")
+    return _on_meta(folder, lambda: Classifier(classes))
+
+
+def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
+    if "critic.safetensors" not in manifest.files:
+        return None
     settings = dict(manifest.configs.get("critic", {}))
     targets = settings.pop("targets", None)
     if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
@@ -81,10 +124,13 @@ def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict
     if not all(type(number) is int and number > 1 for number in targets.values()):
         raise damage(folder / MANIFEST, "`configs.critic.targets` must be whole numbers from 2")
     config = _config(folder, "critic", settings, CriticConfig)
-    critics = _on_meta(
+    return _on_meta(
         folder, lambda: nn.ModuleDict({of: Critic(config, k) for of, k in targets.items()})
     )
-    return dict(_with_weights(critics, path, device).items())  # type: ignore[arg-type]
+
+
+def _num_bytes(module: nn.Module) -> int:
+    return sum(part.numel() * part.element_size() for part in module.state_dict().values())
 
 
 def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd.DataFrame:

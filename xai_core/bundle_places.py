@@ -23,14 +23,22 @@ def bundle_roots() -> tuple[Path, ...]:
 
 
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
-    """Yield the folders in `roots` that hold any file of a bundle, by name in each root."""
+    """Yield the folders in `roots` that hold any file of a bundle, by name in each root.
+
+    Raises:
+        BundleError: If a root cannot be listed.
+    """
     for root in roots:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             continue
-        for folder in sorted(root.iterdir()):
-            hidden = folder.name.startswith(".")
-            if not hidden and any((folder / name).exists() for name in (MANIFEST, *KNOWN_FILES)):
-                yield folder
+        try:
+            folders = sorted(root.iterdir())
+        except OSError as error:
+            raise BundleError(
+                f"`{root}` cannot be listed: {error.strerror}. Make it readable, or take it out "
+                "of $XAI_BUNDLES."
+            ) from error
+        yield from (f for f in folders if not f.name.startswith(".") and _is_bundle(f))
 
 
 def find_bundle(name_or_path: str | Path) -> Path:
@@ -59,6 +67,12 @@ def find_bundle(name_or_path: str | Path) -> Path:
     whole = [folder for folder in folders if (folder / MANIFEST).is_file()]
     if folders:
         return Path(os.path.abspath((whole or folders)[0]))
+    for root in roots:
+        if is_bundle_name(text) and (kept := _previous(root / text)).is_dir():
+            raise BundleNotFoundError(
+                f"Bundle '{text}' was being replaced when that was stopped; the one of before is "
+                f"in `{kept}`. Rename that folder to '{text}'."
+            )
     places = ", ".join(f"{root}{os.sep}" for root in roots)
     found = ", ".join(f"'{folder.name}'" for folder in bundle_folders(roots)) or "none"
     raise BundleNotFoundError(f"No bundle {text!r:.80} in {places}. Found: {found}. {MAKE_ONE}")
@@ -122,7 +136,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    previous = target.with_name(f".{target.name}.previous")
+    previous = _previous(target)
     if not target.exists():
         temporary.rename(target)
     else:
@@ -131,9 +145,21 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         target.rename(previous)
         try:
             temporary.rename(target)
-        except OSError:
-            previous.rename(target)
+        except BaseException:
+            if not target.exists():
+                previous.rename(target)
             raise
     sync_folder(target.parent)
     if previous.exists():
         shutil.rmtree(previous)
+
+
+def _is_bundle(folder: Path) -> bool:
+    try:
+        return any((folder / name).exists() for name in (MANIFEST, *KNOWN_FILES))
+    except OSError:
+        return True  # a folder that may not be read is listed with that error
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")

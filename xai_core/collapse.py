@@ -38,6 +38,7 @@ from .model.vae import ClusterVAE, ClusterVAEConfig
 from .runtime import Launch
 from .training import EpochMetrics, TrainingConfig, train_models
 from .training_state import read_state
+from .whole_files import whole_file
 
 __all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
 
@@ -306,11 +307,5 @@ def _write(recording: Recording, out: Path) -> None:
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), b"about": json.dumps(recording.about).encode()}
     )
-    part = out.with_name(f".{out.name}.part")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, part, compression="zstd")
-        part.replace(out)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"Cannot write `{out}`: {error.strerror or error}.") from error
+    with whole_file(out, make_folder=True) as file:
+        pq.write_table(table, file, compression="zstd")

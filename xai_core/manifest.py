@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ __all__ = [
     "file_entry",
     "is_bundle_name",
     "read_manifest",
+    "readable",
     "regular_file",
 ]
 
@@ -36,6 +38,9 @@ KNOWN_FILES = (
 """Files a manifest may list: a new part of a bundle is named here."""
 MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
+PIXELS = 784
+PACKAGED_IMAGES = 70_000
+"""Of MNIST, the one data set that a bundle need not carry."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -128,14 +133,14 @@ def read_manifest(folder: Path) -> Manifest:
         BundleError: If it is missing, not a file, not JSON, or says something else than expected.
     """
     path = regular_file(folder, MANIFEST)
-    if path.stat().st_size > MAX_BYTES:
-        raise damage(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+    with readable(path):
+        if path.stat().st_size > MAX_BYTES:
+            raise damage(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+        content = path.read_bytes()
     try:
-        found = json.loads(path.read_text("utf-8"), parse_constant=_refuse_constant)
+        found = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise damage(path, f"it is not JSON: {error}") from error
-    except OSError as error:
-        raise damage(path, f"it cannot be read: {error.strerror}") from error
     if not isinstance(found, dict):
         raise damage(path, "it is not a JSON object")
     _check_version(found.get("schema_version"), path)
@@ -157,11 +162,28 @@ def regular_file(folder: Path, name: str) -> Path:
         BundleError: If it is missing, a link, or not a file.
     """
     path = folder / name
-    if path.is_symlink():
-        raise damage(path, "it is a link, a bundle's files are plain files")
-    if not path.is_file():
-        raise damage(path, "it is not a file" if path.exists() else "it is missing")
+    with readable(path):
+        if path.is_symlink():
+            raise damage(path, "it is a link, a bundle's files are plain files")
+        if not path.is_file():
+            raise damage(path, "it is not a file" if path.exists() else "it is missing")
     return path
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Name a file of a bundle that the system does not let us read.
+
+    Raises:
+        BundleError: In place of an `OSError` of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"`{path}` cannot be read: {error.strerror or error}. See whether it is still there "
+            "and may be read."
+        ) from error
 
 
 def file_entry(path: Path) -> dict[str, Any]:
@@ -245,12 +267,21 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise damage(path, f"`files` does not list '{missing[0]}'")
     if data.own_images != ("images.safetensors" in manifest.files):
         raise damage(path, "`dataset.own_images` and 'images.safetensors' contradict each other")
+    _check_images(data, manifest.files, path)
     for split in ("train", "test", "map", "critic"):
         if not isinstance(manifest.metrics.get(split, {}), dict):
             raise damage(path, f"`metrics.{split}` must be an object")
     labels = manifest.metrics.get("cluster_labels", [])
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise damage(path, "`metrics.cluster_labels` must be a list of whole numbers")
+
+
+def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
+    """Refuse to take memory for images that are nowhere."""
+    claimed = data.num_train + data.num_test
+    there = files["images.safetensors"]["bytes"] // PIXELS if data.own_images else 0
+    if claimed > max(there, PACKAGED_IMAGES):
+        raise damage(path, f"`dataset` claims {claimed} images, there is room for {there}")
 
 
 def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:

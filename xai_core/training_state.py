@@ -5,7 +5,6 @@ of the step, so weights and Adam's moments are all there is to keep.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from .errors import DataError
+from .whole_files import whole_file
 
 __all__ = ["TrainingState", "read_state", "write_state"]
 
@@ -55,15 +55,15 @@ class TrainingState:
 
 
 def write_state(run: Path, stage: str, state: TrainingState) -> None:
-    """Write the state of a stage; the file of before stays until the new one is whole."""
+    """Write the state of a stage; the file of before stays until the new one is whole.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     blob = save(tensors, metadata={"rows": json.dumps(state.rows)})
-    part = _file(run, stage).with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(_file(run, stage), fix="Make room, then go on with --resume.") as file:
         file.write(blob)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(_file(run, stage))
 
 
 def read_state(run: Path, stage: str) -> TrainingState | None:

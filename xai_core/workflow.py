@@ -31,6 +31,7 @@ from .index import LatentIndex, build_index
 from .model.vae import ClusterVAEConfig
 from .runtime import Launch, resolve_device
 from .training import PRESETS, EpochMetrics, Progress, Trained, TrainingConfig, train_models
+from .whole_files import whole_file
 
 __all__ = ["Encoded", "encode", "is_first_process", "run_folder", "train", "write_arrays"]
 
@@ -172,16 +173,8 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         DataError: If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DataError(f"Cannot write `{path}`: {error.strerror or error}.") from error
+    with whole_file(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def run_folder(out: Path) -> Path:
@@ -230,9 +223,8 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
         )
     run.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        part = file.with_suffix(".part")
-        part.write_text(json.dumps(settings, indent=1))
-        part.replace(file)
+        with whole_file(file) as content:
+            content.write(json.dumps(settings, indent=1).encode())
         return
     try:
         found = dict(json.loads(file.read_text()))

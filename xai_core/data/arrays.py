@@ -24,6 +24,13 @@ __all__ = ["MAX_BYTES", "damage_named", "listed", "read_idx", "read_npy", "read_
 MAX_BYTES = 2 << 30
 """The largest array, or sum of arrays in one file, that is read: 2 GiB."""
 
+_BELIEVED = 64 << 20
+"""Bytes that an archive may unpack to whatever its own size: 64 MiB."""
+_MAX_RATIO = 200
+"""How often its own size an archive may unpack to beyond that; digits reach 10."""
+_MAX_HEADER = 1 << 16
+"""Bytes of a .npy header at most; numpy itself believes 10,000."""
+_SAVE_AGAIN = "Save it again with numpy.save or numpy.savez."
 _REINSTALL = "Install the package again: pip install --force-reinstall cluster-vae-xai."
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -32,7 +39,7 @@ _HEADER_READERS = {
 
 
 @contextmanager
-def damage_named(path: Path, kind: str) -> Iterator[None]:
+def damage_named(path: Path, kind: str, fix: str) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged file into a `DataError` that names the file.
 
     Decoders raise nearly anything on hostile bytes, so wrap library calls only.
@@ -40,6 +47,7 @@ def damage_named(path: Path, kind: str) -> Iterator[None]:
     Args:
         path: The file that is being read.
         kind: What it was expected to be, with its article: "an image".
+        fix: What to do about it, in a sentence.
 
     Raises:
         DataError: In place of any other exception of the body.
@@ -50,7 +58,7 @@ def damage_named(path: Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
-        raise DataError(f"`{path}` cannot be read as {kind}: {reason}.") from error
+        raise DataError(f"`{path}` cannot be read as {kind}: {reason}. {fix}") from error
 
 
 def listed(names: Collection[object], limit: int = 5) -> str:
@@ -71,7 +79,7 @@ def read_npy(path: Path) -> np.ndarray:
     Raises:
         DataError: If the file is damaged, holds Python objects, or claims more than it holds.
     """
-    with damage_named(path, "a .npy array"), path.open("rb") as file:
+    with damage_named(path, "a .npy array", _SAVE_AGAIN), path.open("rb") as file:
         return _read_array(file, path.stat().st_size, str(path))
 
 
@@ -91,12 +99,18 @@ def read_npz(
     Raises:
         DataError: If the file is damaged, too large, holds Python objects, or has other keys.
     """
-    with damage_named(path, "an .npz archive"), zipfile.ZipFile(path) as archive:
+    with damage_named(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _check_keys([_key(member) for member in members], required, optional, path)
         claimed = sum(member.file_size for member in members)
         if claimed > MAX_BYTES:
             raise DataError(_too_large(str(path), claimed))
+        packed = sum(member.compress_size for member in members)
+        if claimed > _BELIEVED + _MAX_RATIO * packed:
+            raise DataError(
+                f"`{path}` unpacks {packed} bytes to {claimed}, as no images do. If they are "
+                "meant, save them unpacked with numpy.savez."
+            )
         arrays = {}
         for member in members:
             with archive.open(member) as file:
@@ -122,7 +136,7 @@ def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarra
     header = 4 + 4 * len(shape)
     if not path.is_file():
         raise DataError(f"`{path}` is missing. {_REINSTALL}")
-    with damage_named(path, "a gzipped IDX file"), gzip.open(path) as file:
+    with damage_named(path, "a gzipped IDX file", _REINSTALL), gzip.open(path) as file:
         content = file.read(header + math.prod(shape) + 1)
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
@@ -153,6 +167,7 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
     version = np.lib.format.read_magic(file)
     if version not in _HEADER_READERS:
         raise DataError(f"`{name}` has .npy version {version}; save it again with numpy.save.")
+    _check_header_length(file, version, name)
     shape, _, dtype = _HEADER_READERS[version](file)
     if dtype.kind not in "biufU" or not dtype.itemsize:
         raise DataError(
@@ -169,6 +184,18 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
         )
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _check_header_length(file: io.BufferedIOBase | IO[bytes], version: tuple, name: str) -> None:
+    """Refuse a header that numpy would read into memory before it looks at it."""
+    start = file.tell()
+    length = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+    file.seek(start)
+    if length > _MAX_HEADER:
+        raise DataError(
+            f"`{name}` has a header of {length} bytes, at most {_MAX_HEADER} are read. "
+            f"{_SAVE_AGAIN}"
+        )
 
 
 def _too_large(name: str, num_bytes: int) -> str:

@@ -22,6 +22,7 @@ MAX_PIXELS = 25_000_000
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
+_SAVE_AGAIN = "Save it as a PNG."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +48,10 @@ def read_grey(path: Path) -> Grey:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with damage_named(path, "an image"), Image.open(path, formats=_FORMATS) as image:
+        with (
+            damage_named(path, "an image", _SAVE_AGAIN),
+            Image.open(path, formats=_FORMATS) as image,
+        ):
             _check_header(image, path)
             return _to_grey(image)
 

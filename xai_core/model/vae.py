@@ -46,6 +46,8 @@ DecoderConditioning = Literal["z", "z+c"]
 Prior = Literal["mixture", "standard"]
 
 LOG_VAR_RANGE = (-12.0, 4.0)
+LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
+"""More would be a slip of the pen, or a bundle that means harm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,8 @@ class ClusterVAEConfig:
         ]:
             if value < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {value}.")
+            if value > LARGEST.get(name, value):
+                raise ConfigError(f"`{name}` must be at most {LARGEST[name]}, got {value}.")
         for name, choice, allowed in [
             ("factorisation", self.factorisation, Factorisation),
             ("likelihood", self.likelihood, Likelihood),
