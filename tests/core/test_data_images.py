@@ -266,7 +266,7 @@ def test_truncated_file_is_refused(tmp_path):
 def test_huge_image_is_refused_by_its_header(tmp_path, side, monkeypatch):
     (tmp_path / "x.png").write_bytes(png_claiming(side, side))
     monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("it was decoded"))
-    with pytest.raises(DataError, match=r"at most 25 million are read|exceeds limit"):
+    with pytest.raises(DataError, match=r"25 million (are|that are) read"):
         read_images(tmp_path / "x.png")
 
 

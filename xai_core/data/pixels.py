@@ -5,6 +5,8 @@ decoded.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def read_grey(path: Path) -> Grey:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with (
             damage_named(path, "an image", _SAVE_AGAIN),
+            _bombs_named(path),
             Image.open(path, formats=_FORMATS) as image,
         ):
             _check_header(image, path)
@@ -114,6 +117,18 @@ def _check_values(array: np.ndarray, name: str) -> None:
         )
 
 
+@contextmanager
+def _bombs_named(path: Path) -> Iterator[None]:
+    """Say in our words what Pillow refuses by itself: it does not tell the size."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"`{path}` has far more pixels than the {MAX_PIXELS // 10**6} million that are read. "
+            "Save it smaller."
+        ) from error
+
+
 def _check_header(image: Image.Image, path: Path) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -133,31 +148,35 @@ def _check_header(image: Image.Image, path: Path) -> None:
 def _to_grey(image: Image.Image) -> Grey:
     orientation = image.getexif().get(_ORIENTATION, 1)
     notes = () if orientation == 1 else ("turned upright",)
-    image = ImageOps.exif_transpose(image)
+    if notes:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         pixels = np.rint(np.asarray(image) / 257).astype(np.uint8)
         return Grey(pixels=pixels, notes=(*notes, "reduced from 16 to 8 bits"))
     if image.mode != "L":
         notes = (*notes, f"converted to grey from {image.mode}")
     if not image.has_transparency_data:
-        grey = image if image.mode == "L" else image.convert("RGB").convert("L")
+        return Grey(pixels=np.asarray(_luminance(image)), notes=notes)
+    if image.mode != "RGBA":
+        image = image.convert("RGBA")
+    grey, opacity = _luminance(image), image.getchannel("A")
+    if opacity.getextrema()[0] == 255:
         return Grey(pixels=np.asarray(grey), notes=notes)
-    image = image.convert("RGBA")
-    alpha = np.asarray(image.getchannel("A"))
-    pixels = np.asarray(image.convert("RGB").convert("L"))
-    if alpha.min() == 255:
-        return Grey(pixels=pixels, notes=notes)
-    return _laid_on_background(pixels, alpha, notes)
+    return _laid_on_background(grey, opacity, notes)
 
 
-def _laid_on_background(
-    pixels: UInt8[np.ndarray, "height width"],
-    alpha: UInt8[np.ndarray, "height width"],
-    notes: tuple[str, ...],
-) -> Grey:
+def _luminance(image: Image.Image) -> Image.Image:
+    """Make an image grey, in one step where Pillow can: a photograph is large."""
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    return image if image.mode == "L" else image.convert("L")
+
+
+def _laid_on_background(grey: Image.Image, opacity: Image.Image, notes: tuple[str, ...]) -> Grey:
     """Lay see-through ink on the background it can be seen on."""
-    opacity = alpha / np.float32(255)
-    ink = float((pixels * opacity).sum() / max(float(opacity.sum()), 1e-6))
+    alpha = np.asarray(opacity)
+    seen = np.einsum("hw,hw->", np.asarray(grey), alpha, dtype=np.uint64)
+    ink = int(seen) / max(int(alpha.sum(dtype=np.uint64)), 1)
     background, name = (0, "black") if ink > 127.5 else (255, "white")
-    pixels = np.rint(pixels * opacity + background * (1 - opacity)).astype(np.uint8)
-    return Grey(pixels=pixels, notes=(*notes, f"transparent and laid on {name}"))
+    laid = Image.composite(grey, Image.new("L", grey.size, background), opacity)
+    return Grey(pixels=np.asarray(laid), notes=(*notes, f"transparent and laid on {name}"))
