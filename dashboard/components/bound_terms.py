@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 def show(bundle: "Bundle", image_id: str) -> None:
     """Show the waterfall of terms with their percentiles, and the cluster's bars beside it."""
-    table = bound.summary(bundle.index, int(loaders.rows_of(bundle, [image_id])[0]))
-    split, dark = image_id.partition(":")[0], state.dark()
+    facts = loaders.facts(bundle, image_id)
+    table = bound.summary(bundle.index, facts)
+    split, dark = bound.peers(facts), state.dark()
     left, right = st.columns([3, 2], gap="large")
     with left:
         with st.container(horizontal=True, vertical_alignment="center"):

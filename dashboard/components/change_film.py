@@ -114,10 +114,10 @@ def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: i
     )
     figure = map_path.map_path(
         found.places, picture, [(names[c], x, y) for c, x, y in middles], dark,
-        ends=(asked.image_id, f"as {asked.names[asked.target]}"), at=at,
+        ends=(layout.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
-    way = f"the way from {asked.image_id} to {asked.names[asked.target]}"
+    way = f"the way from {layout.display_name(asked.image_id)} to {asked.names[asked.target]}"
     alt = f"Map of all images with {way}, {far:.1f} map units as the crow flies"
     chart(figure, key="path on the map", alt=alt)
 

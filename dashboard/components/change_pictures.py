@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.components import classes, download
+from dashboard.components import classes, download, layout
 from dashboard.components.change_settings import Question
 from dashboard.components.chart import chart
 from dashboard.figures import change, pixel_map
@@ -38,10 +38,10 @@ def show(bundle: "Bundle", asked: Question) -> None:
     target, source = asked.names[asked.target], asked.names[asked.source]
     pictures = (
         ("**Input** $x$", pixel_map.ink_map(found.image, dark, height=HEIGHT),
-         f"Input {asked.image_id}, taken for {source}"),
+         f"Input {layout.display_name(asked.image_id)}, taken for {source}"),
         ("**Reconstruction** $g(z)$",
          pixel_map.ink_map(found.reconstruction, dark, height=HEIGHT),
-         f"Reconstruction of {asked.image_id}"),
+         f"Reconstruction of {layout.display_name(asked.image_id)}"),
         ("**Counterfactual** $x'$",
          pixel_map.ink_map(found.counterfactual, dark, height=HEIGHT),
          f"Counterfactual, {target} at {percent(found.after[asked.target])}"),

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import state
-from dashboard.components import classes, messages
+from dashboard.components import classes, layout, messages
 from dashboard.figures.probabilities import percent
 from dashboard.loaders import counterfactuals as loaders
 
@@ -83,26 +85,36 @@ def ask(bundle: "Bundle") -> Question:
         )  # fmt: skip
         probs = loaders.decided(bundle, image_id, of)
         names = classes.names(bundle, of, len(probs))
-        source, runner_up = (int(c) for c in probs.argsort()[::-1][:2])
-        others = [c for c in range(len(names)) if c != source]
-        labels = {RUNNER_UP: f"its runner-up: {names[runner_up]}"} | {c: names[c] for c in others}
-        picked = st.selectbox(
-            "Turn it into", list(labels), width=210, format_func=labels.__getitem__,
-            **state.bind("cf target", RUNNER_UP, list(labels), link="to"),
-        )  # fmt: skip
+        source, target = choose_target(probs, names)
         method = st.selectbox(
             "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
-    target = runner_up if picked == RUNNER_UP else int(picked)
     sure, within = percent(probs[source]), "in " if of == "cluster" else ""
     st.markdown(
-        f"To {classes.WHO[of]}, `{image_id}` is {within}{classes.called(of, names[source])} "
-        f"({sure}). "
+        f"To {classes.WHO[of]}, {layout.marked(image_id)} is {within}"
+        f"{classes.called(of, names[source])} ({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
     colours = classes.colours(bundle, of, len(names))
     return Question(image_id, of, method, target, source, names, colours)
+
+
+def choose_target(probs: NDArray[np.floating], names: list[str]) -> tuple[int, int]:
+    """Let a person choose what to turn the image into; give its own class and the target.
+
+    Args:
+        probs: What is explained says of the image, (classes,).
+        names: Of the classes.
+    """
+    source, runner_up = (int(c) for c in probs.argsort()[::-1][:2])
+    others = [c for c in range(len(names)) if c != source]
+    labels = {RUNNER_UP: f"its runner-up: {names[runner_up]}"} | {c: names[c] for c in others}
+    picked = st.selectbox(
+        "Turn it into", list(labels), width=210, format_func=labels.__getitem__,
+        **state.bind("cf target", RUNNER_UP, list(labels), link="to"),
+    )  # fmt: skip
+    return source, runner_up if picked == RUNNER_UP else int(picked)
 
 
 def set_target(name: str) -> None:

@@ -53,8 +53,7 @@ def picked_cluster(bundle: "Bundle") -> int:
     count = bundle.model.config.num_clusters
     picked = state.keep("cluster", None, [None, *range(count)], link="cluster")
     if picked is None:
-        row = loaders.row_of(bundle, state.selected_id())
-        return int(bundle.index["cluster"].iat[row])
+        return int(loaders.facts(bundle, state.selected_id())["cluster"])
     return picked
 
 

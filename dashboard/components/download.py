@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders
+from dashboard.components import layout
 from dashboard.figures import change, export
 
 if TYPE_CHECKING:
@@ -55,10 +56,15 @@ def arrays(bundle: "Bundle", parts: Mapping[str, object], *, name: str, **about:
     _button("npz", lambda: change.arrays(parts, known), bundle, name, about)
 
 
+def _image(about: export.About) -> list[str]:
+    """Name the image in question for a file's name."""
+    return [layout.display_name(str(about["image"]))] if "image" in about else []
+
+
 def _button(
     kind: str, make: Callable[[], bytes], bundle: "Bundle", name: str, about: export.About
 ) -> None:
-    parts = [bundle.name, name, *([about["image"]] if "image" in about else [])]
+    parts = [bundle.name, name, *_image(about)]
     st.download_button(
         kind.upper(),
         data=make,

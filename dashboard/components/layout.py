@@ -1,6 +1,5 @@
 """The frame of every page: title, sidebar with the selected image, figure headings."""
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard import loaders, state, theme
-from dashboard.components import image_grid, messages
+from dashboard.components import image_grid, messages, steps
 from dashboard.figures import cluster_table
 
 if TYPE_CHECKING:
@@ -32,15 +31,29 @@ def page(title: str, one_line: str) -> "Bundle":
         one_line: What a person can see here.
 
     Returns:
-        The chosen bundle; `state.selected_id()` is then an id of its index.
+        The chosen bundle; `state.selected_id()` is then an id that its loaders know.
     """
+    heading(title, one_line)
+    return follow()
+
+
+def heading(title: str, one_line: str) -> None:
+    """Draw a page's title, and read the link by which it was opened."""
     st.html(Path(__file__).with_suffix(".css"))
     st.title(title, anchor=False)
     st.markdown(one_line)
     state.read_link()
+
+
+def any_bundle() -> bool:
+    """Tell whether there is a bundle to follow."""
+    return any(summary.error is None for summary in loaders.summaries().values())
+
+
+def follow() -> "Bundle":
+    """Draw the sidebar with bundle and selected image; stop with an explanation without one."""
     bundle = _bundle()
-    if loaders.row_of(bundle, state.selected_id()) is None:
-        state.select_image(START if loaders.row_of(bundle, START) is not None else _first(bundle))
+    _check_selected(bundle)
     with st.sidebar:
         _selected(bundle)
     return bundle
@@ -84,14 +97,25 @@ def describe(bundle: "Bundle", image_id: str) -> str:
 
 def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
     """Say in one line each what is known of images."""
-    known = bundle.index[["cluster", "confidence", "label"]].take(loaders.rows_of(bundle, ids))
+    known = loaders.table(bundle, ids)
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
-        f"{image_id}: cluster {cluster} ({sure(confidence)} sure){label}"
+        f"{display_name(image_id)}: cluster {cluster} ({sure(confidence)} sure){label}"
         for image_id, cluster, confidence, label in zip(
             ids, known["cluster"], known["confidence"], labels, strict=True
         )
     ]
+
+
+def display_name(image_id: str) -> str:
+    """Name an image in a sentence: its id, or "your image" for a person's own."""
+    return "your image" if loaders.is_own(image_id) else image_id
+
+
+def marked(image_id: str) -> str:
+    """Name an image in Markdown."""
+    name = display_name(image_id)
+    return f"`{name}`" if name == image_id else name
 
 
 def sure(confidence: float) -> str:
@@ -133,10 +157,25 @@ def _bundle() -> "Bundle":
     return loaders.bundle(found[state.bundle_name()])
 
 
+def _check_selected(bundle: "Bundle") -> None:
+    """Select the first image there is where none is, or one that this bundle does not know."""
+    asked = state.selected_id()
+    if loaders.is_known(bundle, asked):
+        return
+    start = START if loaders.row_of(bundle, START) is not None else str(loaders.rows(bundle)[0])
+    if asked:
+        why = (
+            "The link's own image was cut short or changed"
+            if loaders.is_own(asked)
+            else f"There is no image `{asked[:40]}` in `{bundle.name}`"
+        )
+        messages.note(f"{why}, so `{start}` is shown. Copy the link whole, or choose another.")
+    state.select_image(start)
+
+
 def _selected(bundle: "Bundle") -> None:
     image_id = state.selected_id()
-    row = int(loaders.rows_of(bundle, [image_id])[0])
-    found, count = bundle.index.iloc[row], len(bundle.index)
+    found = loaders.facts(bundle, image_id)
     st.caption("SELECTED IMAGE")
     image_grid.picture(
         loaders.images(bundle, [image_id])[0],
@@ -144,22 +183,10 @@ def _selected(bundle: "Bundle") -> None:
         key="selected",
         width=112,
     )
-    true = f"  \nTrue label **{label_name(bundle, int(found.label))}**" if found.label >= 0 else ""
+    label = int(found["label"])
+    true = f"  \nTrue label **{label_name(bundle, label)}**" if label >= 0 else ""
     st.markdown(
-        f"`{image_id}`  \nCluster **{cluster_names(bundle)[found.cluster]}**  \n"
-        f"Confidence **{sure(found.confidence)}**{true}"
+        f"{marked(image_id)}  \nCluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
+        f"Confidence **{sure(float(found['confidence']))}**{true}"
     )
-    with st.container(horizontal=True, gap="xsmall", key="steps"):
-        _step("Previous", "The image before this one", bundle, (row - 1) % count)
-        _step("Next", "The image after this one", bundle, (row + 1) % count)
-        _step("Random", "Any image", bundle, random.randrange(count))
-
-
-def _step(label: str, help_text: str, bundle: "Bundle", row: int) -> None:
-    image_id = str(loaders.rows(bundle)[row])
-    st.button(label, help=help_text, key=f"step {label}", wrap=False,
-              on_click=state.select_image, args=(image_id,))  # fmt: skip
-
-
-def _first(bundle: "Bundle") -> str:
-    return str(loaders.rows(bundle)[0])
+    steps.buttons(bundle)

@@ -97,8 +97,8 @@ def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) 
     probs, low, high = theory.moved(bundle, image_id, found, which, reach)
     here = int(np.abs(reach).argmin())
     words = (
-        f"`{image_id}` has p(yes) = {probabilities.percent(probs[here])}, in a band from "
-        f"{probabilities.percent(low[here])} to {probabilities.percent(high[here])}"
+        f"{layout.marked(image_id)} has p(yes) = {probabilities.percent(probs[here])}, in a "
+        f"band from {probabilities.percent(low[here])} to {probabilities.percent(high[here])}"
     )
     chart(
         figures.band(

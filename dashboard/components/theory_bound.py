@@ -40,12 +40,12 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
         "Beside it", theory_bound.BESIDE, required=True,
         **state.bind("bound beside", theory_bound.BESIDE[0], theory_bound.BESIDE),
     )  # fmt: skip
-    row, dark = int(loaders.rows_of(bundle, [image_id])[0]), state.dark()
-    own = theory_bound.terms_of(bundle.index, row)
-    name, other = theory_bound.beside(bundle.index, row, choice)
+    facts, dark = loaders.facts(bundle, image_id), state.dark()
+    own, said = theory_bound.terms_of(facts), layout.display_name(image_id)
+    name, other = theory_bound.beside(bundle.index, facts, choice)
     span = theory_bound.room(own, other)
     for place, key, title, terms in zip(
-        st.columns(2, gap="large"), ("own terms", "other terms"), (image_id, name), (own, other),
+        st.columns(2, gap="large"), ("own terms", "other terms"), (said, name), (own, other),
         strict=True,
     ):  # fmt: skip
         with place:
@@ -55,11 +55,11 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
     most = max(bound.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"$\\mathcal L$ of `{image_id}` is **{abs(apart):.1f} nats "
+            f"$\\mathcal L$ of {layout.marked(image_id)} is **{abs(apart):.1f} nats "
             f"{'above' if apart >= 0 else 'below'}** that beside it ({name}); the largest "
             f"difference, {signed(own[most] - other[most])}, is in {_in_words(most)}."
         )
-        table = pd.DataFrame({"term": list(own), image_id: own.values(), name: other.values()})
+        table = pd.DataFrame({"term": list(own), said: own.values(), name: other.values()})
         download.table(bundle, table, name="bounds beside each other", image=image_id)
     _ask_about_terms(own)
 

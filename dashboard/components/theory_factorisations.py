@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state, theme
-from dashboard.components import download, question
+from dashboard.components import download, layout, question
 from dashboard.components.chart import chart
 from dashboard.components.formulas import formulas
 from dashboard.figures import theory_bound
@@ -93,8 +93,9 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{int((gap >= -1e-12).sum()):,} of {len(gap):,}** images lie on or above the line; "
-            f"on average by **{gap.mean():.4f}** nats, `{image_id}` by **{gap[0]:.4f}**, at most "
-            f"by {gap.max():.3f}. Both sides are at most ln {clusters} = {math.log(clusters):.3f}."
+            f"on average by **{gap.mean():.4f}** nats, {layout.marked(image_id)} by "
+            f"**{gap[0]:.4f}**, at most by {gap.max():.3f}. Both sides are at most "
+            f"ln {clusters} = {math.log(clusters):.3f}."
         )
         table = pd.DataFrame({"id": seen.ids, "left": seen.greater, "right": seen.lesser})
         download.table(bundle, table, name="jensen", draws=samples, seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import loaders, state
-from dashboard.components import download
+from dashboard.components import download, layout
 from dashboard.components.labelled_sheet import labelled_sheet
 from dashboard.figures import sprites
 from dashboard.figures.style import signed
@@ -45,5 +45,6 @@ def show(bundle: "Bundle", image_id: str) -> None:
         columns=[signed(v, 1) for v in offsets],
         marked=STEPS // 2,
         axis="standard deviations of the prior added to the dimension; framed: the image itself",
-        alt=f"{len(dims)} rows of {STEPS} images: {image_id}, one dimension moved a row",
+        alt=f"{len(dims)} rows of {STEPS} images: {layout.display_name(image_id)}, one "
+        "dimension moved a row",
     )

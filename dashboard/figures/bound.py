@@ -44,19 +44,28 @@ def contributions(index: pd.DataFrame, term: str) -> NDArray[np.float64]:
     return TERMS[term].sign * index[term].to_numpy(float)
 
 
-def summary(index: pd.DataFrame, row: int) -> pd.DataFrame:
-    """Tabulate one image's terms: nats added to the bound, and percentile in its split.
+def added(facts: pd.Series, term: str) -> float:
+    """Give what a term adds to the bound of one image, in nats."""
+    return float(TERMS[term].sign * facts[term])
+
+
+def peers(facts: pd.Series) -> str:
+    """Name the split that an image is compared with: its own, or test for one of no data set."""
+    return "train" if facts["split"] == "train" else "test"
+
+
+def summary(index: pd.DataFrame, facts: pd.Series) -> pd.DataFrame:
+    """Tabulate one image's terms: nats added to the bound, and percentile among its peers.
 
     The percentile is the share of the split's images to whose bound the term adds less; those
     to whose bound it adds the same count half.
     """
-    same = (index["split"] == index["split"].iat[row]).to_numpy()
+    same = (index["split"] == peers(facts)).to_numpy()
     lines = []
     for key in ORDER:
-        added = contributions(index, key)
-        others, own = added[same], added[row]
+        others, own = contributions(index, key)[same], added(facts, key)
         below = (others < own).mean() + (others == own).mean() / 2
-        lines.append((TERMS[key].name, TERMS[key].formula, float(own), 100 * float(below)))
+        lines.append((TERMS[key].name, TERMS[key].formula, own, 100 * float(below)))
     return pd.DataFrame(lines, columns=["term", "formula", "nats", "percentile"])
 
 

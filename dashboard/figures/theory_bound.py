@@ -20,30 +20,29 @@ BESIDE = (
 """What the terms of an image are held against."""
 
 
-def beside(index: pd.DataFrame, row: int, choice: str) -> tuple[str, dict[str, float]]:
+def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dict[str, float]]:
     """Give a name and the contributions of what an image is held against, in nats.
 
     Args:
         index: Of the bundle.
-        row: Of the image.
+        facts: The image's row.
         choice: One of `BESIDE`.
     """
-    split = str(index["split"].iat[row])
+    split = bound.peers(facts)
     there = np.flatnonzero((index["split"] == split).to_numpy())
     if choice == BESIDE[1]:
-        cluster = index["cluster"].iat[row]
-        there = there[(index["cluster"].to_numpy() == cluster)[there]]
+        there = there[(index["cluster"].to_numpy() == facts["cluster"])[there]]
     if choice in BESIDE[:2]:
         name = f"mean of {len(there):,} {split} images"
         return name, {k: float(bound.contributions(index, k)[there].mean()) for k in bound.ORDER}
     elbo = index["elbo"].to_numpy()[there]
     chosen = int(there[elbo.argmax() if choice == BESIDE[2] else elbo.argmin()])
-    return str(index["id"].iat[chosen]), terms_of(index, chosen)
+    return str(index["id"].iat[chosen]), terms_of(index.iloc[chosen])
 
 
-def terms_of(index: pd.DataFrame, row: int) -> dict[str, float]:
+def terms_of(facts: pd.Series) -> dict[str, float]:
     """Give what each term adds to the bound of one image, and the bound, in nats."""
-    return {key: float(bound.contributions(index, key)[row]) for key in bound.ORDER}
+    return {key: bound.added(facts, key) for key in bound.ORDER}
 
 
 def room(*several: Mapping[str, float]) -> tuple[float, float]:

@@ -49,6 +49,7 @@ from dashboard.loaders.pictures import (
     is_own,
     neighbours,
     reconstructions,
+    stored,
     table,
 )
 
@@ -87,6 +88,7 @@ __all__ = [
     "rows",
     "rows_of",
     "samples",
+    "stored",
     "summaries",
     "table",
     "traversal",

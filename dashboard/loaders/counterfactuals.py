@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, heavy
+from dashboard.loaders import BY_FINGERPRINT, batch, heavy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,7 +105,7 @@ def explainable(bundle: "Bundle") -> list[str]:
 def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
     """Give what a function says of one image: (classes,), sum 1."""
     with heavy():
-        return _probs(bundle, of, _images(bundle, (image_id,)))[0]
+        return _probs(bundle, of, batch(bundle, [image_id]))[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -113,7 +113,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
     """Search one counterfactual, and look at the way to it."""
     import torch
 
-    x = _images(bundle, (image_id,))
+    x = batch(bundle, [image_id])
     with heavy():
         found, seconds = _search(bundle, x, target, of, method)
         frames = found.frames(0, FRAMES)
@@ -153,7 +153,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
-    x = _images(bundle, (image_id,))
+    x = batch(bundle, [image_id])
     with heavy():
         found, seconds = _search(bundle, x, "all", of, method, path_points=2)
     return Changes(
@@ -194,7 +194,7 @@ def alternatives(
         return None
     with heavy():
         start = time.perf_counter()
-        x = _images(bundle, (image_id,))
+        x = batch(bundle, [image_id])
         answer = ask.alternatives(bundle, x, target, of=of, seed=seed)
         seconds = time.perf_counter() - start
     found, kept = answer.found, list(answer.kept)
@@ -297,12 +297,6 @@ def _along(path: "Tensor") -> "Tensor":
     left = place.floor().long().clamp(max=max(len(path) - 2, 0))
     right = (left + 1).clamp(max=len(path) - 1)
     return torch.lerp(path[left], path[right], (place - left).unsqueeze(1))
-
-
-def _images(bundle: "Bundle", ids: tuple[str, ...]) -> "Tensor":
-    from xai_core.data.images import to_float
-
-    return to_float(bundle.dataset.images(list(ids)), "cpu")
 
 
 def _picture(image: "Tensor") -> Floats:

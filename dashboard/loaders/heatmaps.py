@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, breathe, heavy, images, rows
+from dashboard.loaders import BY_FINGERPRINT, batch, breathe, heavy, images, rows, stored
 
 if TYPE_CHECKING:
     import torch
@@ -89,10 +89,15 @@ def maps(
     from xai_core.explain.attribution import AttributionConfig
 
     config = AttributionConfig(**dict(controls))  # type: ignore[arg-type]
-    batch = bundle.dataset.images(list(ids))
     with heavy():
         found = attributions(
-            bundle, batch, method, of=of, target=target, baseline=baseline, config=config
+            bundle,
+            stored(bundle, ids),
+            method,
+            of=of,
+            target=target,
+            baseline=baseline,
+            config=config,
         )
     gap = None
     if found.convergence_delta is not None and found.output_change is not None:
@@ -116,7 +121,6 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
     from xai_core.ask.attributions import WITH_CLASSES
     from xai_core.ask.faithfulness import infill_of
     from xai_core.ask.targets import explained
-    from xai_core.data.images import to_float
     from xai_core.explain import faithfulness
 
     if of not in WITH_CLASSES:
@@ -128,7 +132,7 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
         for name, one in zip(names, found, strict=True)
     ]
     values, asked = torch.from_numpy(np.concatenate(ranked)), int(found[0].targets[0])
-    x = to_float(bundle.dataset.images([image_id]), "cpu").expand(len(names), -1, -1, -1)
+    x = batch(bundle, [image_id]).expand(len(names), -1, -1, -1)
     order, function = faithfulness.pixel_order(values, seed=0), explained(bundle, of)
 
     def score(images: "torch.Tensor") -> "torch.Tensor":

@@ -32,14 +32,14 @@ class Inferred(NamedTuple):
 
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     """Give the pictures of some ids, in their order."""
-    return _stored(bundle, ids).numpy()
+    return stored(bundle, ids).numpy()
 
 
 def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
     """Give images of some ids as models read them: float32 (images, 1, 28, 28) on the CPU."""
     from xai_core.data.images import to_float
 
-    return to_float(_stored(bundle, ids))
+    return to_float(stored(bundle, ids))
 
 
 def is_known(bundle: "Bundle", image_id: str) -> bool:
@@ -84,12 +84,12 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
     from xai_core.encoding import classify, encode_dataset
     from xai_core.index import TERM_NAMES, index_columns
 
-    stored, dim = _stored(bundle, [image_id]), bundle.model.config.latent_dim
+    image, dim = stored(bundle, [image_id]), bundle.model.config.latent_dim
     with heavy():
-        seen = encode_dataset(bundle.model, stored, device="cpu")
+        seen = encode_dataset(bundle.model, image, device="cpu")
         place = bundle.latent_index.place(seen.mean)[0]
         network = bundle.classifier
-        predicted = -1 if network is None else int(classify(network, stored, device="cpu"))
+        predicted = -1 if network is None else int(classify(network, image, device="cpu"))
     values = {
         "id": image_id,
         "split": "own",
@@ -107,7 +107,8 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
     return pd.DataFrame([values]).astype(index_columns(dim))
 
 
-def _stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
+def stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
+    """Give images of some ids as they are stored: uint8 (images, 28, 28)."""
     from xai_core.data.own import images_of
 
     return images_of(bundle.dataset, list(ids))

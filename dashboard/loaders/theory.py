@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, heavy, latents
+from dashboard.loaders import BY_FINGERPRINT, batch, code, heavy, latents, stored, table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,11 +102,10 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     """Draw codes of one image, binarised where the likelihood is Bernoulli; read only."""
     import torch
 
-    from xai_core.data.images import to_float
     from xai_core.evaluation import binarise
     from xai_core.theory.bounds import draw
 
-    x = to_float(bundle.dataset.images([image_id]), "cpu")
+    x = batch(bundle, [image_id])
     noise = torch.Generator().manual_seed(0)
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, noise)
@@ -164,10 +163,9 @@ def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
     """Give the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
     import torch
 
-    from xai_core.data.images import to_float
     from xai_core.evaluation import binarise
 
-    x = to_float(bundle.dataset.images([image_id]), "cpu")
+    x = batch(bundle, [image_id])
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, torch.Generator().manual_seed(0))
     return x[0, 0].numpy()
@@ -186,11 +184,10 @@ def sides(bundle: "Bundle", image_id: str, count: int, samples: int) -> Sides:
     index = bundle.index
     test = np.flatnonzero((index["split"] == "test").to_numpy())
     rows = np.random.default_rng(0).choice(test, min(count, len(test)), replace=False)
-    own = np.flatnonzero((index["id"] == image_id).to_numpy())
-    rows = np.concatenate([own, rows[~np.isin(rows, own)]])
+    others = [i for i in index["id"].iloc[rows] if i != image_id]
     size = bundle.model.config.latent_dim
     columns = [[f"{kind}_{j}" for j in range(size)] for kind in ("mean", "log_var")]
-    here = index.iloc[rows]
+    here = table(bundle, [image_id, *others])
     mean, log_var = (torch.tensor(here[names].to_numpy(np.float32)) for names in columns)
     noise = torch.Generator().manual_seed(0)
     with torch.inference_mode():
@@ -366,10 +363,9 @@ def moved(
     """
     import torch
 
-    from dashboard.loaders import rows_of
     from xai_core.theory import variational as vi
 
-    z = latents(bundle)[rows_of(bundle, [image_id])[0]].astype(float)
+    z = code(bundle, image_id).double().numpy()
     codes = np.tile((z - found.centre) / found.scale, (len(reach), 1))
     codes[:, dim] += reach
     seen = vi.predict(found.q, vi.with_intercept(torch.from_numpy(codes)))
@@ -402,14 +398,13 @@ def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
 def _values(bundle: "Bundle", of: str, rows: NDArray[np.int64]) -> "Tensor":
     import torch
 
-    from xai_core.data.images import to_float
     from xai_core.theory.properties import PROPERTIES
 
     if ":" in of:
         column, _, wanted = of.partition(":")
         return torch.from_numpy(bundle.index[column].to_numpy()[rows] == int(wanted))
     ids = bundle.index["id"].iloc[rows].tolist()
-    return PROPERTIES[of](to_float(bundle.dataset.images(ids), "cpu"))
+    return PROPERTIES[of](batch(bundle, ids))
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
@@ -457,9 +452,8 @@ def certificate(bundle: "Bundle", image_id: str, target: int, longer: float) -> 
     from xai_core.ask.manifold import LENGTHS, certify_images
 
     lengths = tuple(length * longer for length in LENGTHS)
-    image = bundle.dataset.images([image_id])
     with heavy():
-        return certify_images(bundle, image, target=target, lengths=lengths)
+        return certify_images(bundle, stored(bundle, [image_id]), target=target, lengths=lengths)
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -468,5 +462,5 @@ def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]
     from xai_core.ask.manifold import tangent_images
 
     with heavy():
-        found = tangent_images(bundle, bundle.dataset.images([image_id]), count)
+        found = tangent_images(bundle, stored(bundle, [image_id]), count)
     return found[:, 0].float().numpy()

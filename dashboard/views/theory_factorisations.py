@@ -13,7 +13,7 @@ image_id = state.selected_id()
 layout.section(
     "The same model, read two ways",
     f"L with q(c|z) = p(c|z), L\u0302 with q(c|x), and the six expectations between them, of "
-    f"`{image_id}`.",
+    f"{layout.marked(image_id)}.",
     "The entropy of q(z|x) is in both bounds and cancels; three pairs remain. The bars lead from "
     "0 to the difference. Choose which q(c|x) stands in the bound: all numbers are averages over "
     "the same 500 codes, so nothing here is noise between the two.",

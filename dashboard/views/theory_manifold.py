@@ -12,7 +12,7 @@ image_id = state.selected_id()
 
 layout.section(
     "The first-order law",
-    f"A step in the code of `{image_id}`, towards a class, seen in image space.",
+    f"A step in the code of {layout.marked(image_id)}, towards a class, seen in image space.",
     "Left: what the law leaves unexplained against the length of the step, both logarithmic. If "
     "the law holds to first order, ten times the step leaves a hundred times the residual: the "
     "points follow the dashed line of slope 2, not the dotted one. Right: the ink that a unit of "

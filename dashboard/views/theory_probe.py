@@ -23,7 +23,7 @@ probe_panel.posterior(bundle, of, said, count)
 
 layout.section(
     "The predictive band",
-    f"The probe's answer for `{image_id}` as one latent of its code moves.",
+    f"The probe's answer for {layout.marked(image_id)} as one latent of its code moves.",
     "The line is the prediction averaged over q(w), the band holds 95 % of q(w); the diamond is "
     "the image itself. Far from the images the band is wide: the probe knows that it does not "
     "know. The averaged line is less sure than the band's middle.",

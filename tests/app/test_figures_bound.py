@@ -24,7 +24,7 @@ def index():
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_bars_of_the_waterfall_end_at_the_elbo(index, dark):
     for row in (3, 41):
-        table = bound.summary(index, row)
+        table = bound.summary(index, index.iloc[row])
         steps = bound.waterfall(table, "test", dark).data[0]
         assert list(steps.measure) == ["relative"] * 4 + ["total"]
         assert sum(steps.x[:4]) == pytest.approx(index.elbo[row])
@@ -32,7 +32,7 @@ def test_the_bars_of_the_waterfall_end_at_the_elbo(index, dark):
 
 
 def test_the_kl_is_subtracted(index):
-    table = bound.summary(index, 7).set_index("term")
+    table = bound.summary(index, index.iloc[7]).set_index("term")
     assert table.nats["KL of the cluster"] == pytest.approx(-index.kl_c[7])
 
 
@@ -40,18 +40,18 @@ def test_percentiles_count_the_images_of_the_same_split(index):
     ranks = index.groupby("split")["elbo"].rank()
     for row in (0, 29, 30, 49):
         size = 30 if row < 30 else 20
-        found = bound.summary(index, row).set_index("term").percentile["ELBO"]
+        found = bound.summary(index, index.iloc[row]).set_index("term").percentile["ELBO"]
         assert found == pytest.approx(100 * (ranks[row] - 0.5) / size)
 
 
 def test_an_image_like_all_others_is_at_the_middle(index):
     index["kl_c"] = 2.0
-    found = bound.summary(index, 0).set_index("term").percentile["KL of the cluster"]
+    found = bound.summary(index, index.iloc[0]).set_index("term").percentile["KL of the cluster"]
     assert found == pytest.approx(50)
 
 
 def test_the_numbers_have_room_beside_the_bars(index):
-    table = bound.summary(index, 3)
+    table = bound.summary(index, index.iloc[3])
     low, high = bound.waterfall(table, "test", False).layout.xaxis.range
     sums = table.nats[:4].cumsum()
     assert low < sums.min() and high > 0

@@ -73,9 +73,9 @@ def test_both_variants_are_figure_one():
 
 @DARK
 def test_the_waterfalls_share_a_range_and_end_at_the_bound(index, dark):
-    own = theory_bound.terms_of(index, 4)
+    own = theory_bound.terms_of(index.iloc[4])
     for choice in theory_bound.BESIDE:
-        name, other = theory_bound.beside(index, 4, choice)
+        name, other = theory_bound.beside(index, index.iloc[4], choice)
         span = theory_bound.room(own, other)
         for terms in (own, other):
             steps = theory_bound.waterfall(terms, span, dark).data[0]
@@ -85,14 +85,16 @@ def test_the_waterfalls_share_a_range_and_end_at_the_bound(index, dark):
 
 
 def test_what_an_image_is_held_against(index):
-    _, typical = theory_bound.beside(index, 4, theory_bound.BESIDE[0])
+    _, typical = theory_bound.beside(index, index.iloc[4], theory_bound.BESIDE[0])
     assert typical["elbo"] == pytest.approx(index.elbo.mean())
-    name, cluster = theory_bound.beside(index, 4, theory_bound.BESIDE[1])
+    name, cluster = theory_bound.beside(index, index.iloc[4], theory_bound.BESIDE[1])
     assert cluster["elbo"] == pytest.approx(index[index.cluster == 1].elbo.mean())
     assert "10 test images" in name
-    best, hardest = (theory_bound.beside(index, 4, theory_bound.BESIDE[i])[0] for i in (2, 3))
+    best, hardest = (
+        theory_bound.beside(index, index.iloc[4], theory_bound.BESIDE[i])[0] for i in (2, 3)
+    )
     assert best == index.id[index.elbo.idxmax()] and hardest == index.id[index.elbo.idxmin()]
-    assert theory_bound.terms_of(index, 0)["kl_c"] == -index.kl_c[0]
+    assert theory_bound.terms_of(index.iloc[0])["kl_c"] == -index.kl_c[0]
     assert set(typical) == set(bound.ORDER)
 
 
