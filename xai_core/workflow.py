@@ -39,7 +39,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables of the launchers; all are 0 or absent in the first process."""
 CRITIC_IMAGES = 2_000
 """Test images the critics are scored on."""
-CLASSIFIED_AT_ONCE = 250
+AT_ONCE = 250
 """Few enough for the activations to stay in the cache."""
 
 
@@ -49,11 +49,13 @@ class Encoded:
 
     Attributes:
         encoding: q(z|x), q(c|x) and the bound's terms.
+        reconstruction_l1: Sum over pixels of |x - g(z(x))|, ink in full pixels.
         class_probs: Of the classifier; None in a bundle without one.
         umap: Places on the bundle's map.
     """
 
     encoding: Encoding
+    reconstruction_l1: Float[Tensor, " images"]
     class_probs: Probs | None
     umap: Float[Tensor, "images 2"]
 
@@ -69,6 +71,7 @@ class Encoded:
             "prior_alignment": terms.prior_alignment,
             "kl_c": terms.kl_c,
             "entropy_z": terms.entropy_z,
+            "reconstruction_l1": self.reconstruction_l1,
             "umap": self.umap,
         }
         if self.class_probs is not None:
@@ -162,6 +165,7 @@ def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0) -> Encoded:
     encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed)
     return Encoded(
         encoding=encoding,
+        reconstruction_l1=_pixel_errors(bundle, images, encoding),
         class_probs=_class_probs(bundle, images),
         umap=_places(bundle, images, encoding.mean),
     )
@@ -356,12 +360,26 @@ def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> lis
 
 
 @torch.inference_mode()
+def _pixel_errors(
+    bundle: Bundle, images: ByteImages, encoding: Encoding
+) -> Float[Tensor, " images"]:
+    errors = []
+    for rows in torch.arange(len(images)).split(AT_ONCE):
+        mean, probs = (
+            part[rows].to(bundle.device) for part in (encoding.mean, encoding.cluster_probs)
+        )
+        missed = to_float(images[rows], bundle.device) - bundle.model.decode(mean, probs)
+        errors.append(missed.abs().flatten(1).sum(1).cpu())
+    return torch.cat(errors)
+
+
+@torch.inference_mode()
 def _class_probs(bundle: Bundle, images: ByteImages) -> Probs | None:
     if bundle.classifier is None:
         return None
     parts = [
         bundle.classifier(to_float(batch, bundle.device)).softmax(-1).cpu()
-        for batch in images.split(CLASSIFIED_AT_ONCE)
+        for batch in images.split(AT_ONCE)
     ]
     return torch.cat(parts)
 

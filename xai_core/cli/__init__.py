@@ -14,7 +14,16 @@ from typer.core import TyperGroup
 from .._version import __version__
 from ..errors import XaiError
 from ..terminal import print_error
-from . import counterfactual, explaining, figures, reading, recording, serving, training
+from . import (
+    counterfactual,
+    explaining,
+    figures,
+    reading,
+    recording,
+    report,
+    serving,
+    training,
+)
 
 __all__ = ["app", "main"]
 
@@ -72,6 +81,7 @@ for command in (
     explaining.faithfulness,
     figures.figures,
     counterfactual.counterfactual,
+    report.report,
     recording.record_collapse,
     serving.dashboard,
 ):

@@ -1,0 +1,50 @@
+"""`xai report`: one image's whole story as a page of its own."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ..errors import ConfigError
+from ..terminal import print_json, print_table, spinner
+from .options import Device, Json, Name, Seed, open_bundle
+
+__all__ = ["report"]
+
+
+def report(
+    bundle: Name,
+    image: Annotated[str, typer.Option(help="Its id, such as test:123.")],
+    out: Annotated[Path, typer.Option(help="The .html to write.")],
+    of: Annotated[
+        Literal["classifier", "cluster", "elbo"] | None,
+        typer.Option(help="What is explained; the classifier where there is one."),
+    ] = None,
+    search: Annotated[
+        Literal["default", "diffeomorphic", "pixel", "nearest"],
+        typer.Option(help="How counterfactuals are searched for."),
+    ] = "default",
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write everything the bundle says of one image as one HTML file that needs no other."""
+    from dashboard.figures import report as pages
+
+    from ..ask.image_report import ReportConfig, image_report
+    from ..whole_files import whole_file
+
+    if out.suffix != ".html":
+        raise ConfigError(f"`--out` must end in .html, got '{out}'.")
+    config = ReportConfig(of=of, search=search, seed=seed)
+    opened = open_bundle(bundle, device)
+    with spinner("Asking"):
+        found = image_report(opened, image, config=config)
+        content = pages.html(opened, found)
+    with whole_file(out) as file:
+        file.write(content)
+    about = {"bundle": opened.name, "image": image, "of": found.of, "bytes": len(content)}
+    if as_json:
+        print_json({**about, "seed": seed, "out": str(out)})
+    else:
+        print_table(f"{out}", list(about.items()))
