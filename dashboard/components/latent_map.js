@@ -1,6 +1,8 @@
 // All images as points on a 2-D canvas. Positions and colours come from files (or, where those
 // cannot be written, with the data); a point's identity is its row in the index, never its
-// place in a selection. Events: pick (a row), lasso (corners in map units, [] to clear it).
+// place in a selection. Marks stand for no point: samples, a way, a decoded place.
+// Events: pick (a row), lasso (corners in map units, [] to clear it), place (a place to decode,
+// [] to forget it), only (the legend's entries to show), range (its lowest and highest level).
 const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
 const INSTANCES = new WeakMap();
 const SIDE = 28, GREY = 255;
@@ -60,7 +62,8 @@ class LatentMap {
   constructor(root) {
     this.$ = (s) => root.querySelector(s);
     [this.box, this.canvas, this.over, this.tip] = ['.box', '.points', '.over', '.tip'].map(this.$);
-    Object.assign(this, { n: 0, W: 0, H: 0, R: 1, raf: 0, hover: -1, cursor: -1, line: null, grab: null, mode: 'pan', solo: null });
+    Object.assign(this, { n: 0, W: 0, H: 0, R: 1, raf: 0, hover: -1, mark: null, line: null, grab: null, mode: 'pan', solo: null, aim: null, marks: [] });
+    this.box.latentMap = this; // so that a test can ask what each point is
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.fingers = new Map();
     this.stop = new AbortController();
@@ -90,6 +93,9 @@ class LatentMap {
     }
     this.shown = data.shown ? Uint8Array.from(atob(data.shown), (c) => c.charCodeAt(0)) : null;
     this.palette = data.palette.map(rgb);
+    this.marks = data.marks.map((m) => this.marks.find((old) => old.png === m.png && old.kind === m.kind) ?? { ...m, image: null });
+    for (const m of this.marks) if (!m.image) Object.assign(m, { image: new Image() }).image.src = m.png;
+    this.mark = null;
     this.legend();
     this.buttons();
     if (data.focus && data.focus !== this.focused) this.centreOn(this.place[data.selected]);
@@ -120,6 +126,11 @@ class LatentMap {
     this.view.x = u - (a - this.W / 2) / this.scale;
     this.view.y = v - (this.H / 2 - b) / this.scale;
     this.redraw();
+  }
+  // Where the selected image is: at its point, or where a person's own has its place.
+  chosen() {
+    const i = this.place[this.data.selected];
+    return i === undefined ? this.fromMap(this.data.mark) : this.screen(i);
   }
   centreOn(i) {
     const [a, b] = this.screen(i), edge = 40 * this.R;
@@ -179,8 +190,7 @@ class LatentMap {
     const ink = getComputedStyle(this.box).color;
     const pictured = this.visible && this.view.zoom > 6 && this.data.sheets;
     if (pictured) this.pictures(c);
-    const ring = (i, radius, width) => {
-      const [a, b] = this.screen(i);
+    const ring = ([a, b], radius, width) => {
       for (const [style, extra] of [[`rgb(${this.paper})`, 2.5], [ink, 0]]) {
         c.strokeStyle = style;
         c.lineWidth = (width + extra) * R;
@@ -189,19 +199,53 @@ class LatentMap {
         c.stroke();
       }
     };
-    const chosen = this.place[this.data.selected];
+    const chosen = this.chosen();
     for (const near of this.data.neighbours) {
-      const [a, b] = this.screen(chosen), [u, v] = this.screen(this.place[near]);
+      const other = this.screen(this.place[near]);
       Object.assign(c, { strokeStyle: ink, lineWidth: R, globalAlpha: 0.45 });
-      c.beginPath(); c.moveTo(a, b); c.lineTo(u, v); c.stroke();
+      c.beginPath(); c.moveTo(...chosen); c.lineTo(...other); c.stroke();
       c.globalAlpha = 1;
-      ring(this.place[near], pictured ? 22 : 4.5, 1.5);
+      ring(other, pictured ? 22 : 4.5, 1.5);
     }
     this.labels(c, ink);
     this.polygon(c, ink);
-    if (chosen !== undefined) ring(chosen, pictured ? 26 : 9, 2.5);
-    if (chosen !== undefined && !pictured) ring(chosen, 2, 2);
-    if (this.hover >= 0) ring(this.hover, pictured ? 24 : 6, 2);
+    this.drawMarks(c, ink, ring);
+    ring(chosen, pictured ? 26 : 9, 2.5);
+    if (!pictured) ring(chosen, 2, 2);
+    if (this.hover >= 0) ring(this.screen(this.hover), pictured ? 24 : 6, 2);
+  }
+  drawMarks(c, ink, ring) {
+    const { R } = this, stroke = (width, path) => {
+      for (const [style, w] of [[`rgb(${this.paper})`, width + 3], [ink, width]]) {
+        Object.assign(c, { strokeStyle: style, lineWidth: w * R });
+        c.beginPath(); path(); c.stroke();
+      }
+    };
+    const cross = ([a, b], r) => stroke(2.5, () => {
+      c.moveTo(a - r, b - r); c.lineTo(a + r, b + r); c.moveTo(a - r, b + r); c.lineTo(a + r, b - r);
+    });
+    for (const m of this.marks) {
+      const at = m.at.map((q) => this.fromMap(q));
+      if (m.kind === 'way') stroke(2.5, () => at.forEach((q, i) => (i ? c.lineTo(...q) : c.moveTo(...q))));
+      at.forEach((q, i) => {
+        if (m.kind === 'place') cross(q, 7 * R);
+        else if (m.kind === 'sample') { ring(q, 7, 1.5); ring(q, 3.5, 1.5); }
+        else if (i === at.length - 1) this.star(c, q, ink);
+        else ring(q, 3, 2);
+        if (this.mark && this.mark[0] === m && this.mark[1] === i) ring(q, 12, 2);
+      });
+    }
+    if (this.aim) cross(this.fromMap(this.aim), 12 * R);
+  }
+  star(c, [a, b], ink) {
+    c.beginPath();
+    for (let k = 0; k < 10; k++) {
+      const r = (k % 2 ? 4.5 : 10) * this.R, turn = (k * Math.PI) / 5;
+      c.lineTo(a + r * Math.sin(turn), b - r * Math.cos(turn));
+    }
+    c.closePath();
+    Object.assign(c, { strokeStyle: `rgb(${this.paper})`, lineWidth: 4 * this.R, fillStyle: ink, lineJoin: 'round' });
+    c.stroke(); c.fill();
   }
   labels(c, ink) {
     c.font = `600 ${14 * this.R}px ${getComputedStyle(this.box).fontFamily}`;
@@ -260,39 +304,95 @@ class LatentMap {
     return `cluster ${this.cluster[row]}${name}`;
   }
   show(i) {
-    this.hover = i;
+    [this.hover, this.mark] = [i, null];
     this.overlay();
-    this.tip.hidden = i < 0;
-    if (i < 0) return;
-    const [a, b] = this.screen(i).map((v) => v / this.R), frame = this.$('.tip canvas');
-    this.$('.tip b').textContent = this.id(this.row[i]);
-    this.$('.tip span').textContent = this.words(i);
-    frame.hidden = !this.data.sheets;
-    const { offsetWidth: w, offsetHeight: h } = this.tip, wide = this.W / this.R, high = this.H / this.R;
-    this.tip.style.left = `${a + 16 + w > wide ? a - w - 16 : a + 16}px`;
-    this.tip.style.top = `${Math.max(4, Math.min(b - h / 2, high - h - 4))}px`;
-    if (this.data.sheets) this.picture(frame.getContext('2d'), i, 0, 0, 84, false);
+    if (i < 0) { this.tip.hidden = true; return; }
+    this.tell(this.screen(i), this.id(this.row[i]), this.words(i), this.data.sheets);
+    if (this.data.sheets) this.picture(this.$('.tip canvas').getContext('2d'), i, 0, 0, 84, false);
   }
+  showMark(m, k) {
+    [this.hover, this.mark] = [-1, [m, k]];
+    this.overlay();
+    this.tell(this.fromMap(m.at[k]), ...m.words[k], true);
+    const c = this.$('.tip canvas').getContext('2d');
+    m.image.decode().then(() => {
+      c.imageSmoothingEnabled = false;
+      if (this.mark?.[0] === m && this.mark[1] === k) c.drawImage(m.image, k * SIDE, 0, SIDE, SIDE, 0, 0, 84, 84);
+    });
+  }
+  tell(at, title, line, pictured) {
+    const [a, b] = at.map((v) => v / this.R), { tip } = this;
+    tip.hidden = false;
+    this.$('.tip b').textContent = title;
+    this.$('.tip span').textContent = line;
+    this.$('.tip canvas').hidden = !pictured;
+    const { offsetWidth: w, offsetHeight: h } = tip, wide = this.W / this.R, high = this.H / this.R;
+    tip.style.left = `${a + 16 + w > wide ? a - w - 16 : a + 16}px`;
+    tip.style.top = `${Math.max(4, Math.min(b - h / 2, high - h - 4))}px`;
+  }
+  // Made anew only when it says something else, so that a button keeps the keyboard's focus.
   legend() {
-    const box = this.$('.legend'), d = this.data;
-    if (d.legend.names) {
-      box.replaceChildren(...d.legend.names.map((name, k) => {
-        const chip = document.createElement('span'), dot = document.createElement('i');
-        chip.className = 'chip';
-        dot.style.background = d.palette[k];
-        chip.append(dot, name);
-        chip.onpointerenter = () => { this.solo = k; this.redraw(); };
-        chip.onpointerleave = () => { this.solo = null; this.redraw(); };
-        return chip;
-      }));
-      box.prepend(Object.assign(document.createElement('b'), { textContent: d.title }));
-      return;
+    const box = this.$('.legend'), d = this.data, says = JSON.stringify([d.title, d.legend, d.palette]);
+    if (this.legendSays !== says) {
+      this.legendSays = says;
+      this.solo = null;
+      const title = Object.assign(document.createElement('b'), { textContent: d.title });
+      box.replaceChildren(title, ...(d.legend.names ? this.chips() : this.ramp()));
     }
-    const bar = Object.assign(document.createElement('span'), { className: 'ramp' });
-    bar.style.background = `linear-gradient(90deg, ${d.palette.filter((_, k) => k % 16 === 0).join(',')})`;
-    const text = (t) => Object.assign(document.createElement('span'), { textContent: t });
-    const title = Object.assign(document.createElement('b'), { textContent: d.title });
-    box.replaceChildren(title, text(d.legend.low), bar, text(d.legend.high), Object.assign(text(d.legend.note), { className: 'note' }));
+    for (const chip of box.querySelectorAll('.chip')) chip.setAttribute('aria-pressed', String(d.only.includes(+chip.dataset.level)));
+    box.classList.toggle('some', d.only.length > 0);
+    box.querySelectorAll('input').forEach((input, k) => { input.value = d.range[k]; });
+    if (d.legend.ends) this.bounds();
+  }
+  chips() {
+    return this.data.legend.names.map((name, k) => {
+      const chip = document.createElement('button'), dot = document.createElement('i');
+      chip.type = 'button';
+      chip.className = 'chip';
+      chip.dataset.level = k;
+      chip.title = `Show only ${name}; with Ctrl, ${name} as well`;
+      dot.style.background = this.data.palette[k];
+      chip.append(dot, name);
+      chip.onpointerenter = () => { this.solo = k; this.redraw(); };
+      chip.onpointerleave = () => { this.solo = null; this.redraw(); };
+      chip.onclick = (e) => {
+        const { only } = this.data, more = e.ctrlKey || e.metaKey;
+        const rest = only.filter((j) => j !== k), on = more ? !only.includes(k) : only.length !== 1 || only[0] !== k;
+        this.send('only', [...(more ? rest : []), ...(on ? [k] : [])].sort((u, v) => u - v));
+      };
+      return chip;
+    });
+  }
+  ramp() {
+    const { legend, palette } = this.data, box = document.createElement('span'), bar = document.createElement('span');
+    const text = (t, name) => Object.assign(document.createElement('span'), { textContent: t, className: name });
+    box.className = 'scale';
+    bar.className = 'ramp';
+    bar.style.background = `linear-gradient(90deg, ${palette.filter((_, k) => k % 16 === 0).join(',')})`;
+    const inputs = ['Lowest', 'Highest'].map((which, k) => {
+      const input = document.createElement('input');
+      Object.assign(input, { type: 'range', min: 0, max: 254, step: 1 });
+      input.setAttribute('aria-label', `${which} ${this.data.title.toLowerCase()} shown`);
+      input.oninput = () => {
+        const [low, high] = [...box.querySelectorAll('input')];
+        if (+low.value > +high.value) (k ? high : low).value = (k ? low : high).value;
+        this.bounds();
+      };
+      input.onchange = () => this.send('range', [...box.querySelectorAll('input')].map((i) => +i.value));
+      return input;
+    });
+    box.append(bar, ...inputs);
+    return [text(legend.low, 'low'), box, text(legend.high, 'high'), text(legend.note, 'note')];
+  }
+  // Say what the two ends of the range are.
+  bounds() {
+    const { ends, unit, low, high } = this.data.legend, box = this.$('.legend');
+    [...box.querySelectorAll('input')].forEach((input, k) => {
+      const value = +input.value, full = value === (k ? 254 : 0);
+      const said = `${Number((ends[0] + ((ends[1] - ends[0]) * value) / 254).toPrecision(3))}${unit}`.replace('-', '\u2212');
+      box.querySelector(k ? '.high' : '.low').textContent = full ? [low, high][k] : said;
+      input.setAttribute('aria-valuetext', said);
+    });
   }
   buttons() {
     for (const b of this.box.querySelectorAll('[data-mode]')) b.setAttribute('aria-pressed', String(b.dataset.mode === this.mode));
@@ -300,7 +400,8 @@ class LatentMap {
     clear.hidden = !this.data.lasso;
     clear.textContent = `Clear lasso (${this.data.inQuestion} inside)`;
     this.over.setAttribute('aria-label', this.data.alt);
-    this.over.style.cursor = this.mode === 'lasso' ? 'crosshair' : 'grab';
+    this.$('[data-do=forget]').hidden = !this.marks.some((m) => m.kind === 'place');
+    this.over.style.cursor = this.mode === 'pan' ? 'grab' : 'crosshair';
   }
 
   // ---- picking: brute force over 70,000 points takes 0.1 ms
@@ -315,6 +416,14 @@ class LatentMap {
       else if (far < leastGrey) [leastGrey, grey] = [far, i];
     }
     return best < 0 ? grey : best;
+  }
+  nearestMark([a, b], reach) {
+    let best = null, least = reach;
+    for (const m of this.marks) m.at.forEach((q, k) => {
+      const [u, v] = this.fromMap(q), far = Math.hypot(u - a, v - b);
+      if (far < least) [least, best] = [far, [m, k]];
+    });
+    return best;
   }
   // The nearest point within 45 degrees of a direction, at least a visible step away.
   toward(i, [ux, uy], step) {
@@ -349,14 +458,16 @@ class LatentMap {
       if (this.fingers.size === 2) return this.pinch(e.pointerId, p);
       if (this.line) return this.trace(p);
       if (this.grab) return this.pan(p);
+      const m = this.nearestMark(p, 10 * this.R);
+      if (m) { if (m[0] !== this.mark?.[0] || m[1] !== this.mark[1]) this.showMark(...m); return; }
       const i = this.nearest(...p, 14 * this.R);
-      if (i !== this.hover) this.show(i);
+      if (i !== this.hover || this.mark) this.show(i);
     };
     over.onpointerup = over.onpointercancel = (e) => this.release(e, at(e));
     over.onpointerleave = () => { if (!this.fingers.size && document.activeElement !== over) this.show(-1); };
     over.ondblclick = (e) => this.zoomAt(at(e), 2.2);
     over.onkeydown = (e) => this.key(e);
-    over.onblur = () => this.show(-1);
+    over.onblur = () => { this.aim = null; this.show(-1); };
     over.addEventListener('wheel', (e) => this.wheel(e, at(e)), { passive: false, signal: this.stop.signal });
     for (const b of this.box.querySelectorAll('button')) b.onclick = () => this.press(b.dataset);
   }
@@ -384,7 +495,10 @@ class LatentMap {
     this.fingers.delete(e.pointerId);
     const still = Math.hypot(p[0] - this.down[0], p[1] - this.down[1]) < 5 * this.R;
     if (this.line?.length > 4) this.send('lasso', this.line.map((q) => this.toMap(q)));
-    else if (e.type === 'pointerup' && still && !this.pinched) this.pick(this.nearest(...p, 14 * this.R));
+    else if (e.type === 'pointerup' && still && !this.pinched) {
+      if (e.shiftKey || this.mode === 'place') this.send('place', this.toMap(p));
+      else this.pick(this.nearest(...p, 14 * this.R));
+    }
     this.line = this.grab = null;
     if (!this.fingers.size) this.pinched = false;
     this.overlay();
@@ -404,14 +518,15 @@ class LatentMap {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
     const act = { '+': 'in', '=': 'in', '-': 'out', 0: 'fit', Escape: 'clear' }[e.key];
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (way) this.walk(way, (e.shiftKey ? 40 : 6) * this.R);
+    if (way && this.mode === 'place') this.steer(way, (e.shiftKey ? 60 : 10) * this.R);
+    else if (way) this.walk(way, (e.shiftKey ? 40 : 6) * this.R);
     else if (act) this.press({ do: act });
-    else if (e.key === 'Enter' || e.key === ' ') this.pick(this.hover);
+    else if (e.key === 'Enter' || e.key === ' ') this.aim ? this.send('place', this.aim) : this.pick(this.hover);
     else return;
     e.preventDefault();
   }
   walk(way, step) {
-    const from = this.hover >= 0 ? this.hover : this.place[this.data.selected];
+    const from = this.hover >= 0 ? this.hover : this.place[this.data.selected] ?? this.nearest(...this.chosen(), Infinity);
     const next = this.hover < 0 ? from : this.toward(from, way, step);
     if (next < 0) return;
     this.centreOn(next);
@@ -419,12 +534,21 @@ class LatentMap {
     this.show(next);
     this.$('.live').textContent = `${this.id(this.row[next])}, ${this.words(next)}`;
   }
+  // With the keyboard, a place to decode is aimed at by a cross.
+  steer([ux, uy], step) {
+    const [a, b] = this.aim ? this.fromMap(this.aim) : [this.W / 2, this.H / 2], go = this.aim ? step : 0;
+    const p = [Math.max(0, Math.min(this.W, a + ux * go)), Math.max(0, Math.min(this.H, b + uy * go))];
+    this.aim = this.toMap(p);
+    this.show(this.nearest(...p, Infinity));
+    this.$('.live').textContent = `Cross near ${this.id(this.row[this.hover])}, ${this.words(this.hover)}`;
+  }
   press({ mode, do: act }) {
-    if (mode) { this.mode = mode; this.buttons(); }
+    if (mode) { this.mode = mode; this.aim = null; this.buttons(); this.overlay(); }
     const middle = this.hover < 0 ? [this.W / 2, this.H / 2] : this.screen(this.hover);
     if (act === 'in' || act === 'out') this.zoomAt(middle, act === 'in' ? 1.6 : 1 / 1.6);
     if (act === 'fit') { Object.assign(this.view, { x: 0.5, y: 0.5, zoom: 1 }); this.redraw(); }
     if (act === 'clear' && this.data.lasso) this.send('lasso', []);
+    if ((act === 'forget' || act === 'clear') && this.marks.some((m) => m.kind === 'place')) this.send('place', []);
   }
   destroy() {
     this.stop.abort();

@@ -1,6 +1,7 @@
 """The latent map: all images as points, to look at, pick from and draw a lasso round."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state, theme
-from dashboard.components import layout
+from dashboard.components import map_legend
 from dashboard.components.map_files import MapFiles, address, map_files
 from dashboard.figures import map_columns, map_points
+from dashboard.figures.map_marks import Marks, packed
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
@@ -32,24 +34,34 @@ def latent_map(
     column: map_columns.Column,
     *,
     shown: NDArray[np.bool_] | None = None,
-    neighbours: tuple[str, ...] = (),
+    neighbours: Sequence[str] = (),
+    marks: Sequence[Marks] = (),
 ) -> None:
-    """Draw the map; a click selects an image, a lasso is kept in `state.lasso()`.
+    """Draw the map.
+
+    A click selects an image; a lasso is kept in `state.lasso()`, a place to decode in
+    `state.place()`, and what the legend leaves in as `map_legend` says.
 
     Args:
         bundle: What to draw.
         column: What the points are coloured by.
         shown: True for the points in question (index order), the others are grey; None for all.
         neighbours: Ids to join to the selected image.
+        marks: What else to draw, each with a picture.
     """
     files = map_files(bundle)
     ids = loaders.rows(bundle)
     data = _fixed(bundle, files) | _coloured(bundle, files, column)
+    here = loaders.facts(bundle, state.selected_id())
     data |= {
+        "mark": [float(here["umap_x"]), float(here["umap_y"])],
         "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
         "selected": loaders.row_of(bundle, state.selected_id()),
         "neighbours": loaders.rows_of(bundle, neighbours).tolist(),
         "lasso": state.lasso(),
+        "marks": [packed(m) for m in marks],
+        "only": map_legend.only(bundle, column),
+        "range": map_legend.level_range(column),
         "inQuestion": f"{len(ids) if shown is None else int(shown.sum()):,}",
         "focus": state.setting("map focus"),
     }
@@ -60,6 +72,13 @@ def latent_map(
             KEY, "pick", lambda row: state.select_image(str(ids[int(row) % len(ids)]))
         ),
         on_lasso_change=state.from_component(KEY, "lasso", state.set_lasso),
+        on_place_change=state.from_component(KEY, "place", state.set_place),
+        on_only_change=state.from_component(
+            KEY, "only", lambda levels: map_legend.set_only(column, levels)
+        ),
+        on_range_change=state.from_component(
+            KEY, "range", lambda ends: map_legend.set_range(column, ends)
+        ),
     )
     if files.folder is None:
         st.caption(
@@ -104,8 +123,7 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> 
     """Give what belongs to a colouring: a byte a point, colours, legend and labels."""
     levels, low, high = files.columns[column.name]
     clusters, dark = bundle.model.config.num_clusters, state.dark()
-    classes = bundle.manifest.dataset.class_names
-    names = map_columns.names(column, layout.cluster_names(bundle), classes, int(high) + 1)
+    names = map_legend.names(bundle, column)
     named = list(bundle.cluster_labels)
     grouped = names and column.name != "split"
     places = _middles(bundle, column.name, levels, len(names)) if grouped else []
@@ -118,7 +136,7 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: map_columns.Column) -> 
         "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
         "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
         "walk from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
-        "zoom.",
+        "zoom. In the mode What is here?, arrow keys move a cross and Enter decodes its place.",
     }
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state
-from dashboard.components import card, find_image, layout, messages, picker
+from dashboard.components import card, find_image, layout, map_legend, messages, picker
 from dashboard.components.map_files import map_files
 from dashboard.figures import export, map_columns, map_points
 
@@ -47,7 +47,8 @@ def settings(bundle: "Bundle") -> tuple[map_columns.Column, Shown]:
     )
     with find_box:
         find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
-    return columns[name], map_columns.in_question(bundle.index, part, chosen)
+    shown = map_columns.in_question(bundle.index, part, chosen)
+    return columns[name], _both(shown, map_legend.left_in(bundle, columns[name]))
 
 
 def neighbours(bundle: "Bundle") -> tuple[str, ...]:
@@ -79,8 +80,7 @@ def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:
     corners = state.lasso()
     if not corners:
         return shown
-    held = map_points.inside(np.array(corners), loaders.map_places(bundle))
-    return held if shown is None else held & shown
+    return _both(shown, map_points.inside(np.array(corners), loaders.map_places(bundle)))
 
 
 def lassoed(bundle: "Bundle", held: Shown) -> None:
@@ -107,9 +107,11 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
     """Offer the images in question as a table; a row selects its image."""
     layout.section(
         "As a table",
-        "The images inside the lasso, or those chosen above the map; a row selects its image.",
+        "The images inside the lasso, or those that the settings and the legend leave in; a row "
+        "selects its image.",
         "The page shows the first 1,000, sorted by what colours the map (by confidence for "
-        "categories), lowest first; the file holds all. ELBO and its terms are in nats per image.",
+        "categories), lowest first; the file holds all. The selected image's row bears a dot, and "
+        "stands first where it would come after those. ELBO and its terms are in nats per image.",
     )
     rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
     sort_by = "confidence" if column.categorical else column.name
@@ -123,14 +125,20 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
     order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
     names = list(dict.fromkeys([*TABLE, column.name]))
     with opened:
-        found = bundle.index[names].take(order[:TABLE_ROWS])
+        here = loaders.row_of(bundle, state.selected_id())
+        found = bundle.index[names].take(_first(order, here))
         ids = found["id"].tolist()
+        dots = np.where(found["id"] == state.selected_id(), "\N{BLACK CIRCLE}", "")
+        found.insert(0, "selected", dots)
         st.dataframe(
             found,
             hide_index=True,
             height=320,
             alt="The images in question with their cluster, confidence and ELBO terms",
-            column_config={"confidence": st.column_config.NumberColumn(format="%.4f")},
+            column_config={
+                "selected": st.column_config.TextColumn("", width=30, pinned=True),
+                "confidence": st.column_config.NumberColumn(format="%.4f"),
+            },
             **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
         )
         st.download_button(
@@ -144,6 +152,20 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:
+    """Give the table's rows, the selected image's first where it would be cut off."""
+    if here is not None and here in order[TABLE_ROWS:]:
+        return np.concatenate([[here], order[: TABLE_ROWS - 1]])
+    return order[:TABLE_ROWS]
+
+
+def _both(shown: Shown, held: Shown) -> Shown:
+    """Leave in what both leave in."""
+    if shown is None or held is None:
+        return held if shown is None else shown
+    return shown & held
 
 
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:

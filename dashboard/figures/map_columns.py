@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from dashboard import theme
 from dashboard.figures import map_points
 
+FULL_RANGE = (0, map_points.UNDEFINED - 1)
+"""Levels of the lowest and of the highest value."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
@@ -60,7 +63,8 @@ COLUMNS = (
 
 def available(index: pd.DataFrame) -> list[Column]:
     """List the colourings for which the index has values."""
-    return [c for c in COLUMNS if c.name in index and not _empty(index[c.name], c)]
+    columns = [*COLUMNS, *_of_codes(index)]
+    return [c for c in columns if c.name in index and not _empty(index[c.name], c)]
 
 
 def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
@@ -92,9 +96,10 @@ def legend(column: Column, names: Sequence[str], low: float, high: float) -> dic
     if column.categorical:
         return {"names": list(names)}
     unit = f" {column.unit}" if column.unit else ""
-    ends = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
-    note = "the outer 1 % at each end share the end's colour"
-    return {**dict(zip(("low", "high"), ends, strict=True)), "note": note}
+    said = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
+    note = "the outer 1 % at each end share the end's colour; drag an end to narrow what is shown"
+    ends = {"ends": [low, high], "unit": unit, "note": note}
+    return {**dict(zip(("low", "high"), said, strict=True)), **ends}
 
 
 def in_question(
@@ -106,6 +111,23 @@ def in_question(
     right_split = (index["split"] == split).to_numpy() if split != "all" else True
     right_cluster = index["cluster"].isin(clusters).to_numpy() if clusters else True
     return np.broadcast_to(np.logical_and(right_split, right_cluster), len(index))
+
+
+def within(
+    levels: NDArray[np.uint8], only: Sequence[int], ends: tuple[int, int]
+) -> NDArray[np.bool_] | None:
+    """Tell which points the legend leaves in; None for all of them.
+
+    Args:
+        levels: A byte a point, as `encoded` gives.
+        only: Categories to show; none for all.
+        ends: Lowest and highest level to show; a point without a value is in no narrower range.
+    """
+    if only:
+        return np.isin(levels, np.asarray(only, np.uint8))
+    if ends == FULL_RANGE:
+        return None
+    return (levels >= ends[0]) & (levels <= ends[1])
 
 
 def palette(
@@ -124,6 +146,22 @@ def palette(
     return [
         taken.get(label) or (spare.pop(0) if spare else colours[label]) for label in range(count)
     ]
+
+
+def _of_codes(index: pd.DataFrame) -> list[Column]:
+    """Give two colourings for each dimension of the code: its mean and its log variance."""
+    dims = range(sum(name.startswith("mean_") for name in index))
+    means = [
+        Column(name=f"mean_{j}", title=f"Code, dimension {j}",
+               shows=f"The mean of q(z|x) in dimension {j} of the latent space.")
+        for j in dims
+    ]  # fmt: skip
+    return means + [
+        Column(name=f"log_var_{j}", title=f"Log variance, dimension {j}",
+               shows=f"ln of the variance of q(z|x) in dimension {j}: low where the image "
+               "pins the code down, 0 where the code says nothing.")
+        for j in dims
+    ]  # fmt: skip
 
 
 def _empty(values: pd.Series, column: Column) -> bool:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components import latent_map, layout, map_panels
+from dashboard.components import latent_map, layout, map_marks, map_panels
 
 bundle = layout.page(
     "Latent map",
@@ -10,10 +10,12 @@ bundle = layout.page(
     "select its image, draw a lasso to see many.",
 )
 column, shown = map_panels.settings(bundle)
+also, marks = map_marks.settings(bundle)
 held = map_panels.inside_lasso(bundle, shown)
 
 map_box, side_box = st.columns([3, 1.15], gap="medium")
 with side_box:
+    map_marks.decoded_place(bundle)
     nearest = map_panels.neighbours(bundle)
 with map_box:
     layout.section(
@@ -23,12 +25,19 @@ with map_box:
         "**What lies close together on it is mostly close in latent space. Distances between "
         "separate groups, their sizes and the gaps between them mean nothing.** The axes have "
         "no unit. The numbers on the map stand at the middle of each group.\n\n"
-        "Drag to move; scroll, pinch or use + and - to zoom; point at a place to see its "
-        "image. With the keyboard: arrow keys walk from point to point, with Shift in longer "
-        "steps, Enter selects, 0 shows all.",
+        "Drag to move; scroll, pinch or use + and - to zoom; point at a point to see its "
+        "image. Shift and a click, or *What is here?*, decodes any place. A click in the legend "
+        "shows only that, with Ctrl that as well; the ends of a scale can be dragged. With the "
+        "keyboard: arrow keys walk from point to point, with Shift in longer steps, Enter "
+        "selects, 0 shows all.\n\n"
+        "The selected image has a thick ring, its nearest images thin ones and lines; samples "
+        "have double rings; the way to another class is a line that ends in a star; a cross is "
+        "the place that was decoded.",
     )
-    latent_map.latent_map(bundle, column, shown=held, neighbours=nearest)
+    joined = nearest if map_marks.NEIGHBOURS in also else ()
+    latent_map.latent_map(bundle, column, shown=held, neighbours=joined, marks=marks)
     map_panels.trust(bundle)
 
+map_marks.samples(marks)
 map_panels.lassoed(bundle, held)
 map_panels.table(bundle, column, held)

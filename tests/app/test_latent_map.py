@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from dashboard import theme
-from dashboard.components import map_files
+from dashboard.components import map_files, map_panels
 from dashboard.figures import map_columns, map_points
+from dashboard.figures.map_marks import Marks
+from dashboard.loaders import counterfactuals, map_marks
 
 PAGE = "latent_map"
 KEY = "latent map"
@@ -158,7 +160,12 @@ def test_pictures_follow_and_are_right(open_page, component, tiny_bundle, folder
 
 def test_each_colouring_has_its_file_and_legend(open_page, component, tiny_bundle):
     app = open_page(PAGE)
-    for c in map_columns.available(tiny_bundle.index):
+    columns = map_columns.available(tiny_bundle.index)
+    dims = range(tiny_bundle.model.config.latent_dim)
+    assert {f"{kind}_{j}" for kind in ("mean", "log_var") for j in dims} < {
+        c.name for c in columns
+    }
+    for c in [c for c in columns if not c.name[-1].isdigit() or c.name == "mean_1"]:
         app.selectbox("widget.map colour").set_value(c.name).run()
         assert not app.exception
         data, _ = component(app, KEY)
@@ -172,10 +179,9 @@ def test_a_filter_greys_the_others_and_removes_none(open_page, component, tiny_b
     app.segmented_control("widget.map part").set_value("test").run()
     app.multiselect("widget.map clusters").set_value([1]).run()
     data, _ = component(app, KEY)
-    bits = np.unpackbits(np.frombuffer(base64.b64decode(data["shown"]), np.uint8))[:60]
     index = tiny_bundle.index
     wanted = (index["split"] == "test") & (index["cluster"] == 1)
-    assert data["count"] == 60 and np.array_equal(bits.astype(bool), wanted)
+    assert data["count"] == 60 and np.array_equal(bits(data), wanted)
 
 
 def test_a_click_selects_by_row_whatever_the_filter(open_page, component, send, tiny_bundle):
@@ -248,6 +254,126 @@ def test_the_table_has_the_same_images_as_the_map(open_page, tiny_bundle):
     )
     assert table["id"].tolist() == known["id"].tolist()
     assert isinstance(table, pd.DataFrame) and table["elbo"].tolist() == known["elbo"].tolist()
+
+
+def test_the_table_marks_the_selected_image(open_page, monkeypatch):
+    monkeypatch.setattr(map_panels, "TABLE_ROWS", 10)
+    app = open_page(PAGE, image="train:5", table="yes")
+    for image_id in ("train:5", "test:3", "train:39"):
+        app.session_state["image"] = image_id
+        app.run()
+        table = app.dataframe[0].value
+        assert len(table) == 10
+        assert table["id"][table["selected"] != ""].tolist() == [image_id]
+
+
+def test_the_legend_leaves_in_what_was_clicked_and_the_link_says_so(
+    open_page, component, send, tiny_bundle
+):
+    app, index = open_page(PAGE, table="yes"), tiny_bundle.index
+    send(app, KEY, "only", [1])
+    data, _ = component(app, KEY)
+    assert data["only"] == [1] and app.query_params["only"] == "1"
+    assert np.array_equal(bits(data), index["cluster"] == 1)
+    assert set(app.dataframe[0].value["cluster"]) == {1}
+    app.segmented_control("widget.map part").set_value("test").run()
+    wanted = (index["cluster"] == 1) & (index["split"] == "test")
+    assert np.array_equal(bits(component(app, KEY)[0]), wanted)
+    send(app, KEY, "only", [7])
+    assert component(app, KEY)[0]["only"] == []
+
+
+def test_a_range_leaves_in_what_lies_within(open_page, component, send, tiny_bundle):
+    app = open_page(PAGE, colour="confidence")
+    send(app, KEY, "range", [254, 100])
+    data, _ = component(app, KEY)
+    assert data["range"] == [100, 254] and data["only"] == []
+    low, high = data["legend"]["ends"]
+    cut = low + (high - low) * 100 / 254
+    inside = tiny_bundle.index["confidence"] > cut
+    assert (bits(data) != inside).mean() < 0.05  # a level is 1 / 254 of the range wide
+    assert app.query_params["from"] == "100" and "to" not in app.query_params
+
+
+@pytest.mark.parametrize(
+    ("only", "ends", "wanted"),
+    [
+        ([], (0, 254), None),
+        ([2, 3], (0, 254), [False, True, True, False, False]),
+        ([], (1, 254), [False, True, True, True, False]),
+        ([], (0, 3), [True, True, True, False, False]),
+    ],
+)
+def test_the_legend_s_filter(only, ends, wanted):
+    found = map_columns.within(np.array([0, 2, 3, 254, 255], np.uint8), only, ends)
+    assert (found if found is None else found.tolist()) == wanted
+
+
+def test_any_place_is_decoded_and_said_to_be_an_interpolation(
+    open_page, component, send, tiny_bundle, text_of
+):
+    app = open_page(PAGE)
+    xy = tiny_bundle.index[["umap_x", "umap_y"]].to_numpy()
+    where = [round(float(v), 2) for v in xy[20]]
+    send(app, KEY, "place", where)
+    (mark,) = component(app, KEY)[0]["marks"]
+    assert mark["kind"] == "place" and mark["at"] == [where]
+    text = text_of(app)
+    assert "What would be here?" in text and "interpolation" in text
+    near = int(np.linalg.norm(xy - where, axis=1).argmin())
+    assert f"Nearest real image: `{tiny_bundle.index['id'].iat[near]}`" in text
+    assert open_page(PAGE, place=app.query_params["place"]).query_params["place"]
+    send(app, KEY, "place", [])
+    assert component(app, KEY)[0]["marks"] == [] and "place" not in app.query_params
+
+
+def test_a_place_where_an_image_lies_decodes_to_its_reconstruction(tiny_bundle, fresh_caches):
+    x, y = tiny_bundle.index[["umap_x", "umap_y"]].iloc[7]
+    found = map_marks.guess_at(tiny_bundle, (float(x), float(y)))
+    decoded = tiny_bundle.model.decode(tiny_bundle.latents[7:8])[0, 0].detach().numpy()
+    np.testing.assert_allclose(found.image, decoded, atol=1e-5)
+    assert found.distance < 1e-5 and found.probs.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_samples_of_the_prior_lie_where_their_codes_belong(open_page, component, tiny_bundle):
+    app = open_page(PAGE, also="nearest-images_samples-of-the-prior")
+    (mark,) = component(app, KEY)[0]["marks"]
+    assert mark["kind"] == "sample" and len(mark["at"]) == len(mark["words"]) == 24
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(mark["png"].split(",")[1]))))
+    assert sheet.shape == (28, 24 * 28)
+    low, high = (
+        f(tiny_bundle.index[["umap_x", "umap_y"]].to_numpy(), 0) for f in (np.min, np.max)
+    )
+    assert (np.array(mark["at"]) >= low - 1e-3).all() and (
+        np.array(mark["at"]) <= high + 1e-3
+    ).all()
+    assert component(app, "prior samples")[0]["count"] == 24
+    app.button("draw others").click().run()
+    assert component(app, KEY)[0]["marks"][0]["png"] != mark["png"]
+
+
+def test_the_way_to_another_class_is_the_counterfactual_s(open_page, component, tiny_bundle):
+    app = open_page(PAGE, image="test:3", also="way-to-another-class")
+    data, _ = component(app, KEY)
+    (mark,) = data["marks"]
+    assert data["neighbours"] == [] and mark["kind"] == "way"
+    of = counterfactuals.explainable(tiny_bundle)[0]
+    _, target = counterfactuals.decided(tiny_bundle, "test:3", of).argsort()[::-1][:2]
+    found = counterfactuals.change(tiny_bundle, "test:3", of, "default", int(target))
+    np.testing.assert_allclose(mark["at"], found.places, atol=6e-4)
+    assert len(mark["words"]) == counterfactuals.FRAMES
+
+
+def test_marks_must_be_as_many_as_their_pictures_and_words():
+    with pytest.raises(ValueError, match="got 2 and 1 and 2"):
+        Marks(kind="sample", places=np.zeros((2, 2)), images=np.zeros((1, 28, 28)),
+              words=[("a", "b")] * 2)  # fmt: skip
+
+
+def bits(data):
+    """Read which points the component shows, in index order."""
+    packed = np.frombuffer(base64.b64decode(data["shown"]), np.uint8)
+    return np.unpackbits(packed)[: data["count"]].astype(bool)
 
 
 def test_the_page_says_what_the_map_does_not_mean(open_page, tiny_bundle, text_of):
