@@ -51,6 +51,7 @@ from dashboard.loaders.pictures import (
     reconstructions,
     stored,
     table,
+    typicality,
 )
 
 __all__ = [
@@ -92,6 +93,7 @@ __all__ = [
     "summaries",
     "table",
     "traversal",
+    "typicality",
     "under_clusters",
     "walk",
 ]

@@ -15,6 +15,7 @@ from xai_core.errors import XaiError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from xai_core.ask.typicality import Typicality, TypicalRange
     from xai_core.bundle import Bundle
 
 Pixels = NDArray[np.uint8]
@@ -133,6 +134,23 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
     x = batch(bundle, ids)
     with heavy(), torch.inference_mode():
         return bundle.model.cluster_probs(x).float().numpy()
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def typical_range(bundle: "Bundle") -> "TypicalRange":
+    """Measure which images are typical; read only."""
+    from xai_core.ask import typicality
+
+    with heavy():
+        return typicality.typical_range(bundle)
+
+
+def typicality(bundle: "Bundle", image_id: str) -> "Typicality":
+    """Compare one image with the training images."""
+    elbo, known = float(facts(bundle, image_id)["elbo"]), typical_range(bundle)
+    z = code(bundle, image_id)
+    with heavy():
+        return known.of(elbo, z)
 
 
 def code(bundle: "Bundle", image_id: str) -> "Tensor":

@@ -18,7 +18,7 @@ from xai_core.data.images import (
     read_images,
     to_float,
 )
-from xai_core.data.pixels import check_pixels, read_grey
+from xai_core.data.pixels import MAX_UPLOAD, check_pixels, read_grey, read_upload
 from xai_core.data.sources import load_dataset
 from xai_core.errors import DataError
 
@@ -522,3 +522,47 @@ def test_lopsided_ink_is_not_pushed_out(lopsided):
 def test_what_is_no_digit_is_refused(image, message):
     with pytest.raises(DataError, match=message):
         normalise_digit(image)
+
+
+# uploads
+
+
+def encoded(pixels, kind, mode=None, **options):
+    content, image = io.BytesIO(), Image.fromarray(np.asarray(pixels))
+    (image.convert(mode) if mode else image).save(content, kind, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_uploaded_digit_becomes_as_mnist(kind):
+    drawing = DRAWINGS["seven in a corner"]
+    content = encoded(255 - drawing, kind, "RGB", **({"quality": 95} if kind == "JPEG" else {}))
+    digit = normalise_digit(read_upload(content, "seven").pixels)
+    expected = normalise_digit(drawing)
+    assert (digit.int() - expected.int()).abs().float().mean() < (0.01 if kind == "PNG" else 3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "WEBP"])
+def test_other_formats_are_no_upload(kind):
+    with pytest.raises(DataError, match=r"`x.png` cannot be read as a PNG or JPEG.*Save it as"):
+        read_upload(encoded(DIGITS[0], kind), "x.png")
+
+
+def test_an_upload_that_is_too_large_is_refused_by_name(monkeypatch):
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(DataError, match=r"`big.png` has 5.0 MB, at most 5 are taken. Save it"):
+        read_upload(bytes(MAX_UPLOAD + 1), "big.png")
+
+
+@pytest.mark.parametrize("side", [5001, 30_000])
+def test_an_uploaded_bomb_is_refused_by_its_header(side):
+    with pytest.raises(DataError, match=r"`bomb.png` (has|cannot).*(pixels|bomb)"):
+        read_upload(png_claiming(side, side), "bomb.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_upload_cut_short_is_refused_by_name(kind):
+    content = encoded(np.tile(DIGITS[0], (5, 5)), kind)
+    for kept in (0, 1, 20, len(content) // 2, len(content) - 200):
+        with pytest.raises(DataError, match=r"`half.png` cannot be read as a PNG or JPEG"):
+            read_upload(content[:kept], "half.png")

@@ -4,23 +4,27 @@ Pillow opens only the formats named here, and its size is read from the header b
 decoded.
 """
 
+import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError
 from .arrays import damage_named
 
-__all__ = ["MAX_PIXELS", "Grey", "check_pixels", "read_grey"]
+__all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
 
 MAX_PIXELS = 25_000_000
 """The largest image that is decoded: 5000 x 5000."""
+
+MAX_UPLOAD = 5_000_000
+"""Bytes of an uploaded image at most."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
@@ -48,15 +52,25 @@ def read_grey(path: Path) -> Grey:
         DataError: If the file is damaged or cut short, has more than 25 megapixels, more than one
             frame or page, or 32 bits a pixel.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with (
-            damage_named(path, "an image", _SAVE_AGAIN),
-            _bombs_named(path),
-            Image.open(path, formats=_FORMATS) as image,
-        ):
-            _check_header(image, path)
-            return _to_grey(image)
+    return _read(path, path, _FORMATS, "an image")
+
+
+def read_upload(content: bytes, name: str) -> Grey:
+    """Read an image that a person uploaded, as `read_grey` does.
+
+    Args:
+        content: Bytes of a PNG or JPEG; the name's ending is not believed.
+        name: What to call it in a message.
+
+    Raises:
+        DataError: If it is another format, larger than 5 MB, or what `read_grey` refuses.
+    """
+    if len(content) > MAX_UPLOAD:
+        raise DataError(
+            f"`{name}` has {len(content) / 10**6:.1f} MB, at most {MAX_UPLOAD // 10**6} are "
+            "taken. Save it smaller."
+        )
+    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
 
 
 def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images height width"]:
@@ -86,6 +100,31 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
         )
     _check_values(array, name)
     return np.rint(array * 255).astype(np.uint8)
+
+
+def _read(source: Path | io.BytesIO, path: Path, formats: Sequence[str], kind: str) -> Grey:
+    """Read an image from a file that messages call `path`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with (
+            damage_named(path, kind, _SAVE_AGAIN),
+            _bombs_named(path),
+            _foreign_named(path, kind),
+            Image.open(source, formats=formats) as image,
+        ):
+            _check_header(image, path)
+            return _to_grey(image)
+
+
+@contextmanager
+def _foreign_named(path: Path, kind: str) -> Iterator[None]:
+    """Name a file of another format; Pillow names the object that holds its bytes."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"`{path}` cannot be read as {kind}: cannot identify image file. {_SAVE_AGAIN}"
+        ) from error
 
 
 def _shape_fix(shape: tuple[int, ...]) -> str:
