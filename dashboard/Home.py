@@ -31,9 +31,12 @@ PAGES = {
         st.Page("views/theory_probe.py", title="Mean-field", icon=":material/linear_scale:"),
         st.Page("views/theory_manifold.py", title="On the manifold", icon=":material/landscape:"),
     ],
+    "Make": [
+        st.Page("views/train.py", title="Train", icon=":material/model_training:"),
+    ],
 }
 
-page = st.navigation(PAGES)
+page = st.navigation(PAGES, expanded=True)
 with messages.errors_as_text():
     page.run()
 layout.end()

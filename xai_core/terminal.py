@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .training import Progress as StageProgress
 
 __all__ = [
+    "STAGES",
     "TrainingDisplay",
     "plain",
     "print_error",

@@ -1,0 +1,132 @@
+"""Two trainings in one figure, with the numbers of both."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.components import layout
+from dashboard.components.chart import chart
+from dashboard.figures import collapse
+from dashboard.figures.style import plain
+from dashboard.jobs.news import News
+from dashboard.jobs.runs import Run
+from dashboard.loaders import trainings
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+NONE = "nothing"
+CURVES = (
+    ("vae", "elbo", "ELBO, nats"),
+    ("vae", "cluster_information", "I(c; x), nats"),
+    ("vae", "accuracy", "accuracy of clusters*"),
+    ("classifier", "loss", "classifier's loss, nats"),
+)
+NUMBERS = (
+    ("Epochs of the cluster VAE", "vae", "epoch", 0),
+    ("ELBO after the last, nats", "vae", "elbo", 2),
+    ("Cluster information, nats", "vae", "cluster_information", 3),
+    ("Accuracy of clusters*", "vae", "accuracy", 4),
+    ("NMI*", "vae", "nmi", 3),
+    ("Seconds an epoch", "vae", "seconds", 1),
+    ("Classifier's loss, nats", "classifier", "loss", 4),
+    ("Critics' loss", "critic", "loss", 3),
+)
+TESTED = (
+    ("Test ELBO, nats", "elbo", 2),
+    ("Test accuracy of clusters", "accuracy", 4),
+    ("Test accuracy of the classifier", "classifier_accuracy", 4),
+)
+
+
+def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
+    """Draw the curves of two trainings, and list their numbers side by side."""
+    histories = _histories(now, bundle)
+    if not histories:
+        return
+    layout.section(
+        "Curves",
+        "One training, or two in one figure, epoch by epoch.",
+        "The ELBO is what is pushed up; its first third of epochs may lie below what is shown. "
+        "Cluster information says how many nats the clusters tell about which image it is, at "
+        "most ln K (dashed): if it falls towards 0, the clusters have collapsed. Lines marked * "
+        "use labels, which the cluster VAE is never trained on; the classifier is.",
+    )
+    shown = _chosen(list(histories))
+    frames = {name: histories[name] for name in shown}
+    _charts(frames, _most(shown, now, bundle))
+    st.table(numbers(frames, trainings.test_scores()), border="horizontal")
+    st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
+
+
+def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Put the last numbers of trainings beside each other, a column each."""
+    columns = {}
+    for name, frame in frames.items():
+        rows = {label: _last(frame, stage, key, digits) for label, stage, key, digits in NUMBERS}
+        known = tested.get(name, {})
+        rows |= {label: _text(known.get(key), digits) for label, key, digits in TESTED}
+        columns[name] = rows
+    return pd.DataFrame(columns)
+
+
+def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
+    """Collect what was told epoch by epoch, by name; the opened bundle's too."""
+    found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
+    if bundle is not None:
+        found.setdefault(bundle.name, bundle.history)
+    return found
+
+
+def _frame(news: News) -> pd.DataFrame:
+    columns = dict.fromkeys(["stage", "epoch", *(key for _, key, _ in CURVES), "nmi", "seconds"])
+    frame = pd.DataFrame(list(news.epochs), columns=list(columns))
+    return frame.astype(dict.fromkeys(list(columns)[1:], float))
+
+
+def _chosen(names: list[str]) -> list[str]:
+    left, right = st.columns(2)
+    first = left.selectbox("Training", names, **state.bind("train first", names[0], names))
+    others = [NONE, *(name for name in names if name != first)]
+    usual = others[1] if len(others) > 1 else NONE
+    second = right.selectbox("Beside", others, **state.bind("train second", usual, others))
+    return [first] if second == NONE else [first, second]
+
+
+def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
+    """Find ln K, where all that is shown have one K."""
+    known = {run.name: run.news.num_clusters for run in now}
+    if bundle is not None:
+        known.setdefault(bundle.name, bundle.model.config.num_clusters)
+    found = {known.get(name) for name in shown}
+    clusters = found.pop() if len(found) == 1 else None
+    return math.log(clusters) if clusters else None
+
+
+def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
+    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+    titles = {name: name for name in frames}
+    columns = st.columns(2, gap="large")
+    for number, (stage, key, axis) in enumerate(CURVES):
+        here = summary[summary["stage"] == stage].dropna(subset=[key])
+        if here.empty:
+            continue
+        level = most if key == "cluster_information" else None
+        at = int(here["epoch"].max())
+        figure = collapse.over_epochs(here, titles, key, axis, at, state.dark(), most=level)
+        ends = "; ".join(f"{n}: {_last(f, stage, key, 3)}" for n, f in frames.items())
+        with columns[number % 2]:
+            chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
+
+
+def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:
+    values = frame[frame["stage"] == stage][key].dropna()
+    return _text(values.iloc[-1] if len(values) else None, digits)
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "-" if value is None or math.isnan(value) else plain(value, digits)
