@@ -20,6 +20,8 @@ _MIME = {
     "png": "image/png",
     "gif": "image/gif",
     "npz": "application/zip",
+    "html": "text/html",
+    "svg": "image/svg+xml",
 }
 
 
@@ -56,23 +58,35 @@ def arrays(bundle: "Bundle", parts: Mapping[str, object], *, name: str, **about:
     _button("npz", lambda: change.arrays(parts, known), bundle, name, about)
 
 
+def page(
+    bundle: "Bundle", make: Callable[[], bytes], *, name: str, label: str, **about: object
+) -> None:
+    """Offer a page of HTML, made when the button is pressed; it says itself where it is from."""
+    _button("html", make, bundle, name, about, label)
+
+
 def _image(about: export.About) -> list[str]:
     """Name the image in question for a file's name."""
     return [layout.display_name(str(about["image"]))] if "image" in about else []
 
 
 def _button(
-    kind: str, make: Callable[[], bytes], bundle: "Bundle", name: str, about: export.About
+    kind: str,
+    make: Callable[[], bytes],
+    bundle: "Bundle",
+    name: str,
+    about: export.About,
+    label: str = "",
 ) -> None:
     parts = [bundle.name, name, *_image(about)]
     st.download_button(
-        kind.upper(),
+        label or kind.upper(),
         data=make,
         file_name=export.file_name(*parts, suffix=kind),
         mime=_MIME[kind],
         key=f"save {kind} {name}",
         help=f"Save {name} as {kind.upper()}",
         icon=":material/download:",
-        type="tertiary",
+        type="secondary" if label else "tertiary",
         on_click="ignore",
     )

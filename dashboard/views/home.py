@@ -1,6 +1,6 @@
 """Home: what the bundle is, how good it is, an image to start from, ways on."""
 
-from dashboard.components import card, layout, picker
+from dashboard.components import card, layout, picker, report_button
 
 WAYS = (
     ("views/latent_map.py", "Latent map", ":material/scatter_plot:",
@@ -38,6 +38,12 @@ picker.strip(bundle)
 
 layout.section("Go on", "One question a page, all about the selected image.")
 layout.ways_on(WAYS)
+
+layout.section(
+    "Take it with you",
+    "Everything the bundle says of the selected image, in one file.",
+)
+report_button.show(bundle)
 
 layout.section(
     "Model card",
