@@ -14,6 +14,7 @@ PAGES = {
         st.Page("views/latent_map.py", title="Latent map", icon=":material/scatter_plot:"),
         st.Page("views/reconstructions.py", title="Reconstructions", icon=":material/compare:"),
         st.Page("views/clusters.py", title="Clusters", icon=":material/category:"),
+        st.Page("views/compare.py", title="Compare", icon=":material/balance:"),
     ],
     "Explain": [
         st.Page("views/heatmaps.py", title="Heatmaps", icon=":material/gradient:"),

@@ -75,7 +75,8 @@ class LatentMap {
   async update(data, send) {
     const first = this.data?.name !== data.name;
     this.data = data;
-    this.send = send;
+    this.send = (event, value) => { if (event === 'pick' || !data.plain) send(event, value); };
+    this.box.parentElement.classList.toggle('plain', !!data.plain);
     if (first) this.view = KEPT.views.get(data.name) ?? { x: 0.5, y: 0.5, zoom: 1 };
     const [points, colour, cluster, label] = await Promise.all(
       [data.points, data.colour, data.cluster, data.label].map((s) => (s ? bytes(s) : null)));

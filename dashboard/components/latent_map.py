@@ -80,6 +80,53 @@ def latent_map(
             KEY, "range", lambda ends: map_legend.set_range(column, ends)
         ),
     )
+    _say_what_lacks(files)
+
+
+def plain_map(
+    bundle: "Bundle",
+    column: map_columns.Column,
+    *,
+    key: str,
+    palette: Sequence[str] | None = None,
+) -> None:
+    """Draw a map only to look at and to select on: no lasso, no legend, no place to decode.
+
+    Args:
+        bundle: What to draw.
+        column: Categories that the points are coloured by; their names stand on the map.
+        key: Unique on the page.
+        palette: A colour a category, where not the usual ones.
+    """
+    files, ids = map_files(bundle), loaders.rows(bundle)
+    here = loaders.facts(bundle, state.selected_id())
+    data = _fixed(bundle, files) | _coloured(bundle, files, column)
+    data |= {"palette": list(palette)} if palette else {}
+    data |= {
+        "plain": True,
+        "mark": [float(here["umap_x"]), float(here["umap_y"])],
+        "shown": None,
+        "selected": loaders.row_of(bundle, state.selected_id()),
+        "neighbours": [],
+        "lasso": None,
+        "marks": [],
+        "only": [],
+        "range": map_columns.FULL_RANGE,
+        "inQuestion": f"{len(ids):,}",
+        "focus": None,
+    }
+    _map(
+        key=key,
+        data=data,
+        on_pick_change=state.from_component(
+            key, "pick", lambda row: state.select_image(str(ids[int(row) % len(ids)]))
+        ),
+    )
+    _say_what_lacks(files)
+
+
+def _say_what_lacks(files: MapFiles) -> None:
+    """Say why pointing shows no pictures, where it does not."""
     if files.folder is None:
         st.caption(
             "The folder `dashboard/static` cannot be written or served, so pointing at a place "

@@ -45,8 +45,10 @@ def heat_map(
     dark: bool,
     *,
     show: Shown = "Counts",
+    row: str = "label",
+    column: str = "cluster",
 ) -> go.Figure:
-    """Draw counts or shares of the label; the colour is the share.
+    """Draw counts or shares of the row; the colour is the share.
 
     Args:
         table: Counts, labels by clusters, columns in the order to draw.
@@ -54,6 +56,8 @@ def heat_map(
         cluster_names: One a column.
         dark: Whether the page is light on dark.
         show: What is written in the cells; both are shown on pointing.
+        row: What a row is.
+        column: What a column is.
     """
     counted = table.to_numpy()
     shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
@@ -71,7 +75,7 @@ def heat_map(
         "tickvals": [0, 0.5, 1],
         "tickformat": ".0%",
         "ticklabelposition": "outside",
-        "title": {"text": "share of the label", "font": {"size": 12}, "side": "top"},
+        "title": {"text": f"share of the {row}", "font": {"size": 12}, "side": "top"},
     }
     trace = go.Heatmap(
         z=shares,
@@ -86,16 +90,16 @@ def heat_map(
         xgap=1,
         ygap=1,
         colorbar=bar,
-        hovertemplate="label %{y} in %{x}: %{customdata:,} images, "
-        "%{z:.2%} of the label<extra></extra>",
+        hovertemplate=f"{row} %{{y}} in {column} %{{x}}: %{{customdata:,}} images, "
+        f"%{{z:.2%}} of the {row}<extra></extra>",
     )
     axis = {"type": "category", "showgrid": False}
     return styled(
         [trace],
         dark,
         height=120 + 40 * max(len(table), 3),
-        xaxis={**axis, "title": {"text": "cluster"}},
-        yaxis={**axis, "title": {"text": "label"}, "autorange": "reversed"},
+        xaxis={**axis, "title": {"text": column}},
+        yaxis={**axis, "title": {"text": row}, "autorange": "reversed"},
     )
 
 

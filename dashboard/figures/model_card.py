@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dashboard.figures.style import signed
+
 if TYPE_CHECKING:
     from xai_core.manifest import Manifest
     from xai_core.model.vae import ClusterVAEConfig
@@ -68,7 +70,7 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
     }
     return [
         Measure(
-            name=_NAMES.get(key, key.replace("_", " ").capitalize()),
+            name=_name(key),
             test=_with_error(test, key, unit),
             train=number(train.get(key), unit),
             meaning=meaning.format(**words),
@@ -76,6 +78,33 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
         for key, unit, meaning in _MEASURES
         if defined(test.get(key))
     ]
+
+
+def differences(first: Metrics, second: Metrics) -> list[tuple[str, str, str, str]]:
+    """Put two bundles' test measures side by side: name, both values, second minus first.
+
+    A measure that one of them lacks is listed with a dash.
+    """
+    one, two = first.get("test", {}), second.get("test", {})
+    rows = []
+    for key, unit, _ in _MEASURES:
+        a, b = one.get(key), two.get(key)
+        if defined(a) or defined(b):
+            both = defined(a) and defined(b)
+            rows.append((_name(key), number(a, unit), number(b, unit),
+                         _change(b - a, unit) if both else number(None, unit)))  # fmt: skip
+    return rows
+
+
+def _change(value: float, unit: str) -> str:
+    """Write a difference with its sign; of percentages, in points."""
+    if unit == "%":
+        return f"{signed(100 * value, 2)} points"
+    return f"{signed(value, 2 if unit == 'nats' else 3)} {unit}".strip()
+
+
+def _name(key: str) -> str:
+    return _NAMES.get(key, key.replace("_", " ").capitalize())
 
 
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:

@@ -1,0 +1,48 @@
+"""Two model cards side by side: what was measured, and how each was made."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.components import download
+from dashboard.components.compare_settings import Pair
+from dashboard.figures import model_card
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+
+
+def measures(pair: Pair) -> None:
+    """Show the measures of both on their test images, and the difference."""
+    first, second = pair.both
+    rows = model_card.differences(first.manifest.metrics, second.manifest.metrics)
+    table = pd.DataFrame(rows, columns=["Measure", *_names(pair), "Difference"])
+    st.table(table, hide_index=True, border="horizontal")
+    download.table(first, table, name="measures of both", **pair.about)
+
+
+def making(pair: Pair) -> None:
+    """Show how both were made, the lines in which they differ first."""
+    cards = [_settings(bundle) for bundle in pair.both]
+    rows = []
+    for what in dict.fromkeys([*cards[0], *cards[1]]):
+        one, two = (card.get(what, model_card.number(None, "")) for card in cards)
+        rows.append((what, "same" if one == two else "differs", one, two))
+    rows.sort(key=lambda row: row[1] == "same")
+    table = pd.DataFrame(rows, columns=["What", "In both", *_names(pair)])
+    st.table(table, hide_index=True, border="horizontal")
+    download.table(pair.first, table, name="making of both", **pair.about)
+
+
+def _settings(bundle: "Bundle") -> dict[str, str]:
+    """Say how a bundle was made, hashes shortened, every setting by its name."""
+    made = dict(model_card.making(bundle.manifest, bundle.model.config))
+    made["Data SHA-256"] = f"{made['Data SHA-256'][:16]}\N{HORIZONTAL ELLIPSIS}"
+    configs = bundle.manifest.configs
+    named = {f"{part}: {k}": str(v) for part, of in configs.items() for k, v in of.items()}
+    return made | named
+
+
+def _names(pair: Pair) -> tuple[str, str]:
+    return pair.first.name, pair.second.name
