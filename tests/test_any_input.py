@@ -1,0 +1,394 @@
+"""Whatever a person uploads, types into the address bar or into a shell: words, never a traceback.
+
+`tried` counts the cases that really ran, and each test fails if they were fewer than it says.
+"""
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import save
+from typer.testing import CliRunner
+
+import xai_core.bundle
+from dashboard import links, state
+from xai_core import cli, workflow
+from xai_core.bundle_files import kind_of, read_table, read_tensors, write_table
+from xai_core.data.images import convert_files, normalise_digit, read_images
+from xai_core.data.own import own_id, own_image
+from xai_core.data.pixels import read_grey
+from xai_core.data.sources import image_id, load_dataset, parse_id
+from xai_core.errors import BundleError, ConfigError, DataError
+from xai_core.manifest import read_manifest
+
+PLANNED = {
+    "images": 1100,
+    "arrays": 700,
+    "drawings": 1000,
+    "manifests": 600,
+    "weights": 500,
+    "tables": 400,
+    "settings": 2800,
+    "lines": 700,
+    "ids": 1400,
+    "addresses": 700,
+    "commands": 350,
+}
+"""Cases of each test."""
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # decoders warn of what they then refuse
+
+DIGITS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+
+
+def tried(name, strategy, check):
+    """Run a check on as many drawn cases as planned, and count them."""
+    ran = 0
+
+    @settings(
+        max_examples=PLANNED[name],
+        deadline=None,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def run(value):
+        nonlocal ran
+        ran += 1
+        check(value)
+
+    run()
+    assert ran >= PLANNED[name]
+
+
+def test_they_are_ten_thousand():
+    assert sum(PLANNED.values()) >= 10_000
+
+
+def damaged(contents):
+    """Draw one of some contents, with bytes changed, cut out, put in or cut off."""
+    places = st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), max_size=6)
+
+    def damage(drawn):
+        content, changes, cut, more = drawn
+        found = bytearray(content)
+        for place, value in changes if found else ():
+            found[place % min(len(found), 400)] = value
+        return bytes(found[: round(len(found) * cut)] + more)
+
+    cut = st.one_of(st.just(1.0), st.floats(0, 1))
+    return st.tuples(st.sampled_from(contents), places, cut, st.binary(max_size=9)).map(damage)
+
+
+# --- uploads ------------------------------------------------------------------------------------
+
+
+def encoded(kind, pixels=DIGITS[0], mode=None, **options):
+    file, image = io.BytesIO(), Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(file, kind, **options)
+    return file.getvalue()
+
+
+IMAGES = [
+    *(encoded(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")),
+    encoded("PNG", mode="RGBA"),
+    encoded("PNG", mode="P", transparency=0),
+    encoded("PNG", DIGITS[0].astype(np.uint16) * 257),
+    encoded("JPEG", mode="CMYK"),
+    encoded("GIF", save_all=True, append_images=[Image.fromarray(d) for d in DIGITS[1:]]),
+    b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    b"",
+]
+
+
+def test_any_image_file_is_read_or_refused(tmp_path):
+    path = tmp_path / "x.png"
+
+    def check(content):
+        path.write_bytes(content)
+        try:
+            pixels = read_grey(path).pixels
+            assert pixels.ndim == 2 and pixels.dtype == np.uint8
+            assert convert_files([path]).images.shape == (1, 28, 28)
+            assert normalise_digit(pixels).shape == (28, 28)
+        except DataError as error:
+            assert "\n" not in str(error)
+
+    tried("images", damaged(IMAGES), check)
+
+
+def archives():
+    plain, packed, array = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.savez(plain, images=DIGITS, labels=np.arange(3), split=np.array(["train", "train", "test"]))
+    np.savez_compressed(packed, images=DIGITS)
+    np.save(array, DIGITS / 255)
+    return [plain.getvalue(), packed.getvalue(), array.getvalue()]
+
+
+def test_any_array_is_read_or_refused(tmp_path):
+    npz, npy = tmp_path / "x.npz", tmp_path / "x.npy"
+
+    def check(content):
+        for path, read in ((npz, load_dataset), (npz, read_images), (npy, read_images)):
+            path.write_bytes(content)
+            try:
+                read(path)
+            except DataError as error:
+                assert "\n" not in str(error)
+
+    tried("arrays", damaged(archives()), check)
+
+
+def test_any_drawing_is_a_digit_or_refused():
+    sizes = st.tuples(st.integers(0, 60), st.integers(0, 60))
+    values = st.sampled_from([0, 1, 2, 127, 254, 255, 0.5, -1.0, np.nan, np.inf, 1e300])
+    kinds = st.sampled_from(["u1", "i8", "f4", "f8", "?", "c8", "U1"])
+
+    def check(drawn):
+        (height, width), fill, strokes, kind = drawn
+        with np.errstate(all="ignore"):
+            image = np.full((height, width), fill).astype(kind)
+            for row, value in strokes:
+                image[row : row + 2, row:] = np.array(value).astype(kind)
+        try:
+            digit = normalise_digit(image)
+        except DataError:
+            return
+        assert digit.shape == (28, 28) and digit.max() == 255
+
+    strokes = st.lists(st.tuples(st.integers(0, 59), values), max_size=4)
+    tried("drawings", st.tuples(sizes, values, strokes, kinds), check)
+
+
+# --- a colleague's bundle -----------------------------------------------------------------------
+
+
+def test_any_manifest_is_believed_or_refused(tiny_bundle_path, tmp_path):
+    whole = json.loads((tiny_bundle_path / "manifest.json").read_text())
+    parts = [("dataset",), ("configs", "model"), ("files", "index.parquet"), ("metrics",), ()]
+    values = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=6,
+    )
+
+    def check(drawn):
+        part, number, value = drawn
+        found = json.loads(json.dumps(whole))
+        place = found
+        for name in part:
+            place = place[name]
+        place[sorted(place)[number % len(place)]] = value
+        (tmp_path / "manifest.json").write_text(json.dumps(found))
+        try:
+            read_manifest(tmp_path)
+        except BundleError as error:
+            assert "manifest.json`" in str(error)
+
+    tried("manifests", st.tuples(st.sampled_from(parts), st.integers(0, 99), values), check)
+
+
+def test_any_weights_are_read_or_refused(tmp_path):
+    tensors = {"a": torch.ones(2, 3), "b": torch.zeros(4, dtype=torch.int64)}
+    expected = {name: kind_of(tensor) for name, tensor in tensors.items()}
+    path = tmp_path / "x.safetensors"
+
+    def check(content):
+        path.write_bytes(content)
+        try:
+            assert read_tensors(path, expected).keys() == tensors.keys()
+        except BundleError as error:
+            assert "x.safetensors`" in str(error)
+
+    tried("weights", damaged([save(tensors)]), check)
+
+
+def test_any_table_is_read_or_refused(tmp_path):
+    path, columns = tmp_path / "x.parquet", {"id": "str", "elbo": "float32", "label": "int64"}
+    table = pd.DataFrame({"id": ["a", "b", "b"], "elbo": [0.5, 1.0, 2.0], "label": [1, 2, 3]})
+    write_table(path, table, columns)
+
+    def check(content):
+        path.write_bytes(content)
+        try:
+            assert list(read_table(path, columns, num_rows=3)) == list(columns)
+        except BundleError as error:
+            assert "x.parquet`" in str(error)
+
+    tried("tables", damaged([path.read_bytes()]), check)
+
+
+# --- the address bar ----------------------------------------------------------------------------
+
+ODD = st.sampled_from(
+    ["", " ", "nan", "inf", "-0", "1e99", "0x1", "None", "../..", "<b>", "a" * 3000, "9" * 5000]
+)
+WORDS = st.one_of(
+    st.text(max_size=12),
+    st.text("0123456789.-_e:+", max_size=14),
+    st.tuples(st.sampled_from(["train:", "test:", "own:"]), st.text("0123eJx_-", max_size=9)).map(
+        "".join
+    ),
+    ODD,
+)
+SETTINGS = {
+    "colour": {"default": "cluster", "options": ("cluster", "label", "elbo", "kl_c")},
+    "clusters": {"default": [], "options": tuple(range(10))},
+    "picked": {"default": None, "options": (None, 0, 1)},
+    "all": {"default": False, "options": (False, True)},
+    "seed": {"default": 0, "span": (0, 10**6, 1)},
+    "z3": {"default": 0.0, "span": (-4.0, 4.0, 0.1)},
+}
+
+
+def test_any_setting_in_a_link_is_one_that_is_offered():
+    known = {name: links.Setting(**kind) for name, kind in SETTINGS.items()}
+
+    def check(drawn):
+        setting, text = known[drawn[0]], drawn[1]
+        value = setting.read(text)
+        assert setting.allows(value)
+        assert setting.read(setting.write(value) or "") in (value, setting.default)
+
+    tried("settings", st.tuples(st.sampled_from(sorted(known)), WORDS), check)
+
+
+def test_any_line_in_a_link_is_one_or_none():
+    numbers = st.integers(-(10**9), 10**9).map(str) | WORDS
+    pairs = st.lists(st.tuples(numbers, numbers).map(".".join), max_size=9).map("_".join)
+
+    def check(text):
+        corners = links.read_corners(text)
+        if corners is not None:
+            assert links.read_corners(links.write_corners(corners)) == corners
+
+    tried("lines", pairs | WORDS, check)
+
+
+def test_any_id_is_an_image_or_refused():
+    whole = [own_id(digit).encode() for digit in (*DIGITS, np.zeros((28, 28), np.uint8))]
+    changed = damaged(whole).map(lambda content: content.decode("latin-1"))
+
+    def check(text):
+        try:
+            if text.startswith("own:"):
+                assert own_image(text).shape == (28, 28)
+            else:
+                assert image_id(*parse_id(text)) == text
+        except DataError as error:
+            assert len(str(error)) < 300
+
+    tried("ids", changed | WORDS, check)
+
+
+def test_any_address_opens_a_page(monkeypatch):
+    names = ["bundle", "image", "lasso", "unknown", *SETTINGS]
+
+    class Address(dict):
+        def to_dict(self):
+            return dict(self)
+
+        def from_dict(self, params):
+            self.clear()
+            self.update(params)
+
+    def check(query):
+        tab = SimpleNamespace(session_state={}, query_params=Address(query))
+        monkeypatch.setattr(state, "st", tab)
+        state.read_link()
+        state.select_bundle("mnist")
+        shown = {name: state.keep(name, link=name, **kind) for name, kind in SETTINGS.items()}
+        corners = state.lasso()
+        state.write_link()
+        assert all(links.Setting(**SETTINGS[name]).allows(shown[name]) for name in shown)
+        assert corners is None or len(corners) >= 3
+        assert "unknown" not in tab.query_params
+
+    tried("addresses", st.dictionaries(st.sampled_from(names), WORDS, max_size=7), check)
+
+
+# --- the shell ----------------------------------------------------------------------------------
+
+COMMANDS = {
+    "train": ("--data", "--out", "--preset", "--clusters", "--latent-dim", "--factorisation",
+              "--learning-rate", "--epochs", "--batch-size", "--devices", "--num-nodes"),
+    "evaluate": ("--split", "--likelihood-images"),
+    "encode": ("--images", "--out"),
+    "info": (),
+    "verify": ("--num-images", "--num-samples"),
+    "attribute": ("--images", "--method", "--out", "--of", "--target", "--baseline", "--set",
+                  "--figure"),
+    "faithfulness": ("--methods", "--images", "--num-images", "--of", "--set"),
+    "counterfactual": ("--images", "--target", "--out", "--of", "--method", "--probability",
+                       "--figure"),
+    "figures": ("--out", "--method", "--of", "--count"),
+    "list": (),
+}  # fmt: skip
+COMMON = ("--seed", "--device", "--json", "--nonsense")
+NUMBERS = st.integers(-3, 2**70).map(str)
+SHELL = st.one_of(
+    WORDS,
+    NUMBERS,
+    st.sampled_from(
+        ["x.npz", "x.png", "bars.npz", "n_steps=x", "cpu", "cuda:99", "test:0", "nan"]
+    ),
+)
+
+
+def commands():
+    def line(name):
+        options = st.sampled_from((*COMMANDS[name], *COMMON))
+        pairs = st.lists(st.tuples(options, SHELL), max_size=5)
+        bundle = st.sampled_from(["bars", "bars", "nope"]) | SHELL
+        return st.tuples(st.just(name), bundle, pairs)
+
+    return st.sampled_from(sorted(COMMANDS)).flatmap(line)
+
+
+def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch):
+    """The bundle is in memory, and what takes long once all is accepted is left out."""
+
+    def enough(*_, **__):
+        raise ConfigError("Accepted. Enough.")
+
+    def open_tiny(name, *, device):
+        if name != "bars":
+            raise BundleError("No such bundle. Name one.")
+        return tiny_bundle
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(xai_core.bundle, "load_bundle", open_tiny)
+    for module, name in (
+        (workflow, "train"),
+        (workflow, "encode"),
+        ("xai_core.evaluation", "evaluate"),
+        ("xai_core.verification", "verify"),
+        ("xai_core.ask.faithfulness", "scores"),
+        ("xai_core.ask.attributions", "attribute"),
+        ("xai_core.ask.counterfactuals", "find_counterfactual"),
+    ):
+        target = module if isinstance(module, str) else module.__name__
+        monkeypatch.setattr(f"{target}.{name}", enough)
+    np.savez("bars.npz", images=DIGITS)
+    runner = CliRunner()
+
+    def check(drawn):
+        name, bundle, pairs = drawn
+        line = [name] if name in ("train", "list") else [name, bundle]
+        for option, value in pairs:
+            line += [option] if option == "--json" else [option, value]
+        result = runner.invoke(cli.app, line)
+        assert result.exception is None or isinstance(result.exception, SystemExit), line
+        assert result.exit_code in (0, 1, 2), line
+        if result.exit_code == 1:
+            assert result.stderr.splitlines()[-1].startswith("error: "), line
+
+    tried("commands", commands(), check)
