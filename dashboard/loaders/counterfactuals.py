@@ -121,7 +121,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
             if method in LATENT_METHODS:
                 codes = _along(found.path[0, : int(found.num_steps[0])])
             else:
-                codes = bundle.model.encode(frames).mean
+                codes = bundle.model.encode_mean(frames)
             density = bundle.model.prior.log_prob(codes)
         places = bundle.latent_index.place(codes)
         other, opinion = OTHER[of], None

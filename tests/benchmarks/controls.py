@@ -81,12 +81,12 @@ def fit(module, loss, count, *, steps, learning_rate):
 def explain(model, classifier, x, target, real, *, method="default"):
     """Search with a generator and a classifier that may both be others than a bundle's."""
     with torch.no_grad():
-        codes = torch.cat([model.encode(part).mean for part in real.split(500)])
+        codes = torch.cat([model.encode_mean(part) for part in real.split(500)])
         classes = torch.cat([classifier(part).argmax(1) for part in real.split(500)])
     return find_counterfactual(
         x,
         target=target,
-        encode=lambda images: model.encode(images).mean,
+        encode=model.encode_mean,
         decode=model.decode,
         forward=classifier,
         prior=model.prior,

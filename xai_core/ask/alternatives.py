@@ -105,12 +105,12 @@ def alternatives(
     bytes_ = not image.is_floating_point()
     x = to_float(image, bundle.device) if bytes_ else image.to(bundle.device)
     with torch.no_grad():
-        code = bundle.model.encode(x).mean
+        code = bundle.model.encode_mean(x)
     groups = _groups(reference, code, target, starts, seed)
     found = find_counterfactual(
         x.expand(len(groups), -1, -1, -1).contiguous(),
         target=target,
-        encode=lambda images: bundle.model.encode(images).mean,
+        encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
         forward=explained(bundle, of),
         prior=bundle.model.prior,

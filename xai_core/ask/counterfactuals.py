@@ -60,7 +60,7 @@ def counterfactuals(
     return find_counterfactual(
         x,
         target=target,
-        encode=lambda images: bundle.model.encode(images).mean,
+        encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
         forward=forward,
         prior=bundle.model.prior,

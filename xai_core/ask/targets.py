@@ -82,4 +82,4 @@ class _Latent(nn.Module):
         self.model, self.dimension = model, dimension
 
     def forward(self, x: Images) -> Logits:
-        return self.model.encode(x).mean[:, self.dimension, None]
+        return self.model.encode_mean(x)[:, self.dimension, None]

@@ -331,7 +331,7 @@ _ROW_COLUMNS = (
     *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),
 )
 _METHODS: dict[str, Callable[[Problem, CounterfactualConfig, Callable], Found]] = {
-    "default": search_near,
+    "default": lambda problem, config, encode: search_near(problem, config),
     "diffeomorphic": lambda problem, config, encode: ascend_in_latent_space(problem, config),
     "pixel": ascend_on_pixels,
     "nearest": lambda problem, config, encode: nearest_image(problem, encode),

@@ -3,8 +3,8 @@
 Minimises, over codes z, the ink changed ||x'(z) - x||_1 plus a weight times -log p(z), subject to
 a lead of the target of at least what `search_probability` asks for. x'(z) carries over what the
 decoder does not draw; the lead is the soft minimum of the explained function's log odds and of a
-second opinion, the generative model's own (`reading`), so that the search does not end in an
-image that fools the function alone. Each step goes to the linearised border and along it,
+second opinion, the mixture's reading of the code (`reading`), so that the search does not end
+in an image that fools the function alone. Each step goes to the linearised border and along it,
 
     delta = (b - m) a / |a|^2 - P g / h,   P = I - a a^T / |a|^2,   h = D / ||z - z_0||^2
 
@@ -18,7 +18,6 @@ References:
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,22 +35,24 @@ __all__ = ["search_near"]
 
 COMPARED_STARTS = 2
 """Starts tried on every image; the others wait for those that stall."""
-RETRIES = 4
-"""For those that stall: from other starts, and last from where plain ascent leads."""
+RETRIES = 3
+"""For those that stall: from the surest of all starts, and last from where plain ascent leads."""
 ASCENT_STEPS = 200
 LONGEST_STEP = 1.0
 """Across the border, in latent units."""
-REACH = 0.8
+REACH = 1.0
 """Of the first step along the border, in latent units; it shrinks to nothing."""
-SLACK = 0.3
-"""Log odds aimed at beyond what is asked for, since the odds bend down."""
+SLACK = 1.5
+"""Log odds aimed at beyond what is asked for, since the odds bend down on the way there."""
 SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
-ENOUGH = 5
+AT_ONCE = 256
+"""Images of paths decoded at once."""
+ENOUGH = 4
 """Steps after which an image that is nearer than a real one leaves the batch."""
 CONCESSION = 1.0
 """Log odds given up at a step by an image that is farther than a real one."""
-OPINION = 2.0
+OPINION = 2.5
 """Log odds asked of the second opinion, which counts twice: it is the flatter of the two."""
 
 Row = Float[Tensor, " batch"]
@@ -129,17 +130,15 @@ class _Border:
         odds = _log_odds(logits, problem.target)
         lead = odds
         if self.reading is not None:
-            opinion = self.reading.log_odds(images, problem.target, OPINION)
+            opinion = self.reading.log_odds(codes, problem.target, OPINION)
             lead = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
         distance = (images - problem.images).abs().sum((1, 2, 3))
         return _Point(codes, images, logits.softmax(-1), odds, lead, distance)
 
 
-def search_near(
-    problem: Problem, config: CounterfactualConfig, encode: Callable[[Images], Latents]
-) -> Found:
+def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
     """Find a near image that the target's part of the latent space has to offer."""
-    border = _border(problem, config, encode)
+    border = _border(problem, config)
     candidates = candidate_codes(problem)
     if candidates is None:
         candidates = _ascended(problem, config).unsqueeze(1)
@@ -149,11 +148,10 @@ def search_near(
         if not len(stalled):
             break
         part = border.rows(stalled).plain()
-        starts = (
-            candidates[stalled, attempt % candidates.shape[1]]
-            if attempt < RETRIES - 1
-            else _ascended(part.problem, config)
-        )
+        if attempt < RETRIES - 1:
+            starts = _surest(part, candidates[stalled], attempt)
+        else:
+            starts = _ascended(part.problem, config)
         found, taken = _descend(part, config, starts)
         better = found.odds > best.odds[stalled]
         best.put(stalled[better], found.rows(better))
@@ -167,9 +165,7 @@ def _ascended(problem: Problem, config: CounterfactualConfig) -> Latents:
     return ascend_in_latent_space(problem, plain).path[:, -1]
 
 
-def _border(
-    problem: Problem, config: CounterfactualConfig, encode: Callable[[Images], Latents]
-) -> _Border:
+def _border(problem: Problem, config: CounterfactualConfig) -> _Border:
     reading, allowed = None, torch.full_like(problem.images[:, 0, 0, 0], torch.inf)
     if problem.reference is not None:
         allowed = config.nearer_than_real * problem.reference.distance_bound(
@@ -177,7 +173,7 @@ def _border(
         )
         if problem.prior is not None:
             classes = problem.probabilities.shape[1]
-            reading = ClusterReading.fit(encode, problem.prior, problem.reference, classes)
+            reading = ClusterReading.fit(problem.prior, problem.reference, classes)
     return _Border(
         problem=problem,
         reading=reading,
@@ -203,6 +199,18 @@ def _best_start(border: _Border, candidates: Float[Tensor, "batch candidates lat
         promised.append(torch.where(across, share * point.distance, 1e4 - point.lead))
     best = torch.stack(promised, 1).argmin(1)
     return torch.stack(codes, 1)[torch.arange(len(best), device=best.device), best]
+
+
+def _surest(
+    border: _Border, candidates: Float[Tensor, "batch candidates latent"], rank: int
+) -> Latents:
+    """Choose the start at which the target is surest, or a later one in that order."""
+    rows, count = candidates.shape[:2]
+    every = border.rows(torch.arange(rows, device=candidates.device).repeat_interleave(count))
+    with torch.no_grad():
+        odds = every.point(candidates.flatten(0, 1)).odds.unflatten(0, (rows, count))
+    chosen = odds.argsort(1, descending=True)[:, min(rank, count - 1)]
+    return candidates[torch.arange(rows, device=chosen.device), chosen]
 
 
 def _descend(
@@ -287,20 +295,35 @@ def _finish(
     problem = border.problem
     share = torch.linspace(0, 1, config.path_points, device=best.codes.device).reshape(1, -1, 1)
     path = torch.lerp(problem.codes.unsqueeze(1), best.codes.unsqueeze(1), share)
-    probs = [problem.probabilities]
-    for codes in path[:, 1:-1].unbind(1):
-        with torch.no_grad():
-            drawn = problem.decode(codes)
-        probs.append(problem.probs(carry_over(problem.images, problem.reconstructions, drawn)))
+    between = _probs_between(problem, path[:, 1:-1])
     return Found(
         images=best.images,
         probabilities=best.probabilities,
         path=path,
-        path_probabilities=torch.stack([*probs, best.probabilities], 1),
+        path_probabilities=torch.cat(
+            [problem.probabilities.unsqueeze(1), between, best.probabilities.unsqueeze(1)], 1
+        ),
         num_steps=torch.full_like(problem.target, config.path_points),
         evaluations=steps,
         why_not="every start stalled before the target was probable enough",
     )
+
+
+def _probs_between(
+    problem: Problem, path: Float[Tensor, "batch steps latent"]
+) -> Float[Tensor, "batch steps clusters"]:
+    """Evaluate the probability of every class along the paths, some images at a time."""
+    steps = path.shape[1]
+    if not steps:
+        return problem.probabilities.unsqueeze(1)[:, :0]
+    parts = []
+    for rows in torch.arange(len(path), device=path.device).split(max(AT_ONCE // steps, 1)):
+        part = problem.rows(rows.repeat_interleave(steps))
+        with torch.no_grad():
+            drawn = problem.decode(path[rows].flatten(0, 1))
+        images = carry_over(part.images, part.reconstructions, drawn)
+        parts.append(problem.probs(images).unflatten(0, (len(rows), steps)))
+    return torch.cat(parts)
 
 
 def _log_odds(logits: Logits, target: Int[Tensor, " batch"]) -> Row:

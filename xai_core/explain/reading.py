@@ -1,30 +1,29 @@
-"""What the generative model reads in an image: the odds that it lies where a class lives.
+"""What the mixture reads in a code: the odds that it lies where a class lives.
 
-An image that a classifier is sure of may still be no image of the class. The encoder and the
-mixture prior know no labels and are not what is explained, so they give a second opinion: encode
-the image again, find its cluster p(c|z(x')), and translate clusters to classes by what the
-explained function says about real images,
+An image that a classifier is sure of may still be no image of the class. The mixture prior knows
+no labels and is not what is explained, so it gives a second opinion on the code that the image
+is drawn from: find its cluster p(c|z), and translate clusters to classes by what the explained
+function says about real images,
 
-    p(t|x') = sum_c p(t|c) p(c|z(x')),   p(t|c) = share of the real images of cluster c it calls t
+    p(t|z) = sum_c p(t|c) p(c|z),   p(t|c) = share of the real images of cluster c it calls t
 
 Where the function's classes have nothing to do with the clusters, p(t|c) is flat and the opinion
 is silent.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._types import Images, Latents
+from .._types import Latents
 from ..model.mixture import MixturePrior
 from .reference import Reference
 
 __all__ = ["ClusterReading"]
 
-COUNTED = 3000
+COUNTED = 1000
 """Real images that p(t|c) is estimated on."""
 SOFTEST = 1e-3
 """Added to the shares, so that no cluster excludes a class for certain."""
@@ -37,23 +36,15 @@ class ClusterReading:
     """The second opinion.
 
     Attributes:
-        encode: Images to codes.
         prior: Mixture whose clusters are read.
         shares: p(t|c).
     """
 
-    encode: Callable[[Images], Latents]
     prior: MixturePrior
     shares: Float[Tensor, "classes clusters"]
 
     @classmethod
-    def fit(
-        cls,
-        encode: Callable[[Images], Latents],
-        prior: MixturePrior,
-        reference: Reference,
-        classes: int,
-    ) -> "ClusterReading":
+    def fit(cls, prior: MixturePrior, reference: Reference, classes: int) -> "ClusterReading":
         """Count which classes the real images of each cluster have."""
         device = prior.mean.device
         rows = torch.linspace(0, len(reference.codes) - 1, min(COUNTED, len(reference.codes)))
@@ -65,22 +56,22 @@ class ClusterReading:
         known = (called >= 0) & (called < classes)
         counts.index_put_((called[known], clusters[known]), torch.ones(()), accumulate=True)
         shares = (counts + SOFTEST) / (counts.sum(0) + classes * SOFTEST)
-        return cls(encode=encode, prior=prior, shares=shares)
+        return cls(prior=prior, shares=shares)
 
     def log_odds(
-        self, images: Images, target: Int[Tensor, " batch"], wanted: float
+        self, codes: Latents, target: Int[Tensor, " batch"], wanted: float
     ) -> Float[Tensor, " batch"]:
-        """Evaluate log p(t|x') / (1 - p(t|x')), less what is asked for.
+        """Evaluate log p(t|z) / (1 - p(t|z)), less what is asked for.
 
         Args:
-            images: x'.
+            codes: z.
             target: t.
             wanted: Log odds asked for, where the clusters can give as much.
 
         Returns:
             At least 0 where the opinion agrees.
         """
-        log_cluster = self.prior.log_joint(self.encode(images)).log_softmax(-1)
+        log_cluster = self.prior.log_joint(codes).log_softmax(-1)
         shares = self.shares[target]
         odds = (log_cluster + shares.log()).logsumexp(-1) - (
             log_cluster + (1 - shares).clamp(min=SOFTEST).log()

@@ -28,7 +28,7 @@ class CounterfactualConfig:
             decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" hands back a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 12 for
+        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 9 for
             "default".
         learning_rate: Adam's, of the plain ascents: in latent units, or in ink for "pixel".
         search_probability: What "default" aims at, at least `target_probability`: the nearer to
@@ -44,11 +44,11 @@ class CounterfactualConfig:
     target_probability: float = 0.99
     max_steps: int | None = None
     learning_rate: float = 0.05
-    search_probability: float = 0.9995
+    search_probability: float = 0.998
     nearer_than_real: float = 0.85
     density_weight: float = 0.2
     path_points: int = 17
-    batch_size: int = 125
+    batch_size: int = 250
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
@@ -78,7 +78,7 @@ class CounterfactualConfig:
     @property
     def step_limit(self) -> int:
         """Return `max_steps`, or the method's own."""
-        return self.max_steps or (12 if self.method == "default" else 1000)
+        return self.max_steps or (9 if self.method == "default" else 1000)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -163,6 +163,10 @@ class ClusterVAE(nn.Module):
         mean, log_var = self.latent_encoder(x).float().chunk(2, dim=-1)
         return Posterior(mean, log_var.clamp(*LOG_VAR_RANGE), self._cluster_logits(x, mean))
 
+    def encode_mean(self, x: Images) -> Latents:
+        """Infer the mean of q(z|x) alone, z(x)."""
+        return self.latent_encoder(x).float().chunk(2, dim=-1)[0]
+
     def cluster_logits(self, x: Images) -> Logits:
         """Evaluate the logits of q(c|x), without the decoder's share of the work."""
         if self.cluster_encoder is not None:
