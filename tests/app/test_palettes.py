@@ -1,6 +1,6 @@
 """The colours can be told apart by people with any of the three kinds of colour blindness."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from coloraide import Color
@@ -51,5 +51,5 @@ def test_warm_and_cold_of_a_signed_map_differ_for_everyone(blindness, dark):
 def test_an_ordered_map_is_ordered_by_lightness_alone(blindness, dark):
     found = lightness(theme.hex_colours(theme.sequential(dark))[::16], blindness)
     rising = found if dark else found[::-1]
-    assert all(low < high for low, high in zip(rising, rising[1:], strict=False))
+    assert all(low < high for low, high in pairwise(rising))
     assert rising[-1] - rising[0] > 50
