@@ -1,13 +1,36 @@
-"""Where the work runs: device, seeds and the Lightning Fabric launch."""
+"""Where the work runs: device, memory, seeds and the Lightning Fabric launch."""
 
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from lightning_fabric import Fabric
 
-from .errors import ConfigError
+from .errors import ConfigError, OutOfMemoryError, ProcessLostError
 
-__all__ = ["Launch", "epoch_generator", "make_fabric", "resolve_device"]
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = [
+    "Launch",
+    "epoch_generator",
+    "in_parts",
+    "is_out_of_memory",
+    "losses_named",
+    "make_fabric",
+    "memory_named",
+    "resolve_device",
+]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
+"""What communication says when a process is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +69,14 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def make_fabric(launch: Launch) -> Fabric:
+def make_fabric(launch: Launch) -> "Fabric":
     """Set up Fabric for a launch and start its processes.
 
     Raises:
         ConfigError: If the device is not there, or Fabric refuses the combination.
     """
+    from lightning_fabric import Fabric
+
     device = resolve_device(launch.device)
     precision = launch.precision
     if precision == "auto":
@@ -78,3 +103,73 @@ def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> 
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that the device or the machine has no memory left."""
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch on the CPU
+
+
+@contextmanager
+def memory_named(work: str, fix: str) -> Iterator[None]:
+    """Say which work found no memory, and what to lower.
+
+    Raises:
+        OutOfMemoryError: In place of what the body raised for want of memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(f"There is not enough memory for {work}. {fix}") from error
+
+
+@contextmanager
+def losses_named(fabric: "Fabric", fix: str) -> Iterator[None]:
+    """Say that another process is gone, where communication failed.
+
+    Raises:
+        ProcessLostError: In place of what communication raised in the body.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        lost = any(sign in str(error) for sign in LOST)
+        if fabric.world_size == 1 or not lost:
+            raise
+        raise ProcessLostError(
+            f"Process {fabric.global_rank} of {fabric.world_size} lost the others: one of them "
+            f"ended or was killed. {fix}"
+        ) from error
+
+
+def in_parts(work: Callable[[slice], T], count: int, at_once: int) -> tuple[list[T], int]:
+    """Do work on rows, on fewer at once where memory is short.
+
+    Args:
+        work: Does some of the rows; may be asked for the same ones again.
+        count: Rows.
+        at_once: Rows to begin with.
+
+    Returns:
+        The results in order, and the number of rows at once that fitted.
+
+    Raises:
+        OutOfMemoryError: If not even one row fits.
+    """
+    while True:
+        try:
+            return [work(slice(row, row + at_once)) for row in range(0, count, at_once)], at_once
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if at_once == 1:
+                raise OutOfMemoryError(
+                    "There is not enough memory for a single image. Use another `--device`, or "
+                    "end what else runs on this one."
+                ) from error
+        at_once = math.ceil(at_once / 2)  # after the handler, whose traceback holds the tensors
+        torch.cuda.empty_cache()
+        logger.warning("Memory is short: going on with %d images at once.", at_once)

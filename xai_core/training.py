@@ -19,11 +19,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from jaxtyping import Float
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,8 +38,11 @@ from .explain.critic import Critic, CriticConfig
 from .explain.critic_training import CriticTraining, train_critics
 from .model.classifier import Classifier
 from .model.vae import ClusterVAE, ClusterVAEConfig
-from .runtime import Launch, epoch_generator, make_fabric
+from .runtime import Launch, epoch_generator, losses_named, make_fabric, memory_named
 from .training_state import TrainingState, read_state, write_state
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["PRESETS", "EpochMetrics", "Progress", "Trained", "TrainingConfig", "train_models"]
 
@@ -250,7 +252,9 @@ def train_models(
     Raises:
         ConfigError: If the batch does not divide among the processes, or there are too few images.
         TrainingDivergedError: If the loss left the finite numbers; the state of the last finished
-            epoch stays in `run`.
+            epoch stays in `run`, here and below.
+        OutOfMemoryError: If a batch does not fit.
+        ProcessLostError: If one of several processes ended before the others.
     """
     launch = launch or Launch()
     fabric = make_fabric(launch)
@@ -264,12 +268,13 @@ def train_models(
     if len(images) < model.num_clusters:
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
     loop = _Loop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
-    guess = _guess(loop, images, model, training)
-    vae = _train_vae(loop, images, guess, labels, model, training)
-    classifier = None
-    if labels is not None:
-        classifier = _train_classifier(loop, images, labels, len(dataset.class_names), training)
-    critics = _train_critics(loop, images, vae, classifier, training.critic)
+    classifier, num_classes = None, len(dataset.class_names)
+    with losses_named(fabric, f"What is finished is kept in {run}. Go on with --resume."):
+        guess = _guess(loop, images, model, training)
+        vae = _train_vae(loop, images, guess, labels, model, training)
+        if labels is not None:
+            classifier = _train_classifier(loop, images, labels, num_classes, training)
+        critics = _train_critics(loop, images, vae, classifier, training.critic)
     return Trained(
         model=vae.cpu().eval(),
         classifier=None if classifier is None else classifier.cpu().eval(),
@@ -284,7 +289,7 @@ class _Loop:
 
     def __init__(
         self,
-        fabric: Fabric,
+        fabric: "Fabric",
         run: Path,
         seed: int,
         batch_size: int,
@@ -329,7 +334,8 @@ class _Loop:
             started = time.perf_counter()
             objective.train()
             schedule = _OneCycle(learning_rate, epoch, epochs, count // self._batch(count))
-            loss = self._epoch(stage, epoch, count, wrapped, optimizer, batches, schedule)
+            with memory_named(f"stage '{stage}'", self._less()):
+                loss = self._epoch(stage, epoch, count, wrapped, optimizer, batches, schedule)
             objective.eval()
             row = EpochMetrics(
                 stage=stage,
@@ -394,9 +400,18 @@ class _Loop:
     def _check(self, total: Tensor, stage: str, epoch: int) -> None:
         if not torch.isfinite(total):
             raise TrainingDivergedError(
-                f"The loss of stage '{stage}' is not finite in epoch {epoch + 1}. The state of "
-                f"the epoch before is kept in {self.run}. Train anew with a lower rate."
+                f"The loss of stage '{stage}' is not finite in epoch {epoch + 1}. "
+                f"{self._kept()} Train anew with a lower rate."
             )
+
+    def _kept(self) -> str:
+        return f"The state of the epoch before is kept in {self.run}."
+
+    def _less(self) -> str:
+        return (
+            f"Train anew with a `--batch-size` below {self.batch_size}, or go on with --resume "
+            "and --device cpu."
+        )
 
 
 @dataclass(frozen=True)
