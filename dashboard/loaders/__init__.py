@@ -16,7 +16,6 @@ from dashboard.loaders.bundles import (
 )
 from dashboard.loaders.gate import (
     BY_FINGERPRINT,
-    BusyError,
     breathe,
     engine,
     fingerprint,
@@ -56,7 +55,6 @@ from dashboard.loaders.pictures import (
 
 __all__ = [
     "BY_FINGERPRINT",
-    "BusyError",
     "Imagined",
     "Inferred",
     "Pixels",

@@ -1,24 +1,18 @@
 """The gate to the engine: torch on one thread, heavy work one at a time."""
 
 import gc
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from xai_core.errors import XaiError
+from dashboard.loaders.turns import Turns
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 T = TypeVar("T")
-
-
-class BusyError(XaiError):
-    """Other work holds the engine for longer than a person should wait."""
 
 
 def fingerprint(bundle: "Bundle") -> str:
@@ -31,35 +25,35 @@ BY_FINGERPRINT: Any = {"xai_core.bundle.Bundle": fingerprint}
 
 
 @contextmanager
-def heavy(wait: float = 20.0) -> Iterator[None]:
+def heavy() -> Iterator[None]:
     """Hold the engine while running a model; never nested.
 
-    Args:
-        wait: Seconds after which to give up.
+    Who waits is told how many are before them.
 
     Raises:
-        BusyError: If the engine is still held after `wait`.
+        BusyError: If too many wait already, or the engine is not given back for long.
     """
-    gate = engine()
-    if not gate.acquire(timeout=wait):
-        raise BusyError("The server is busy with other work. Try again in a moment.")
+    turns = engine()
+    turns.take(_told)
     try:
         yield
     finally:
-        gate.release()
+        turns.give_back()
 
 
 def breathe() -> None:
     """Let others' work through between two parts of one's own, within `heavy`."""
-    gate = engine()
-    gate.release()
-    time.sleep(0.005)
-    gate.acquire()
+    engine().pass_on(_told)
+
+
+def _told(before: int) -> AbstractContextManager[object]:
+    """Say one's place where the page is drawn; a spinner is not kept in any cache."""
+    return st.spinner(f"The server has other work to do: {before} before you")
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> threading.BoundedSemaphore:
-    """Import torch and the library once, on one thread, and give the gate to them."""
+def engine() -> Turns:
+    """Import torch and the library once, on one thread, and give the turns at them."""
     import torch
 
     import xai_core.bundle
@@ -67,7 +61,7 @@ def engine() -> threading.BoundedSemaphore:
 
     torch.set_num_threads(1)
     freeze()
-    return threading.BoundedSemaphore(1)
+    return Turns()
 
 
 def freeze() -> None:
