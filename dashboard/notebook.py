@@ -1,0 +1,242 @@
+"""The figures of the pages from Python, one call each, for a notebook or a script.
+
+    import xai_core
+    from dashboard import notebook
+
+    digits = xai_core.load_bundle("mnist")
+    notebook.counterfactual(digits, "test:18", target=8)
+
+Charts are Plotly figures, drawings (`Drawing`) and pages (`Page`) show themselves in a notebook
+and have `save`. They show what the pages show: the same loaders compute them and the same
+functions of `dashboard.figures` draw them, so whatever is not here is one of those applied to one
+of these, such as `theory_bound.closing(*loaders.theory.closing(digits, "test:18"), dark=False)`.
+An image is named by its id, an image of one's own by `xai_core.data.own.own_id(pixels)`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from streamlit.logger import set_log_level
+
+set_log_level("ERROR")  # before the loaders come: each of their caches would miss a page aloud
+
+from dashboard import loaders
+from dashboard.figures import (
+    bound,
+    cluster_table,
+    confusion,
+    film_strip,
+    heat_sheet,
+    map_columns,
+    map_picture,
+    probabilities,
+)
+from dashboard.figures import report as report_page
+from dashboard.loaders import counterfactuals, heatmaps, reports
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
+    from xai_core.explain.counterfactual import Method
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG."""
+
+    svg: bytes
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file."""
+        Path(path).write_bytes(self.svg)
+
+    def _repr_svg_(self) -> str:
+        return self.svg.decode()
+
+
+@dataclass(frozen=True)
+class Page:
+    """An HTML page that needs no other file."""
+
+    html: bytes
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a file."""
+        Path(path).write_bytes(self.html)
+
+    def _repr_html_(self) -> str:
+        return self.html.decode()
+
+
+def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> Drawing:
+    """Draw all images as points, and a ring round one.
+
+    Args:
+        bundle: Whose map.
+        image_id: The one with the ring.
+        colour: A column of the index, such as "cluster", "label", "confidence" or "elbo".
+
+    Raises:
+        ValueError: If there is no such column.
+    """
+    known = {column.name: column for column in map_columns.available(bundle.index)}
+    if colour not in known:
+        raise ValueError(f"`colour` must be one of {', '.join(known)}, got {colour!r}.")
+    here, classes = loaders.facts(bundle, image_id), bundle.manifest.dataset.class_names
+    return Drawing(
+        map_picture.draw(
+            bundle.index,
+            known[colour],
+            map_picture.Names(_cluster_names(bundle), classes, bundle.cluster_labels),
+            (float(here["umap_x"]), float(here["umap_y"])),
+            title=f"{len(bundle.index):,} images by {known[colour].title.lower()}",
+            about=loaders.about(bundle, what="map", image=image_id),
+        )
+    )
+
+
+def reconstruction(bundle: "Bundle", image_ids: Sequence[str], *, dark: bool = False) -> go.Figure:
+    """Draw images, what the decoder draws of them, and the error."""
+    x = loaders.images(bundle, image_ids) / np.float32(255)
+    drawn = np.stack([loaders.inferred(bundle, i).reconstruction for i in image_ids])
+    rows = [
+        heat_sheet.Row(name="Input", values=x, kind="ink"),
+        heat_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
+        heat_sheet.Row(name="Error", values=x - drawn),
+    ]
+    return _sheet(rows, image_ids, "input \N{MINUS SIGN} reconstruction", dark)
+
+
+def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
+    """Draw how the terms of one image add up to its ELBO."""
+    facts = loaders.facts(bundle, image_id)
+    return bound.waterfall(bound.summary(bundle.index, facts), bound.peers(facts), dark)
+
+
+def clusters(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
+    """Draw q(c|x) of one image."""
+    probs = loaders.inferred(bundle, image_id).probs
+    return probabilities.bar_chart(probs, _cluster_names(bundle), dark)
+
+
+def heatmap(
+    bundle: "Bundle",
+    image_ids: Sequence[str],
+    method: str = "critic",
+    *,
+    of: str = "classifier",
+    dark: bool = False,
+) -> go.Figure:
+    """Draw images, their reconstructions and one method's heatmaps, as the report's figures 2, 3.
+
+    Args:
+        bundle: The models.
+        image_ids: From left to right.
+        method: Key of `xai_core.METHODS`.
+        of: "classifier", "cluster", "elbo", "reconstruction" or "latent:J".
+        dark: Light on dark.
+    """
+    x = loaders.images(bundle, image_ids) / np.float32(255)
+    drawn = np.stack([loaders.inferred(bundle, i).reconstruction for i in image_ids])
+    found = heatmaps.maps(bundle, tuple(image_ids), method, of).values
+    rows = [
+        heat_sheet.Row(name="Input", values=x, kind="ink"),
+        heat_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
+        heat_sheet.Row(
+            name=heatmaps.title(method), values=found, limit=heat_sheet.shared_limit([found])
+        ),
+    ]
+    return _sheet(rows, image_ids, f"{heatmaps.title(method)} of {of}", dark)
+
+
+def counterfactual(
+    bundle: "Bundle",
+    image_id: str,
+    target: int,
+    *,
+    of: str = "classifier",
+    method: "Method" = "default",
+    dark: bool = False,
+) -> go.Figure:
+    """Draw the way of one image to a target, and what each frame is taken for.
+
+    Args:
+        bundle: The models.
+        image_id: Where the way begins.
+        target: Class or cluster where it ends.
+        of: "classifier" or "cluster".
+        method: "default", "diffeomorphic", "pixel" or "nearest".
+        dark: Light on dark.
+    """
+    found = counterfactuals.change(bundle, image_id, of, method, target)
+    names = _cluster_names(bundle) if of == "cluster" else _classes(bundle, len(found.after))
+    return film_strip.film_strip(found.frames, found.frame_probs, names, dark)
+
+
+def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> go.Figure:
+    """Draw the straight line between the centres of two clusters."""
+    film = loaders.walk(bundle, start, end, counterfactuals.FRAMES)
+    return film_strip.film_strip(film.images, film.probs, _cluster_names(bundle), dark)
+
+
+def prototypes(bundle: "Bundle", *, dark: bool = False) -> go.Figure:
+    """Draw the decoded centre of every cluster."""
+    names = _cluster_names(bundle)
+    row = heat_sheet.Row(name="g(mu_c)", values=loaders.prototypes(bundle).images, kind="ink")
+    return _sheet([row], names, "", dark)
+
+
+def traversals(
+    bundle: "Bundle", image_id: str, dimension: int, *, dark: bool = False
+) -> go.Figure:
+    """Draw one image with one latent dimension moved from -3 to +3 prior deviations."""
+    images = loaders.traversal(bundle, image_id, 3.0, 9, (dimension,))[0]
+    row = heat_sheet.Row(name=f"z{dimension}", values=images, kind="ink")
+    return _sheet([row], [f"{v:+.1f}" for v in np.linspace(-3, 3, 9)], "", dark)
+
+
+def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = False) -> go.Figure:
+    """Draw how many images of each label fall into each cluster."""
+    classes = _classes(bundle, int(bundle.index["label"].max()) + 1)
+    names = _cluster_names(bundle)
+    table = confusion.counts(bundle.index, split, len(names), len(classes))
+    order = confusion.by_name(bundle.cluster_labels, len(names))
+    return confusion.heat_map(table[order], classes, [names[c] for c in order], dark)
+
+
+def report(
+    bundle: "Bundle", image_id: str, *, of: str | None = None, search: "Method" = "default"
+) -> Page:
+    """Write everything that the bundle says of one image as one page.
+
+    Args:
+        bundle: The models.
+        image_id: The image.
+        of: What is explained; the classifier where there is one, if None.
+        search: Method of the counterfactuals.
+    """
+    found = reports.image_report(bundle, image_id, of, search)
+    return Page(report_page.html(bundle, found))
+
+
+def _sheet(
+    rows: Sequence[heat_sheet.Row], columns: Sequence[str], unit: str, dark: bool
+) -> go.Figure:
+    sheet = heat_sheet.compose(rows, columns, dark)
+    return heat_sheet.figure(sheet, dark, unit=unit, height=110 + 120 * len(rows))
+
+
+def _cluster_names(bundle: "Bundle") -> list[str]:
+    return cluster_table.cluster_names(
+        bundle.model.config.num_clusters,
+        bundle.cluster_labels,
+        bundle.manifest.dataset.class_names,
+    )
+
+
+def _classes(bundle: "Bundle", count: int) -> list[str]:
+    names = bundle.manifest.dataset.class_names
+    return [names[c] if c < len(names) else str(c) for c in range(count)]

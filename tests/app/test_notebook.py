@@ -1,0 +1,79 @@
+"""The figures from Python, and the example script, without a page."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from dashboard import loaders, notebook
+from dashboard.figures import map_columns, map_picture
+from xai_core.data.own import own_id
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda b, i: notebook.reconstruction(b, [i, "train:0"]),
+        lambda b, i: notebook.bound_terms(b, i),
+        lambda b, i: notebook.clusters(b, i, dark=True),
+        lambda b, i: notebook.heatmap(b, [i], "saliency"),
+        lambda b, i: notebook.counterfactual(b, i, 1),
+        lambda b, i: notebook.walk(b, 0, 1),
+        lambda b, i: notebook.prototypes(b),
+        lambda b, i: notebook.traversals(b, i, 0),
+        lambda b, i: notebook.labels_in_clusters(b),
+    ],
+)
+def test_a_figure_is_one_call(tiny_bundle, draw):
+    figure = draw(tiny_bundle, "test:0")
+    assert isinstance(figure, go.Figure) and len(figure.data)
+
+
+def test_a_figure_of_ones_own_image_is_one_call_too(tiny_bundle, tiny_dataset):
+    image = own_id(tiny_dataset.test.images[0] // 2)
+    assert len(notebook.bound_terms(tiny_bundle, image).data)
+    assert b"your" not in notebook.latent_map(tiny_bundle, image).svg
+
+
+def test_the_map_is_a_drawing_with_a_ring_where_the_image_lies(tiny_bundle, tmp_path):
+    drawn = notebook.latent_map(tiny_bundle, "test:3", colour="elbo")
+    drawn.save(tmp_path / "map.svg")
+    root = ET.parse(tmp_path / "map.svg").getroot()
+    space = "{http://www.w3.org/2000/svg}"
+    said = root.find(f"{space}desc").text
+    assert "test:3" in said and loaders.fingerprint(tiny_bundle) in said
+    ring = root.findall(f"{space}circle")[-1]
+    xy = tiny_bundle.index[["umap_x", "umap_y"]].to_numpy()
+    left = float(ring.get("cx")) - map_picture.SIDE / 2
+    middle = (xy.min(0) + xy.max(0)) / 2
+    here = tiny_bundle.row("test:3")
+    assert np.sign(left) == np.sign(here["umap_x"] - middle[0])
+    assert "nats" in drawn._repr_svg_()
+    with pytest.raises(ValueError, match="`colour` must be one of cluster, label"):
+        notebook.latent_map(tiny_bundle, "test:3", colour="taste")
+
+
+def test_images_left_out_of_the_map_are_grey(tiny_bundle):
+    column = map_columns.COLUMNS[0]
+    names = map_picture.Names(["a", "b"], ["|", "-"], [0, 1])
+    said = {"title": "t", "about": {}}
+    shown = np.zeros(len(tiny_bundle.index), bool)
+    drawn = [
+        map_picture.draw(tiny_bundle.index, column, names, (0, 0), shown=part, **said)
+        for part in (None, ~shown, shown)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_the_example_runs(tiny_bundle_path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "dashboard.examples.explain_a_digit", tiny_bundle_path, "test:1"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("test:1: cluster") and not done.stderr
+    assert (tmp_path / "map.svg").read_text().startswith("<svg")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
