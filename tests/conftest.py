@@ -1,6 +1,7 @@
 """A tiny data set of two clusters, models trained on it for a moment, and a bundle of them."""
 
 import dataclasses
+import os
 
 import pandas as pd
 import pytest
@@ -16,6 +17,9 @@ from xai_core.index import build_index
 from xai_core.model.classifier import Classifier
 from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import resolve_device
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)  # the tests run in two processes on two cores
 
 TINY = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32
