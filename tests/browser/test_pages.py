@@ -9,6 +9,7 @@ PAGES = {
     "latent_map": "Latent map",
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
+    "compare": "Compare",
     "heatmaps": "Heatmaps",
     "counterfactuals": "Counterfactuals",
     "theory": "The bound",
