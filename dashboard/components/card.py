@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from dashboard.components import download
 from dashboard.figures import model_card
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def tables(bundle: "Bundle") -> None:
         _measures(bundle)
         st.markdown(f"**The map.** {map_words(bundle)}")
     with how_made:
-        _table(model_card.making(bundle.manifest, bundle.model.config), ["What", "Value"])
+        made = model_card.making(bundle.manifest, bundle.model.config)
+        _table(bundle, made, ["What", "Value"], "making")
     with files:
-        _table(model_card.files(bundle.manifest), ["File", "Size", "SHA-256"])
+        _table(bundle, model_card.files(bundle.manifest), ["File", "Size", "SHA-256"], "files")
 
 
 def map_words(bundle: "Bundle") -> str:
@@ -45,8 +47,12 @@ def _measures(bundle: "Bundle") -> None:
     trained = any(row.train != model_card.number(None, "") for row in rows)
     columns = ["Measure", "Test", *(["Train"] if trained else []), "What it says"]
     body = [(r.name, r.test, *([r.train] if trained else []), r.meaning) for r in rows]
-    _table(body, columns)
+    _table(bundle, body, columns, "measures")
 
 
-def _table(rows: Sequence[tuple[str, ...]], columns: list[str]) -> None:
-    st.table(pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal")
+def _table(
+    bundle: "Bundle", rows: Sequence[tuple[str, ...]], columns: list[str], name: str
+) -> None:
+    table = pd.DataFrame(rows, columns=columns)
+    st.table(table, hide_index=True, border="horizontal")
+    download.table(bundle, table, name=name)

@@ -58,6 +58,11 @@ def arrays(bundle: "Bundle", parts: Mapping[str, object], *, name: str, **about:
     _button("npz", lambda: change.arrays(parts, known), bundle, name, about)
 
 
+def drawing(bundle: "Bundle", make: Callable[[], bytes], *, name: str, **about: object) -> None:
+    """Offer a drawing as SVG, made when the button is pressed; it holds `loaders.about` itself."""
+    _button("svg", make, bundle, name, about)
+
+
 def page(
     bundle: "Bundle", make: Callable[[], bytes], *, name: str, label: str, **about: object
 ) -> None:

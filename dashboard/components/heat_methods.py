@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard import loaders, state, theme
@@ -138,6 +139,14 @@ def _around(
         scale=3,
         on_pick=_pick,
     )
+    with st.container(horizontal=True):
+        about = {"image": image_id, "explained": asked.of, "target": int(gaps[0].targets[0])}
+        table = pd.DataFrame({"method": asked.methods, "sum": [g.values.sum() for g in gaps]})
+        if worth is not None:
+            table = table.assign(**worth._asdict())
+        download.table(bundle, table, name="heatmap scores", **about)
+        sheet = sprites.sheet(np.stack(pictures), columns=6, gap=2, fill=255)
+        download.picture(bundle, sheet, name="every method", **about)
     meaning = "" if worth is None else (
         " **+** area under the probability while pixels are shown in the map's order (insertion, "
         "high is good), **\N{MINUS SIGN}** while they are taken away (deletion, low is good)."

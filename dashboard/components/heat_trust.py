@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import state
@@ -40,7 +41,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     found = heatmaps.trust(bundle, asked.of, count, _progress(place))
     place.empty()
     _table(bundle, asked, found)
-    _curves(asked, found)
+    _curves(bundle, asked, found)
 
 
 def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
@@ -71,12 +72,20 @@ def _table(bundle: "Bundle", asked: Question, found: heatmaps.Trust) -> None:
                        images=found.images)  # fmt: skip
 
 
-def _curves(asked: Question, found: heatmaps.Trust) -> None:
+def _curves(bundle: "Bundle", asked: Question, found: heatmaps.Trust) -> None:
     method = state.setting("heat method", asked.methods[0])
     titles = {name: heatmaps.title(name) for name in found.insertion}
     method = method if method in titles else asked.methods[0]
     sides = {"insertion": "pixels shown, most important first",
              "deletion": "pixels taken away, most important first"}  # fmt: skip
+    curves = [
+        {"method": name, "curve": kind, "share of pixels": share, "probability": float(value)}
+        for kind in sides
+        for name, values in getattr(found, kind).items()
+        for share, value in zip(found.shares, values, strict=True)
+    ]
+    download.table(bundle, pd.DataFrame(curves), name="faithfulness curves", explained=asked.of,
+                   images=found.images)  # fmt: skip
     for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
         with column:
             st.markdown(f"**{kind.capitalize()}**")

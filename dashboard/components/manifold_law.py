@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import state, theme
 from dashboard.components import download, image_grid, law_charts, layout, question
 from dashboard.components.formulas import formulas
+from dashboard.figures import sprites
 from dashboard.loaders import theory
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def _directions(bundle: "Bundle", image_id: str, values: np.ndarray) -> None:
         captions=[f"{values[i]:.2f}" for i in range(count)],
         scale=3,
     )
+    sheet = sprites.sheet(coloured, columns=count, gap=1, fill=255)
+    download.picture(bundle, sheet, name="tangent directions", image=image_id)
 
 
 def _ask(slope: float) -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import loaders, state
-from dashboard.components import card, find_image, layout, map_legend, messages, picker
+from dashboard.components import card, download, find_image, layout, map_legend, messages, picker
 from dashboard.components.map_files import map_files
-from dashboard.figures import export, map_columns, map_points
+from dashboard.figures import map_columns, map_points
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
@@ -64,6 +64,8 @@ def neighbours(bundle: "Bundle") -> tuple[str, ...]:
     )
     captions = [f"{d:.2f}" for d in distances]
     picker.show(bundle, ids, key="neighbours", captions=captions)
+    near = pd.DataFrame({"id": ids, "distance": distances})
+    download.table(bundle, near, name="neighbours", image=state.selected_id())
     return tuple(ids)
 
 
@@ -98,7 +100,10 @@ def lassoed(bundle: "Bundle", held: Shown) -> None:
     order = map_files(bundle).places.order
     along = order[held[order]]
     some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
-    st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
+        inside = bundle.index[[*TABLE, "umap_x", "umap_y"]].take(along)
+        download.table(bundle, inside, name="lasso", images=len(along))
     if len(some):
         picker.show(bundle, [str(i) for i in loaders.rows(bundle)[some]], key="lassoed")
 
@@ -141,17 +146,8 @@ def table(bundle: "Bundle", column: map_columns.Column, shown: Shown) -> None:
             },
             **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
         )
-        st.download_button(
-            "Download all as CSV",
-            lambda: export.csv(
-                bundle.index[names].take(order),
-                loaders.about(bundle, images=len(order), sorted_by=sort_by),
-            ),
-            export.file_name(bundle.name, "map", suffix="csv"),
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        everything = bundle.index[names].take(order)
+        download.table(bundle, everything, name="map", images=len(order), sorted_by=sort_by)
 
 
 def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:

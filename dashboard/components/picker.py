@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import loaders, state, theme
-from dashboard.components import image_grid, layout
+from dashboard.components import download, image_grid, layout
 from dashboard.figures import gallery
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 COUNT = 30
+SAVED = ("id", "split", "label", "cluster", "confidence", "elbo")
 
 
 def strip(bundle: "Bundle") -> None:
@@ -32,8 +33,10 @@ def strip(bundle: "Bundle") -> None:
             on_click=state.put_setting,
             args=("gallery seed", seed + 1),
         )
-    labels = list(bundle.cluster_labels)
-    rows = gallery.pick(bundle.index, choice, count=COUNT, seed=seed, cluster_labels=labels)
+        labels = list(bundle.cluster_labels)
+        rows = gallery.pick(bundle.index, choice, count=COUNT, seed=seed, cluster_labels=labels)
+        table = bundle.index[list(SAVED)].take(rows)
+        download.table(bundle, table, name="gallery", choice=choice, seed=seed)
     st.caption(gallery.CHOICES[choice] if len(rows) else "There are no such images here.")
     if len(rows):
         show(bundle, [str(i) for i in loaders.rows(bundle)[rows]], key="gallery")

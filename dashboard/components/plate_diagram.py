@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import loaders, state
+from dashboard.components import download
 from dashboard.figures import graphical_model
 
 if TYPE_CHECKING:
@@ -45,16 +46,8 @@ def show(bundle: "Bundle") -> None:
         column.image(drawn(panel), alt=f"{title}. {words}", width="stretch")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{words} This model infers c from **{_from(config.factorisation)}**.")
-        st.download_button(
-            "SVG",
-            data=lambda: _with_source(bundle, drawn(*panels)),
-            file_name=f"{bundle.name}-graphical-model.svg",
-            mime="image/svg+xml",
-            key="save svg graphical model",
-            help="Save the graphical model as SVG",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
+        download.drawing(
+            bundle, lambda: _with_source(bundle, drawn(*panels)), name="graphical model"
         )
 
 

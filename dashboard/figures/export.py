@@ -37,9 +37,13 @@ def png(pixels: NDArray[np.generic], about: About, scale: int = 4) -> bytes:
 
 def file_name(*parts: object, suffix: str) -> str:
     """Make a file name of some words, safe on every system."""
+    return f"{stem(*parts)}.{suffix}"
+
+
+def stem(*parts: object) -> str:
+    """Make a file name without its suffix."""
     words = "-".join(str(part) for part in parts)
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in words)
-    return f"{safe}.{suffix}"
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in words)
 
 
 def _line(value: object) -> str:

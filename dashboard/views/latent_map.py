@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components import latent_map, layout, map_marks, map_panels
+from dashboard.components import latent_map, layout, map_download, map_marks, map_panels
 
 bundle = layout.page(
     "Latent map",
@@ -36,6 +36,7 @@ with map_box:
     )
     joined = nearest if map_marks.NEIGHBOURS in also else ()
     latent_map.latent_map(bundle, column, shown=held, neighbours=joined, marks=marks)
+    map_download.show(bundle, column, held)
     map_panels.trust(bundle)
 
 map_marks.samples(marks)

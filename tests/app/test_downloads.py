@@ -1,0 +1,63 @@
+"""Whatever a page shows can be saved: each section offers a file or a chart's own button."""
+
+import json
+
+import pytest
+
+PAGES = (
+    "home",
+    "latent_map",
+    "reconstructions",
+    "clusters",
+    "heatmaps",
+    "counterfactuals",
+    "theory",
+    "theory_factorisations",
+    "theory_collapse",
+    "theory_mixtures",
+    "theory_probe",
+    "theory_manifold",
+)
+NOTHING_SHOWN = {"Go on", "The argument, with its numbers"}
+"""Sections of links, and of prose."""
+NOT_YET = {
+    *("Inside the lasso", "What is here?", "As a table"),
+    *("Which ones to believe", "Every class to every class"),
+}
+"""Sections that show nothing before a person asks."""
+
+
+def in_order(block):
+    """Every element below a block, as a person meets them."""
+    for child in block.children.values():
+        if hasattr(child, "children"):
+            yield from in_order(child)
+        else:
+            yield child
+
+
+def saves(app):
+    """What can be saved, by the heading it stands below."""
+    found, heading = {"": set()}, ""
+    for element in in_order(app.main):
+        if element.type == "subheader":
+            heading = element.value
+            found[heading] = set()
+        elif element.type == "download_button":
+            found[heading].add(element.proto.label)
+        elif element.type == "plotly_chart":
+            found[heading].add("chart")
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_section_can_be_saved(open_page, page):
+    app = open_page(page)
+    lacking = {name for name, kinds in saves(app).items() if name and not kinds}
+    assert lacking <= NOTHING_SHOWN | NOT_YET
+    for chart in app.get("plotly_chart"):
+        config = json.loads(chart.proto.config)
+        assert config["modeBarButtons"] == [["toImage"]]
+        assert config["toImageButtonOptions"]["format"] == "svg"
+        name = config["toImageButtonOptions"]["filename"]
+        assert name.startswith("bars-") and "test-0" in name, name
