@@ -36,8 +36,6 @@ MAY_IMPORT = {
     "Home": {"components"},
     "notebook": {"figures", "loaders"},
     "examples": {"notebook"},
-    "notebook": {"figures", "loaders"},
-    "examples": {"notebook"},
     "server": set(),
 }
 VIEWS_READ = {"xai_core.errors", "xai_core._types"}
