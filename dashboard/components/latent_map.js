@@ -275,10 +275,14 @@ class LatentMap {
     const size = Math.round(Math.min(44, 14 + 2 * Math.sqrt(this.view.zoom))) * this.R;
     for (const i of this.visible) this.picture(c, i, ...this.screen(i).map((v) => v - size / 2), size, true);
   }
+  // Where a point's picture is: which sheet, and its corner there.
+  cell(i) {
+    const { sheets, sheetImages, sheetColumns } = this.data, k = i % sheetImages;
+    return { url: sheets.replace('{k}', Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * SIDE, Math.floor(k / sheetColumns) * SIDE] };
+  }
   async picture(c, i, a, b, size, wait) {
-    const { sheets, sheetImages, sheetColumns } = this.data, url = sheets.replace('{k}', Math.floor(i / sheetImages));
-    const ready = KEPT.sheets.get(url)?.image, k = i % sheetImages;
-    if (!ready) {
+    const { url, corner } = this.cell(i);
+    if (!KEPT.sheets.get(url)?.image) {
       const promise = sheet(url);
       promise.then((image) => { promise.image = image; if (wait) this.redraw(); });
       if (wait) return;
@@ -286,8 +290,7 @@ class LatentMap {
       if (this.hover !== i) return;
     }
     c.imageSmoothingEnabled = false;
-    const image = KEPT.sheets.get(url).image, [sx, sy] = [(k % sheetColumns) * SIDE, Math.floor(k / sheetColumns) * SIDE];
-    c.drawImage(image, sx, sy, SIDE, SIDE, a, b, size, size);
+    c.drawImage(KEPT.sheets.get(url).image, ...corner, SIDE, SIDE, a, b, size, size);
     if (wait) {
       c.strokeStyle = `rgb(${this.palette[this.colour[this.row[i]]] ?? [128, 128, 128]})`;
       c.lineWidth = 2 * this.R;
@@ -340,8 +343,7 @@ class LatentMap {
       const title = Object.assign(document.createElement('b'), { textContent: d.title });
       box.replaceChildren(title, ...(d.legend.names ? this.chips() : this.ramp()));
     }
-    for (const chip of box.querySelectorAll('.chip')) chip.setAttribute('aria-pressed', String(d.only.includes(+chip.dataset.level)));
-    box.classList.toggle('some', d.only.length > 0);
+    this.pressChips();
     box.querySelectorAll('input').forEach((input, k) => { input.value = d.range[k]; });
     if (d.legend.ends) this.bounds();
   }
@@ -359,10 +361,17 @@ class LatentMap {
       chip.onclick = (e) => {
         const { only } = this.data, more = e.ctrlKey || e.metaKey;
         const rest = only.filter((j) => j !== k), on = more ? !only.includes(k) : only.length !== 1 || only[0] !== k;
-        this.send('only', [...(more ? rest : []), ...(on ? [k] : [])].sort((u, v) => u - v));
+        this.data.only = [...(more ? rest : []), ...(on ? [k] : [])].sort((u, v) => u - v);
+        this.pressChips();
+        this.send('only', this.data.only);
       };
       return chip;
     });
+  }
+  pressChips() {
+    const { only } = this.data, box = this.$('.legend');
+    for (const chip of box.querySelectorAll('.chip')) chip.setAttribute('aria-pressed', String(only.includes(+chip.dataset.level)));
+    box.classList.toggle('some', only.length > 0);
   }
   ramp() {
     const { legend, palette } = this.data, box = document.createElement('span'), bar = document.createElement('span');

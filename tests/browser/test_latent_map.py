@@ -1,9 +1,18 @@
 """The latent map under a pointer and a keyboard: hover, click, lasso, colours."""
 
+import io
+import json
 import math
 import re
+from urllib.parse import parse_qs, urlsplit
 
-from .conftest import settle
+import numpy as np
+import pytest
+from PIL import Image
+
+from xai_core.bundle import load_bundle
+
+from .conftest import ROOT, settle
 
 A_POINT = """canvas => {
     const {width, height} = canvas, box = canvas.getBoundingClientRect();
@@ -25,6 +34,131 @@ INK = """canvas => {
     const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
     return pixels.some((value, i) => i % 4 < 3 && value > 128);
 }"""
+
+
+EVERY_POINT = """box => {
+    const map = box.latentMap, all = Array.from({length: map.n}, (_, i) => i);
+    const cells = all.map((i) => map.cell(i));
+    return JSON.stringify({
+        ids: all.map((i) => map.id(map.row[i])),
+        rows: all.map((i) => map.row[i]),
+        shown: all.map((i) => Boolean(map.isShown(i))),
+        clusters: all.map((i) => map.cluster[map.row[i]]),
+        places: all.map((i) => map.toMap(map.screen(i))),
+        urls: [...new Set(cells.map((cell) => cell.url))],
+        sheets: cells.map((cell) => Number(cell.url.match(/(\\d+)[.]png$/)[1])),
+        corners: cells.map((cell) => cell.corner),
+        found: all.filter((i) => map.isShown(i) && i % 97 === 0).map((i) => {
+            const [a, b] = map.screen(i), j = map.nearest(a, b, 14), [u, v] = map.screen(j);
+            return [map.isShown(j), Math.hypot(a - u, b - v)];
+        }),
+    });
+}"""
+FILTERS = {
+    "": lambda index: index["id"] != "",
+    "?images=test&clusters=3_7": lambda index: (
+        (index["split"] == "test") & index["cluster"].isin([3, 7])
+    ),
+    "?colour=label&only=4_9&images=train": lambda index: (
+        (index["split"] == "train") & index["label"].isin([4, 9])
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_bundle(ROOT / "checkpoints" / "mnist")
+
+
+@pytest.mark.parametrize("link", FILTERS, ids=lambda link: link or "all")
+def test_every_point_is_its_image_under_any_filter(open_page, shipped, server, link):
+    page = open_map(open_page, link)
+    wait_for_pictures(page)
+    page.locator(".box").evaluate("box => { box.latentMap.press({do: 'fit'}); }")
+    point = json.loads(page.locator(".box").evaluate(EVERY_POINT))
+    rows, index = np.array(point["rows"]), shipped.index
+    assert np.array_equal(np.sort(rows), np.arange(len(index))) and len(rows) == 70_000
+    known = index.take(rows)
+    assert point["ids"] == known["id"].tolist()
+    assert point["clusters"] == known["cluster"].tolist()
+    assert point["shown"] == FILTERS[link](known).tolist()
+    assert np.abs(np.array(point["places"]) - known[["umap_x", "umap_y"]]).to_numpy().max() < 1e-3
+    assert all(shown and far < 1 for shown, far in point["found"]) and point["found"]
+    if not link:
+        cells = pictures(page, server, point)
+        assert np.array_equal(cells, shipped.dataset.images(point["ids"]).numpy())
+
+
+def pictures(page, server, point):
+    """Cut every point's picture out of the sheets that the server sends, as the map does."""
+    sent = [page.request.get(f"{server}{url}").body() for url in point["urls"]]
+    sheets = [np.asarray(Image.open(io.BytesIO(body))) for body in sent]
+    number = [int(re.search(r"(\d+)[.]png$", url)[1]) for url in point["urls"]]
+    known = dict(zip(number, sheets, strict=True))
+    places = zip(point["sheets"], point["corners"], strict=True)
+    return np.stack([known[k][y : y + 28, x : x + 28] for k, (x, y) in places])
+
+
+def test_the_legend_shows_only_what_is_clicked(open_page):
+    page = open_map(open_page)
+    chip = page.locator(".chip").nth(3)
+    chip.focus()
+    chip.press("Enter")
+    page.wait_for_url(lambda url: "only=3" in url)
+    settle(page)
+    assert chip.get_attribute("aria-pressed") == "true"
+    page.locator(".chip").nth(5).click(modifiers=["Control"])
+    page.wait_for_url(lambda url: "only=3_5" in url)
+    settle(page)
+    chip.click()
+    chip.click()
+    page.wait_for_url(lambda url: "only" not in url)
+    settle(page)
+
+
+def test_any_place_is_decoded_by_pointer_and_by_keyboard(open_page):
+    page = open_map(open_page)
+    x, y = a_point(page)
+    page.keyboard.down("Shift")
+    page.mouse.click(x + 40, y + 20)
+    page.keyboard.up("Shift")
+    page.get_by_role("heading", name="What would be here?").wait_for()
+    first = place_of(page)
+    settle(page)
+    page.mouse.move(*page.locator(".box").evaluate(MARK, "place"))
+    page.locator(".tip b", has_text="decoded, no real image").wait_for()
+    eventually(page, lambda: page.locator(".tip canvas").evaluate(INK))
+    page.get_by_role("button", name="What is here?").press("Enter")
+    page.locator("canvas.over").focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("place") != first)
+    page.locator("button[data-do=forget]").click()
+    page.wait_for_url(lambda url: "place" not in url)
+    settle(page)
+
+
+def test_samples_and_a_way_have_pictures(open_page):
+    page = open_map(open_page, "?also=samples-of-the-prior_way-to-another-class&image=test:18")
+    for kind, says in (("sample", "a sample, no real image"), ("way", "frame 7 of 13")):
+        where = page.locator(".box").evaluate(MARK, kind)
+        page.mouse.move(where[0] + 200, where[1])
+        page.mouse.move(*where)
+        assert page.locator(".tip b").inner_text() in (says, "a sample, no real image")
+        eventually(page, lambda: page.locator(".tip canvas").evaluate(INK))
+
+
+MARK = """(box, kind) => {
+    const map = box.latentMap, mark = map.marks.find((m) => m.kind === kind);
+    box.scrollIntoView({block: 'center'});
+    const [a, b] = map.fromMap(mark.at[Math.floor(mark.at.length / 2)]);
+    const r = box.getBoundingClientRect();
+    return [r.x + (a * r.width) / map.W, r.y + (b * r.height) / map.H];
+}"""
+
+
+def place_of(page):
+    return parse_qs(urlsplit(page.url).query).get("place")
 
 
 def test_pointing_shows_the_image(open_page):
@@ -84,8 +218,8 @@ def test_colours_redraw_the_map(open_page):
     assert page.locator(".legend").inner_text().startswith("Confidence")
 
 
-def open_map(open_page):
-    page = open_page("latent_map")
+def open_map(open_page, link=""):
+    page = open_page(f"latent_map{link}")
     page.locator(".box[data-ready]").wait_for()
     settle(page)
     return page
