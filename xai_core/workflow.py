@@ -49,13 +49,11 @@ class Encoded:
 
     Attributes:
         encoding: q(z|x), q(c|x) and the bound's terms.
-        reconstruction_l1: Sum over pixels of |x - g(z(x))|, ink in full pixels.
         class_probs: Of the classifier; None in a bundle without one.
         umap: Places on the bundle's map.
     """
 
     encoding: Encoding
-    reconstruction_l1: Float[Tensor, " images"]
     class_probs: Probs | None
     umap: Float[Tensor, "images 2"]
 
@@ -71,7 +69,6 @@ class Encoded:
             "prior_alignment": terms.prior_alignment,
             "kl_c": terms.kl_c,
             "entropy_z": terms.entropy_z,
-            "reconstruction_l1": self.reconstruction_l1,
             "umap": self.umap,
         }
         if self.class_probs is not None:
@@ -149,7 +146,7 @@ def train(
     return out
 
 
-def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0) -> Encoded:
+def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0, first: int = 0) -> Encoded:
     """Encode images, classify them, and place them on the bundle's map.
 
     An image that is one of the bundle's own lies where the map has it.
@@ -158,14 +155,14 @@ def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0) -> Encoded:
         bundle: The models, on the device to compute on, and the map.
         images: uint8 (N, 28, 28).
         seed: Of the one draw of z per image.
+        first: Images before these in a larger set, in thousands.
 
     Returns:
         Tensors on the CPU, a row an image.
     """
-    encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed)
+    encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed, first=first)
     return Encoded(
         encoding=encoding,
-        reconstruction_l1=_pixel_errors(bundle, images, encoding),
         class_probs=_class_probs(bundle, images),
         umap=_places(bundle, images, encoding.mean),
     )
@@ -357,20 +354,6 @@ def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> lis
     if dataset.train.labels is None:
         return [-1] * num_clusters
     return fit_cluster_labels(train.clusters, dataset.train.labels, num_clusters).tolist()
-
-
-@torch.inference_mode()
-def _pixel_errors(
-    bundle: Bundle, images: ByteImages, encoding: Encoding
-) -> Float[Tensor, " images"]:
-    errors = []
-    for rows in torch.arange(len(images)).split(AT_ONCE):
-        mean, probs = (
-            part[rows].to(bundle.device) for part in (encoding.mean, encoding.cluster_probs)
-        )
-        missed = to_float(images[rows], bundle.device) - bundle.model.decode(mean, probs)
-        errors.append(missed.abs().flatten(1).sum(1).cpu())
-    return torch.cat(errors)
 
 
 @torch.inference_mode()

@@ -91,7 +91,8 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> Html:
 
 def _reconstruction(found: "ImageReport") -> Html:
     x, drawn = found.image.numpy() / np.float32(255), found.reconstruction.numpy()
-    error, missed = x - drawn, float(found.encoded.reconstruction_l1[0])
+    error = x - drawn
+    missed = float(np.abs(error).sum())
     shown = [
         figure(picture(x, f"The input, {_name(found)}"), "Input"),
         figure(picture(drawn, "What the decoder draws of it"), "Reconstruction"),
