@@ -4,12 +4,13 @@ import argparse
 import logging
 import os
 import platform
+import statistics
 import sys
 from pathlib import Path
 
 import torch
 
-from tests.benchmarks import compute, pages
+from tests.benchmarks import compute, map, pages, theory
 from xai_core.bundle import load_bundle
 
 BUNDLE = Path("checkpoints/mnist")
@@ -18,18 +19,25 @@ BUNDLE = Path("checkpoints/mnist")
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer images and repeats")
-    parser.add_argument("--only", choices=["compute", "pages"], help="leave the other part out")
+    parser.add_argument(
+        "--only", choices=["compute", "pages", "map", "theory"], help="one part alone"
+    )
     options = parser.parse_args()
     logging.getLogger("xai_core").setLevel(logging.ERROR)  # random guesses do collapse
     print(f"`{' '.join(['python -m tests.benchmarks', *sys.argv[1:]])}`, {machine()}\n")
     print("| what | measured |\n|---|---|")
-    if options.only != "pages":
+    if options.only in (None, "compute"):
         devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         for device in devices:
             compute_rows(device, options.quick)
         bundle_rows(options.quick)
-    if options.only != "compute":
+    if options.only in (None, "pages"):
         page_rows(1 if options.quick else 5)
+    if options.only in (None, "map"):
+        map_rows(2 if options.quick else 7)
+    if options.only in (None, "theory"):
+        for what, milliseconds in theory.reactions(load_bundle(BUNDLE), 3).items():
+            row(f"Theory, {what}", f"{milliseconds:.0f} ms")
 
 
 def compute_rows(device, quick):
@@ -67,6 +75,17 @@ def page_rows(repeats):
         "what it sends: data; Streamlit's frontend",
         f"{data / 1e6:.2f} MB; {frontend / 1e6:.2f} MB",
     )
+
+
+def map_rows(repeats):
+    times, data = map.seconds(repeats)
+    row("Latent map of 70,000: data sent on a first visit", f"{data / 1e6:.2f} MB")
+    for what, found in times.items():
+        least, middle = (1000 * f(found) for f in (min, statistics.median))
+        row(
+            f"Latent map, {what}: least, median of {len(found)}",
+            f"{least:.0f} ms, {middle:.0f} ms",
+        )
 
 
 def row(what, measured):
