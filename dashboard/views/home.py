@@ -1,6 +1,6 @@
 """Home: what the bundle is, how good it is, an image to start from, ways on."""
 
-from dashboard.components import card, layout, picker, report_button
+from dashboard.components import card, first_visit, layout, picker, report_button
 
 WAYS = (
     ("views/latent_map.py", "Latent map", ":material/scatter_plot:",
@@ -23,6 +23,7 @@ bundle = layout.page(
     "Everything it learned is here to be looked at and asked about: pick an image, and it "
     "goes with you through every page.",
 )
+first_visit.show()
 card.headlines(bundle)
 
 layout.section(

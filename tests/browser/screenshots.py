@@ -14,6 +14,7 @@ PICTURES = {
     "theory.png": ("theory_collapse", "light"),
     "counterfactuals.png": ("counterfactuals?image=test:18&to=8", "dark"),
 }
+TOUR_SEEN = "localStorage.setItem('cluster-vae-explorer.tour', 'done')"
 SIZE = {"width": 1400, "height": 1000}
 
 
@@ -24,6 +25,7 @@ def main():
         with served(Path(logs) / "log.txt") as address:
             for name, (path, theme) in PICTURES.items():
                 context = browser.new_context(viewport=SIZE, color_scheme=theme)
+                context.add_init_script(TOUR_SEEN)
                 page = context.new_page()
                 page.goto(f"{address}/{path}")
                 settle(page)
