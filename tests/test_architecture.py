@@ -18,7 +18,7 @@ LEVELS = [
     {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
     {"training"},
     {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
-    {"ask", "collapse", "verification", "workflow"},
+    {"ask", "collapse", "parts", "verification", "workflow"},
     {"cli", "terminal"},
     {"__init__", "__main__"},
 ]
@@ -160,7 +160,12 @@ def test_what_is_slow_to_import_is_imported_at_first_use(path):
     """Their import takes seconds, which a page or `xai info` should not wait for."""
     top = [node for node in tree_of(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
     roots = {(n.module or "") if isinstance(n, ast.ImportFrom) else n.names[0].name for n in top}
-    assert not {root.split(".")[0] for root in roots} & {"umap", "captum", "numba", "lightning_fabric"}
+    assert not {root.split(".")[0] for root in roots} & {
+        "umap",
+        "captum",
+        "numba",
+        "lightning_fabric",
+    }
 
 
 @pytest.mark.parametrize("path", of_package("dashboard"), ids=name_of)

@@ -6,7 +6,7 @@ decoded.
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
     return np.rint(array * 255).astype(np.uint8)
 
 
-def _read(source: Path | io.BytesIO, path: Path, formats: Sequence[str], kind: str) -> Grey:
+def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
     """Read an image from a file that messages call `path`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
