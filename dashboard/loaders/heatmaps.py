@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from dashboard.loaders import BY_FINGERPRINT, batch, breathe, heavy, images, rows, stored
 
 if TYPE_CHECKING:
-    import torch
-
     from xai_core.bundle import Bundle
     from xai_core.explain.groups import SetDifference
     from xai_core.explain.methods import MethodCard
@@ -119,9 +117,7 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
     import torch
 
     from xai_core.ask.attributions import WITH_CLASSES
-    from xai_core.ask.faithfulness import infill_of
-    from xai_core.ask.targets import explained
-    from xai_core.explain import faithfulness
+    from xai_core.ask.map_scores import map_scores
 
     if of not in WITH_CLASSES:
         return None
@@ -131,20 +127,11 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
         np.abs(one.values) if card(name).by_size else one.values
         for name, one in zip(names, found, strict=True)
     ]
-    values, asked = torch.from_numpy(np.concatenate(ranked)), int(found[0].targets[0])
-    x = batch(bundle, [image_id]).expand(len(names), -1, -1, -1)
-    order, function = faithfulness.pixel_order(values, seed=0), explained(bundle, of)
-
-    def score(images: "torch.Tensor") -> "torch.Tensor":
-        return function(images).softmax(-1)[:, asked]
-
-    with heavy(), torch.no_grad():
-        infill = infill_of(bundle)
-        shown, gone = (
-            faithfulness.area(curve(x, order, score=score, infill=infill)).numpy()
-            for curve in (faithfulness.insertion, faithfulness.deletion)
-        )
-    return Scores(shown, gone, faithfulness.gini(values).numpy())
+    targets = torch.from_numpy(np.concatenate([one.targets for one in found]))
+    x, values = batch(bundle, [image_id]), torch.from_numpy(np.concatenate(ranked))
+    with heavy():
+        worth = map_scores(bundle, x.expand(len(names), -1, -1, -1), values, targets, of=of)
+    return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
 
 
 class Trust(NamedTuple):
