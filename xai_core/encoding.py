@@ -8,12 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._types import ByteImages, Labels
+from ._types import ByteImages, Labels, Latents
 from .data.images import to_float
-from .model.distributions import sample_normal
 from .model.vae import ClusterVAE, ElboTerms
+from .runtime import in_parts
 
-__all__ = ["Encoding", "classify", "encode_dataset", "evaluating"]
+__all__ = ["BATCH", "Encoding", "classify", "encode_dataset", "evaluating"]
+
+BATCH = 1000
+"""Images at once, where nothing else is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +62,9 @@ def encode_dataset(
     images: ByteImages,
     *,
     device: torch.device | str,
-    batch_size: int = 1000,
+    batch_size: int = BATCH,
     seed: int = 0,
+    first: int = 0,
 ) -> Encoding:
     """Encode images and evaluate the bound of each, in one pass.
 
@@ -70,20 +74,34 @@ def encode_dataset(
         device: Where to compute.
         batch_size: Images at once; the noise of an image depends on it.
         seed: Of the one draw of z per image.
+        first: Images before these in a larger set, whole batches; their noise is passed over.
 
     Returns:
-        Tensors on the CPU, a row an image.
+        Tensors on the CPU, a row an image. Where memory is short, fewer images are worked on at
+        once, with the same noise.
+
+    Raises:
+        OutOfMemoryError: If there is not enough for a single image.
     """
     generator = torch.Generator(device).manual_seed(seed)
-    parts = []
+    for _ in range(first // batch_size):
+        torch.randn(batch_size, model.config.latent_dim, generator=generator, device=device)
+    parts, at_once = [], batch_size
     with evaluating(model):
         for batch in images.split(batch_size):
-            x = to_float(batch, device)
-            posterior = model.encode(x)
-            z = sample_normal(posterior.mean, posterior.log_var, generator=generator)
-            terms = model.terms(posterior, x, z)
-            part = Encoding(posterior.mean, posterior.log_var, posterior.cluster_probs, terms)
-            parts.append(part._cpu())
+            shape = len(batch), model.config.latent_dim
+            eps = torch.randn(shape, generator=generator, device=device)
+
+            def encode(rows: slice, batch: ByteImages = batch, eps: Latents = eps) -> Encoding:
+                x = to_float(batch[rows], device)
+                posterior = model.encode(x)
+                z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps[rows]
+                terms = model.terms(posterior, x, z)
+                found = posterior.mean, posterior.log_var, posterior.cluster_probs, terms
+                return Encoding(*found)._cpu()
+
+            found, at_once = in_parts(encode, len(batch), at_once)
+            parts += found
     return Encoding.concatenate(parts)
 
 
@@ -93,16 +111,15 @@ def classify(
     images: ByteImages,
     *,
     device: torch.device | str,
-    batch_size: int = 1000,
+    batch_size: int = BATCH,
 ) -> Labels:
     """Name the classifier's most probable class of each image, on the CPU."""
+
+    def name(rows: slice) -> Labels:
+        return classifier(to_float(images[rows], device)).argmax(-1).cpu()
+
     with evaluating(classifier):
-        return torch.cat(
-            [
-                classifier(to_float(batch, device)).argmax(-1).cpu()
-                for batch in images.split(batch_size)
-            ]
-        )
+        return torch.cat(in_parts(name, len(images), batch_size)[0])
 
 
 @contextmanager

@@ -4,6 +4,8 @@
     |- ConfigError (also ValueError)       a setting outside its range
     |- DataError                           images, labels or a data set that cannot be used
     |- TrainingDivergedError               the loss left the finite numbers
+    |- ProcessLostError                    one of several processes ended before the others
+    |- OutOfMemoryError                    neither the device nor the machine has room
     `- BundleError                         a bundle that is damaged, foreign or half there
        |- BundleNotFoundError              no such bundle
        `- BundleVersionError               written by another schema version
@@ -17,6 +19,8 @@ __all__ = [
     "BundleVersionError",
     "ConfigError",
     "DataError",
+    "OutOfMemoryError",
+    "ProcessLostError",
     "TrainingDivergedError",
     "XaiError",
 ]
@@ -36,6 +40,14 @@ class DataError(XaiError):
 
 class TrainingDivergedError(XaiError):
     """The loss left the finite numbers; the last good state is kept."""
+
+
+class ProcessLostError(XaiError):
+    """One of several processes ended before the others; the last good state is kept."""
+
+
+class OutOfMemoryError(XaiError):
+    """Neither the device nor the machine has room; the message says what to lower."""
 
 
 class BundleError(XaiError):

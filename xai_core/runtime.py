@@ -23,6 +23,7 @@ __all__ = [
     "make_fabric",
     "memory_named",
     "resolve_device",
+    "share_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -103,6 +104,12 @@ def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> 
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
+
+
+def share_of(count: int, block: int, rank: int, world: int) -> slice:
+    """Give a process its rows of some work: whole blocks, in order; perhaps none."""
+    size = math.ceil(math.ceil(count / block) / world) * block
+    return slice(min(count, rank * size), min(count, (rank + 1) * size))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

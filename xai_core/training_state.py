@@ -37,7 +37,21 @@ class TrainingState:
         return cls(tensors, rows)
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and moments back."""
+        """Put weights and moments back.
+
+        Raises:
+            DataError: If they are of another model.
+        """
+        try:
+            self._restore(module, optimizer)
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"The state of this training is not this model's ({reason}). Delete its folder "
+                "to begin anew."
+            ) from error
+
+    def _restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         parameters = [part for group in optimizer.param_groups for part in group["params"]]
         weights: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
@@ -79,7 +93,7 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             return TrainingState(tensors, json.loads(file.metadata()["rows"]))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is damaged ({error}). Delete it to train this stage anew."
         ) from error

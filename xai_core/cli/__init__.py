@@ -28,6 +28,9 @@ from . import (
 __all__ = ["app", "main"]
 
 
+LESS = "Give fewer --images or --num-images, lower --batch-size, or use --device cpu."
+
+
 class _Commands(TyperGroup):
     """Turns what the library refuses into one line and an exit status."""
 
@@ -43,6 +46,17 @@ class _Commands(TyperGroup):
             rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
             print_error(error, "" if rank == "0" else f" (process {rank})")
             raise typer.Exit(1) from error
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, typer.Exit | typer.Abort) or not _no_memory(error):
+                raise
+            print_error(MemoryError("There is not enough memory. " + LESS))
+            raise typer.Exit(1) from error
+
+
+def _no_memory(error: BaseException) -> bool:
+    from ..runtime import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 app = typer.Typer(

@@ -1,5 +1,6 @@
 """`xai counterfactual`: what images would have to look like to be of another class."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -7,6 +8,7 @@ import typer
 
 from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
+from ..whole_files import whole_file
 from .options import (
     Device,
     Images,
@@ -80,7 +82,10 @@ def counterfactual(
     if figure is not None:
         from .counterfactual_figure import draw_counterfactuals
 
-        draw_counterfactuals(found, rows=DRAWN).save(figure)
+        sheet = io.BytesIO()
+        draw_counterfactuals(found, rows=DRAWN).save(sheet, "PNG")
+        with whole_file(figure) as file:
+            file.write(sheet.getvalue())
     summary = _summary(found)
     if as_json:
         shapes = shapes_of(arrays)
