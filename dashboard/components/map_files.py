@@ -82,8 +82,11 @@ def _write(files: MapFiles, folder: Path) -> bool:
             target = folder / f"{name}.bin"
             if not target.exists():
                 aside = target.with_suffix(f".{os.getpid()}")
-                aside.write_bytes(blob)
-                aside.replace(target)
+                try:
+                    aside.write_bytes(blob)
+                    aside.replace(target)
+                finally:
+                    aside.unlink(missing_ok=True)
     except OSError as error:
         log.warning("the map's files cannot be written: %s", error)
         return False

@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.loaders.gate import BY_FINGERPRINT, engine, fingerprint, freeze
+from xai_core.errors import BundleError
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle, BundleSummary
@@ -23,8 +24,17 @@ def summaries() -> "dict[str, BundleSummary]":
 
 
 def bundle(summary: "BundleSummary") -> "Bundle":
-    """Open a bundle once for all sessions; never change what it holds."""
-    stat = (summary.path / "manifest.json").stat()
+    """Open a bundle once for all sessions; never change what it holds.
+
+    Raises:
+        BundleError: If it cannot be opened, or is gone since it was listed.
+    """
+    try:
+        stat = (summary.path / "manifest.json").stat()
+    except OSError as error:
+        raise BundleError(
+            f"The bundle `{summary.name}` is gone since it was listed. Reload this page."
+        ) from error
     return _open(str(summary.path), stat.st_mtime_ns, stat.st_size)
 
 
