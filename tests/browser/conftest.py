@@ -53,16 +53,20 @@ SETTLED = """(steady) => {
 
 
 @contextlib.contextmanager
-def served(log):
-    """Serve the dashboard as the README says; yields its address."""
+def served(log, *, script="server.py", cwd=ROOT, **env):
+    """Serve the dashboard as `xai dashboard` does; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/Home.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / script)]
     options = ["--server.port", str(port), "--server.headless", "true"]
     with Path(log).open("wb") as output:
         process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            [*command, *options],
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             address = f"http://127.0.0.1:{port}"

@@ -1,0 +1,158 @@
+"""`python -m tests.benchmarks.load`: a class of people at once on a real server.
+
+Every session looks at images of its own: half of them drawn by nobody else, with ids that occur
+in no other session, half of the data set. Each message is searched for the others' images.
+"""
+
+import argparse
+import random
+import re
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tests.benchmarks.session import Session
+from tests.browser.conftest import served
+from xai_core.bundle import load_bundle
+from xai_core.data.own import own_id
+
+PAGES = (
+    *("", "latent_map", "reconstructions", "clusters", "heatmaps", "counterfactuals"),
+    *("theory", "theory_factorisations", "theory_collapse", "theory_manifold", "train"),
+)
+SELECTED = re.compile(r"`((?:test|train):\d+)`  \nCluster")
+"""How the side bar names the selected image."""
+REMEMBERED = 130.0
+"""Seconds for which Streamlit keeps the session of a closed tab, in case it comes back."""
+
+
+@dataclass
+class Report:
+    """What the sessions met."""
+
+    seconds: list[float] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def quantile(self, share):
+        """Seconds that a share of the actions stayed below."""
+        return float(np.quantile(self.seconds, share))
+
+
+def canaries(count):
+    """Give two images a session: its own drawings, or images of the data set."""
+    data = load_bundle("checkpoints/mnist").dataset
+    rows = iter(random.Random(0).sample(range(10_000), 2 * count))
+    named = []
+    for number in range(count):
+        ids = [f"test:{next(rows)}", f"test:{next(rows)}"]
+        if number % 2 == 0:
+            ids = [own_id(_marked(data.image(image_id).numpy(), number)) for image_id in ids]
+        named.append(ids)
+    return named
+
+
+def press(address, sessions, actions, think, pages=PAGES):
+    """Let sessions act at once; gives what they met.
+
+    Args:
+        address: Of the server.
+        sessions: How many at once.
+        actions: Of each.
+        think: Mean seconds that a person looks at a page, drawn anew each time.
+        pages: Visited in a random order of each session.
+    """
+    report, named = Report(), canaries(sessions)
+    threads = [
+        threading.Thread(
+            target=_live, args=(address, number, named, actions, think, pages, report)
+        )
+        for number in range(sessions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return report
+
+
+def _live(address, number, named, actions, think, pages, report):
+    draw = random.Random(number)
+    try:
+        session = Session(address)
+        for step in range(actions):
+            page, mine = draw.choice(pages), named[number][step % 2]
+            answer = session.visit(page, f"bundle=mnist&image={mine}")
+            report.seconds.append(answer.seconds)
+            report.pages.append(page)
+            report.problems += [f"{page}: {problem}" for problem in answer.problems]
+            report.leaks += _leaks(answer, number, mine, named)
+            time.sleep(draw.expovariate(1 / think) if think else 0)
+        session.close()
+    except Exception as error:  # a thread's error is the report's
+        report.problems.append(f"session {number}: {error!r}")
+
+
+def _leaks(answer, number, mine, named):
+    """Find others' drawings anywhere, and any other image where the selected one is named."""
+    text = answer.text
+    others = [i for other, ids in enumerate(named) if other != number for i in ids]
+    found = [i for i in others if i.startswith("own:") and i in text]
+    found += [i for i in SELECTED.findall(text) if i != mine]
+    return [f"session {number} ({mine[:20]}) was shown {i[:20]}" for i in found]
+
+
+def _marked(pixels, number):
+    """Write a session's number into the margin, so that no other drawing is the same."""
+    marked = pixels.copy()
+    marked[0, : 1 + number] = 255
+    return marked
+
+
+def resident_mb(address):
+    """Read the memory of the server at an address."""
+    port = address.rpartition(":")[2]
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        if f"--server.port\0{port}\0".encode() in command.read_bytes():
+            lines = command.with_name("status").read_text().splitlines()
+            return next(int(line.split()[1]) / 1024 for line in lines if "VmRSS" in line)
+    raise RuntimeError(f"No server on port {port}.")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.load", description=__doc__)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--actions", type=int, default=50)
+    parser.add_argument("--think", type=float, default=5.0, help="mean seconds on a page")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
+        press(address, 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
+        before = resident_mb(address)
+        report = press(address, options.sessions, options.actions, options.think)
+        full = resident_mb(address)
+        time.sleep(REMEMBERED)
+        press(address, 1, 1, 0)
+        after = resident_mb(address)
+    print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s")
+    print(f"actions answered: {len(report.seconds)}; others' images shown: {len(report.leaks)}; "
+          f"errors: {len(report.problems)}")  # fmt: skip
+    print(", ".join(f"p{q}: {report.quantile(q / 100):.2f} s" for q in (50, 95, 99, 100)))
+    slow = {
+        page or "home": np.quantile(
+            [s for s, p in zip(report.seconds, report.pages, strict=True) if p == page], 0.95
+        )
+        for page in sorted(set(report.pages))
+    }
+    print("p95 by page: " + ", ".join(f"{page} {value:.2f} s" for page, value in slow.items()))
+    print(f"memory: {before:.0f} MB before, {full:.0f} MB at the end, {after:.0f} MB after")
+    for line in [*report.leaks, *report.problems][:10]:
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

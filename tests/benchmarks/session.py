@@ -1,0 +1,83 @@
+"""A session with the real server without a browser: the protocol of Streamlit, by websocket."""
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+PATIENCE = 120.0
+
+
+@dataclass
+class Answer:
+    """What the server sent between an action and the end of the script."""
+
+    seconds: float
+    messages: list[ForwardMsg] = field(default_factory=list)
+
+    @property
+    def text(self):
+        """Everything that was sent, as text to search in."""
+        return b"\n".join(m.SerializeToString() for m in self.messages).decode("utf-8", "replace")
+
+    @property
+    def problems(self):
+        """Tracebacks and error boxes."""
+        elements = [m.delta.new_element for m in self.messages if m.WhichOneof("type") == "delta"]
+        raised = [e.exception.message for e in elements if e.WhichOneof("type") == "exception"]
+        alerts = [e.alert for e in elements if e.WhichOneof("type") == "alert"]
+        return raised + [alert.body for alert in alerts if alert.format == alert.ERROR]
+
+    @property
+    def address(self):
+        """The query that the page wrote into the URL; None if it wrote none."""
+        told = [m.page_info_changed for m in self.messages if m.HasField("page_info_changed")]
+        return told[-1].query_string if told else None
+
+
+class Session:
+    """One websocket; every action waits for its answer."""
+
+    def __init__(self, address):
+        self._stack = contextlib.ExitStack()
+        self._socket = self._stack.enter_context(
+            connect(
+                address.replace("http", "ws", 1) + "/_stcore/stream",
+                subprotocols=["streamlit"],
+                origin=address,
+                max_size=None,
+                open_timeout=PATIENCE,
+            )
+        )
+        self.id = ""
+
+    def visit(self, page="", query=""):
+        """Open a page by its address."""
+        ask = BackMsg()
+        ask.rerun_script.page_name, ask.rerun_script.query_string = page, query
+        started = time.perf_counter()
+        self._socket.send(ask.SerializeToString())
+        messages = []
+        while not (messages and messages[-1].WhichOneof("type") == "script_finished"):
+            messages.append(ForwardMsg.FromString(self._socket.recv(PATIENCE)))
+            if messages[-1].WhichOneof("type") == "new_session":
+                self.id = messages[-1].new_session.initialize.session_id
+        return Answer(time.perf_counter() - started, messages)
+
+    def upload_url(self):
+        """Ask where a file may be uploaded to."""
+        ask = BackMsg()
+        ask.file_urls_request.request_id, ask.file_urls_request.session_id = "1", self.id
+        ask.file_urls_request.file_names.append("picture.png")
+        self._socket.send(ask.SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(self._socket.recv(PATIENCE))
+            if message.WhichOneof("type") == "file_urls_response":
+                return message.file_urls_response.file_urls[0].upload_url
+
+    def close(self):
+        """Leave, as by closing the tab."""
+        self._stack.close()
