@@ -48,7 +48,7 @@ EVERY_POINT = """box => {
         urls: [...new Set(cells.map((cell) => cell.url))],
         sheets: cells.map((cell) => Number(cell.url.match(/(\\d+)[.]png$/)[1])),
         corners: cells.map((cell) => cell.corner),
-        found: all.filter((i) => map.isShown(i) && i % 97 === 0).map((i) => {
+        found: all.filter((i) => map.isShown(i) && i % 7 === 0).map((i) => {
             const [a, b] = map.screen(i), j = map.nearest(a, b, 14), [u, v] = map.screen(j);
             return [map.isShown(j), Math.hypot(a - u, b - v)];
         }),
@@ -56,11 +56,8 @@ EVERY_POINT = """box => {
 }"""
 FILTERS = {
     "": lambda index: index["id"] != "",
-    "?images=test&clusters=3_7": lambda index: (
-        (index["split"] == "test") & index["cluster"].isin([3, 7])
-    ),
-    "?colour=label&only=4_9&images=train": lambda index: (
-        (index["split"] == "train") & index["label"].isin([4, 9])
+    "?colour=label&only=4_9&images=test&clusters=1_8": lambda index: (
+        (index["split"] == "test") & index["cluster"].isin([1, 8]) & index["label"].isin([4, 9])
     ),
 }
 

@@ -1,0 +1,75 @@
+"""Every page for everyone: axe-core finds nothing serious, and nothing sticks out sideways."""
+
+from importlib.resources import files
+
+import pytest
+
+from .conftest import settle
+from .test_pages import PAGES, is_dark
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+FINDINGS = """async (excused) => {
+    const options = {resultTypes: ['violations'], elementRef: true};
+    const {violations} = await axe.run(document, options);
+    return violations.filter(({impact}) => ['serious', 'critical'].includes(impact)).flatMap(
+        ({id, nodes}) => nodes.filter(({element}) => !element.matches(excused[id] ?? 'none'))
+            .map(({html}) => [id, html.slice(0, 300)]));
+}"""
+OVERFLOW = """() => Math.max(...[document.documentElement, ...document.querySelectorAll(
+    '[data-testid="stMain"], [data-testid="stMainBlockContainer"]')]
+    .map((node) => node.scrollWidth - node.clientWidth))"""
+PHONE, ZOOMED, DESK = 390, 700, 1400
+"""Widths in CSS pixels; a desk's page at 200 % zoom is 700 wide."""
+STREAMLIT_S_OWN = {
+    "list": "ul[data-testid='stSidebarNavItems']",
+    "listitem": "ul[data-testid='stSidebarNavItems'] > div > li",
+}
+"""Rules, and Streamlit 1.67's own elements that break them and that no option reaches.
+
+The list of pages by sections is `ul > div > (header, li, li ...)`: a `div` between list and items.
+"""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "home")
+def test_page_is_usable_narrow_zoomed_light_and_dark(open_page, path):
+    page = open_page(path, width=PHONE)
+    assert page.get_by_test_id("stException").count() == 0
+    for width in (PHONE, ZOOMED, DESK):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(f"({OVERFLOW})() <= 0")
+    settle(page)
+    page.evaluate(AXE)
+    assert findings(page) == [] and not is_dark(page)
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    assert findings(page) == [] and is_dark(page)
+
+
+def findings(page):
+    """List what axe-core calls serious or critical: rule and element."""
+    return page.evaluate(FINDINGS, STREAMLIT_S_OWN)
+
+
+def test_the_tour_of_a_first_visit_is_taken_by_keyboard_and_not_shown_again(open_page):
+    page = open_page()
+    tour, again = page.get_by_role("region", name="First steps"), page.locator(".again")
+    for step in range(1, 6):
+        tour.get_by_text(f"{step} of 5").wait_for()
+        tour.get_by_role("button", name="Next" if step < 5 else "Done").press("Enter")
+    tour.wait_for(state="hidden")
+    page.reload()
+    settle(page)
+    assert not tour.is_visible()
+    again.press("Enter")
+    tour.get_by_text("1 of 5").wait_for()
+    tour.get_by_role("button", name="Next").press("Escape")
+    tour.wait_for(state="hidden")
+
+
+def test_the_tour_can_be_skipped(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Skip the tour").click()
+    page.reload()
+    settle(page)
+    assert not page.get_by_role("region", name="First steps").is_visible()
+    page.get_by_role("button", name="Take the tour").wait_for()
