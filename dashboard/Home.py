@@ -9,6 +9,7 @@ st.set_page_config(page_title="Cluster VAE explorer", page_icon=layout.icon(), l
 PAGES = {
     "": [
         st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
+        st.Page("views/own_image.py", title="Your image", icon=":material/draw:"),
     ],
     "Explore": [
         st.Page("views/latent_map.py", title="Latent map", icon=":material/scatter_plot:"),

@@ -5,11 +5,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard import loaders, state, theme
-from dashboard.components import classes, download, image_grid, layout, messages
+from dashboard import state
+from dashboard.components import (
+    classes,
+    download,
+    image_grid,
+    layout,
+    map_backdrop,
+    messages,
+)
 from dashboard.components.change_settings import Question
 from dashboard.components.chart import chart
-from dashboard.figures import change, map_path, map_points, path_lines
+from dashboard.figures import change, map_path, path_lines
 from dashboard.figures.probabilities import percent
 from dashboard.loaders import counterfactuals
 
@@ -102,18 +109,9 @@ def crossing(probs: np.ndarray, asked: Question) -> str:
 
 
 def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
-    dark, names = state.dark(), layout.cluster_names(bundle)
-    xy, clusters = loaders.map_places(bundle), bundle.index["cluster"].to_numpy()
-    picture = loaders.once(
-        bundle,
-        f"map backdrop dark {dark}",
-        lambda: map_path.backdrop(xy, clusters, theme.categorical(len(names)), dark),
-    )
-    middles = loaders.once(
-        bundle, "path middles", lambda: map_points.medians(xy, clusters, len(names))
-    )
+    dark = state.dark()
     figure = map_path.map_path(
-        found.places, picture, [(names[c], x, y) for c, x, y in middles], dark,
+        found.places, map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle), dark,
         ends=(layout.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))

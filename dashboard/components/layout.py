@@ -189,4 +189,6 @@ def _selected(bundle: "Bundle") -> None:
         f"{marked(image_id)}  \nCluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
         f"Confidence **{sure(float(found['confidence']))}**{true}"
     )
+    if loaders.is_own(image_id) and loaders.typicality(bundle, image_id).unlike:
+        st.caption(":orange[:material/warning: Unlike the training images: do not believe it.]")
     steps.buttons(bundle)

@@ -68,8 +68,8 @@ def map_path(
         at: The frame to mark.
         height: On the screen, in pixels.
     """
-    url, (left, bottom, side) = picture
-    ink, halo = theme.ink(dark), "#10141b" if dark else "#ffffff"
+    left, bottom, side = picture[1]
+    ink, halo = theme.ink(dark), _halo(dark)
     x0, y0, shown = window(places, left, bottom, side)
     path = {"x": places[:, 0], "y": places[:, 1], "hoverinfo": "skip"}
     dots = {
@@ -85,28 +85,48 @@ def map_path(
         "text": [*ends, f"frame {at + 1} of {len(places)}"],
         "hovertemplate": "%{text}<extra></extra>",
     }
-    image = {"source": url, "xref": "x", "yref": "y", "x": left, "y": bottom + side,
-             "sizex": side, "sizey": side, "layer": "below"}  # fmt: skip
-    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
-    return styled(
+    return _on_map(
         [
             go.Scatter(**path, mode="lines", line={"color": halo, "width": 7}),
             go.Scatter(**path, mode="lines", line={"color": ink, "width": 3}),
             go.Scatter(**dots),
         ],
-        dark,
-        height=height,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        images=[image],
-        xaxis=hidden | {"range": [x0, x0 + shown]},
-        yaxis=hidden | {"range": [y0, y0 + shown], "scaleanchor": "x"},
-        annotations=[
-            _label(text, x, y, halo, 0.75)
-            for text, x, y in labels
-            if x0 < x < x0 + shown and y0 < y < y0 + shown
-        ]
+        picture,
+        (x0, y0, shown),
+        [_label(text, x, y, halo, 0.75) for text, x, y in labels]
         + [_end(ends[k], places, k, ink, halo) for k in (0, 1)],
+        dark,
+        height,
     )
+
+
+def map_place(
+    place: NDArray[np.floating],
+    picture: tuple[str, tuple[float, float, float]],
+    labels: Sequence[tuple[str, float, float]],
+    dark: bool,
+    *,
+    name: str,
+    height: int = 320,
+) -> go.Figure:
+    """Mark one place on the whole map.
+
+    Args:
+        place: On the map (2,).
+        picture: What `backdrop` gave.
+        labels: Names of groups, and where their middles are.
+        dark: Whether the page is light on dark.
+        name: What is there.
+        height: On the screen, in pixels.
+    """
+    ink, halo = theme.ink(dark), _halo(dark)
+    ring = {"symbol": "circle", "size": 15, "color": halo, "line": {"color": ink, "width": 3}}
+    dot = go.Scatter(
+        x=place[:1], y=place[1:], mode="markers", marker=ring, text=[name],
+        hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+    notes = [_label(text, x, y, halo, 0.75) for text, x, y in labels]
+    return _on_map([dot], picture, picture[1], notes, dark, height)
 
 
 def window(
@@ -118,6 +138,36 @@ def window(
     corner = (low + high - shown) / 2
     x0, y0 = np.clip(corner, (left, bottom), (left + side - shown, bottom + side - shown))
     return float(x0), float(y0), shown
+
+
+def _on_map(
+    traces: list[go.Scatter],
+    picture: tuple[str, tuple[float, float, float]],
+    shown: tuple[float, float, float],
+    notes: list[dict[str, Any]],
+    dark: bool,
+    height: int,
+) -> go.Figure:
+    """Draw over the part of the backdrop that is shown: left, bottom, side."""
+    (url, (left, bottom, side)), (x0, y0, width) = picture, shown
+    image = {"source": url, "xref": "x", "yref": "y", "x": left, "y": bottom + side,
+             "sizex": side, "sizey": side, "layer": "below"}  # fmt: skip
+    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
+    inside = [n for n in notes if x0 < n["x"] < x0 + width and y0 < n["y"] < y0 + width]
+    return styled(
+        traces,
+        dark,
+        height=height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        images=[image],
+        xaxis=hidden | {"range": [x0, x0 + width]},
+        yaxis=hidden | {"range": [y0, y0 + width], "scaleanchor": "x"},
+        annotations=inside,
+    )
+
+
+def _halo(dark: bool) -> str:
+    return "#10141b" if dark else "#ffffff"
 
 
 def _label(text: str, x: float, y: float, halo: str, opacity: float) -> dict[str, Any]:

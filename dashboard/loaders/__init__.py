@@ -37,6 +37,7 @@ from dashboard.loaders.generation import (
 from dashboard.loaders.pictures import (
     Inferred,
     Pixels,
+    as_own,
     batch,
     borders,
     cluster_probs,
@@ -59,6 +60,7 @@ __all__ = [
     "Inferred",
     "Pixels",
     "about",
+    "as_own",
     "batch",
     "borders",
     "breathe",

@@ -63,6 +63,13 @@ def is_own(image_id: str) -> bool:
     return own.is_own(image_id)
 
 
+def as_own(bundle: "Bundle", image_id: str) -> str:
+    """Give the id of a person's own image that looks like another."""
+    from xai_core.data.own import own_id
+
+    return own_id(stored(bundle, [image_id])[0])
+
+
 def facts(bundle: "Bundle", image_id: str) -> pd.Series:
     """Give an image's row of the index; made now for one's own, with split "own", label -1."""
     return table(bundle, [image_id]).iloc[0]

@@ -1,0 +1,64 @@
+"""A sheet to draw a digit on, by mouse, finger or keyboard."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+
+KEY = "draw pad"
+SIDE = 112
+"""Pixels of a side of what is drawn, four for each of the model's."""
+_HERE = Path(__file__).parent
+
+_pad = st.components.v2.component(
+    "draw_pad",
+    html=(_HERE / "draw_pad.html").read_text(encoding="utf-8"),
+    css=(_HERE / "draw_pad.css").read_text(encoding="utf-8"),
+    js=(_HERE / "draw_pad.js").read_text(encoding="utf-8"),
+)
+
+
+def draw_pad(
+    shown: NDArray[np.uint8] | None,
+    *,
+    name: str,
+    drawn: bool,
+    on_draw: Callable[[NDArray[np.uint8] | None], None],
+) -> None:
+    """Show the sheet; each stroke hands what is drawn to `on_draw`.
+
+    Args:
+        shown: Image (28, 28) on the sheet, to be drawn on; None for an empty sheet.
+        name: Of the selected image; the sheet changes with it.
+        drawn: Whether that came of what is on the sheet, which then stays as it is.
+        on_draw: Given the ink (112, 112), 255 where it is full, or None for an empty sheet; before
+            the page runs again.
+    """
+    data = {
+        "token": name,
+        "drawn": drawn,
+        "seed": "" if shown is None else base64.b64encode(shown.tobytes()).decode(),
+        "label": "Sheet to draw a digit on. Arrow keys move the pen, Space puts it down and lifts "
+        "it, Backspace takes a stroke back, Delete clears.",
+    }
+    _pad(
+        key=KEY,
+        data=data,
+        on_ink_change=state.from_component(KEY, "ink", lambda ink: on_draw(_pixels(ink))),
+    )
+
+
+def _pixels(ink: object) -> NDArray[np.uint8] | None:
+    """Read what the browser sent; None for an empty sheet, and for anything else."""
+    try:
+        content = base64.b64decode(str(ink), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    pixels = np.frombuffer(content, np.uint8)
+    return pixels.reshape(SIDE, SIDE) if pixels.size == SIDE**2 and pixels.any() else None

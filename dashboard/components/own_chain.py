@@ -1,0 +1,150 @@
+"""All that the model says about one image, at a glance."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import loaders, state, theme
+from dashboard.components import classes, image_grid, layout, map_backdrop
+from dashboard.components.chart import chart
+from dashboard.figures import heat_sheet, map_path, probabilities
+from dashboard.figures.style import plain
+from dashboard.loaders import counterfactuals, heatmaps
+
+if TYPE_CHECKING:
+    from xai_core.ask.typicality import Typicality
+    from xai_core.bundle import Bundle
+
+WIDTH = 168
+"""Screen pixels of a picture, six for each of the image's."""
+
+
+def invite(image_id: str) -> None:
+    """Say what will be here."""
+    with st.container(border=True):
+        st.markdown("#### Nothing of yours yet")
+        st.markdown(
+            f"Selected is {layout.marked(image_id)}. Draw a digit or upload a picture: its "
+            "cluster, place on the map, reconstruction, heatmap and a counterfactual appear here."
+        )
+
+
+def verdict(bundle: "Bundle", image_id: str) -> None:
+    """Say whether to trust the model on this image, and show its clusters and its place."""
+    seen, names = loaders.inferred(bundle, image_id), layout.cluster_names(bundle)
+    best, known = int(seen.probs.argmax()), loaders.typicality(bundle, image_id)
+    said = f"cluster {names[best]}, {layout.sure(float(seen.probs[best]))} sure"
+    layout.section(
+        "Not to be believed" if known.unlike else f"{said[:1].upper()}{said[1:]}",
+        "How the image compares with those that the model learned from, and where it belongs.",
+        "A model answers whatever it is shown, and can be sure of nonsense. Two numbers tell: the "
+        "**ELBO**, how well the model explains the image, and the **distance** of its code to the "
+        "10 nearest training images, in units of the latent space. An image is called *unlike* "
+        "where either is beyond what 99 of 100 real test images keep to; so about 2 in 100 real "
+        "ones are called so wrongly.",
+    )
+    if known.unlike:
+        st.warning(_warning(known, said), icon=":material/warning:")
+    with st.container(horizontal=True, gap="large"):
+        st.metric("ELBO", f"{plain(known.elbo)} nats", width="content")
+        st.metric("Explained worse", f"{100 * known.elbo_share:.1f} % of train", width="content")
+        st.metric("Distance", f"{known.distance:.2f}", width="content")
+        st.metric("Nearer", f"{100 * known.distance_share:.1f} % of test", width="content")
+    bars, place = st.columns([5, 4], gap="medium")
+    with bars:
+        st.markdown("**Which cluster?** $q(c|x)$")
+        figure = probabilities.bar_chart(seen.probs, names, state.dark(), row_height=22)
+        chart(figure, key="own clusters", alt=f"q(c|x): {said}")
+        st.page_link("views/clusters.py", label="All clusters", icon=":material/category:")
+    with place:
+        st.markdown("**Where among all images?**")
+        _map(bundle, image_id)
+        st.page_link("views/latent_map.py", label="On the map", icon=":material/scatter_plot:")
+
+
+def parts(bundle: "Bundle", image_id: str) -> None:
+    """Show the image, its reconstruction, a heatmap and a counterfactual."""
+    layout.section(
+        "What it keeps, why, and what else it could be",
+        "The image as the model sees it, drawn again, explained, and changed into its runner-up.",
+        "The *reconstruction* is what the decoder draws of the image's code. In the *heatmap*, "
+        "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is the "
+        "smallest change by which the image becomes the second most likely cluster.",
+    )
+    of = "cluster" if bundle.model.config.num_clusters > 1 else "classifier"
+    boxes = st.columns(4, gap="medium")
+    with boxes[0]:
+        st.markdown("**Input**")
+        image_grid.picture(loaders.images(bundle, [image_id])[0], key="own input", width=WIDTH,
+                           alt=f"Input: {layout.describe(bundle, image_id)}")  # fmt: skip
+        st.page_link("views/theory.py", label="Its bound", icon=":material/stacked_line_chart:")
+    with boxes[1]:
+        st.markdown("**Reconstruction**")
+        seen = loaders.inferred(bundle, image_id)
+        image_grid.picture(seen.reconstruction, key="own output", width=WIDTH,
+                           alt="Reconstruction of your image")  # fmt: skip
+        st.page_link(
+            "views/reconstructions.py", label="Reconstructions", icon=":material/compare:"
+        )
+    if of not in counterfactuals.explainable(bundle):
+        return
+    probs = counterfactuals.decided(bundle, image_id, of)
+    names = classes.names(bundle, of, len(probs))
+    with boxes[2]:
+        _heatmap(bundle, image_id, of, names)
+    with boxes[3]:
+        _counterfactual(bundle, image_id, of, names, int(probs.argsort()[-2]))
+
+
+def _heatmap(bundle: "Bundle", image_id: str, of: str, names: list[str]) -> None:
+    method = heatmaps.methods(bundle, of)[0]
+    found = heatmaps.maps(bundle, (image_id,), method, of)
+    limit = heat_sheet.shared_limit([found.values], 1.0)
+    title, target = heatmaps.title(method), names[int(found.targets[0])]
+    st.markdown(f"**{title}**, for {target}")
+    pixels = theme.colourise(found.values[0], theme.diverging(state.dark()), limit)
+    image_grid.picture(pixels, key="own heatmap", width=WIDTH,
+                       alt=f"{title} of your image, for {target}")  # fmt: skip
+    st.page_link("views/heatmaps.py", label="Heatmaps", icon=":material/gradient:")
+
+
+def _counterfactual(
+    bundle: "Bundle", image_id: str, of: str, names: list[str], target: int
+) -> None:
+    found = counterfactuals.change(bundle, image_id, of, "default", target)
+    st.markdown(f"**As {names[target]}**")
+    there = probabilities.percent(found.after[target])
+    image_grid.picture(found.counterfactual, key="own counterfactual", width=WIDTH,
+                       alt=f"Your image as {names[target]}, which is at {there}")  # fmt: skip
+    st.page_link("views/counterfactuals.py", label="Counterfactuals", icon=":material/alt_route:")
+    if not found.converged:
+        st.caption(f"Only got to {there}: {found.reason}.")
+
+
+def _map(bundle: "Bundle", image_id: str) -> None:
+    facts, dark = loaders.facts(bundle, image_id), state.dark()
+    place = np.array([facts["umap_x"], facts["umap_y"]], float)
+    picture, labels = map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle)
+    figure = map_path.map_place(place, picture, labels, dark, name="your image", height=300)
+    near = layout.cluster_names(bundle)[int(facts["cluster"])]
+    chart(figure, key="own place", alt=f"Map of all images; yours is marked, in cluster {near}")
+
+
+def _warning(known: "Typicality", said: str) -> str:
+    reasons = []
+    if known.badly_explained:
+        reasons.append(
+            f"the model explains it worse than {100 * (1 - known.elbo_share):.1f} % of the "
+            f"training images (ELBO {plain(known.elbo)} nats, the limit is "
+            f"{plain(known.elbo_floor)})"
+        )
+    if known.far_away:
+        reasons.append(
+            f"its code lies {known.distance:.2f} from the nearest training images, where 99 of "
+            f"100 test images keep below {known.distance_ceiling:.2f}"
+        )
+    return (
+        f"**Unlike the training images**: {', and '.join(reasons)}. The model still answers "
+        f"*{said}*; do not believe it, nor the figures below."
+    )
