@@ -1,5 +1,6 @@
 """Two model cards side by side: what was measured, and how each was made."""
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,15 +24,21 @@ def measures(pair: Pair) -> None:
 
 
 def making(pair: Pair) -> None:
-    """Show how both were made, the lines in which they differ first."""
+    """Show in what they were made differently, and folded away what is the same."""
     cards = [_settings(bundle) for bundle in pair.both]
     rows = []
     for what in dict.fromkeys([*cards[0], *cards[1]]):
         one, two = (card.get(what, model_card.number(None, "")) for card in cards)
         rows.append((what, "same" if one == two else "differs", one, two))
-    rows.sort(key=lambda row: row[1] == "same")
     table = pd.DataFrame(rows, columns=["What", "In both", *_names(pair)])
-    st.table(table, hide_index=True, border="horizontal")
+    differs = table["In both"] == "differs"
+    if differs.any():
+        st.table(table[differs].drop(columns="In both"), hide_index=True, border="horizontal")
+    else:
+        st.caption("They differ in nothing.")
+    with st.expander(f"{(~differs).sum()} lines that are the same in both"):
+        same = table[~differs][["What", pair.first.name]]
+        st.table(same, hide_index=True, border="horizontal")
     download.table(pair.first, table, name="making of both", **pair.about)
 
 
@@ -39,9 +46,15 @@ def _settings(bundle: "Bundle") -> dict[str, str]:
     """Say how a bundle was made, hashes shortened, every setting by its name."""
     made = dict(model_card.making(bundle.manifest, bundle.model.config))
     made["Data SHA-256"] = f"{made['Data SHA-256'][:16]}\N{HORIZONTAL ELLIPSIS}"
-    configs = bundle.manifest.configs
-    named = {f"{part}: {k}": str(v) for part, of in configs.items() for k, v in of.items()}
-    return made | named
+    return made | dict(_flat(bundle.manifest.configs))
+
+
+def _flat(settings: Mapping[str, object], within: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}: ")
+        else:
+            yield f"{within}{name}", str(value)
 
 
 def _names(pair: Pair) -> tuple[str, str]:

@@ -67,8 +67,9 @@ if pair.alike:
 
 layout.section(
     "How they were made",
-    "Data, model, training and versions of each, the lines in which they differ first.",
-    "Lines marked *differs* are what a difference above can come from; the names after *model* "
-    "and *training* are those of the settings in the bundle.",
+    "In what data, model, training and versions of the two differ.",
+    "A difference above can come from any of these lines, and from chance: two seeds of one "
+    "setting differ too. Names after *model*, *training* and *critic* are those of the settings "
+    "in the bundle.",
 )
 compare_numbers.making(pair)
