@@ -17,7 +17,8 @@ def chart(figure: go.Figure, *, key: str, alt: str) -> None:
             before the image.
         alt: What is to be seen, for those who cannot see it.
     """
-    saved = export.stem(state.bundle_name(), key, layout.display_name(state.selected_id()))
+    parts = (state.bundle_name(), key, layout.display_name(state.selected_id()))
+    saved = export.stem(*filter(None, parts))
     config = {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.components import layout
+from dashboard.components import download, layout
 from dashboard.components.chart import chart
 from dashboard.figures import collapse
 from dashboard.figures.style import plain
@@ -59,7 +59,12 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     shown = _chosen(list(histories))
     frames = {name: histories[name] for name in shown}
     _charts(frames, _most(shown, now, bundle))
-    st.table(numbers(frames, trainings.test_scores()), border="horizontal")
+    table = numbers(frames, trainings.test_scores())
+    st.table(table, border="horizontal")
+    if bundle is not None:
+        download.table(bundle, table.rename_axis("measure").reset_index(), name="trainings")
+        epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+        download.table(bundle, epochs, name="epochs")
     st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
 
 

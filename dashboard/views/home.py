@@ -13,6 +13,8 @@ WAYS = (
      "Which pixels decided, and which heatmap can be believed?"),
     ("views/counterfactuals.py", "Counterfactuals", ":material/alt_route:",
      "What would it have to look like to be a 3 instead?"),
+    ("views/compare.py", "Compare", ":material/balance:",
+     "What would another bundle make of it, and where do two differ?"),
     ("views/theory.py", "Theory", ":material/stacked_line_chart:",
      "Why does it work? The mathematics, live on this image."),
 )  # fmt: skip
