@@ -139,8 +139,8 @@ def _bundle() -> "Bundle":
         messages.empty(
             "No bundle to look at yet",
             "A bundle is a folder that holds a trained model and all it learned about a data "
-            "set. Make one from the MNIST digits that come with the project, then reload this "
-            f"page.\n\n{broken}",
+            "set. Make one from the MNIST digits that come with the project, on the page Train or "
+            f"with this command; then reload this page.\n\n{broken}",
             "xai train --data mnist --out checkpoints/mnist",
         )
     if state.bundle_name() not in names:
