@@ -224,6 +224,18 @@ def dangers(tree: ast.Module) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in of_package("dashboard") if part_of(p) == "loaders"], ids=name_of
+)
+def test_every_cache_is_bounded(path):
+    """By a number of entries, or by having nothing to tell two entries apart."""
+    for function in (n for n in ast.walk(tree_of(path)) if isinstance(n, ast.FunctionDef)):
+        for kept in (d for d in function.decorator_list if "cache" in ast.unparse(d)):
+            arguments = {k.arg for k in kept.keywords} if isinstance(kept, ast.Call) else set()
+            bounded = arguments & {"max_entries", "ttl", "maxsize"} or not function.args.args
+            assert bounded, f"{name_of(path)}: {function.name}"
+
+
 @pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
 def test_nothing_is_unpickled_evaluated_or_run_by_a_shell(path):
     meant = {"np.save"} if name_of(path).startswith("tests/") else set()
