@@ -32,7 +32,7 @@ class Tour {
     this.$('.text').textContent = text;
     this.$('.back').hidden = !at;
     this.$('.skip').hidden = last;
-    this.$('.next').textContent = last ? 'Done' : 'Next';
+    this.$('.next').textContent = last ? 'Done' : 'Continue';
     this.frame(show ? document.querySelector(where) : null);
   }
   frame(node) {

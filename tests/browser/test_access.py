@@ -55,14 +55,14 @@ def test_the_tour_of_a_first_visit_is_taken_by_keyboard_and_not_shown_again(open
     tour, again = page.get_by_role("region", name="First steps"), page.locator(".again")
     for step in range(1, 6):
         tour.get_by_text(f"{step} of 5").wait_for()
-        tour.get_by_role("button", name="Next" if step < 5 else "Done").press("Enter")
+        tour.get_by_role("button", name="Continue" if step < 5 else "Done").press("Enter")
     tour.wait_for(state="hidden")
     page.reload()
     settle(page)
     assert not tour.is_visible()
     again.press("Enter")
     tour.get_by_text("1 of 5").wait_for()
-    tour.get_by_role("button", name="Next").press("Escape")
+    tour.get_by_role("button", name="Continue").press("Escape")
     tour.wait_for(state="hidden")
 
 
