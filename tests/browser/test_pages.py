@@ -6,6 +6,7 @@ from .conftest import settle
 
 PAGES = {
     "": "Look through a cluster VAE",
+    "own_image": "Your image",
     "latent_map": "Latent map",
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
