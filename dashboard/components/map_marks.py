@@ -23,7 +23,7 @@ def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
     """Let a person choose what to draw beside the points; give the choice and the marks."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         chosen = st.pills(
-            "Also draw", CHOICES, selection_mode="multi",
+            "Also draw", CHOICES, selection_mode="multi", wrap=True,
             **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
         )  # fmt: skip
         found = [_way(bundle)] if WAY in chosen else []
