@@ -23,7 +23,7 @@ from xai_core import cli, workflow
 from xai_core.bundle_files import kind_of, read_table, read_tensors, write_table
 from xai_core.data.images import convert_files, normalise_digit, read_images
 from xai_core.data.own import own_id, own_image
-from xai_core.data.pixels import read_grey
+from xai_core.data.pixels import read_grey, read_upload
 from xai_core.data.sources import image_id, load_dataset, parse_id
 from xai_core.errors import BundleError, ConfigError, DataError
 from xai_core.manifest import read_manifest
@@ -121,6 +121,10 @@ def test_any_image_file_is_read_or_refused(tmp_path):
             assert normalise_digit(pixels).shape == (28, 28)
         except DataError as error:
             assert "\n" not in str(error)
+        try:
+            read_upload(content, "x")
+        except DataError as error:
+            assert str(error).startswith("`x` ")
 
     tried("images", damaged(IMAGES), check)
 

@@ -30,7 +30,7 @@ from safetensors.torch import load_file, save_file
 
 from xai_core.bundle import list_bundles, load_bundle
 from xai_core.data.images import normalise_digit, read_images
-from xai_core.data.pixels import read_grey
+from xai_core.data.pixels import MAX_UPLOAD, read_grey, read_upload
 from xai_core.data.sources import load_dataset
 from xai_core.errors import XaiError
 from xai_core.manifest import file_entry
@@ -747,6 +747,17 @@ def read_as_image(path):
         assert normalise_digit(grey.pixels).shape == (28, 28)
 
 
+def uploaded(path, *, refused):
+    """Hand the same bytes to the page on which a person uploads a photograph."""
+    content = path.read_bytes()
+    if not refused:
+        assert np.array_equal(read_upload(content, path.name).pixels, read_grey(path).pixels)
+        return
+    with bounded(MEMORY), pytest.raises(XaiError, match=r"`x\.\w+` .*Save ") as caught:
+        read_upload(content, path.name)
+    assert str(path.parent) not in str(caught.value)  # where the server keeps it is its own affair
+
+
 DOORS = {
     "bundle": opened,
     "images": read_images,
@@ -785,6 +796,8 @@ def test_it_is_refused_in_words_or_read(name, folder, tiny_bundle_path):
                 DOORS[case.door](path)
         else:
             DOORS[case.door](path)
+    if case.door == "image" and path.stat().st_size <= MAX_UPLOAD:
+        uploaded(path, refused=bool(case.fault) or path.suffix not in (".png", ".jpg"))
     assert not (folder.parent / CANARY).exists(), "its code was run"
     if case.fault:
         said = str(caught.value)
