@@ -7,11 +7,11 @@ The parts are one Parquet data set, the same whatever the number of processes:
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from lightning_fabric import Fabric
 
 from ._types import ByteImages
 from .bundle import Bundle
@@ -20,6 +20,9 @@ from .errors import DataError
 from .runtime import share_of
 from .whole_files import whole_file
 from .workflow import Encoded, encode
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["check_folder", "encode_part"]
 
@@ -38,7 +41,7 @@ def check_folder(folder: Path) -> None:
 
 
 def encode_part(
-    bundle: Bundle, images: ByteImages, folder: Path, *, fabric: Fabric, seed: int = 0
+    bundle: Bundle, images: ByteImages, folder: Path, *, fabric: "Fabric", seed: int = 0
 ) -> Path | None:
     """Encode this process's share of images and write it; waits for the others.
 
