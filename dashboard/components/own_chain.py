@@ -46,11 +46,11 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     )
     if known.unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
-    with st.container(horizontal=True, gap="large"):
-        st.metric("ELBO", f"{plain(known.elbo)} nats", width="content")
-        st.metric("Explained worse", f"{100 * known.elbo_share:.1f} % of train", width="content")
-        st.metric("Distance", f"{known.distance:.2f}", width="content")
-        st.metric("Nearer", f"{100 * known.distance_share:.1f} % of test", width="content")
+    st.markdown(
+        f"**ELBO {plain(known.elbo, 1)} nats**, above {100 * known.elbo_share:.1f} % of the "
+        f"training images. **Distance {known.distance:.2f}**, above "
+        f"{100 * known.distance_share:.1f} % of the test images."
+    )
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
         st.markdown("**Which cluster?** $q(c|x)$")

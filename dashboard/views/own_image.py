@@ -30,3 +30,5 @@ with answer:
         own_chain.invite(image_id)
 if loaders.is_own(image_id):
     own_chain.parts(bundle, image_id)
+else:
+    loaders.typicality(bundle, image_id)  # so that the first stroke need not wait for its range
