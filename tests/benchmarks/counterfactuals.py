@@ -55,6 +55,7 @@ class Scores:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bundle", default=BUNDLE)
     parser.add_argument("--images", type=int, default=10_000, help="test images")
     parser.add_argument("--slow-images", type=int, default=1_000, help="for the plain ascents")
     parser.add_argument("--threads", type=int, default=2)
@@ -63,7 +64,7 @@ def main():
     parser.add_argument("--controls", action="store_true", help="shuffled labels, Clever Hans")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    bundle = load_bundle(BUNDLE)
+    bundle = load_bundle(options.bundle)
     print(f"`{' '.join(['python -m tests.benchmarks.counterfactuals', *sys.argv[1:]])}`", end=" ")
     print(f"{os.cpu_count()} cores, {options.threads} threads, seed {SEED}, ", end="")
     print(f"load average {os.getloadavg()[0]:.1f}, bundle {bundle.digest[:12]}\n", flush=True)
