@@ -19,7 +19,7 @@ def strip(bundle: "Bundle") -> None:
     """Show images of a chosen kind; a click selects one for all pages."""
     choices = list(gallery.CHOICES)
     seed = state.keep("gallery seed", 0, link="draw", span=state.SEEDS)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         choice = st.segmented_control(
             "Which images",
             choices,
