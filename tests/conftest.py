@@ -19,7 +19,7 @@ from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import resolve_device
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)  # the tests run in two processes on two cores
+torch.set_num_threads(1)  # the tests run in three processes on two cores, and often wait
 
 TINY = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32

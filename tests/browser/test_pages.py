@@ -1,5 +1,7 @@
 """Every page in a real browser: it opens, draws its figures and keeps quiet."""
 
+from itertools import cycle
+
 import pytest
 
 from .conftest import settle
@@ -40,8 +42,10 @@ NAMELESS = """nodes => nodes.filter((node) => node.checkVisibility()
     .map((node) => node.outerHTML.slice(0, 200))"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "home")
+@pytest.mark.parametrize(
+    ("path", "theme"), [*zip(PAGES, cycle(["light", "dark"]), strict=False)],
+    ids=lambda value: value or "home",
+)  # fmt: skip
 def test_page_shows_its_figures(open_page, path, theme):
     page = open_page(path, theme=theme)
     assert page.locator("h1").inner_text() == PAGES[path]
