@@ -18,8 +18,10 @@ from xai_core.model.classifier import Classifier
 from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import resolve_device
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)  # the tests run in three processes on two cores, and often wait
+# Tests run in as many processes as there are cores. Numba's layer of threads, which UMAP starts,
+# would set OpenMP's number of threads for torch too.
+os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+torch.set_num_threads(1)
 
 TINY = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32

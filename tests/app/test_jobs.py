@@ -17,7 +17,8 @@ from dashboard.jobs import runs
 from dashboard.jobs.news import read_news
 from xai_core.errors import ConfigError, XaiError
 
-PATIENCE = 120.0
+PATIENCE = 300.0
+"""Seconds; a training has low priority and may wait for other tests."""
 TINY = runs.Request(
     name="tiny", data="bars.npz", preset="pure_elbo", clusters=2, latent_dim=2, epochs=200
 )

@@ -114,25 +114,35 @@ def browser():
         yield started
 
 
+@pytest.fixture(scope="session")
+def visitor(browser):
+    """One context for all pages, whose cache holds Streamlit's frontend."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE * 1000)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def open_page(server, browser):
+def open_page(server, visitor):
     """Open pages; at the end none may have raised, logged an error or left the machine."""
-    contexts, problems = [], []
+    pages, problems = [], []
 
     def visit(path="", *, theme="light", width=1400):
-        size = {"width": width, "height": 900}
-        context = browser.new_context(viewport=size, color_scheme=theme)
-        context.set_default_timeout(PATIENCE * 1000)
-        contexts.append(context)
-        page = context.new_page()
+        page = visitor.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
         _watch(page, problems)
         page.goto(f"{server}/{path}")
         settle(page)
         return page
 
     yield visit
-    for context in contexts:
-        context.close()
+    for page in pages:
+        if not page.is_closed():
+            page.evaluate("localStorage.clear()")
+            page.close()
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 

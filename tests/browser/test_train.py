@@ -32,7 +32,7 @@ def test_a_training_outlives_the_tab(address, browser, tmp_path):
 
 def opened(address, browser):
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(120_000)
+    context.set_default_timeout(300_000)
     page = context.new_page()
     page.goto(f"{address}/train")
     settle(page)
