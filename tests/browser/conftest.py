@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=PreloadTopChromeWebUI",
 )
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's frontend asks for these below a page's address first, which is a 404, then at /."""
@@ -123,8 +124,7 @@ def visitor(browser):
     context.close()
 
 
-@pytest.fixture
-def open_page(server, visitor):
+def _open(server, visitor):
     """Open pages; at the end none may have raised, logged an error or left the machine."""
     pages, problems = [], []
 
@@ -145,6 +145,11 @@ def open_page(server, visitor):
             page.close()
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+open_page = pytest.fixture(_open)
+open_for_all = pytest.fixture(_open, scope="module")
+"""The same for a page that the tests of a file share."""
 
 
 @pytest.fixture
