@@ -1,6 +1,6 @@
-// All images as points on a 2-D canvas. Positions and colours come from files (or, where those
-// cannot be written, with the data); a point's identity is its row in the index, never its
-// place in a selection. Marks stand for no point: samples, a way, a decoded place.
+// Images as points on a 2-D canvas, all of them or, of very many, fewer where they lie dense.
+// Positions and colours come from files (or, where those cannot be written, with the data); a
+// point's identity is its row in the index, never its place in a selection or among those drawn. Marks stand for no point: samples, a way, a decoded place.
 // Events: pick (a row), lasso (corners in map units, [] to clear it), place (a place to decode,
 // [] to forget it), only (the legend's entries to show), range (its lowest and highest level).
 const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
@@ -88,10 +88,7 @@ class LatentMap {
     this.colour = new Uint8Array(colour);
     this.cluster = new Uint8Array(cluster);
     this.label = label && new Uint8Array(label);
-    if (first || !this.place) {
-      this.place = new Uint32Array(n);
-      for (let i = 0; i < n; i++) this.place[this.row[i]] = i;
-    }
+    if (first || !this.place) this.place = new Map(Array.from(this.row, (row, i) => [row, i]));
     this.shown = data.shown ? Uint8Array.from(atob(data.shown), (c) => c.charCodeAt(0)) : null;
     this.palette = data.palette.map(rgb);
     this.marks = data.marks.map((m) => this.marks.find((old) => old.png === m.png && old.kind === m.kind) ?? { ...m, image: null });
@@ -99,7 +96,7 @@ class LatentMap {
     this.mark = null;
     this.legend();
     this.buttons();
-    if (data.focus && data.focus !== this.focused) this.centreOn(this.place[data.selected]);
+    if (data.focus && data.focus !== this.focused) this.centreOn(this.unit(data.mark));
     this.focused = data.focus;
     this.box.dataset.ready = `${data.name} ${data.title}`;
     this.redraw();
@@ -116,11 +113,15 @@ class LatentMap {
     const unit = [(a - this.W / 2) / k + this.view.x, (this.H / 2 - b) / k + this.view.y];
     return unit.map((u, j) => +((u * 2 - 1) * half + centre[j]).toFixed(5));
   }
-  fromMap([u, v]) {
-    const { centre, half } = this.data, k = this.scale;
-    const [a, b] = [u, v].map((w, j) => ((w - centre[j]) / half + 1) / 2);
-    return [(a - this.view.x) * k + this.W / 2, this.H / 2 - (b - this.view.y) * k];
+  unit(q) {
+    const { centre, half } = this.data;
+    return q.map((w, j) => ((w - centre[j]) / half + 1) / 2);
   }
+  fromUnit([u, v]) {
+    const k = this.scale;
+    return [(u - this.view.x) * k + this.W / 2, this.H / 2 - (v - this.view.y) * k];
+  }
+  fromMap(q) { return this.fromUnit(this.unit(q)); }
   zoomAt([a, b], factor) {
     const k = this.scale, u = (a - this.W / 2) / k + this.view.x, v = (this.H / 2 - b) / k + this.view.y;
     this.view.zoom = Math.max(0.8, Math.min(120, this.view.zoom * factor));
@@ -128,16 +129,12 @@ class LatentMap {
     this.view.y = v - (this.H / 2 - b) / this.scale;
     this.redraw();
   }
-  // Where the selected image is: at its point, or where a person's own has its place.
-  chosen() {
-    const i = this.place[this.data.selected];
-    return i === undefined ? this.fromMap(this.data.mark) : this.screen(i);
-  }
-  centreOn(i) {
-    const [a, b] = this.screen(i), edge = 40 * this.R;
+  // Where the selected image is: its point may not be drawn, and a person's own has none.
+  chosen() { return this.fromMap(this.data.mark); }
+  centreOn([u, v]) {
+    const [a, b] = this.fromUnit([u, v]), edge = 40 * this.R;
     if (a > edge && b > edge && a < this.W - edge && b < this.H - edge) return;
-    this.view.x = this.x[i] / 65535;
-    this.view.y = this.y[i] / 65535;
+    [this.view.x, this.view.y] = [u, v];
   }
   isShown(i) {
     const row = this.row[i];
@@ -202,7 +199,7 @@ class LatentMap {
     };
     const chosen = this.chosen();
     for (const near of this.data.neighbours) {
-      const other = this.screen(this.place[near]);
+      const other = this.fromMap(near);
       Object.assign(c, { strokeStyle: ink, lineWidth: R, globalAlpha: 0.45 });
       c.beginPath(); c.moveTo(...chosen); c.lineTo(...other); c.stroke();
       c.globalAlpha = 1;
@@ -536,10 +533,10 @@ class LatentMap {
     e.preventDefault();
   }
   walk(way, step) {
-    const from = this.hover >= 0 ? this.hover : this.place[this.data.selected] ?? this.nearest(...this.chosen(), Infinity);
+    const from = this.hover >= 0 ? this.hover : this.place.get(this.data.selected) ?? this.nearest(...this.chosen(), Infinity);
     const next = this.hover < 0 ? from : this.toward(from, way, step);
     if (next < 0) return;
-    this.centreOn(next);
+    this.centreOn([this.x[next] / 65535, this.y[next] / 65535]);
     this.redraw();
     this.show(next);
     this.$('.live').textContent = `${this.id(this.row[next])}, ${this.words(next)}`;

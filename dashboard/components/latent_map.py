@@ -57,7 +57,7 @@ def latent_map(
         "mark": [float(here["umap_x"]), float(here["umap_y"])],
         "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
         "selected": loaders.row_of(bundle, state.selected_id()),
-        "neighbours": loaders.rows_of(bundle, neighbours).tolist(),
+        "neighbours": loaders.map_places(bundle)[loaders.rows_of(bundle, neighbours)].tolist(),
         "lasso": state.lasso(),
         "marks": [packed(m) for m in marks],
         "only": map_legend.only(bundle, column),
@@ -126,7 +126,13 @@ def plain_map(
 
 
 def _say_what_lacks(files: MapFiles) -> None:
-    """Say why pointing shows no pictures, where it does not."""
+    """Say what is not drawn, and why pointing shows no pictures, where it does not."""
+    drawn, images = len(files.places.order), len(files.places.along)
+    if drawn < images:
+        st.caption(
+            f"{drawn:,} of {images:,} points are drawn, fewer where they lie dense; lasso and "
+            "search know all."
+        )
     if files.folder is None:
         st.caption(
             "The folder `dashboard/static` cannot be written or served, so pointing at a place "
@@ -145,15 +151,14 @@ def _wait_for_pictures(files: MapFiles) -> None:
 
 def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
     """Give what no setting changes."""
-    index, places = bundle.index, files.places
-    starts = index["split"].ne(index["split"].shift()).to_numpy().nonzero()[0]
+    places = files.places
     blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
     return {
         "name": loaders.fingerprint(bundle),
-        "count": len(index),
+        "count": len(places.order),
         "centre": places.centre,
         "half": places.half,
-        "splits": [[index["split"].iat[i], int(i)] for i in starts],
+        "splits": [["train", 0], ["test", bundle.manifest.dataset.num_train]],
         "classNames": list(bundle.dataset.class_names),
         "points": _source(bundle, files, "points", places.blob),
         "cluster": _source(bundle, files, "cluster", blobs["cluster"].tobytes()),

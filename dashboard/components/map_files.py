@@ -1,7 +1,8 @@
 """The map's files under `static/`, made when a bundle is first opened.
 
-A folder a bundle, named by its fingerprint: `points.bin`, one `.bin` a colouring, and
-`pictures/`. Each is written aside and renamed, so that what is there is whole.
+A folder a bundle, named by its fingerprint: `points.bin`, one `.bin` a colouring with a byte an
+image in the order of the index, and `pictures/` of the points. Each is written aside and renamed,
+so that what is there is whole.
 """
 
 import logging
@@ -95,11 +96,15 @@ def _write(files: MapFiles, folder: Path) -> bool:
 
 def _write_pictures(files: MapFiles, folder: Path, bundle: "Bundle") -> None:
     """Write the sheets of pictures."""
-    aside, data = folder / f"pictures.{os.getpid()}", bundle.dataset
-    pixels = np.concatenate([data.train.images.numpy(), data.test.images.numpy()])
+    aside, ids = folder / f"pictures.{os.getpid()}", bundle.index["id"]
+
+    def images(rows: NDArray[np.uint32]) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = bundle.dataset.images(ids.take(rows).tolist()).numpy()
+        return pixels
+
     try:
         aside.mkdir(exist_ok=True)
-        for k, sheet in enumerate(map_points.sheets(pixels, files.places.order)):
+        for k, sheet in enumerate(map_points.sheets(images, files.places.order)):
             (aside / f"{k}.png").write_bytes(sheet)
         aside.rename(folder / "pictures")
     except OSError as error:

@@ -97,8 +97,8 @@ def lassoed(bundle: "Bundle", held: Shown) -> None:
     if held is None or not state.lasso():
         st.caption("Nothing yet. Choose *Lasso* on the map and draw round some points.")
         return
-    order = map_files(bundle).places.order
-    along = order[held[order]]
+    along = map_files(bundle).places.along
+    along = along[held[along]]
     some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")

@@ -1,4 +1,5 @@
 import base64
+import functools
 import io
 import json
 
@@ -19,6 +20,12 @@ KEY = "latent map"
 
 def column(name):
     return next(c for c in map_columns.COLUMNS if c.name == name)
+
+
+def join_pictures():
+    for thread in map_files.threading.enumerate():
+        if thread.name == "map pictures":
+            thread.join(20)
 
 
 def read_points(folder, count):
@@ -55,12 +62,54 @@ def test_neighbours_in_the_file_are_near_each_other():
 def test_the_picture_at_each_place_is_its_image():
     images = np.random.default_rng(0).integers(0, 256, (2345, 28, 28), dtype=np.uint8)
     order = map_points.places(np.random.default_rng(1).random((2345, 2))).order
-    sheets = [np.asarray(Image.open(io.BytesIO(s))) for s in map_points.sheets(images, order)]
+    found = map_points.sheets(images.__getitem__, order)
+    sheets = [np.asarray(Image.open(io.BytesIO(s))) for s in found]
     assert len(sheets) == 3
     for place, row in enumerate(order):
         y, x = divmod(place % map_points.SHEET_IMAGES, map_points.SHEET_COLUMNS)
         cell = sheets[place // map_points.SHEET_IMAGES][28 * y : 28 * y + 28, 28 * x : 28 * x + 28]
         assert np.array_equal(cell, images[row])
+
+
+def crowd(count, outliers=500):
+    """A dense heap, a wide one, and single points far from both."""
+    draw = np.random.default_rng(0)
+    dense = draw.normal(size=(count - count // 4 - outliers, 2)) * 0.5
+    wide = draw.normal(size=(count // 4, 2)) * 3 + [20, 0]
+    return np.concatenate([dense, wide, draw.uniform(-40, 40, (outliers, 2))]).astype(np.float32)
+
+
+def test_of_very_many_points_the_dense_ones_are_thinned_and_the_sparse_ones_stay():
+    xy, most = crowd(300_000), 100_000
+    packed = map_points.places(xy)
+    order = packed.order
+    assert 0.98 * most < len(order) <= most and len(set(order)) == len(order)
+    assert sorted(packed.along) == list(range(300_000))
+    x, y = np.frombuffer(packed.blob, "<u2", 2 * len(order)).reshape(2, -1)
+    assert np.array_equal(np.frombuffer(packed.blob, "<u4", offset=4 * len(order)), order)
+    there = (np.stack([x, y], 1) / 65535 * 2 - 1) * packed.half + packed.centre
+    assert np.abs(there - xy[order]).max() <= packed.half / 65535 * 1.01
+    drawn = np.isin(np.arange(300_000), order)
+    far = np.linalg.norm(xy - [0, 0], axis=1) > 4
+    apart = np.linalg.norm(xy - [20, 0], axis=1) > 16
+    assert (far & apart).sum() > 300 and drawn[far & apart].all()
+    steps = np.linspace(0, 2, 9)[1:]  # rings about the heap's middle, the densest first
+    shares = [drawn[np.linalg.norm(xy, axis=1) < r].mean() for r in steps]
+    assert shares[0] < 0.3 and (np.diff(shares) > 0).all()
+    counts = np.histogram(np.linalg.norm(xy[drawn], axis=1) ** 2, steps**2)[0]
+    assert (np.diff(counts / np.diff(steps**2)) < 0).all()  # and is still drawn densest
+    assert np.array_equal(map_points.places(xy).order, order)
+
+
+@pytest.mark.parametrize("most", [1, 7, 59, 60, 61])
+@pytest.mark.parametrize("shape", ["apart", "one place", "a line"])
+def test_never_more_points_than_asked_for_and_all_where_they_fit(most, shape):
+    xy = np.random.default_rng(0).random((60, 2))
+    if shape != "apart":
+        xy *= [0, shape == "a line"]
+    order = map_points.places(xy, most).order
+    assert len(order) == min(most, 60) or (shape == "a line" and 0.8 * most < len(order) < most)
+    assert len(set(order)) == len(order) and max(order) < 60
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -142,11 +191,42 @@ def test_the_map_holds_all_images_at_a_static_address(open_page, component, tiny
         assert np.array_equal(stored, tiny_bundle.index[name])
 
 
+def test_past_the_most_points_fewer_are_drawn_and_all_are_known(
+    open_page, component, send, tiny_bundle, fresh_caches, monkeypatch, tmp_path, text_of
+):
+    monkeypatch.setattr(map_files, "STATIC", tmp_path)
+    thin = functools.partial(map_points.places, most=20)
+    monkeypatch.setattr(map_files.map_points, "places", thin)
+    app = open_page(PAGE)
+    join_pictures()
+    data, _ = component(app.run(), KEY)
+    folder, index = tmp_path / tiny_bundle.digest[:16], tiny_bundle.index
+    xy = index[["umap_x", "umap_y"]].to_numpy()
+    assert f"{data['count']} of 60 points are drawn, fewer where they lie dense" in text_of(app)
+    assert 15 <= data["count"] <= 20 and data["inQuestion"] == "60"
+    x, _, rows = read_points(folder, data["count"])
+    there = (x / 65535 * 2 - 1) * data["half"] + data["centre"][0]
+    assert np.abs(there - xy[rows, 0]).max() < 1e-3 * data["half"]
+    assert len((folder / "cluster.bin").read_bytes()) == 60
+    sheet = np.asarray(Image.open(folder / "pictures" / "0.png"))
+    for place, row in enumerate(rows):
+        cell = sheet[:28, 28 * place : 28 * place + 28]
+        assert np.array_equal(cell, tiny_bundle.image(index["id"].iat[row]).numpy())
+    hidden = [row for row in range(60) if row not in set(rows.tolist())]
+    for row in (hidden[0], hidden[-1], int(rows[3])):
+        app.text_input("widget.map find").set_value(index["id"].iat[row]).run()
+        data, _ = component(app, KEY)
+        assert data["selected"] == row and data["mark"] == xy[row].tolist()
+        assert len(data["neighbours"]) == 12
+    low, high = (xy.min(0) - 1).tolist(), (xy.max(0) + 1).tolist()
+    send(app, KEY, "lasso", [low, [low[0], high[1]], high, [high[0], low[1]]])
+    assert "**60** images, 60 shown" in text_of(app)
+    assert sorted(component(app, "lassoed")[0]["ids"]) == sorted(index["id"])
+
+
 def test_pictures_follow_and_are_right(open_page, component, tiny_bundle, folder):
     app = open_page(PAGE)
-    for thread in map_files.threading.enumerate():
-        if thread.name == "map pictures":
-            thread.join(20)
+    join_pictures()
     app.run()
     data, _ = component(app, KEY)
     assert data["sheets"] == f"/app/static/{folder.name}/pictures/{{k}}.png"
@@ -202,7 +282,8 @@ def test_neighbours_are_the_nearest_in_latent_space(open_page, component, tiny_b
     order = [r for r in np.argsort(far, kind="stable") if r != 5][:12]
     assert data["ids"] == tiny_bundle.index["id"].iloc[order].tolist()
     assert [float(c) for c in data["captions"]] == pytest.approx(far[order], abs=0.006)
-    assert component(app, KEY)[0]["neighbours"] == order
+    near = tiny_bundle.index[["umap_x", "umap_y"]].to_numpy()[order]
+    np.testing.assert_array_equal(component(app, KEY)[0]["neighbours"], near)
 
 
 def test_a_lasso_gives_its_images_and_stays_until_cleared(
