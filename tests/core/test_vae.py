@@ -143,6 +143,7 @@ class TestBound:
         error = 5 * rest.std().item() / math.sqrt(4000) + 1e-4
         assert rest.mean().item() == pytest.approx(-kl.item(), abs=error)
         assert not list(model.prior.parameters())
+        assert model.cluster_encoder is None
 
     def test_one_cluster_under_the_first_factorisation_has_no_noise_in_its_divergence(self):
         model, x = model_of(num_clusters=1), images()

@@ -139,7 +139,10 @@ class ElboTerms:
 
 
 class ClusterVAE(nn.Module):
-    """An encoder of two branches, q(z|x) and q(c|x), a mixture prior and a decoder."""
+    """An encoder of two branches, q(z|x) and q(c|x), a mixture prior and a decoder.
+
+    There is no second branch under "c_given_z", nor with a single cluster.
+    """
 
     def __init__(self, config: ClusterVAEConfig) -> None:
         super().__init__()
@@ -149,8 +152,8 @@ class ClusterVAE(nn.Module):
         self.latent_encoder = ConvEncoder(config.channels, config.hidden, 2 * dim)
         self.cluster_encoder = (
             ConvEncoder(config.channels, config.hidden, clusters)
-            if config.factorisation == "c_given_x"
-            else None
+            if config.factorisation == "c_given_x" and clusters > 1
+            else None  # a single cluster needs no branch to tell it
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
