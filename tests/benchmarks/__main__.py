@@ -10,8 +10,9 @@ from pathlib import Path
 
 import torch
 
-from tests.benchmarks import compute, map, pages, theory
+from tests.benchmarks import compute, map, pages, theory, training
 from xai_core.bundle import load_bundle
+from xai_core.data.sources import load_dataset
 
 BUNDLE = Path("checkpoints/mnist")
 
@@ -20,17 +21,22 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer images and repeats")
     parser.add_argument(
-        "--only", choices=["compute", "pages", "map", "theory"], help="one part alone"
+        "--only",
+        choices=["compute", "training", "pages", "map", "theory"],
+        help="one part alone",
     )
     options = parser.parse_args()
     logging.getLogger("xai_core").setLevel(logging.ERROR)  # random guesses do collapse
     print(f"`{' '.join(['python -m tests.benchmarks', *sys.argv[1:]])}`, {machine()}\n")
     print("| what | measured |\n|---|---|")
+    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     if options.only in (None, "compute"):
-        devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
         for device in devices:
             compute_rows(device, options.quick)
         bundle_rows(options.quick)
+    if options.only in (None, "training"):
+        for device in devices:
+            training_rows(device, options.quick)
     if options.only in (None, "pages"):
         page_rows(1 if options.quick else 5)
     if options.only in (None, "map"):
@@ -53,6 +59,21 @@ def compute_rows(device, quick):
     )
 
 
+def training_rows(device, quick):
+    if not training.pythae_is_there():
+        row(f"training against pythae, {device}", "not measured: `pip install pythae` first")
+        return
+    images = load_dataset(compute.MNIST).train.images[: 25_600 if device == "cuda" else 2_560]
+    found = training.rates(images, device, 1 if quick else 5)
+    for deformed, what in ((False, "images as they are"), (True, "each image deformed")):
+        here, there = (statistics.median(found[name, deformed]) for name in ("here", "pythae"))
+        row(
+            f"training the plain VAE (K = 1), {what}, {device}: here; pythae, same networks",
+            f"{here:,.0f} images/s; {there:,.0f} images/s "
+            f"({training.ratio(found, deformed):.2f} times)",
+        )
+
+
 def bundle_rows(quick):
     new, again = compute.opening_seconds(BUNDLE, 1 if quick else 5)
     row("opening the bundle and its images in a new Python", f"{new:.2f} s")
@@ -64,7 +85,13 @@ def bundle_rows(quick):
 def page_rows(repeats):
     with pages.chromium() as browser:
         cold = pages.cold_start_seconds(browser, repeats)
+        first, later = pages.stroke_seconds(browser, repeats)
     row("cold start: from the command to a drawn Home", f"{cold:.2f} s")
+    for what, found in (("the first on a fresh server", first), ("a later one", later)):
+        row(
+            f"Your image, from a stroke's end to all that is said of it, {what}",
+            f"{statistics.median(found):.2f} s (most {max(found):.2f} s of {len(found)})",
+        )
     with pages.dashboard() as (address, browser):
         times = pages.warm_page_seconds(address, browser, repeats)
         data, frontend, seconds = pages.map_delivery(address, browser)

@@ -1,6 +1,7 @@
 """How long a person waits for a page, and what it sends, in a real Chromium."""
 
 import contextlib
+import math
 import statistics
 import tempfile
 import time
@@ -40,6 +41,22 @@ def warm_page_seconds(address, browser, repeats):
     }
 
 
+def stroke_seconds(browser, repeats):
+    """Time from a stroke's end to its full explanation: the first of a server's life, and later.
+
+    Returns:
+        The seconds of first strokes, one for each server, and those of `repeats` more on the last.
+    """
+    first = []
+    for k in range(repeats):
+        with _fresh_page(browser, "own_image") as page:
+            page.evaluate(RELEASED)
+            first.append(_stroke(page, 0))
+            if k == repeats - 1:
+                later = [_stroke(page, 1 + j) for j in range(repeats)]
+    return first, later
+
+
 def map_delivery(address, browser):
     """Count what a first visit of the latent map sends: bytes of data, of frontend, seconds."""
     with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
@@ -74,17 +91,47 @@ def dashboard():
 
 
 VIEWPORT = {"width": 1400, "height": 900}
+RELEASED = "addEventListener('pointerup', (e) => { window.released = e.timeStamp; }, true)"
+EXPLAINED = "[class*=st-key-picture-own-counterfactual] img"
 
 
 def _cold_start(browser):
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        with served(Path(folder) / "log.txt") as address:
-            with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
-                page = context.new_page()
-                page.goto(address)
-                settle(page)
-                return time.perf_counter() - started - STEADY
+    started = time.perf_counter()
+    with _fresh_page(browser, ""):
+        return time.perf_counter() - started - STEADY
+
+
+@contextlib.contextmanager
+def _fresh_page(browser, path):
+    """Open a page on a server and with a browser cache of its own."""
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
+        with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
+            page = context.new_page()
+            page.goto(f"{address}/{path}")
+            settle(page)
+            yield page
+
+
+def _stroke(page, k):
+    """Draw the k-th of the spokes of a wheel, and wait until all is said about it."""
+    before, sheet = page.url, page.locator("canvas.ink")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    start, end = (
+        (
+            box["x"] + box["width"] * (0.5 + reach * math.cos(k)),
+            box["y"] + box["height"] * (0.5 + reach * math.sin(k)),
+        )
+        for reach in (0.1, 0.35)
+    )
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+    page.wait_for_url(lambda url: url != before)
+    page.locator(EXPLAINED).wait_for()
+    settle(page)
+    return page.evaluate("(window.finishedAt - window.released) / 1000")
 
 
 def _open(context, address, name):
