@@ -193,7 +193,7 @@ def _wait_until_healthy(address, process, log):
 
 
 def _chromium_path(fetched_by_playwright):
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = [os.environ.get("CHROME"), *map(shutil.which, names), fetched_by_playwright]
     path = next((path for path in found if path and Path(path).exists()), None)
     if path is None:

@@ -5,16 +5,22 @@ import zipfile
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from .conftest import settle
 
-LINK = "counterfactuals?bundle=mnist&image=test:0"
+LINK = "counterfactuals?bundle=mnist&image=test:0&to=3"
 FRAMES = 13
 
 
-def test_choosing_a_target_changes_the_picture_and_the_link_holds_it(open_page):
-    page = open_page(LINK)
+@pytest.fixture(scope="module")
+def page(open_for_all):
+    """A page that the tests use in turn; each leaves it as it was, but for the frame."""
+    return open_for_all(LINK)
+
+
+def test_choosing_a_target_changes_the_picture_and_the_link_holds_it(page, open_page):
     for target in ("to 5", "to 3"):
         target_button(page, target).click()
         page.get_by_role("heading", name=f"From 7 to {target[3:]}").wait_for()
@@ -28,8 +34,7 @@ def test_choosing_a_target_changes_the_picture_and_the_link_holds_it(open_page):
     assert seen(other) == seen(page)
 
 
-def test_the_film_can_be_scrubbed_by_key_and_by_click(open_page):
-    page = open_page(f"{LINK}&to=3")
+def test_the_film_can_be_scrubbed_by_key_and_by_click(page):
     page.get_by_text(f"Frame {FRAMES} of {FRAMES}").wait_for()
     last = picture(page, "frame")
     page.get_by_role("slider", name="Frame").press("ArrowLeft")
@@ -46,18 +51,19 @@ def test_the_film_can_be_scrubbed_by_key_and_by_click(open_page):
     page.get_by_role("heading", name="From 7 to 3").wait_for()
 
 
-def test_explaining_clusters_names_them(open_page):
-    page = open_page(LINK)
+def test_explaining_clusters_names_them(page):
     page.get_by_role("radio", name="Clusters").click()
     page.get_by_text("To the cluster model").wait_for()
     settle(page)
     assert setting(page, "of") == "cluster"
     heading = page.get_by_role("heading", name="From 7").inner_text()
     assert heading.count("\N{RIGHTWARDS ARROW}") == 2
+    page.get_by_role("radio", name="Classifier").click()
+    page.get_by_role("heading", name="From 7 to 3").wait_for()
+    settle(page)
 
 
-def test_files_hold_what_is_shown(open_page):
-    page = open_page(f"{LINK}&to=3")
+def test_files_hold_what_is_shown(page):
     film = Image.open(io.BytesIO(saved(page, "gif", "film")))
     assert film.n_frames == 2 * FRAMES - 2 and b"test:0" in film.info["comment"]
     arrays = np.load(io.BytesIO(saved(page, "npz", "counterfactual")), allow_pickle=False)
@@ -69,8 +75,7 @@ def test_files_hold_what_is_shown(open_page):
     assert zipfile.is_zipfile(io.BytesIO(saved(page, "npz", "counterfactual")))
 
 
-def test_the_sheet_is_computed_while_the_page_can_be_used(open_page):
-    page = open_page(f"{LINK}&to=3")
+def test_the_sheet_is_computed_while_the_page_can_be_used(page):
     page.get_by_role("button", name="Compute the sheet").click()
     page.get_by_text("turned into; on the diagonal").wait_for()
     settle(page)
@@ -83,8 +88,7 @@ def test_the_sheet_is_computed_while_the_page_can_be_used(open_page):
     assert setting(page, "sheet") is None
 
 
-def test_an_image_is_found_by_its_id(open_page, wait_until_selected):
-    page = open_page(LINK)
+def test_an_image_is_found_by_its_id(page, wait_until_selected):
     page.get_by_text("Choose another image").click()
     field = page.get_by_label("Find by id")
     field.fill("test:18")

@@ -96,45 +96,6 @@ def pictures(page, server, point):
     return np.stack([known[k][y : y + 28, x : x + 28] for k, (x, y) in places])
 
 
-def test_the_legend_shows_only_what_is_clicked(open_page):
-    page = open_map(open_page)
-    chip = page.locator(".chip").nth(3)
-    chip.focus()
-    chip.press("Enter")
-    page.wait_for_url(lambda url: "only=3" in url)
-    settle(page)
-    assert chip.get_attribute("aria-pressed") == "true"
-    page.locator(".chip").nth(5).click(modifiers=["Control"])
-    page.wait_for_url(lambda url: "only=3_5" in url)
-    settle(page)
-    chip.click()
-    chip.click()
-    page.wait_for_url(lambda url: "only" not in url)
-    settle(page)
-
-
-def test_any_place_is_decoded_by_pointer_and_by_keyboard(open_page):
-    page = open_map(open_page)
-    x, y = a_point(page)
-    page.keyboard.down("Shift")
-    page.mouse.click(x + 40, y + 20)
-    page.keyboard.up("Shift")
-    page.get_by_role("heading", name="What would be here?").wait_for()
-    first = place_of(page)
-    settle(page)
-    page.mouse.move(*page.locator(".box").evaluate(MARK, "place"))
-    page.locator(".tip b", has_text="decoded, no real image").wait_for()
-    eventually(page, lambda: page.locator(".tip canvas").evaluate(INK))
-    page.get_by_role("button", name="What is here?").press("Enter")
-    page.locator("canvas.over").focus()
-    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowDown", "Enter"):
-        page.keyboard.press(key)
-    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("place") != first)
-    page.locator("button[data-do=forget]").click()
-    page.wait_for_url(lambda url: "place" not in url)
-    settle(page)
-
-
 def test_samples_and_a_way_have_pictures(open_page):
     page = open_map(open_page, "?also=samples-of-the-prior_way-to-another-class&image=test:18")
     for kind, says in (("sample", "a sample, no real image"), ("way", "frame 7 of 13")):
@@ -158,8 +119,13 @@ def place_of(page):
     return parse_qs(urlsplit(page.url).query).get("place")
 
 
-def test_pointing_shows_the_image(open_page):
-    page = open_map(open_page)
+@pytest.fixture(scope="module")
+def page(open_for_all):
+    """A map that the tests below use in turn."""
+    return open_map(open_for_all)
+
+
+def test_pointing_shows_the_image(page):
     wait_for_pictures(page)
     point_at(page, a_point(page))
     assert re.fullmatch(r"(train|test):\d+", page.locator(".tip b").inner_text())
@@ -167,8 +133,7 @@ def test_pointing_shows_the_image(open_page):
     eventually(page, lambda: page.locator(".tip canvas").evaluate(INK))
 
 
-def test_click_selects_the_image(open_page, wait_until_selected):
-    page = open_map(open_page)
+def test_click_selects_the_image(page, wait_until_selected):
     where = a_point(page)
     point_at(page, where)
     image_id = page.locator(".tip b").inner_text()
@@ -176,8 +141,7 @@ def test_click_selects_the_image(open_page, wait_until_selected):
     wait_until_selected(page, image_id)
 
 
-def test_keys_walk_and_select(open_page, wait_until_selected):
-    page = open_map(open_page)
+def test_keys_walk_and_select(page, wait_until_selected):
     page.locator("canvas.over").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
@@ -187,8 +151,54 @@ def test_keys_walk_and_select(open_page, wait_until_selected):
     wait_until_selected(page, image_id)
 
 
-def test_lasso_gives_a_grid(open_page):
+def test_the_legend_shows_only_what_is_clicked(page):
+    chip = page.locator(".chip").nth(3)
+    chip.focus()
+    chip.press("Enter")
+    page.wait_for_url(lambda url: "only=3" in url)
+    settle(page)
+    assert chip.get_attribute("aria-pressed") == "true"
+    page.locator(".chip").nth(5).click(modifiers=["Control"])
+    page.wait_for_url(lambda url: "only=3_5" in url)
+    settle(page)
+    chip.click()
+    chip.click()
+    page.wait_for_url(lambda url: "only" not in url)
+    settle(page)
+
+
+def test_any_place_is_decoded_by_pointer_and_by_keyboard(page):
+    x, y = a_point(page)
+    page.keyboard.down("Shift")
+    page.mouse.click(x + 40, y + 20)
+    page.keyboard.up("Shift")
+    page.get_by_role("heading", name="What would be here?").wait_for()
+    first = place_of(page)
+    settle(page)
+    page.mouse.move(*page.locator(".box").evaluate(MARK, "place"))
+    page.locator(".tip b", has_text="decoded, no real image").wait_for()
+    eventually(page, lambda: page.locator(".tip canvas").evaluate(INK))
+    page.get_by_role("button", name="What is here?").press("Enter")
+    page.locator("canvas.over").focus()
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("place") != first)
+    page.locator("button[data-do=forget]").click()
+    page.wait_for_url(lambda url: "place" not in url)
+    settle(page)
+
+
+def test_colours_redraw_the_map(open_page):
     page = open_map(open_page)
+    canvas = page.locator("canvas.points")
+    before = canvas.evaluate(FINGERPRINT)
+    page.get_by_role("combobox", name="Colour by").click()
+    page.get_by_role("option", name="Confidence").click()
+    eventually(page, lambda: canvas.evaluate(FINGERPRINT) != before)
+    assert page.locator(".legend").inner_text().startswith("Confidence")
+
+
+def test_lasso_gives_a_grid(page):
     before = page.locator(".grid button").count()
     page.locator("button[data-mode=lasso]").click()
     x, y = a_point(page)
@@ -203,16 +213,6 @@ def test_lasso_gives_a_grid(open_page):
     eventually(page, lambda: page.locator(".grid button").count() > before)
     page.locator("button[data-do=clear]").click()
     eventually(page, lambda: page.locator(".grid button").count() == before)
-
-
-def test_colours_redraw_the_map(open_page):
-    page = open_map(open_page)
-    canvas = page.locator("canvas.points")
-    before = canvas.evaluate(FINGERPRINT)
-    page.get_by_role("combobox", name="Colour by").click()
-    page.get_by_role("option", name="Confidence").click()
-    eventually(page, lambda: canvas.evaluate(FINGERPRINT) != before)
-    assert page.locator(".legend").inner_text().startswith("Confidence")
 
 
 def open_map(open_page, link=""):
