@@ -1,11 +1,13 @@
-"""What a bundle says of very many images: each process encodes its share and writes it as a part.
+"""Work on very many images: each process works on its share of them and writes it as a part.
 
 The parts are one Parquet data set, the same whatever the number of processes:
 
-    folder/part-00000-of-00002.parquet      rows 0 to 4,999,999
+    folder/part-00000-of-00002.parquet      images 0 to 4,999,999
     folder/part-00001-of-00002.parquet      the others
 """
 
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,21 +15,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ._types import ByteImages
-from .bundle import Bundle
-from .encoding import BATCH
 from .errors import DataError
 from .runtime import share_of
 from .whole_files import whole_file
-from .workflow import Encoded, encode
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["check_folder", "encode_part"]
+__all__ = ["check_folder", "write_part"]
 
-SCALARS = {"umap": ("umap_x", "umap_y")}
+AXES = {"umap": ("umap_x", "umap_y"), "distances": ("l1", "l2")}
 """Columns whose names are not numbered."""
+BLOCKS_AT_ONCE = 20
+"""Worked on and written together, so that memory does not grow with the share."""
 
 
 def check_folder(folder: Path) -> None:
@@ -40,44 +40,75 @@ def check_folder(folder: Path) -> None:
         raise DataError(f"`{folder}` is there and not an empty folder. Choose another place.")
 
 
-def encode_part(
-    bundle: Bundle, images: ByteImages, folder: Path, *, fabric: "Fabric", seed: int = 0
+def write_part(
+    work: Callable[[slice], Mapping[str, np.ndarray]],
+    count: int,
+    folder: Path,
+    *,
+    fabric: "Fabric",
+    block: int,
 ) -> Path | None:
-    """Encode this process's share of images and write it; waits for the others.
+    """Do this process's share of some work on images and write it; waits for the others.
+
+    Work that goes in batches of `block` images, and whose random numbers depend on an image's row
+    alone, has the same batches and numbers in any number of processes. What it writes is then the
+    same to the bit on devices of one kind with one `torch.get_num_threads()`, which decides the
+    order of sums; and the same up to rounding elsewhere.
 
     Args:
-        bundle: The models, on the device to compute on, and the map.
-        images: All of them, uint8 (N, 28, 28).
+        work: Gives arrays by name for images of the whole set: a row each, or equally many rows
+            each, or a scalar for all. Shapes past the first axis are the same at every call.
+        count: Images.
         folder: Where the parts go; made if it is not there.
         fabric: The launch, which numbers the processes.
-        seed: Of the one draw of z per image; an image's draw is the same in any share.
+        block: Images that are worked on together; only whole blocks are shared out.
 
     Returns:
-        This process's part; None where there are fewer batches than processes.
+        This process's part; None where there are fewer blocks than processes. `row` is an image's
+        place in the set; matrices are a column an axis, `mean` as mean_0, mean_1 and so on; what
+        has more axes is a column of tensors, flat lists to what does not know their shape.
 
     Raises:
         DataError: If it cannot be written.
-        OutOfMemoryError: If there is not enough for a single image.
     """
     rank, world = fabric.global_rank, fabric.world_size
-    rows, path = share_of(len(images), BATCH, rank, world), None
-    if rows.start < rows.stop:
-        table = _table(encode(bundle, images[rows], seed=seed, first=rows.start), rows.start)
+    share, path = share_of(count, block, rank, world), None
+    if share.start < share.stop:
         path = folder / f"part-{rank:05d}-of-{world:05d}.parquet"
-        with whole_file(path, make_folder=True) as file:
-            pq.write_table(table, file, compression="zstd")
+        _write(path, _tables(work, share, block * BLOCKS_AT_ONCE))
     fabric.barrier()
     return path
 
 
-def _table(found: Encoded, first: int) -> pa.Table:
-    """Lay arrays out as columns: `mean` as mean_0, mean_1 and so on, with the image's row."""
-    columns: dict[str, np.ndarray] = {}
-    for name, array in found.arrays().items():
-        if array.ndim == 1:
-            columns[name] = array
-            continue
-        names = SCALARS.get(name) or [f"{name}_{axis}" for axis in range(array.shape[1])]
-        columns |= dict(zip(names, array.T, strict=True))
-    rows = np.arange(first, first + len(found.umap), dtype=np.int64)
-    return pa.table({"row": rows} | {name: np.ascontiguousarray(c) for name, c in columns.items()})
+def _write(path: Path, tables: Iterator[pa.Table]) -> None:
+    first = next(tables)
+    with (
+        whole_file(path, make_folder=True) as file,
+        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+    ):
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _tables(
+    work: Callable[[slice], Mapping[str, np.ndarray]], share: slice, at_once: int
+) -> Iterator[pa.Table]:
+    for first in range(share.start, share.stop, at_once):
+        rows = slice(first, min(first + at_once, share.stop))
+        yield _table(work(rows), np.arange(rows.start, rows.stop))
+
+
+def _table(arrays: Mapping[str, np.ndarray], images: np.ndarray) -> pa.Table:
+    """Lay arrays out as columns, with the image that each row is of."""
+    length = max(len(array) for array in arrays.values() if array.ndim)
+    columns: dict[str, object] = {"row": images.repeat(length // len(images))}
+    for name, array in arrays.items():
+        if array.ndim == 2:
+            names = AXES.get(name) or [f"{name}_{axis}" for axis in range(array.shape[1])]
+            columns |= zip(names, np.ascontiguousarray(array.T), strict=True)
+        elif array.ndim > 2:
+            tensors = np.ascontiguousarray(array)
+            columns[name] = pa.FixedShapeTensorArray.from_numpy_ndarray(tensors)
+        else:
+            columns[name] = np.broadcast_to(array, length)
+    return pa.table(columns)

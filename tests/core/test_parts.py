@@ -1,22 +1,41 @@
-"""`xai_core/parts.py`: many processes write what one would."""
+"""`xai_core/parts.py` and the commands that use it: many processes write what one would."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from lightning_fabric import Fabric
 from typer.testing import CliRunner
 
-from xai_core import cli
+from xai_core import cli, parts, runtime
 from xai_core.errors import DataError
-from xai_core.parts import check_folder, encode_part
+from xai_core.explain.counterfactual import CounterfactualConfig
+from xai_core.parts import check_folder, write_part
 from xai_core.runtime import share_of
 from xai_core.workflow import encode
+
+FEW = 8
+COMMANDS = {
+    "encode": ("encode", 1000),
+    "attribute": ("attribute --method gradient_shap --set n_points=2 --scores", 6),
+    "counterfactual": ("counterfactual --target all --probability 0.9", FEW),
+    "nearest": ("counterfactual --target 1 --method nearest --of cluster", FEW),
+}
+"""Command and options, and the images it works on together, made few but for `encode`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Few(CounterfactualConfig):
+    batch_size: int = FEW
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +61,111 @@ class Process(Fabric):
         pass
 
 
-def compare(folder, whole):
-    found = pd.read_parquet(folder).sort_values("row")
-    assert found["row"].tolist() == list(range(len(whole.umap)))
-    arrays = whole.arrays()
-    for name in ("elbo", "reconstruction", "kl_c"):
-        np.testing.assert_allclose(found[name], arrays[name], rtol=1e-4, atol=1e-3, err_msg=name)
-    for name in ("mean", "log_var", "cluster_probs", "class_probs"):
-        columns = [f"{name}_{axis}" for axis in range(arrays[name].shape[1])]
-        np.testing.assert_allclose(found[columns], arrays[name], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found[["umap_x", "umap_y"]], arrays["umap"], atol=1e-3)
+def xai(*words):
+    result = CliRunner().invoke(cli.app, [str(word) for word in words])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def plain(request, tiny_bundle_path, many, tmp_path_factory):
+    """A command on images of three blocks, and the arrays it writes by itself."""
+    folder = tmp_path_factory.mktemp("plain")
+    line, block = COMMANDS[request.param]
+    np.savez(folder / "many.npz", images=many[: 2 * block + 3].numpy())
+    name, *options = line.split()
+    asked = (name, tiny_bundle_path, "--images", folder / "many.npz", *options, "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xai_core.ask.attributions.IMAGES_AT_ONCE", block)
+        patch.setattr("xai_core.ask.map_scores.IMAGES_AT_ONCE", block)
+        patch.setattr("xai_core.explain.counterfactual.CounterfactualConfig", Few)
+        xai(*asked, "--out", folder / "plain.npz")
+        with np.load(folder / "plain.npz", allow_pickle=False) as arrays:
+            yield asked, dict(arrays)
+
+
+def array_of(table, name, ndim):
+    """Put together what was laid out as columns."""
+    if ndim < 2:
+        return table[name].to_numpy()
+    if ndim > 2:
+        return table[name].combine_chunks().to_numpy_ndarray()
+    numbered = [column for column in table.column_names if re.fullmatch(rf"{name}_\d+", column)]
+    return np.stack([table[column] for column in parts.AXES.get(name, numbered)], 1)
 
 
 @pytest.mark.parametrize("world", [1, 2, 5])
-def test_the_parts_are_what_one_process_gives(tiny_bundle, many, tmp_path, world):
-    files = [
-        encode_part(tiny_bundle, many, tmp_path / "parts", fabric=Process(rank, world), seed=3)
-        for rank in range(world)
-    ]
-    assert sum(file is not None for file in files) == min(world, 3)
-    compare(tmp_path / "parts", encode(tiny_bundle, many, seed=3))
+def test_the_parts_are_what_one_process_gives(plain, tiny_bundle, tmp_path, monkeypatch, world):
+    asked, wanted = plain
+    monkeypatch.setattr("xai_core.bundle.load_bundle", lambda name, *, device: tiny_bundle)
+    monkeypatch.setattr(parts, "BLOCKS_AT_ONCE", 2)
+    told = []
+    for rank in range(world):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setattr(runtime, "make_fabric", lambda _, rank=rank: Process(rank, world))
+        told.append(xai(*asked, "--out", tmp_path / "parts", "--json"))
+    assert json.loads(told[0])["images"] and not any(told[1:]), "only the first process tells"
+    assert len(list((tmp_path / "parts").iterdir())) == min(world, 3)
+    table = pq.read_table(tmp_path / "parts")
+    assert table["row"].to_pylist() == list(range(json.loads(told[0])["images"]))
+    for name, array in wanted.items():
+        found = array_of(table, name, array.ndim)
+        if name.startswith("path"):
+            assert found.shape[1] == CounterfactualConfig().path_points
+            found = found[:, : array.shape[1]]
+        compare = np.testing.assert_array_equal if name != "umap" else close
+        compare(found, np.broadcast_to(array, found.shape), name)
+
+
+def test_work_is_laid_out_as_columns_a_few_blocks_at_a_time(tmp_path, monkeypatch):
+    """Three rows an image; what is asked for at once does not grow with the share."""
+    asked = []
+
+    def work(rows):
+        asked.append(rows)
+        numbers = np.arange(rows.start, rows.stop, dtype=np.float32).repeat(3)
+        return {
+            "value": numbers,
+            "who": np.array("all"),
+            "why": np.array([f"{number:.0f}" for number in numbers]),
+            "distances": np.stack([numbers, -numbers], 1),
+            "map": numbers[:, None, None] + np.zeros((1, 4, 2), np.float32),
+        }
+
+    monkeypatch.setattr(parts, "BLOCKS_AT_ONCE", 3)
+    path = write_part(work, 47, tmp_path / "new" / "parts", fabric=Process(1, 2), block=2)
+    assert path == tmp_path / "new" / "parts" / "part-00001-of-00002.parquet"
+    assert asked == [slice(24, 30), slice(30, 36), slice(36, 42), slice(42, 47)]
+    table = pq.read_table(path)
+    assert table.column_names == ["row", "value", "who", "why", "l1", "l2", "map"]
+    assert pq.ParquetFile(path).num_row_groups == 4
+    rows = np.arange(24, 47).repeat(3)
+    assert table["row"].to_pylist() == rows.tolist() and set(table["who"].to_pylist()) == {"all"}
+    assert table["why"].to_pylist() == [str(row) for row in rows]
+    assert table["l2"].to_pylist() == (-rows).tolist()
+    maps = array_of(table, "map", 3)
+    assert maps.shape == (69, 4, 2) and (maps == rows[:, None, None]).all()
+    flat = pd.read_parquet(path)["map"]
+    assert flat.iloc[0].shape == (8,), "lists to what does not know their shape"
+    assert write_part(work, 47, tmp_path, fabric=Process(1, 2), block=50) is None
+
+
+def test_a_part_is_whole_or_absent(tmp_path, monkeypatch):
+    def work(rows):
+        if rows.start:
+            raise DataError("Such an image cannot be read.")
+        return {"value": np.zeros(rows.stop)}
+
+    monkeypatch.setattr(parts, "BLOCKS_AT_ONCE", 1)
+    with pytest.raises(DataError, match="Such an image"):
+        write_part(work, 4, tmp_path, fabric=Process(0, 1), block=2)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_processes_of_the_command_write_what_one_gives(
     tiny_bundle, tiny_bundle_path, many, tmp_path
 ):
+    """The launch, the folder and the telling are the same code in every command."""
     shutil.copytree(tiny_bundle_path, tmp_path / "bars")
     np.savez(tmp_path / "many.npz", images=many.numpy())
     line = "encode ./bars --images many.npz --out parts --devices 2 --device cpu --json"
@@ -86,7 +185,14 @@ def test_two_processes_of_the_command_write_what_one_gives(
     assert found.stdout.count('"bundle"') == 1, "only the first process tells"
     names = ["part-00000-of-00002.parquet", "part-00001-of-00002.parquet"]
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == names
-    compare(tmp_path / "parts", encode(tiny_bundle, many))
+    table = pq.read_table(tmp_path / "parts")
+    assert table["row"].to_pylist() == list(range(len(many)))
+    for name, array in encode(tiny_bundle, many).arrays().items():
+        close(array_of(table, name, array.ndim), array, name)
+
+
+def close(found, wanted, name):
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-3, err_msg=name)
 
 
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 5000, 5001])
@@ -106,8 +212,18 @@ def test_parts_never_join_others(tmp_path):
             check_folder(place)
 
 
-def test_several_processes_need_a_folder(tmp_path):
-    line = ["encode", "bars", "--images", "test", "--out", "z.npz", "--devices", "2"]
-    result = CliRunner().invoke(cli.app, line)
-    assert result.exit_code == 1
-    assert "Several processes write parts: give a folder for `--out`" in result.stderr
+@pytest.mark.parametrize("line", [line for line, _ in COMMANDS.values()])
+def test_what_cannot_be_written_is_refused_before_any_work(line, tmp_path):
+    (tmp_path / "part").write_bytes(b"x")
+    name, *options = line.split()
+    asked = [name, "nope", "--images", "test", *options, "--out"]
+    refused = {
+        (str(tmp_path),): "is there and not an empty folder",
+        ("z.npz", "--devices", "2"): "Several processes write parts: give a folder for `--out`",
+        ("z.csv",): "`--out` must end in .npz or be a folder",
+    }
+    if name != "encode":
+        refused[("z", "--figure", "z.png")] = "`--figure` is drawn beside an .npz"
+    for rest, message in refused.items():
+        result = CliRunner().invoke(cli.app, [*asked, *rest])
+        assert result.exit_code == 1 and message in result.stderr

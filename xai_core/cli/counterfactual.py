@@ -11,20 +11,25 @@ from ..terminal import print_json, print_table, spinner
 from ..whole_files import whole_file
 from .options import (
     Device,
+    Devices,
     Images,
     Json,
     Name,
+    NumNodes,
     Out,
     UnusedSeed,
-    check_suffixes,
+    check_out,
     images_of,
     open_bundle,
     shapes_of,
 )
+from .sharing import write_parts
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from .._types import ByteImages
+    from ..bundle import Bundle
     from ..explain.counterfactual import Counterfactual
 
 __all__ = ["counterfactual"]
@@ -53,6 +58,8 @@ def counterfactual(
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png to draw, of the first {DRAWN} rows.")
     ] = None,
+    devices: Devices = 1,
+    num_nodes: NumNodes = 1,
     seed: UnusedSeed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -60,23 +67,35 @@ def counterfactual(
     """Write counterfactuals, and how near, how probable and how reliable they are."""
     from ..ask.counterfactuals import counterfactuals
     from ..explain.counterfactual import CounterfactualConfig
+    from ..runtime import Launch
     from ..workflow import write_arrays
 
     if target != "all" and not target.isdecimal():
         raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
-    check_suffixes(out, figure, ".png")
+    check_out(out, devices * num_nodes, figure, ".png")
     config = CounterfactualConfig(target_probability=probability)
+    about = {"of": of, "method": method, "target": target}
+
+    def search(opened: "Bundle", some: "ByteImages") -> "Counterfactual":
+        wanted: int | Literal["all"] = "all" if target == "all" else int(target)
+        return counterfactuals(opened, some, wanted, of=of, method=method, config=config)
+
+    if not out.suffix:
+        write_parts(
+            out,
+            lambda opened, some, _: _arrays(search(opened, some), config.path_points),
+            bundle=bundle,
+            images=images,
+            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            block=config.batch_size,  # of "all", too, which makes whole batches of each
+            about=about,
+            as_json=as_json,
+        )
+        return
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
     with spinner("Searching"):
-        found = counterfactuals(
-            opened,
-            pixels,
-            "all" if target == "all" else int(target),
-            of=of,
-            method=method,
-            config=config,
-        )
+        found = search(opened, pixels)
         arrays = _arrays(found)
         write_arrays(out, arrays)
     if figure is not None:
@@ -89,15 +108,19 @@ def counterfactual(
     summary = _summary(found)
     if as_json:
         shapes = shapes_of(arrays)
-        about = {"bundle": opened.name, "of": of, "method": method, "target": target}
         drawn = {"figure": None if figure is None else str(figure)}
-        print_json({**about, **summary, "out": str(out), **drawn, "arrays": shapes})
+        print_json(
+            {"bundle": opened.name, **about, **summary, "out": str(out), **drawn, "arrays": shapes}
+        )
     else:
         print_table(f"{out}", list(summary.items()))
 
 
-def _arrays(found: "Counterfactual") -> "dict[str, np.ndarray]":
-    """Return everything by name, a row an image and target, ready for an .npz."""
+def _arrays(found: "Counterfactual", path_points: int | None = None) -> "dict[str, np.ndarray]":
+    """Return everything by name, a row an image and target; paths of a length, if one is given.
+
+    Rows of a path past `num_steps` repeat the last.
+    """
     import numpy as np
     import torch
 
@@ -115,6 +138,9 @@ def _arrays(found: "Counterfactual") -> "dict[str, np.ndarray]":
         "distances": torch.stack([found.l1, found.l2], 1),
     }
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    for name in ("path", "path_probabilities"):
+        lacking = 0 if path_points is None else path_points - arrays[name].shape[1]
+        arrays[name] = np.pad(arrays[name], ((0, 0), (0, lacking), (0, 0)), "edge")
     return arrays | {"reasons": np.array(found.reasons)}
 
 

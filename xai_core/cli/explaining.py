@@ -10,16 +10,19 @@ from ..errors import ConfigError
 from ..terminal import print_json, print_table, spinner
 from .options import (
     Device,
+    Devices,
     Images,
     Json,
     Name,
+    NumNodes,
     Out,
     Seed,
-    check_suffixes,
+    check_out,
     images_of,
     open_bundle,
     shapes_of,
 )
+from .sharing import write_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,22 +76,26 @@ def attribute(
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
     ] = None,
+    devices: Devices = 1,
+    num_nodes: NumNodes = 1,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write how much each pixel matters for what the bundle says of images."""
-    from ..ask.attributions import attributions
+    """Write how much each pixel matters, as arrays or as one Parquet part a process."""
+    from ..ask.attributions import IMAGES_AT_ONCE, attributions
+    from ..runtime import Launch
     from ..workflow import write_arrays
 
-    check_suffixes(out, figure, ".png", ".svg")
+    check_out(out, devices * num_nodes, figure, ".png", ".svg")
     config = _config(settings)
-    opened = open_bundle(bundle, device)
-    pixels = images_of(opened, images)
-    with spinner("Explaining"):
+
+    def explain(
+        opened: "Bundle", some: "ByteImages"
+    ) -> "tuple[Attribution, dict[str, np.ndarray]]":
         found = attributions(
             opened,
-            pixels,
+            some,
             method,
             of=of,
             target=target,
@@ -96,9 +103,25 @@ def attribute(
             config=config,
             seed=seed,
         )
-        arrays = _arrays(found)
-        if scored:
-            arrays |= _scores(opened, pixels, found, of)
+        scores = _scores(opened, some, found, of) if scored else {}
+        return found, _arrays(found) | scores
+
+    if not out.suffix:
+        write_parts(
+            out,
+            lambda opened, some, _: explain(opened, some)[1],
+            bundle=bundle,
+            images=images,
+            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            block=IMAGES_AT_ONCE,
+            about={"of": of, "method": method, "seed": seed},
+            as_json=as_json,
+        )
+        return
+    opened = open_bundle(bundle, device)
+    pixels = images_of(opened, images)
+    with spinner("Explaining"):
+        found, arrays = explain(opened, pixels)
         write_arrays(out, arrays)
     if figure is not None:
         from .figures import draw_attribution

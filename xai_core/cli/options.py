@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Device",
+    "Devices",
     "Images",
     "Json",
     "Name",
+    "NumNodes",
     "Out",
     "Seed",
     "Unused",
     "UnusedSeed",
-    "check_suffixes",
+    "check_out",
     "images_of",
     "open_bundle",
     "shapes_of",
@@ -45,7 +47,9 @@ Images = Annotated[
         help="An .npz, .npy, image file or folder; train, test or all; or ids: test:123,train:5."
     ),
 ]
-Out = Annotated[Path, typer.Option(help="The .npz to write.")]
+Out = Annotated[Path, typer.Option(help="The .npz to write; or a new folder, for Parquet parts.")]
+Devices = Annotated[int, typer.Option(min=1, help="Processes a machine, with a folder.")]
+NumNodes = Annotated[int, typer.Option(min=1, help="Machines, with a folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -77,12 +81,23 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
     return torch.cat([bundle.dataset.split(split).images for split in splits])
 
 
-def check_suffixes(out: Path, figure: Path | None = None, *drawn: str) -> None:
-    """Refuse, before any work, names of files that cannot be written; `drawn` are a figure's."""
-    if out.suffix != ".npz":
-        raise ConfigError(f"`--out` must end in .npz, got '{out}'.")
+def check_out(out: Path, processes: int, figure: Path | None = None, *drawn: str) -> None:
+    """Refuse, before any work, what cannot be written.
+
+    Args:
+        out: An .npz; or a folder, which is a name without a suffix.
+        processes: That write.
+        figure: A picture beside an .npz.
+        drawn: Suffixes that a figure may have.
+    """
+    if out.suffix not in ("", ".npz"):
+        raise ConfigError(f"`--out` must end in .npz or be a folder, got '{out}'.")
+    if out.suffix and processes > 1:
+        raise ConfigError("Several processes write parts: give a folder for `--out`.")
     if figure is not None and figure.suffix not in drawn:
         raise ConfigError(f"`--figure` must end in {' or '.join(drawn)}, got '{figure}'.")
+    if figure is not None and not out.suffix:
+        raise ConfigError("`--figure` is drawn beside an .npz: give one for `--out`.")
 
 
 def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:

@@ -1,27 +1,30 @@
 """What a bundle says: `xai evaluate`, `encode`, `list`, `info`, `verify`."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from ..errors import ConfigError, XaiError
+from ..errors import XaiError
 from ..terminal import print_json, print_table, spinner, text_of
 from .options import (
     Device,
+    Devices,
     Images,
     Json,
     Name,
+    NumNodes,
+    Out,
     Seed,
     Unused,
     UnusedSeed,
-    check_suffixes,
+    check_out,
     images_of,
     open_bundle,
     shapes_of,
     show_card,
 )
+from .sharing import write_parts
 
 __all__ = ["encode", "evaluate", "info", "list_", "verify"]
 
@@ -64,26 +67,32 @@ def evaluate(
 def encode(
     bundle: Name,
     images: Images,
-    out: Annotated[
-        Path, typer.Option(help="The .npz to write; or a new folder, for Parquet parts.")
-    ],
-    devices: Annotated[int, typer.Option(min=1, help="Processes a machine, with a folder.")] = 1,
-    num_nodes: Annotated[int, typer.Option(min=1, help="Machines, with a folder.")] = 1,
+    out: Out,
+    devices: Devices = 1,
+    num_nodes: NumNodes = 1,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Write what the bundle says about images, as arrays or as one Parquet part a process."""
+    from ..encoding import BATCH
+    from ..runtime import Launch
     from ..workflow import encode as run
     from ..workflow import write_arrays
 
+    check_out(out, devices * num_nodes)
     if not out.suffix:
-        launch = {"device": device, "devices": devices, "num_nodes": num_nodes}
-        _encode_parts(bundle, images, out, launch, seed, as_json)
+        write_parts(
+            out,
+            lambda opened, some, first: run(opened, some, seed=seed, first=first).arrays(),
+            bundle=bundle,
+            images=images,
+            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            block=BATCH,
+            about={"seed": seed},
+            as_json=as_json,
+        )
         return
-    check_suffixes(out)
-    if devices * num_nodes > 1:
-        raise ConfigError("Several processes write parts: give a folder for `--out`.")
     opened = open_bundle(bundle, device)
     with spinner("Encoding"):
         arrays = run(opened, images_of(opened, images), seed=seed).arrays()
@@ -93,32 +102,6 @@ def encode(
         print_json({"bundle": opened.name, "out": str(out), "arrays": shapes})
     else:
         print_table(f"{out}", list(shapes.items()))
-
-
-def _encode_parts(
-    name: str, images: str, folder: Path, options: dict[str, Any], seed: int, as_json: bool
-) -> None:
-    """Encode in as many processes as asked for; the first one tells."""
-    from ..bundle import load_bundle
-    from ..parts import check_folder, encode_part
-    from ..runtime import Launch, losses_named, make_fabric
-    from ..workflow import is_first_process
-
-    if is_first_process():
-        check_folder(folder)
-    fabric = make_fabric(Launch(**options))
-    opened = load_bundle(name, device=fabric.device)
-    pixels = images_of(opened, images)
-    with losses_named(fabric, "Empty the folder and encode anew."):
-        encode_part(opened, pixels, folder, fabric=fabric, seed=seed)
-    if not is_first_process():
-        return
-    files = sorted(path.name for path in folder.iterdir())
-    about = {"bundle": opened.name, "out": str(folder), "images": len(pixels), "parts": files}
-    if as_json:
-        print_json(about)
-    else:
-        print_table(f"{folder}", list(about.items()))
 
 
 def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) -> None:
