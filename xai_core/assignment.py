@@ -8,6 +8,8 @@ References:
     whose autoencoder the descriptors replace.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -22,6 +24,8 @@ __all__ = ["assign_clusters"]
 NEIGHBOURS = 20
 DIMENSIONS = 10
 COMPONENTS = 64
+AT_ONCE = 5_000
+"""Images whose gradients are held at once, beside those of the sample."""
 
 
 def assign_clusters(
@@ -39,23 +43,23 @@ def assign_clusters(
     Returns:
         Probabilities, rows that sum to one.
     """
-    features = _principal_features(images, seed)
+    from sklearn.decomposition import PCA
+
     chosen = np.arange(len(images))
     if sample < len(images):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:sample])
-    probs = _mixture_on_layout(features[chosen], num_clusters, seed)
+    gradients = np.concatenate([_gradients(part) for part in images[chosen].split(AT_ONCE)])
+    principal = PCA(min(COMPONENTS, *gradients.shape), random_state=seed)
+    features = principal.fit_transform(gradients)
+    probs = _mixture_on_layout(features, num_clusters, seed).astype(np.float32)
     if sample < len(images):
-        probs = _spread(features, chosen, probs)
-    return torch.from_numpy(probs.astype(np.float32))
+        parts = (principal.transform(_gradients(part)) for part in images.split(AT_ONCE))
+        probs = _spread(parts, features, chosen, probs)
+    return torch.from_numpy(probs)
 
 
-def _principal_features(images: ByteImages, seed: int) -> np.ndarray:
-    from sklearn.decomposition import PCA
-
-    batches = images.split(5000)
-    features = torch.cat([oriented_gradients(to_float(batch, "cpu")) for batch in batches]).numpy()
-    components = min(COMPONENTS, *features.shape)
-    return PCA(components, random_state=seed).fit_transform(features)
+def _gradients(images: ByteImages) -> np.ndarray:
+    return oriented_gradients(to_float(images, "cpu")).numpy()
 
 
 def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
@@ -74,10 +78,14 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
     return mixture.fit(layout).predict_proba(layout)
 
 
-def _spread(features: np.ndarray, chosen: np.ndarray, probs: np.ndarray) -> np.ndarray:
+def _spread(
+    parts: Iterable[np.ndarray], features: np.ndarray, chosen: np.ndarray, probs: np.ndarray
+) -> np.ndarray:
+    """Give all images, whose features come in parts, the mean of their nearest chosen ones."""
     from sklearn.neighbors import NearestNeighbors
 
-    nearest = NearestNeighbors(n_neighbors=min(5, len(chosen))).fit(features[chosen])
-    spread = probs[nearest.kneighbors(features, return_distance=False)].mean(1)
+    nearest = NearestNeighbors(n_neighbors=min(5, len(chosen))).fit(features)
+    found = (nearest.kneighbors(part, return_distance=False) for part in parts)
+    spread = np.concatenate([probs[rows].mean(1) for rows in found])
     spread[chosen] = probs
     return spread

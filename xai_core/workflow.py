@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -334,7 +335,6 @@ def _critic_metrics(
     dataset: Dataset, trained: Trained, device: torch.device, seed: int
 ) -> dict[str, dict[str, float]]:
     """Score each critic on test images, by the name of what it explains."""
-    mean = dataset.train.images.mean(0, dtype=torch.float32).div(255).reshape(1, 1, 28, 28)
     of = {"classifier": trained.classifier, "cluster": trained.model.cluster_logits}
     return {
         name: score_critic(
@@ -342,7 +342,7 @@ def _critic_metrics(
             dataset.test.images[:CRITIC_IMAGES],
             forward=of[name],  # type: ignore[arg-type]  # None has no critic
             reconstruct=trained.model.reconstruct,
-            neutral=mean,
+            neutral=dataset.mean_image,
             device=device,
             seed=seed,
         ).as_dict()
@@ -370,9 +370,13 @@ def _class_probs(bundle: Bundle, images: ByteImages) -> Probs | None:
 def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:
     """Find the bundle's own images on the map, and place others among their neighbours."""
     known = bundle.latent_index
-    pixels = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images]).numpy()
-    rows_of = {image.tobytes(): row for row, image in enumerate(pixels)}
-    rows = torch.tensor([rows_of.get(image.tobytes(), -1) for image in images.numpy()])
+    asked = [image.tobytes() for image in images.numpy()]
+    found = dict.fromkeys(asked, -1)  # of those asked for, since the known may be a million
+    parts = (bundle.dataset.train.images, bundle.dataset.test.images)
+    for row, image in enumerate(chain.from_iterable(part.numpy() for part in parts)):
+        if (pixels := image.tobytes()) in found:
+            found[pixels] = row
+    rows = torch.tensor([found[pixels] for pixels in asked])
     places, new = known.places[rows], rows < 0
     if new.any():
         index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))

@@ -1,10 +1,17 @@
+import numpy as np
 import torch
 
+from xai_core import assignment
 from xai_core.assignment import assign_clusters
 from xai_core.data.sources import load_dataset
 
 
-def test_the_guess_separates_zeros_from_ones_without_labels():
+def test_the_guess_separates_zeros_from_ones_without_labels(monkeypatch):
+    held, gradients = [], assignment.oriented_gradients
+    monkeypatch.setattr(assignment, "AT_ONCE", 130)
+    monkeypatch.setattr(
+        assignment, "oriented_gradients", lambda x: held.append(len(x)) or gradients(x)
+    )
     train = load_dataset("mnist").train
     chosen = torch.cat([(train.labels == digit).nonzero()[:300, 0] for digit in (0, 1)])
     images, labels = train.images[chosen], train.labels[chosen]
@@ -13,3 +20,12 @@ def test_the_guess_separates_zeros_from_ones_without_labels():
     torch.testing.assert_close(probs.sum(1), torch.ones(600))
     agreement = (probs.argmax(1) == labels).float().mean()
     assert max(agreement, 1 - agreement) > 0.97
+    assert held == [130, 130, 130, 10, 130, 130, 130, 130, 80]  # the sample's, then all
+
+
+def test_others_take_the_mean_of_their_nearest_in_parts():
+    features = np.arange(10.0)[:, None]
+    parts = [features[:6], np.concatenate([features[6:], [[3.2], [20.0]]])]
+    probs = np.stack([np.arange(10.0), 10 - np.arange(10.0)], 1)
+    spread = assignment._spread(parts, features, np.arange(10), probs)
+    assert np.array_equal(spread[:10], probs) and spread[10:].tolist() == [[3, 7], [7, 3]]

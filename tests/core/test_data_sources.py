@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 import xai_core.data.sources as sources
+from xai_core.data import dataset
 from xai_core.data.labels import draw_test
 from xai_core.data.sources import (
     BUILT_IN,
@@ -142,6 +143,19 @@ def test_images_come_in_the_order_of_the_ids():
     assert data.images([]).shape == (0, 28, 28)
     images.zero_()
     assert data.test.images[1].any()
+
+
+def test_the_mean_image_needs_no_second_copy_of_the_images(monkeypatch, tiny_dataset):
+    monkeypatch.setattr(dataset, "AT_ONCE", 7)
+    train = tiny_dataset.train.images
+    fresh = build_dataset(
+        name="bars", train=Split(images=train, labels=None), test=Split(images=train, labels=None)
+    )
+    with torch.profiler.profile(profile_memory=True) as profile:
+        mean = fresh.mean_image
+    assert torch.equal(mean[0, 0], (train.double().mean(0) / 255).float())
+    most = max(event.cpu_memory_usage for event in profile.events())
+    assert 0 < most <= 8 * 7 * 784  # all 40 at once, as int64, would be 8 * 40 * 784
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,9 @@ from ..errors import DataError
 
 __all__ = ["Dataset", "Split", "build_dataset", "image_id", "parse_id"]
 
+AT_ONCE = 10_000
+"""Images added up at once."""
+
 _ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
 
 
@@ -63,7 +66,8 @@ class Dataset:
     @cached_property
     def mean_image(self) -> Images:
         """Average the train images: (1, 1, 28, 28) in [0, 1]."""
-        total = self.train.images.sum(0, dtype=torch.int64).double()
+        parts = self.train.images.split(AT_ONCE)  # summed as int64, which are copies of them
+        total = torch.stack([part.sum(0, dtype=torch.int64) for part in parts]).sum(0).double()
         return (total / (255 * len(self.train))).float()[None, None]
 
     def split(self, name: str) -> Split:
