@@ -15,6 +15,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +107,13 @@ class Recording:
     table: pd.DataFrame
     about: Mapping[str, object]
 
-    @property
+    @cached_property
     def runs(self) -> list[str]:
         """Name the runs, in the order of `RECIPES`."""
         found = set(self.table["run"])
         return [name for name in RECIPES if name in found]
 
-    @property
+    @cached_property
     def epochs(self) -> list[int]:
         """List the epochs; 0 is before training."""
         return sorted(int(epoch) for epoch in self.table["epoch"].unique())

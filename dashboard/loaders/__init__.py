@@ -19,6 +19,7 @@ from dashboard.loaders.gate import (
     breathe,
     engine,
     fingerprint,
+    freeze_imports,
     heavy,
     once,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "engine",
     "facts",
     "fingerprint",
+    "freeze_imports",
     "heavy",
     "images",
     "inferred",

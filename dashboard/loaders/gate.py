@@ -1,6 +1,7 @@
 """The gate to the engine: torch on one thread, heavy work one at a time."""
 
 import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -68,6 +69,16 @@ def freeze() -> None:
     """Keep what was loaded out of the collection that Streamlit does after each run."""
     gc.collect()
     gc.freeze()
+
+
+def freeze_imports() -> None:
+    """Freeze anew where more modules have been imported since: half of a page's time else."""
+    _frozen_with(len(sys.modules))
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _frozen_with(modules: int) -> None:
+    freeze()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
