@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from ._types import Latents
 from .data.sources import Dataset
 from .encoding import Encoding, classify, encode_dataset
 from .model.vae import ClusterVAE
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 __all__ = ["LatentIndex", "MapQuality", "build_index", "index_columns"]
 
@@ -34,6 +38,8 @@ LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
 TERM_NAMES = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
 MAX_DISTANCES = 1 << 24
 """Distances held at once: 64 MiB."""
+AT_ONCE = 50_000
+"""Images whose neighbours on the map are looked for at once: 60 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,13 +280,24 @@ def _distortion(
     """Share of latent neighbours lost on the map, of each point, the point itself left out."""
     from scipy.spatial import cKDTree
 
+    tree = cKDTree(places[graph.chosen])
     own = np.full(len(places), -1)
     own[graph.chosen] = np.arange(len(graph.chosen))
-    is_self = graph.rows == own[:, None]
+    parts = np.split(np.arange(len(places)), range(AT_ONCE, len(places), AT_ONCE))
+    return np.concatenate([_lost(graph.rows[p], own[p], tree, places[p]) for p in parts])
+
+
+def _lost(
+    rows: Int[np.ndarray, "points neighbours"],
+    own: Int[np.ndarray, " points"],
+    tree: "cKDTree",
+    places: Float[np.ndarray, "points 2"],
+) -> Float[np.ndarray, " points"]:
+    """Compare some points' neighbours with those on the map; `own` is -1 for one not chosen."""
+    is_self = rows == own[:, None]
     order = np.argsort(is_self, axis=1, kind="stable")[:, :LATENT_NEIGHBOURS]
-    near = np.take_along_axis(graph.rows, order, axis=1)[:, : len(graph.chosen) - 1]
-    within = min(KEPT_WITHIN + 1, len(graph.chosen))
-    found = cKDTree(places[graph.chosen]).query(places, k=within, workers=-1)[1]
+    near = np.take_along_axis(rows, order, axis=1)[:, : tree.n - 1]
+    found = tree.query(places, k=min(KEPT_WITHIN + 1, tree.n), workers=-1)[1]
     found[own < 0, KEPT_WITHIN:] = -1  # only a chosen point finds itself
     kept = (near[:, :, None] == found[:, None, :]).any(-1)
     return 1 - kept.mean(1, dtype=np.float32)

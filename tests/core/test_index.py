@@ -8,7 +8,13 @@ import torch
 
 from xai_core.data.sources import Split, build_dataset
 from xai_core.encoding import encode_dataset
-from xai_core.index import LatentIndex, build_index, index_columns
+from xai_core.index import (
+    LatentIndex,
+    _distortion,
+    _neighbour_graph,
+    build_index,
+    index_columns,
+)
 from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 
 
@@ -157,6 +163,18 @@ def test_the_map_repeats_with_the_seed(built, tiny_models, tiny_dataset):
     assert again.equals(built[0])
     assert quality == built[1]
     assert len(steps) == 3 and "60 codes" in steps[0]
+
+
+def test_distortion_is_found_in_parts(built, monkeypatch):
+    table, _ = built
+    latents = torch.tensor(table[["mean_0", "mean_1"]].to_numpy())
+    places = table[["umap_x", "umap_y"]].to_numpy()
+    for fitted in (60, 40):
+        graph = _neighbour_graph(latents, "cpu", 0, fitted)
+        whole = _distortion(graph, places)
+        with monkeypatch.context() as patch:
+            patch.setattr("xai_core.index.AT_ONCE", 7)
+            np.testing.assert_array_equal(_distortion(graph, places), whole)
 
 
 def test_distortion_counts_lost_neighbours(built):
