@@ -20,14 +20,29 @@ WIDTH = 168
 """Screen pixels of a picture, six for each of the image's."""
 
 
-def invite(image_id: str) -> None:
-    """Say what will be here."""
-    with st.container(border=True):
-        st.markdown("#### Nothing of yours yet")
-        st.markdown(
-            f"Selected is {layout.marked(image_id)}. Draw a digit or upload a picture: its "
-            "cluster, place on the map, reconstruction, heatmap and a counterfactual appear here."
-        )
+def invite(bundle: "Bundle", image_id: str) -> None:
+    """Say what will be here, with the selected image's place on the map to begin with."""
+    layout.section(
+        "Nothing of yours yet",
+        "Draw a digit or upload a picture: its cluster, place on the map, reconstruction, "
+        "heatmap and a counterfactual appear here.",
+    )
+    st.markdown(f"**Where {layout.marked(image_id)} lies**, the image that is selected now")
+    _map(bundle, image_id)
+
+
+def prepare(bundle: "Bundle", image_id: str) -> None:
+    """Do once what the first stroke would have to wait for: measure the range, warm up."""
+    loaders.typicality(bundle, image_id)
+    loaders.once(bundle, "explained", lambda: _explain(bundle, image_id))
+
+
+def _explain(bundle: "Bundle", image_id: str) -> None:
+    of = _of(bundle)
+    if of in counterfactuals.explainable(bundle):
+        target = int(counterfactuals.decided(bundle, image_id, of).argsort()[-2])
+        heatmaps.maps(bundle, (image_id,), heatmaps.methods(bundle, of)[0], of)
+        counterfactuals.change(bundle, image_id, of, "default", target)
 
 
 def verdict(bundle: "Bundle", image_id: str) -> None:
@@ -72,7 +87,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is the "
         "smallest change by which the image becomes the second most likely cluster.",
     )
-    of = "cluster" if bundle.model.config.num_clusters > 1 else "classifier"
+    of = _of(bundle)
     boxes = st.columns(4, gap="medium")
     with boxes[0]:
         st.markdown("**Input**")
@@ -95,6 +110,10 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         _heatmap(bundle, image_id, of, names)
     with boxes[3]:
         _counterfactual(bundle, image_id, of, names, int(probs.argsort()[-2]))
+
+
+def _of(bundle: "Bundle") -> str:
+    return "cluster" if bundle.model.config.num_clusters > 1 else "classifier"
 
 
 def _heatmap(bundle: "Bundle", image_id: str, of: str, names: list[str]) -> None:
@@ -124,11 +143,12 @@ def _counterfactual(
 
 def _map(bundle: "Bundle", image_id: str) -> None:
     facts, dark = loaders.facts(bundle, image_id), state.dark()
+    name = layout.display_name(image_id)
     place = np.array([facts["umap_x"], facts["umap_y"]], float)
     picture, labels = map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle)
-    figure = map_path.map_place(place, picture, labels, dark, name="your image", height=300)
+    figure = map_path.map_place(place, picture, labels, dark, name=name, height=300)
     near = layout.cluster_names(bundle)[int(facts["cluster"])]
-    chart(figure, key="own place", alt=f"Map of all images; yours is marked, in cluster {near}")
+    chart(figure, key="own place", alt=f"Map of all images; {name} is marked, in cluster {near}")
 
 
 def _warning(known: "Typicality", said: str) -> str:

@@ -27,8 +27,8 @@ with answer:
     if loaders.is_own(image_id):
         own_chain.verdict(bundle, image_id)
     else:
-        own_chain.invite(image_id)
+        own_chain.invite(bundle, image_id)
 if loaders.is_own(image_id):
     own_chain.parts(bundle, image_id)
 else:
-    loaders.typicality(bundle, image_id)  # so that the first stroke need not wait for its range
+    own_chain.prepare(bundle, image_id)
