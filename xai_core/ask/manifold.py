@@ -92,8 +92,8 @@ def certify_path(
         lengths: Steps to try, in latent units, rising.
 
     Returns:
-        The certificate at the first code, and the share of each step's change of the decoded
-        image that lies in the tangent space where the step begins, both on the CPU.
+        The certificate at the first code, in float64, and the share of each step's change of the
+        decoded image that lies in the tangent space where the step begins; both on the CPU.
     """
     model, decode = _decoder(bundle)
     codes = path.cpu().double()
@@ -102,8 +102,9 @@ def certify_path(
     forward = _judge(bundle, model, of)
     with _quietly():
         found = certify(start, target=target, decode=decode, forward=forward, lengths=lengths)
-        shares = path_shares(codes, decode) if len(codes) > 1 else codes.new_ones(0)
-    return found, shares
+        steps = codes.to(bundle.device, torch.float32)
+        shares = path_shares(steps, bundle.model.decode) if len(steps) > 1 else steps.new_ones(0)
+    return found, shares.cpu()
 
 
 @contextmanager
