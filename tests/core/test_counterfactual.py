@@ -180,6 +180,17 @@ def test_nearest_is_the_nearest_real_image(functions, reference):
     assert "nearest real image" in nothing.reasons[0]
 
 
+def test_the_nearest_images_are_found_in_parts(reference, monkeypatch):
+    x, target = left_images(), torch.tensor([0, 1, 2, 0, 1, 3])
+    rows, distances = reference.nearest_images(x, target)
+    apart = (reference.images[:, None] - x[:, 0]).abs().sum((2, 3))
+    apart[reference.classes[:, None] != target] = torch.inf
+    torch.testing.assert_close(distances, apart.amin(0))
+    assert torch.equal(rows[:5], apart.argmin(0)[:5]) and rows[5] == -1
+    monkeypatch.setattr("xai_core.explain.reference.KNOWN_AT_ONCE", 1)
+    assert all(map(torch.equal, reference.nearest_images(x, target), (rows, distances)))
+
+
 def test_the_bound_of_the_nearest_distance_is_one(reference):
     x, target = left_images(), torch.tensor([0, 1, 2, 0, 1, 2])
     _, distance = reference.nearest_images(x, target)

@@ -11,6 +11,8 @@ from .._types import Images, Latents
 __all__ = ["Reference"]
 
 COMPARED_AT_ONCE = 64
+KNOWN_AT_ONCE = 10_000
+"""Real images held as floats at once, of a class that may have very many."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,11 +56,13 @@ class Reference:
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
-            pixels = _floats(self.images[members].to(images.device)).flatten(1)
-            for some in mine.split(COMPARED_AT_ONCE):
-                apart = torch.cdist(images[some].flatten(1), pixels, p=1)
-                distances[some], place = apart.min(1)
-                rows[some] = members.to(place.device)[place]
+            for part in members.split(KNOWN_AT_ONCE):
+                pixels = _floats(self.images[part].to(images.device)).flatten(1)
+                for some in mine.split(COMPARED_AT_ONCE):
+                    least, place = torch.cdist(images[some].flatten(1), pixels, p=1).min(1)
+                    nearer = least < distances[some]
+                    distances[some] = torch.where(nearer, least, distances[some])
+                    rows[some] = torch.where(nearer, part.to(place.device)[place], rows[some])
         return rows, distances
 
     def distance_bound(
