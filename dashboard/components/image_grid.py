@@ -39,7 +39,7 @@ def picture(
         width: On the screen, in pixels, or "stretch".
         caption: Text below.
     """
-    with st.container(key=f"picture-{key}"):
+    with st.container(key=f"picture-{key}", width=width):
         image = sprites.png(sprites.as_bytes(np.asarray(pixels)))
         st.image(image, caption=caption, width=width, alt=alt, output_format="PNG")
 

@@ -177,19 +177,22 @@ def _check_selected(bundle: "Bundle") -> None:
 def _selected(bundle: "Bundle") -> None:
     image_id = state.selected_id()
     found = loaders.facts(bundle, image_id)
-    st.caption("SELECTED IMAGE")
-    image_grid.picture(
-        loaders.images(bundle, [image_id])[0],
-        alt=describe(bundle, image_id),
-        key="selected",
-        width=112,
-    )
     label = int(found["label"])
     true = f"  \nTrue label **{label_name(bundle, label)}**" if label >= 0 else ""
-    st.markdown(
-        f"{marked(image_id)}  \nCluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
-        f"Confidence **{sure(float(found['confidence']))}**{true}"
-    )
+    st.caption("SELECTED IMAGE")
+    with st.container(horizontal=True, gap="small", key="selected-facts"):
+        image_grid.picture(
+            loaders.images(bundle, [image_id])[0],
+            alt=describe(bundle, image_id),
+            key="selected",
+            width=88,
+        )
+        st.markdown(
+            f"{marked(image_id)}  \n"
+            f"Cluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
+            f"Confidence **{sure(float(found['confidence']))}**{true}",
+            width="stretch",
+        )
     if loaders.is_own(image_id) and loaders.typicality(bundle, image_id).unlike:
         st.caption(":orange[:material/warning: Unlike the training images: do not believe it.]")
     steps.buttons(bundle)
