@@ -11,7 +11,6 @@ from dashboard.components import download, image_grid, layout
 from dashboard.components.compare_settings import Pair
 from dashboard.figures import bound, sprites
 from dashboard.figures.change import coloured
-from dashboard.figures.probabilities import percent
 from dashboard.figures.style import plain, signed
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def _table(pair: Pair, image_id: str) -> pd.DataFrame:
     one, two = (loaders.facts(b, image_id) for b in pair.both)
     rows = [
         ("Cluster", *(layout.cluster_names(b)[f.cluster] for b, f in _each(pair, one, two)), ""),
-        ("Confidence", percent(one.confidence), percent(two.confidence),
+        ("Confidence", layout.sure(one.confidence), layout.sure(two.confidence),
          f"{signed(100 * (two.confidence - one.confidence))} points"),
     ]  # fmt: skip
     for key in bound.ORDER:

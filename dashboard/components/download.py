@@ -25,17 +25,20 @@ _MIME = {
 }
 
 
-def table(bundle: "Bundle", frame: pd.DataFrame, *, name: str, **about: object) -> None:
+def table(
+    bundle: "Bundle", frame: pd.DataFrame, *, name: str, label: str = "", **about: object
+) -> None:
     """Offer a table as CSV.
 
     Args:
         bundle: Named in the file.
         frame: What is shown.
         name: What it is; part of the file's name, unique on the page.
+        label: On the button, where CSV alone would not tell it from another.
         about: More to say in the file's head, such as the image and the settings.
     """
     known = loaders.about(bundle, what=name, **about)
-    _button("csv", lambda: export.csv(frame, known), bundle, name, about)
+    _button("csv", lambda: export.csv(frame, known), bundle, name, about, label)
 
 
 def picture(bundle: "Bundle", pixels: NDArray[np.generic], *, name: str, **about: object) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WIDTH = 168
 """Screen pixels of a picture, six for each of the image's."""
+HEIGHT = 240
+"""Screen pixels of the map at least; as many as of the bars beside it where they are more."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
@@ -28,7 +30,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
         "heatmap and a counterfactual appear here.",
     )
     st.markdown(f"**Where {layout.marked(image_id)} lies**, the image that is selected now")
-    _map(bundle, image_id)
+    _map(bundle, image_id, height=340)
 
 
 def prepare(bundle: "Bundle", image_id: str) -> None:
@@ -74,7 +76,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         st.page_link("views/clusters.py", label="All clusters", icon=":material/category:")
     with place:
         st.markdown("**Where among all images?**")
-        _map(bundle, image_id)
+        _map(bundle, image_id, height=max(HEIGHT, figure.layout.height))
         st.page_link("views/latent_map.py", label="On the map", icon=":material/scatter_plot:")
 
 
@@ -88,7 +90,8 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "smallest change by which the image becomes the second most likely cluster.",
     )
     of = _of(bundle)
-    boxes = st.columns(4, gap="medium")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        boxes = [st.container(width=WIDTH) for _ in range(4)]
     with boxes[0]:
         st.markdown("**Input**")
         image_grid.picture(loaders.images(bundle, [image_id])[0], key="own input", width=WIDTH,
@@ -141,12 +144,12 @@ def _counterfactual(
         st.caption(f"Only got to {there}: {found.reason}.")
 
 
-def _map(bundle: "Bundle", image_id: str) -> None:
+def _map(bundle: "Bundle", image_id: str, *, height: int) -> None:
     facts, dark = loaders.facts(bundle, image_id), state.dark()
     name = layout.display_name(image_id)
     place = np.array([facts["umap_x"], facts["umap_y"]], float)
     picture, labels = map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle)
-    figure = map_path.map_place(place, picture, labels, dark, name=name, height=300)
+    figure = map_path.map_place(place, picture, labels, dark, name=name, height=height)
     near = layout.cluster_names(bundle)[int(facts["cluster"])]
     chart(figure, key="own place", alt=f"Map of all images; {name} is marked, in cluster {near}")
 

@@ -59,13 +59,14 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     shown = _chosen(list(histories))
     frames = {name: histories[name] for name in shown}
     _charts(frames, _most(shown, now, bundle))
-    table = numbers(frames, trainings.test_scores())
-    st.table(table, border="horizontal")
-    if bundle is not None:
-        download.table(bundle, table.rename_axis("measure").reset_index(), name="trainings")
-        epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
-        download.table(bundle, epochs, name="epochs")
+    table = numbers(frames, trainings.test_scores()).rename_axis("Measure").reset_index()
+    st.table(table, hide_index=True, border="horizontal")
     st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
+    if bundle is not None:
+        epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+        with st.container(horizontal=True):
+            download.table(bundle, table, name="trainings", label="Numbers as CSV")
+            download.table(bundle, epochs, name="epochs", label="Epochs as CSV")
 
 
 def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
@@ -115,7 +116,7 @@ def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> 
 def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
     summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
     titles = {name: name for name in frames}
-    columns = st.columns(2, gap="large")
+    boxes = [box for _ in range(0, len(CURVES), 2) for box in st.columns(2, gap="large")]
     for number, (stage, key, axis) in enumerate(CURVES):
         here = summary[summary["stage"] == stage].dropna(subset=[key])
         if here.empty:
@@ -124,7 +125,7 @@ def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
         at = int(here["epoch"].max())
         figure = collapse.over_epochs(here, titles, key, axis, at, state.dark(), most=level)
         ends = "; ".join(f"{n}: {_last(f, stage, key, 3)}" for n, f in frames.items())
-        with columns[number % 2]:
+        with boxes[number]:
             chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
 
 

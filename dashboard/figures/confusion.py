@@ -65,7 +65,7 @@ def heat_map(
         "orientation": "h",
         "thickness": 10,
         "len": 0.5,
-        "x": 1,
+        "x": 0.98,  # so that there is room for "100%"
         "xanchor": "right",
         "xpad": 0,
         "y": 1,

@@ -125,7 +125,15 @@ def map_place(
         x=place[:1], y=place[1:], mode="markers", marker=ring, text=[name],
         hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
-    notes = [_label(text, x, y, halo, 0.75) for text, x, y in labels]
+    near = 0.05 * picture[1][2]
+
+    def shift(x: float, y: float) -> int:
+        """Keep a name off the ring, in screen pixels upwards."""
+        if np.hypot(x - place[0], y - place[1]) > near:
+            return 0
+        return 22 if y >= place[1] else -22
+
+    notes = [_label(text, x, y, halo, 0.75) | {"yshift": shift(x, y)} for text, x, y in labels]
     return _on_map([dot], picture, picture[1], notes, dark, height)
 
 

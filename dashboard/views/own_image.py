@@ -12,7 +12,7 @@ bundle = layout.page(
 )
 image_id = state.selected_id()
 
-sheet, answer = st.columns([3, 7], gap="large")
+sheet, answer = st.columns([35, 65], gap="large")
 with sheet:
     layout.section(
         "Bring an image",

@@ -112,7 +112,7 @@ def test_two_runs_stand_side_by_side(root, open_train):
     recorded("one", 1.0, end=0)
     recorded("two", 0.9, end=-15)
     app = open_train()
-    table = app.table[-1].value
+    table = app.table[-1].value.set_index("Measure")
     assert list(table.columns) == ["two", "one"]
     bounds = [f"\N{MINUS SIGN}{nats}.00" for nats in (90, 100)]
     assert list(table.loc["ELBO after the last, nats"]) == bounds
