@@ -8,7 +8,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard import loaders, state, theme
-from dashboard.components import image_grid, messages, steps
+from dashboard.components import image_grid, messages, page_list, steps
 from dashboard.figures import cluster_table
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def page(title: str, one_line: str) -> "Bundle":
 def heading(title: str, one_line: str) -> None:
     """Draw a page's title, and read the link by which it was opened."""
     st.html(Path(__file__).with_suffix(".css"))
+    page_list.name_roles()
     st.title(title, anchor=False)
     st.markdown(one_line)
     state.read_link()
