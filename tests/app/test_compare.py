@@ -95,6 +95,7 @@ def test_a_click_on_either_selects_in_both(open_compare, component, send):
 def test_the_same_image_has_its_numbers_from_each_bundle(open_compare, tiny_bundle, component):
     app = open_compare(image="test:3")
     table = app.table[1].value.set_index("What")
+    assert not table["bars"].str.startswith(">").any(), "a table would read it as a quotation"
     assert table.loc["Cluster", "bars"] == table.loc["Cluster", "swapped"]
     elbo = float(tiny_bundle.row("test:3")["elbo"])
     assert table.loc["ELBO, nats", "bars"] == f"{elbo:.2f}".replace("-", "\N{MINUS SIGN}")

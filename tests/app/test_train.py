@@ -120,8 +120,9 @@ def test_two_runs_stand_side_by_side(root, open_train):
     figure = json.loads(charts(app)["train vae elbo"].spec)
     assert {trace["name"] for trace in figure["data"]} == {"one", "two"}
     widget(app.selectbox, "Beside").set_value("bars").run()
-    assert list(app.table[-1].value.columns) == ["two", "bars"]
-    assert app.table[-1].value.loc["Test accuracy of clusters", "bars"] != "-"
+    table = app.table[-1].value.set_index("Measure")
+    assert list(table.columns) == ["two", "bars"]
+    assert table.loc["Test accuracy of clusters", "bars"] != "-"
 
 
 def test_a_running_one_shows_progress_and_time_left(root, open_train, monkeypatch, text_of):
