@@ -129,7 +129,8 @@ def guess(task):
     """The first guess of the clusters, its layout fitted on `fitted` images."""
     train = _dataset(task).train
     seconds, _ = timed(lambda: assign_clusters(train.images, 10, sample=task.fitted, seed=0))
-    return {f"first guess, fitted on {min(task.fitted, len(train)):,}": f"{seconds:.0f} s"}
+    fitted = min(task.fitted, len(train))
+    return {"first guess": f"{seconds:.0f} s (fitted on {fitted:,})"}
 
 
 def steps(task):
@@ -191,7 +192,7 @@ def index(task):
     table.to_parquet(task.work / f"index-{task.size}.parquet")
     return {
         "index: neighbours": f"{graph:.0f} s",
-        f"index: map, UMAP on {min(task.fitted, task.size):,}": f"{layout:.0f} s",
+        "index: map": f"{layout:.0f} s (UMAP on {min(task.fitted, task.size):,})",
         "index: quality and table": f"{rest:.0f} s",
     }
 
