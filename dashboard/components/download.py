@@ -26,15 +26,15 @@ _MIME = {
 
 
 def table(
-    bundle: "Bundle", frame: pd.DataFrame, *, name: str, label: str = "", **about: object
+    bundle: "Bundle", frame: pd.DataFrame, label: str = "", /, *, name: str, **about: object
 ) -> None:
     """Offer a table as CSV.
 
     Args:
         bundle: Named in the file.
         frame: What is shown.
-        name: What it is; part of the file's name, unique on the page.
         label: On the button, where CSV alone would not tell it from another.
+        name: What it is; part of the file's name, unique on the page.
         about: More to say in the file's head, such as the image and the settings.
     """
     known = loaders.about(bundle, what=name, **about)

@@ -65,8 +65,8 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     if bundle is not None:
         epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
         with st.container(horizontal=True):
-            download.table(bundle, table, name="trainings", label="Numbers as CSV")
-            download.table(bundle, epochs, name="epochs", label="Epochs as CSV")
+            download.table(bundle, table, "Numbers as CSV", name="trainings")
+            download.table(bundle, epochs, "Epochs as CSV", name="epochs")
 
 
 def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
