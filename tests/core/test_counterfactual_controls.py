@@ -29,7 +29,7 @@ def generator(bars):
     x, _ = bars
     seen = patched(torch.cat([x, x]), torch.arange(2 * len(x)) < len(x))
     config = ClusterVAEConfig(
-        num_clusters=1, latent_dim=4, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32
+        num_clusters=1, latent_dim=8, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -40,7 +40,7 @@ def generator(bars):
 
 def loss(model, x):
     terms = model.elbo(x)
-    return -(terms.reconstruction + 0.2 * (terms.prior_alignment + terms.entropy_z)).mean() / 784
+    return -(terms.reconstruction + 0.05 * (terms.prior_alignment + terms.entropy_z)).mean() / 784
 
 
 def test_a_clever_hans_is_found_out(bars, generator):
