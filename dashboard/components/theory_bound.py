@@ -67,13 +67,15 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
 @st.fragment
 def closing(bundle: "Bundle", image_id: str) -> None:
     """Show the estimate of log p(x) rising with k, the bounds below it, and the gap."""
+    from xai_core.theory.bounds import SAMPLE_COUNTS
+
     formulas(*CLOSING)
-    curve, upper, lower = theory.closing(bundle, image_id)
-    counts = list(curve.counts)
     chosen = st.select_slider(
-        "k, draws of z in one estimate", counts,
-        **state.bind("evidence draws", counts[-1], counts),
+        "k, draws of z in one estimate", SAMPLE_COUNTS,
+        **state.bind("evidence draws", theory.CURVE_DRAWS, SAMPLE_COUNTS),
     )  # fmt: skip
+    curve, upper, lower = theory.closing(bundle, image_id, max(chosen, theory.CURVE_DRAWS))
+    counts = list(curve.counts)
     at = counts.index(chosen)
     left, right = st.columns([3, 1], gap="large")
     with left:

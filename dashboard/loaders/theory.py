@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from xai_core.theory.bounds import Draws, EvidenceCurve
     from xai_core.theory.variational import MeanField
 
-CURVE_DRAWS, BOTH_DRAWS = 5000, 500
+BOTH_DRAWS = 500
+CURVE_DRAWS = 1000
+"""Draws made at least for `closing`."""
 SAMPLES_OF_MOMENTS = 4096
 RECORD_EVERY = 6
 """Steps of a probe's fit between two points of its curve."""
@@ -97,9 +99,8 @@ class Spread(NamedTuple):
     bias: dict[str, float]
 
 
-@st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
-def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
-    """Draw codes of one image, binarised where the likelihood is Bernoulli; read only."""
+def _draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
+    """Draw codes of one image, binarised where the likelihood is Bernoulli."""
     import torch
 
     from xai_core.evaluation import binarise
@@ -114,11 +115,16 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def closing(bundle: "Bundle", image_id: str) -> Closing:
-    """Estimate log p(x) of one image from more and more draws, beside both bounds."""
+def _draws_for_both(bundle: "Bundle", image_id: str) -> "Draws":
+    return _draws(bundle, image_id, BOTH_DRAWS)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
+def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
+    """Estimate log p(x) of one image from 1 to `most` draws, beside both bounds."""
     from xai_core.theory import bounds
 
-    drawn = draws(bundle, image_id, CURVE_DRAWS)
+    drawn = _draws(bundle, image_id, most)
     return Closing(
         bounds.evidence_curve(drawn.log_weights[:, 0]),
         bounds.bound_given_z(drawn).elbo.item(),
@@ -139,7 +145,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
     from xai_core.theory import bounds
 
-    drawn = draws(bundle, image_id, BOTH_DRAWS)
+    drawn = _draws_for_both(bundle, image_id)
     average = drawn.average
     probs = {
         "encoder": drawn.encoder_probs,
@@ -160,7 +166,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
-    """Give the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
+    """Give the image whose likelihood `closing` measures, (28, 28) in [0, 1]."""
     import torch
 
     from xai_core.evaluation import binarise

@@ -202,6 +202,8 @@ class ClusterVAE(nn.Module):
 
     def reconstruct(self, x: Images) -> Images:
         """Decode the mean of q(z|x), under q(c|x) where the decoder reads c."""
+        if self.config.decoder_conditioning == "z":
+            return self.decode(self.encode_mean(x))
         posterior = self.encode(x)
         return self.decode(posterior.mean, posterior.cluster_probs)
 
