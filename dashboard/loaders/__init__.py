@@ -1,7 +1,7 @@
 """Cached ways to what a page shows; the only modules with `st.cache_*`.
 
 Caches are keyed by a bundle's fingerprint and by image ids, never by arrays. torch is
-imported on first use, runs on one thread, and heavy work passes one at a time.
+imported on first use, runs on one thread each, and heavy work waits for its turn.
 """
 
 from dashboard.loaders.bundles import (
@@ -19,9 +19,9 @@ from dashboard.loaders.gate import (
     breathe,
     engine,
     fingerprint,
-    freeze_imports,
     heavy,
     once,
+    tidy,
 )
 from dashboard.loaders.generation import (
     Imagined,
@@ -74,7 +74,6 @@ __all__ = [
     "engine",
     "facts",
     "fingerprint",
-    "freeze_imports",
     "heavy",
     "images",
     "inferred",
@@ -94,6 +93,7 @@ __all__ = [
     "stored",
     "summaries",
     "table",
+    "tidy",
     "traversal",
     "typicality",
     "under_clusters",

@@ -1,4 +1,4 @@
-"""A fair queue for the one engine: first come, first served, and everyone knows their place."""
+"""A fair queue for the engine: first come, first served, and everyone knows their place."""
 
 import threading
 import time
@@ -22,9 +22,14 @@ class BusyError(XaiError):
 
 
 class Turns:
-    """Turns of threads, each of which holds one or waits for one; the first in the row holds."""
+    """Turns of threads, each of which holds one or waits for one.
 
-    def __init__(self) -> None:
+    Args:
+        at_once: How many hold one, the first in the row.
+    """
+
+    def __init__(self, at_once: int = 1) -> None:
+        self._at_once = at_once
         self._row: deque[int] = deque()
         self._moved = threading.Condition()
 
@@ -58,7 +63,7 @@ class Turns:
     def pass_on(self, telling: Telling) -> None:
         """Let those who wait go first, then go on; must be called by the one who holds."""
         with self._moved:
-            if len(self._row) == 1:
+            if len(self._row) <= self._at_once:
                 return
         self.give_back()
         self.take(telling, patience=float("inf"))
@@ -67,19 +72,23 @@ class Turns:
         with self._moved:
             me = threading.get_ident()
             assert me not in self._row, "a turn is never taken within a turn"
-            if len(self._row) > MOST_WAITING:
+            before = len(self._row) + 1 - self._at_once
+            if before > MOST_WAITING:
                 raise BusyError(
-                    f"The server is busy: {len(self._row)} others are before you. Try again in "
-                    "a minute."
+                    f"The server is busy: {before} others are before you. Try again in a minute."
                 )
             self._row.append(me)
-            return len(self._row) - 1
+            return self._before(me)
+
+    def _before(self, me: int) -> int:
+        """Count those who must leave the row before `me` holds a turn."""
+        return max(0, self._row.index(me) + 1 - self._at_once)
 
     def _wait(self, before: int, patience: float) -> int:
         """Wait until fewer are before than `before`, and count them."""
         me, until = threading.get_ident(), time.monotonic() + patience
         with self._moved:
-            while (now := self._row.index(me)) == before:
+            while (now := self._before(me)) == before:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise BusyError(

@@ -55,6 +55,18 @@ def test_twenty_are_served_in_their_order_and_told_their_place():
     assert not any(worker.error for worker in workers)
 
 
+def test_as_many_hold_a_turn_as_may():
+    turns, order = Turns(at_once=2), []
+    workers = [Worker(turns, name, order) for name in range(4)]
+    assert [worker.told for worker in workers] == [[], [], [1], [2]]
+    assert order == [0, 1]
+    for worker in (workers[1], workers[2], workers[0], workers[3]):
+        worker.end()
+    assert order == [0, 1, 2, 3]
+    assert workers[3].told == [2, 1]
+    assert not any(worker.error for worker in workers)
+
+
 def test_one_that_does_not_move_up_gives_up_with_words_and_leaves_the_row():
     turns, order = Turns(), []
     holder = Worker(turns, "holder", order)
