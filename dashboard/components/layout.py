@@ -63,7 +63,7 @@ def follow() -> "Bundle":
 def end() -> None:
     """Write what the page shows into the URL, once all of it has been drawn."""
     state.write_link()
-    loaders.tidy()
+    loaders.freeze_imports()
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:

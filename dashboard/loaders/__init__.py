@@ -19,9 +19,9 @@ from dashboard.loaders.gate import (
     breathe,
     engine,
     fingerprint,
+    freeze_imports,
     heavy,
     once,
-    tidy,
 )
 from dashboard.loaders.generation import (
     Imagined,
@@ -74,6 +74,7 @@ __all__ = [
     "engine",
     "facts",
     "fingerprint",
+    "freeze_imports",
     "heavy",
     "images",
     "inferred",
@@ -93,7 +94,6 @@ __all__ = [
     "stored",
     "summaries",
     "table",
-    "tidy",
     "traversal",
     "typicality",
     "under_clusters",

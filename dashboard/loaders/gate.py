@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 4
 """Heavy work at once however many cores there are, for its memory."""
-TRIM_EVERY = 30
-"""Seconds."""
+M_MMAP_THRESHOLD, LARGE = -3, 2**22
+"""glibc's option, and bytes from which it hands back to the system what is freed."""
 
 
 def fingerprint(bundle: "Bundle") -> str:
@@ -68,6 +68,8 @@ def engine() -> Turns:
     import xai_core.index  # noqa: F401
 
     torch.set_num_threads(1)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else it keeps them for every thread there was
     freeze()
     return Turns(min(os.cpu_count() or 1, MOST_AT_ONCE))
 
@@ -78,23 +80,14 @@ def freeze() -> None:
     gc.freeze()
 
 
-def tidy() -> None:
-    """Keep pages fast and memory small, at the end of each run."""
+def freeze_imports() -> None:
+    """Freeze anew where more modules have been imported since: half of a page's time else."""
     _frozen_with(len(sys.modules))
-    _trimmed()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _frozen_with(modules: int) -> None:
-    """Freeze anew where more modules have been imported since: half of a page's time else."""
     freeze()
-
-
-@st.cache_resource(max_entries=1, ttl=TRIM_EVERY, show_spinner=False)
-def _trimmed() -> None:
-    """Hand freed memory back to the system, which glibc keeps for each thread that had it."""
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-        libc.malloc_trim(0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)

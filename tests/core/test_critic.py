@@ -15,6 +15,8 @@ from xai_core.explain.critic_training import (
     straight_through,
     train_critics,
 )
+from xai_core.explain.infill import infill_from_rest
+from xai_core.explain.masking import top_pixels
 
 PLACES = [(4, 4), (4, 18), (18, 4), (18, 18)]
 SMALL = CriticConfig(budget=8, hidden=32)
@@ -162,6 +164,21 @@ def test_the_shipped_critics_mark_other_pixels_for_another_target():
         mask, other = (marked(critic(x, t), budget) for t in (decision, (decision + 1) % 10))
         union = ((mask + other) > 0).sum()
         assert (mask * other).sum() / union < 0.5, name
+
+
+@pytest.mark.parametrize("name", ["classifier", "cluster"])
+def test_the_shipped_critics_rank_first_what_the_decision_hangs_on(name):
+    bundle = load_bundle(Path(__file__).parents[2] / "checkpoints" / "mnist")
+    x = floats(bundle.dataset.test.images[:100])
+    forward = {"classifier": bundle.classifier, "cluster": bundle.model.cluster_logits}[name]
+    infill = infill_from_rest(bundle.model.reconstruct, neutral=bundle.dataset.mean_image)
+    decision = forward(x).argmax(1)
+    kept = [
+        (forward(infill(x, 1 - top_pixels(scores, 150))).argmax(1) == decision).float().mean()
+        for scores in (bundle.critics[name].scores(x, decision), torch.rand(100, 28, 28))
+    ]
+    assert kept[0] < 0.5
+    assert kept[1] > 0.9
 
 
 def test_another_function_gives_another_mask(learned):

@@ -27,7 +27,7 @@ from ..data.images import to_float
 from ..errors import ConfigError
 from ..model.nn import ConvEncoder
 from .critic import Critic, CriticConfig
-from .infill import Infill, infill_from_rest, paste
+from .infill import Infill, infill_from_rest
 from .masking import random_masks
 
 __all__ = [
@@ -54,7 +54,9 @@ NOISE = 0.5
 SURE = 5.0
 """Log odds of the decision from which a critic is content with a mask."""
 APART = 3.0
-"""Log odds of another image's decision against the mask's own, likewise."""
+"""Log odds, likewise, of another image's decision against the mask's own, and of in-fills."""
+FIRST_REMOVED, LAST_REMOVED = (40.0, 300.0), (100.0, 700.0)
+"""Fewest and most pixels of the 784 that are removed, of those ranked first and of the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,9 @@ class CriticTraining:
         other_weight: Of those against the others.
         swap_weight: Of the mask's use on another image, whose decision must be seen through it.
         fill_weight: Of the explained function's own decision, kept by the pixels marked with
-            all others filled in, and destroyed by those marked being replaced.
+            all others filled in.
+        removal_weight: Of that decision being lost where the pixels ranked first are filled in,
+            and of another target winning where those ranked last for it are.
         smooth_weight: Of the mask's total variation.
     """
 
@@ -84,6 +88,7 @@ class CriticTraining:
     other_weight: float = 0.05
     swap_weight: float = 1.0
     fill_weight: float = 0.1
+    removal_weight: float = 0.2
     smooth_weight: float = 0.02
 
     def __post_init__(self) -> None:
@@ -180,6 +185,7 @@ class CriticObjective(nn.Module):
         others: Int[Tensor, "batch names"],
         asked: Int[Tensor, "batch names"],
         budgets: Int[Tensor, " batch"],
+        removals: Int[Tensor, "batch 2"],
         noise: Float[Tensor, "batch names height width"],
     ) -> Tensor:
         """Evaluate the loss.
@@ -191,17 +197,21 @@ class CriticObjective(nn.Module):
             others: What it decides of `other`.
             asked: The target each critic is asked about, the decision or not.
             budgets: Pixels to mark.
+            removals: Pixels to remove of those ranked first for the decision, and of those ranked
+                last for another target.
             noise: On the scores.
         """
         total = torch.zeros((), device=x.device)
         for column, (name, critic) in enumerate(self.critics.items()):
             target, own = asked[:, column], asked[:, column] == decisions[:, column]
             scores = cast(Critic, critic).scores(x, target)
-            mask = straight_through(scores + noise[:, column], budgets)
+            noisy = scores + noise[:, column]
+            mask = straight_through(noisy, budgets)
             kept = self._kept(name, x, mask, target, own)
             swapped = self._swapped(name, other, mask, target, others[:, column], own)
-            filled = self._filled(name, x, other, mask, target, own)
-            total = total + kept + swapped + filled + self._rough(scores)
+            filled = self._filled(name, x, mask, target, own)
+            removed = self._removed(name, x, noisy, removals, target, own)
+            total = total + kept + swapped + filled + removed + self._rough(scores)
         return total
 
     def _kept(
@@ -226,18 +236,35 @@ class CriticObjective(nn.Module):
         return self._training.swap_weight * (weight * functional.softplus(APART - gap)).mean()
 
     def _filled(
-        self, name: str, x: Images, other: Images, mask: Mask, target: Tensor, own: Tensor
+        self, name: str, x: Images, mask: Mask, target: Tensor, own: Bool[Tensor, " batch"]
     ) -> Tensor:
-        """Ask the function, of an eighth of the batch: keep by the marks, destroy without."""
+        """Let the function, of an eighth of the batch, decide alike from the pixels marked."""
         if not self._training.fill_weight:
             return mask.new_zeros(())
-        few = slice(0, math.ceil(len(x) / 8))
-        x, mask, target, weight = x[few], mask[few], target[few], own[few].to(x.dtype)
-        forward = self._explained[name]
-        keep = log_odds(forward(self._infill(x, mask)), target)
-        destroy = log_odds(forward(paste(x, 1 - mask, other[few])), target)
-        both = functional.softplus(APART - keep) + functional.softplus(APART + destroy)
-        return self._training.fill_weight * (weight * both).mean()
+        few = slice(math.ceil(len(x) / 8))
+        odds = self._odds_filled(name, x[few], mask[few], target[few])
+        return self._training.fill_weight * (own[few] * functional.softplus(APART - odds)).mean()
+
+    def _removed(
+        self, name: str, x: Images, scores: Tensor, removals: Tensor, target: Tensor, own: Tensor
+    ) -> Tensor:
+        """Let the function, of another quarter, decide otherwise without the first pixels.
+
+        Asked about another target, let it decide so without the last ones, which speak against.
+        """
+        if not self._training.removal_weight:
+            return scores.new_zeros(())
+        few = slice(len(x) - math.ceil(len(x) / 4), None)
+        count = removals[few].gather(1, (~own[few]).long().unsqueeze(1)).squeeze(1)
+        sign = torch.where(own[few], 1.0, -1.0)
+        rest = 1 - straight_through(sign.view(-1, 1, 1) * scores[few], count)
+        odds = sign * self._odds_filled(name, x[few], rest, target[few])
+        return self._training.removal_weight * functional.softplus(APART + odds).mean()
+
+    def _odds_filled(
+        self, name: str, x: Images, seen: Mask, target: Int[Tensor, " batch"]
+    ) -> Float[Tensor, " batch"]:
+        return log_odds(self._explained[name](self._infill(x, seen)), target)
 
     def _rough(self, scores: Float[Tensor, "batch height width"]) -> Tensor:
         """Weigh the mean difference of neighbours."""
@@ -409,14 +436,22 @@ class _Batches:
         shift = 1 + (uniform(*decisions.shape) * (self.numbers - 1)).long()
         asks_other = uniform(count, 1) < self.other_targets
         asked = torch.where(asks_other, (decisions + shift) % self.numbers, decisions)
-        low, high = math.log(self.budget / 4), math.log(self.budget * 4)
-        varied = torch.exp(low + (high - low) * uniform(count)).long().clamp_min(1)
+        varied = _between(self.budget / 4, self.budget * 4.0, uniform(count)).clamp_min(1)
         most = x[0].numel() - 1
         budgets = torch.where(uniform(count) < 0.5, self.budget, varied.clamp_max(most))
+        share = uniform(count)
+        removals = torch.stack(
+            [_between(*FIRST_REMOVED, share), _between(*LAST_REMOVED, share)], 1
+        )
         draws = uniform(count, decisions.shape[1], *x.shape[2:]).clamp(1e-6, 1 - 1e-6)
         noise = NOISE * torch.logit(draws)
         order = torch.arange(count, device=device).roll(1)
-        return x, x[order], decisions, decisions[order], asked, budgets, noise
+        return x, x[order], decisions, decisions[order], asked, budgets, removals, noise
+
+
+def _between(low: float, high: float, draws: Tensor) -> Tensor:
+    """Turn uniform draws into whole numbers, uniform in their logarithm."""
+    return torch.exp(math.log(low) + math.log(high / low) * draws).long()
 
 
 def _masked(
