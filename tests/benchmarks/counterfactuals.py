@@ -74,13 +74,11 @@ def main():
     for name, judge in panel.items():
         right = (judges.judged(judge, x) == labels).float().mean()
         print(f"judge `{name}` on the real test images: {right:.2%}")
-    columns, nearest = {}, None
-    for name in sorted(options.methods.split(","), key=lambda name: name != "nearest"):
+    columns, nearest = {}, search(bundle, x, target, METHODS["nearest"])[0].l1
+    for name in options.methods.split(","):
         count = options.slow_images if name in SLOW else options.images
         found, seconds, processor = search(bundle, x[:count], target[:count], METHODS[name])
-        if name == "nearest":
-            nearest = found.l1
-        columns[name] = score(found, panel, nearest, seconds, processor)
+        columns[name] = score(found, panel, nearest[:count], seconds, processor)
         print(f"\n{name}: {columns[name]}", flush=True)
     table(columns, panel)
     if options.timed:
@@ -113,9 +111,7 @@ def score(found, panel, nearest, seconds, processor):
         name: judges.judged(judge, found.counterfactuals) == found.target
         for name, judge in panel.items()
     }
-    nearer = found.converged
-    if nearest is not None:
-        nearer = found.l1 < nearest[: len(found)]
+    nearer = found.l1 < nearest
     won = found.converged & nearer
     triple = {name: share(won & agrees) for name, agrees in right.items()}
     return Scores(
