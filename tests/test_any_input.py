@@ -3,6 +3,7 @@
 `tried` counts the cases that really ran, and each test fails if they were fewer than it says.
 """
 
+import contextlib
 import io
 import json
 from types import SimpleNamespace
@@ -213,6 +214,19 @@ def test_any_weights_are_read_or_refused(tmp_path):
             assert "x.safetensors`" in str(error)
 
     tried("weights", damaged([save(tensors)]), check)
+
+
+@pytest.mark.parametrize("value", [0, 64])
+def test_a_table_with_any_byte_changed_is_read_or_refused(tmp_path, value):
+    """pyarrow ends the process where it is asked for a column that contradicts itself."""
+    path, columns = tmp_path / "x.parquet", {"id": "str", "elbo": "float32", "label": "int64"}
+    table = pd.DataFrame({"id": ["a", "b", "b"], "elbo": [0.5, 1.0, 2.0], "label": [1, 2, 3]})
+    write_table(path, table, columns)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        with contextlib.suppress(BundleError):
+            assert list(read_table(path, columns, num_rows=3)) == list(columns)
 
 
 def test_any_table_is_read_or_refused(tmp_path):

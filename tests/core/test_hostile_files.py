@@ -243,7 +243,7 @@ def parquet_of_a_row_a_million_times(folder):
     tabled(folder, "history.parquet", lambda t: t.take(pa.array(np.zeros(1_000_001, np.int64))))
 
 
-@case("bundle", "the column `id` claims 19 MiB for 60 rows", TRAIN)
+@case("bundle", "claims 19 MiB for 60 rows", TRAIN)
 def parquet_of_one_huge_text(folder):
     huge = ["x" * 20_000_000] + ["y"] * 59
     tabled(folder, "index.parquet", lambda t: column_of(t, "id", huge, pa.string()))
