@@ -46,7 +46,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VALUES_OF: dict[str, type | tuple[type, ...]] = {
     str(dict[str, str]): str,
-    str(dict[str, float]): (int, float),
+    str(dict[str, int | float]): (int, float),
     str(dict[str, dict[str, Any]]): dict,
 }
 """Types of the values of a JSON object, by the annotation of the field."""
@@ -105,7 +105,7 @@ class Manifest:
     metrics: dict[str, Any]
     files: dict[str, dict[str, Any]]
     created: str
-    seconds: dict[str, float]
+    seconds: dict[str, int | float]
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_json(self) -> str:
