@@ -11,8 +11,16 @@ PICTURES = {
     "reconstructions.png": ("reconstructions", "light"),
     "clusters.png": ("clusters", "light"),
     "heatmaps.png": ("heatmaps?image=test:18", "light"),
-    "theory.png": ("theory_collapse", "light"),
     "counterfactuals.png": ("counterfactuals?image=test:18&to=8", "dark"),
+    "own_image.png": ("own_image", "light"),
+    "compare.png": ("compare", "light"),
+    "train.png": ("train", "dark"),
+    "theory.png": ("theory?image=test:18", "light"),
+    "theory_factorisations.png": ("theory_factorisations?image=test:18", "light"),
+    "theory_collapse.png": ("theory_collapse", "light"),
+    "theory_mixtures.png": ("theory_mixtures", "dark"),
+    "theory_probe.png": ("theory_probe", "light"),
+    "theory_manifold.png": ("theory_manifold?image=test:18", "light"),
 }
 TOUR_SEEN = "localStorage.setItem('cluster-vae-explorer.tour', 'done')"
 SIZE = {"width": 1400, "height": 1000}
