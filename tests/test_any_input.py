@@ -216,28 +216,34 @@ def test_any_weights_are_read_or_refused(tmp_path):
     tried("weights", damaged([save(tensors)]), check)
 
 
-@pytest.mark.parametrize("value", [0, 64])
-def test_a_table_with_any_byte_changed_is_read_or_refused(tmp_path, value):
-    """pyarrow ends the process where it is asked for a column that contradicts itself."""
-    path, columns = tmp_path / "x.parquet", {"id": "str", "elbo": "float32", "label": "int64"}
+COLUMNS = {"id": "str", "elbo": "float32", "label": "int64"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A table of three rows."""
+    path = tmp_path / "x.parquet"
     table = pd.DataFrame({"id": ["a", "b", "b"], "elbo": [0.5, 1.0, 2.0], "label": [1, 2, 3]})
-    write_table(path, table, columns)
+    write_table(path, table, COLUMNS)
+    return path
+
+
+@pytest.mark.parametrize("value", [0, 64])
+def test_a_table_with_any_byte_changed_is_read_or_refused(path, value):
+    """pyarrow ends the process where it is asked for a column that contradicts itself."""
     whole = path.read_bytes()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
         with contextlib.suppress(BundleError):
-            assert list(read_table(path, columns, num_rows=3)) == list(columns)
+            assert list(read_table(path, COLUMNS, num_rows=3)) == list(COLUMNS)
 
 
-def test_any_table_is_read_or_refused(tmp_path):
-    path, columns = tmp_path / "x.parquet", {"id": "str", "elbo": "float32", "label": "int64"}
-    table = pd.DataFrame({"id": ["a", "b", "b"], "elbo": [0.5, 1.0, 2.0], "label": [1, 2, 3]})
-    write_table(path, table, columns)
+def test_any_table_is_read_or_refused(path):
 
     def check(content):
         path.write_bytes(content)
         try:
-            assert list(read_table(path, columns, num_rows=3)) == list(columns)
+            assert list(read_table(path, COLUMNS, num_rows=3)) == list(COLUMNS)
         except BundleError as error:
             assert "x.parquet`" in str(error)
 

@@ -99,8 +99,9 @@ class Spread(NamedTuple):
     bias: dict[str, float]
 
 
-def _draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
-    """Draw codes of one image, binarised where the likelihood is Bernoulli."""
+@st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
+def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
+    """Draw codes of one image, binarised where the likelihood is Bernoulli; read only."""
     import torch
 
     from xai_core.evaluation import binarise
@@ -115,16 +116,11 @@ def _draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _draws_for_both(bundle: "Bundle", image_id: str) -> "Draws":
-    return _draws(bundle, image_id, BOTH_DRAWS)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
 def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
     """Estimate log p(x) of one image from 1 to `most` draws, beside both bounds."""
     from xai_core.theory import bounds
 
-    drawn = _draws(bundle, image_id, most)
+    drawn = draws(bundle, image_id, most)
     return Closing(
         bounds.evidence_curve(drawn.log_weights[:, 0]),
         bounds.bound_given_z(drawn).elbo.item(),
@@ -145,7 +141,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
     from xai_core.theory import bounds
 
-    drawn = _draws_for_both(bundle, image_id)
+    drawn = draws(bundle, image_id, BOTH_DRAWS)
     average = drawn.average
     probs = {
         "encoder": drawn.encoder_probs,
@@ -166,7 +162,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
-    """Give the image whose likelihood `closing` measures, (28, 28) in [0, 1]."""
+    """Give the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
     import torch
 
     from xai_core.evaluation import binarise

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from xai_core.ask.targets import explained
 from xai_core.bundle import load_bundle
 from xai_core.errors import ConfigError
 from xai_core.explain.critic import Critic, CriticConfig, marked
@@ -59,6 +60,11 @@ def learned():
             config=SMALL,
             training=SHORT,
         )["patch"].eval()
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_bundle(Path(__file__).parents[2] / "checkpoints" / "mnist")
 
 
 def floats(images):
@@ -154,12 +160,10 @@ def test_marks_lie_where_the_decision_is_made(learned):
     assert (mask * inside()).sum() / mask.sum() > 0.95  # 0.18 of the image
 
 
-def test_the_shipped_critics_mark_other_pixels_for_another_target():
-    bundle = load_bundle(Path(__file__).parents[2] / "checkpoints" / "mnist")
-    x = floats(bundle.dataset.test.images[:200])
-    decided = {"classifier": bundle.classifier, "cluster": bundle.model.cluster_logits}
-    for name, forward in decided.items():
-        critic, decision = bundle.critics[name], forward(x).argmax(1)
+def test_the_shipped_critics_mark_other_pixels_for_another_target(shipped):
+    x = floats(shipped.dataset.test.images[:200])
+    for name, critic in shipped.critics.items():
+        decision = explained(shipped, name)(x).argmax(1)
         budget = critic.config.budget
         mask, other = (marked(critic(x, t), budget) for t in (decision, (decision + 1) % 10))
         union = ((mask + other) > 0).sum()
@@ -167,15 +171,14 @@ def test_the_shipped_critics_mark_other_pixels_for_another_target():
 
 
 @pytest.mark.parametrize("name", ["classifier", "cluster"])
-def test_the_shipped_critics_rank_first_what_the_decision_hangs_on(name):
-    bundle = load_bundle(Path(__file__).parents[2] / "checkpoints" / "mnist")
-    x = floats(bundle.dataset.test.images[:100])
-    forward = {"classifier": bundle.classifier, "cluster": bundle.model.cluster_logits}[name]
-    infill = infill_from_rest(bundle.model.reconstruct, neutral=bundle.dataset.mean_image)
+def test_the_shipped_critics_rank_first_what_the_decision_hangs_on(shipped, name):
+    x = floats(shipped.dataset.test.images[:100])
+    forward = explained(shipped, name)
+    infill = infill_from_rest(shipped.model.reconstruct, neutral=shipped.dataset.mean_image)
     decision = forward(x).argmax(1)
     kept = [
         (forward(infill(x, 1 - top_pixels(scores, 150))).argmax(1) == decision).float().mean()
-        for scores in (bundle.critics[name].scores(x, decision), torch.rand(100, 28, 28))
+        for scores in (shipped.critics[name].scores(x, decision), torch.rand(100, 28, 28))
     ]
     assert kept[0] < 0.5
     assert kept[1] > 0.9

@@ -28,7 +28,7 @@ from ..errors import ConfigError
 from ..model.nn import ConvEncoder
 from .critic import Critic, CriticConfig
 from .infill import Infill, infill_from_rest
-from .masking import random_masks
+from .masking import log_uniform, random_masks
 
 __all__ = [
     "CriticTraining",
@@ -436,22 +436,19 @@ class _Batches:
         shift = 1 + (uniform(*decisions.shape) * (self.numbers - 1)).long()
         asks_other = uniform(count, 1) < self.other_targets
         asked = torch.where(asks_other, (decisions + shift) % self.numbers, decisions)
-        varied = _between(self.budget / 4, self.budget * 4.0, uniform(count)).clamp_min(1)
+        varied = (
+            log_uniform(self.budget / 4, self.budget * 4.0, uniform(count)).long().clamp_min(1)
+        )
         most = x[0].numel() - 1
         budgets = torch.where(uniform(count) < 0.5, self.budget, varied.clamp_max(most))
         share = uniform(count)
         removals = torch.stack(
-            [_between(*FIRST_REMOVED, share), _between(*LAST_REMOVED, share)], 1
+            [log_uniform(*ends, share).long() for ends in (FIRST_REMOVED, LAST_REMOVED)], 1
         )
         draws = uniform(count, decisions.shape[1], *x.shape[2:]).clamp(1e-6, 1 - 1e-6)
         noise = NOISE * torch.logit(draws)
         order = torch.arange(count, device=device).roll(1)
         return x, x[order], decisions, decisions[order], asked, budgets, removals, noise
-
-
-def _between(low: float, high: float, draws: Tensor) -> Tensor:
-    """Turn uniform draws into whole numbers, uniform in their logarithm."""
-    return torch.exp(math.log(low) + math.log(high / low) * draws).long()
 
 
 def _masked(

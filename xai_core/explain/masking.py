@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .._types import Images, Mask
 
-__all__ = ["INK", "random_masks", "random_strokes", "top_pixels"]
+__all__ = ["INK", "log_uniform", "random_masks", "random_strokes", "top_pixels"]
 
 INK = 0.5
 """A pixel brighter than this belongs to a stroke."""
@@ -66,11 +66,15 @@ def top_pixels(scores: Float[Tensor, "batch height width"], count: int) -> Mask:
     return torch.zeros_like(flat).scatter(1, places, 1.0).view_as(scores)
 
 
+def log_uniform(low: float, high: float, draws: Tensor) -> Tensor:
+    """Turn draws that are uniform in [0, 1) into ones uniform in their logarithm."""
+    return torch.exp(math.log(low) + (math.log(high) - math.log(low)) * draws)
+
+
 def _uniform(generator: torch.Generator, like: Tensor, *shape: int) -> Tensor:
     return torch.rand(*shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def _numbers(generator: torch.Generator, like: Tensor, most: int) -> Tensor:
     """Draw a number of pixels an image, uniform in its logarithm from 4 to `most`."""
-    low, high = math.log(4), math.log(most)
-    return torch.exp(low + (high - low) * _uniform(generator, like, len(like), 1, 1))
+    return log_uniform(4.0, float(most), _uniform(generator, like, len(like), 1, 1))
