@@ -1,44 +1,65 @@
-"""Entry point: `streamlit run dashboard/Home.py`."""
+"""Entry point: `streamlit run dashboard/Home.py`.
+
+Security headers go with every answer, and what takes long to import is imported while the
+browser is still opening.
+"""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.components import layout, messages
-
-st.set_page_config(page_title="Cluster VAE explorer", page_icon=layout.icon(), layout="wide")
-
-PAGES = {
-    "": [
-        st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("views/own_image.py", title="Your image", icon=":material/draw:"),
-    ],
-    "Explore": [
-        st.Page("views/latent_map.py", title="Latent map", icon=":material/scatter_plot:"),
-        st.Page("views/reconstructions.py", title="Reconstructions", icon=":material/compare:"),
-        st.Page("views/clusters.py", title="Clusters", icon=":material/category:"),
-        st.Page("views/compare.py", title="Compare", icon=":material/balance:"),
-    ],
-    "Explain": [
-        st.Page("views/heatmaps.py", title="Heatmaps", icon=":material/gradient:"),
-        st.Page("views/counterfactuals.py", title="Counterfactuals", icon=":material/alt_route:"),
-    ],
-    "Theory": [
-        st.Page("views/theory.py", title="The bound", icon=":material/stacked_line_chart:"),
-        st.Page(
-            "views/theory_factorisations.py",
-            title="Two factorisations",
-            icon=":material/call_split:",
-        ),
-        st.Page("views/theory_collapse.py", title="The collapse", icon=":material/trending_down:"),
-        st.Page("views/theory_mixtures.py", title="Mixtures by EM", icon=":material/blur_on:"),
-        st.Page("views/theory_probe.py", title="Mean-field", icon=":material/linear_scale:"),
-        st.Page("views/theory_manifold.py", title="On the manifold", icon=":material/landscape:"),
-    ],
-    "Make": [
-        st.Page("views/train.py", title="Train", icon=":material/model_training:"),
-    ],
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'self'; object-src 'none'; frame-ancestors 'self'; "
+        "form-action 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+        "font-src 'self' data:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; connect-src 'self' ws: wss:"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
 }
+"""Scripts: Streamlit's components come as blobs, and Plotly compiles its accessors."""
 
-page = st.navigation(PAGES, expanded=True)
-with messages.errors_as_text():
-    page.run()
-layout.end()
+
+class SecurityHeaders:
+    """Adds `HEADERS` to every answer that has none of that name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and its answer back."""
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, answer if scope["type"] == "http" else send)
+
+
+def _prepare() -> None:
+    """Import what every page needs."""
+    from dashboard import loaders
+
+    loaders.engine()
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Prepare beside the server's start."""
+    threading.Thread(target=_prepare, daemon=True).start()
+    yield
+
+
+app = st.App("navigation.py", lifespan=lifespan, middleware=[Middleware(SecurityHeaders)])

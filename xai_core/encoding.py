@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._types import ByteImages, Labels, Latents
+from ._types import ByteImages, Labels, Latents, Probs
 from .data.images import to_float
 from .model.vae import ClusterVAE, ElboTerms
 from .runtime import in_parts
@@ -56,7 +56,6 @@ class Encoding:
         return Encoding(mean, log_var, probs, ElboTerms(*terms))
 
 
-@torch.inference_mode()
 def encode_dataset(
     model: ClusterVAE,
     images: ByteImages,
@@ -72,7 +71,8 @@ def encode_dataset(
         model: Lives on `device`.
         images: uint8 (N, 28, 28).
         device: Where to compute.
-        batch_size: Images at once; the noise of an image depends on it.
+        batch_size: Images whose noise is drawn at once, and most that are worked on at once; the
+            noise of an image depends on it.
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, whole batches; their noise is passed over.
 
@@ -83,43 +83,46 @@ def encode_dataset(
     Raises:
         OutOfMemoryError: If there is not enough for a single image.
     """
-    generator = torch.Generator(device).manual_seed(seed)
+    generator, dim = torch.Generator(device).manual_seed(seed), model.config.latent_dim
     for _ in range(first // batch_size):
-        torch.randn(batch_size, model.config.latent_dim, generator=generator, device=device)
-    parts, at_once = [], batch_size
+        torch.randn(batch_size, dim, generator=generator, device=device)
+    eps = torch.cat(
+        [
+            torch.randn(len(batch), dim, generator=generator, device=device)
+            for batch in images.split(batch_size)
+        ]
+    )
+
+    @torch.inference_mode()
+    def encode(rows: slice) -> Encoding:
+        x = to_float(images[rows], device)
+        posterior = model.encode(x)
+        z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps[rows]
+        terms = model.terms(posterior, x, z)
+        found = posterior.mean, posterior.log_var, posterior.cluster_probs, terms
+        return Encoding(*found)._cpu()
+
     with evaluating(model):
-        for batch in images.split(batch_size):
-            shape = len(batch), model.config.latent_dim
-            eps = torch.randn(shape, generator=generator, device=device)
-
-            def encode(rows: slice, batch: ByteImages = batch, eps: Latents = eps) -> Encoding:
-                x = to_float(batch[rows], device)
-                posterior = model.encode(x)
-                z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps[rows]
-                terms = model.terms(posterior, x, z)
-                found = posterior.mean, posterior.log_var, posterior.cluster_probs, terms
-                return Encoding(*found)._cpu()
-
-            found, at_once = in_parts(encode, len(batch), at_once)
-            parts += found
-    return Encoding.concatenate(parts)
+        return Encoding.concatenate(
+            in_parts(encode, len(images), device=device, at_once=batch_size)
+        )
 
 
-@torch.inference_mode()
 def classify(
     classifier: nn.Module,
     images: ByteImages,
     *,
     device: torch.device | str,
     batch_size: int = BATCH,
-) -> Labels:
-    """Name the classifier's most probable class of each image, on the CPU."""
+) -> Probs:
+    """Evaluate the classifier's probability of every class, (N, classes) on the CPU."""
 
-    def name(rows: slice) -> Labels:
-        return classifier(to_float(images[rows], device)).argmax(-1).cpu()
+    @torch.inference_mode()
+    def probs(rows: slice) -> Probs:
+        return classifier(to_float(images[rows], device)).softmax(-1).cpu()
 
     with evaluating(classifier):
-        return torch.cat(in_parts(name, len(images), batch_size)[0])
+        return torch.cat(in_parts(probs, len(images), device=device, at_once=batch_size))
 
 
 @contextmanager

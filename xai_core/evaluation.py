@@ -323,7 +323,7 @@ def _classifier_accuracy(
 ) -> float | None:
     if classifier is None or labels is None:
         return None
-    predicted = classify(classifier, images, device=device, batch_size=batch_size)
+    predicted = classify(classifier, images, device=device, batch_size=batch_size).argmax(-1)
     return (predicted == labels).double().mean().item()
 
 

@@ -329,7 +329,8 @@ def _predicted(
     parts = (dataset.train.images, dataset.test.images)
     if classifier is None:
         return np.full(sum(map(len, parts)), -1, np.int64)
-    return torch.cat([classify(classifier, part, device=device) for part in parts]).numpy()
+    found = [classify(classifier, part, device=device).argmax(-1) for part in parts]
+    return torch.cat(found).numpy()
 
 
 def _table(

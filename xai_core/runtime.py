@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -22,14 +23,18 @@ __all__ = [
     "losses_named",
     "make_fabric",
     "memory_named",
+    "on_each_core",
     "resolve_device",
     "share_of",
 ]
 
 logger = logging.getLogger(__name__)
 
+P = TypeVar("P")
 T = TypeVar("T")
 
+CACHED = 250
+"""Images worked on at once by a core, few enough for their activations to stay in its cache."""
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
 """What communication says when a process is gone."""
 
@@ -152,23 +157,29 @@ def losses_named(fabric: "Fabric", fix: str) -> Iterator[None]:
         ) from error
 
 
-def in_parts(work: Callable[[slice], T], count: int, at_once: int) -> tuple[list[T], int]:
-    """Do work on rows, on fewer at once where memory is short.
+def in_parts(
+    work: Callable[[slice], T], count: int, *, device: torch.device | str, at_once: int
+) -> list[T]:
+    """Do work on rows, on fewer at once where memory is short; on a CPU, a part on each core.
 
     Args:
-        work: Does some of the rows; may be asked for the same ones again.
+        work: Does some of the rows; may be asked for the same ones again, and from any thread.
         count: Rows.
-        at_once: Rows to begin with.
+        device: Where the work runs.
+        at_once: Rows at once; a CPU takes no more than `CACHED`.
 
     Returns:
-        The results in order, and the number of rows at once that fitted.
+        The results in order.
 
     Raises:
         OutOfMemoryError: If not even one row fits.
     """
+    if torch.device(device).type == "cpu":
+        at_once = min(at_once, CACHED)
     while True:
+        parts = [slice(row, row + at_once) for row in range(0, count, at_once)]
         try:
-            return [work(slice(row, row + at_once)) for row in range(0, count, at_once)], at_once
+            return list(on_each_core(work, parts, device))
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -180,3 +191,22 @@ def in_parts(work: Callable[[slice], T], count: int, at_once: int) -> tuple[list
         at_once = math.ceil(at_once / 2)  # after the handler, whose traceback holds the tensors
         torch.cuda.empty_cache()
         logger.warning("Memory is short: going on with %d images at once.", at_once)
+
+
+def on_each_core(
+    work: Callable[[P], T], parts: Sequence[P], device: torch.device | str
+) -> Iterator[T]:
+    """Do parts of the work, on a CPU one on each core, and give the results in order.
+
+    So the cores need not wait for the slowest of them after every layer.
+    """
+    cores = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
+    if cores == 1 or len(parts) < 2:
+        yield from map(work, parts)
+        return
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(cores) as pool:
+            yield from pool.map(work, parts)
+    finally:
+        torch.set_num_threads(cores)

@@ -22,9 +22,8 @@ from torch import Tensor
 from ._types import ByteImages, Latents, Probs
 from .bundle import Bundle, read_manifest, save_bundle
 from .bundle_places import check_target
-from .data.images import to_float
 from .data.sources import Dataset
-from .encoding import Encoding, encode_dataset
+from .encoding import Encoding, classify, encode_dataset
 from .errors import BundleError, ConfigError, DataError
 from .evaluation import evaluate, fit_cluster_labels
 from .explain.critic_scores import score_critic
@@ -40,8 +39,6 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables of the launchers; all are 0 or absent in the first process."""
 CRITIC_IMAGES = 2_000
 """Test images the critics are scored on."""
-AT_ONCE = 250
-"""Few enough for the activations to stay in the cache."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -162,9 +159,12 @@ def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0, first: int = 0)
         Tensors on the CPU, a row an image.
     """
     encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed, first=first)
+    class_probs = None
+    if bundle.classifier is not None:
+        class_probs = classify(bundle.classifier, images, device=bundle.device)
     return Encoded(
         encoding=encoding,
-        class_probs=_class_probs(bundle, images),
+        class_probs=class_probs,
         umap=_places(bundle, images, encoding.mean),
     )
 
@@ -354,17 +354,6 @@ def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> lis
     if dataset.train.labels is None:
         return [-1] * num_clusters
     return fit_cluster_labels(train.clusters, dataset.train.labels, num_clusters).tolist()
-
-
-@torch.inference_mode()
-def _class_probs(bundle: Bundle, images: ByteImages) -> Probs | None:
-    if bundle.classifier is None:
-        return None
-    parts = [
-        bundle.classifier(to_float(batch, bundle.device)).softmax(-1).cpu()
-        for batch in images.split(AT_ONCE)
-    ]
-    return torch.cat(parts)
 
 
 def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:

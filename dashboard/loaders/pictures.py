@@ -97,7 +97,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
         seen = encode_dataset(bundle.model, image, device="cpu")
         place = bundle.latent_index.place(seen.mean)[0]
         network = bundle.classifier
-        predicted = -1 if network is None else int(classify(network, image, device="cpu"))
+        predicted = -1 if network is None else int(classify(network, image, device="cpu").argmax(-1))
     values = {
         "id": image_id,
         "split": "own",

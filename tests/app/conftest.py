@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components import map_files
 
-HOME = Path(__file__).parents[2] / "dashboard" / "Home.py"
+SCRIPT = Path(__file__).parents[2] / "dashboard" / "navigation.py"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,7 +49,7 @@ def fresh_caches():
 
 
 def _open(page="home", **link):
-    app = AppTest.from_file(str(HOME), default_timeout=60)
+    app = AppTest.from_file(str(SCRIPT), default_timeout=60)
     for name, value in link.items():
         app.query_params[name] = value
     app.run()

@@ -36,7 +36,7 @@ from xai_core.training_state import TrainingState, write_state
 
 SIZES = (10_000, 70_000, 300_000, 1_000_000)
 BUNDLE = Path("checkpoints/mnist").absolute()
-HOME = Path("dashboard/Home.py").absolute()
+SCRIPT = Path("dashboard/navigation.py").absolute()
 AT_ONCE = 10_000
 WARM_UP = 5
 """Steps of a training that are not timed."""
@@ -259,7 +259,7 @@ def page(task):
 
     made.STATIC = task.work / "static"
     os.chdir(task.bundle.parents[1])
-    app = AppTest.from_file(str(HOME), default_timeout=600)
+    app = AppTest.from_file(str(SCRIPT), default_timeout=600)
     app.query_params["bundle"] = task.bundle.name
     seconds, _ = timed(app.run)
     app.switch_page("views/latent_map.py")

@@ -54,8 +54,8 @@ SETTLED = """(steady) => {
 
 
 @contextlib.contextmanager
-def served(log, *, script="server.py", cwd=ROOT, **env):
-    """Serve the dashboard as `xai dashboard` does; yields its address."""
+def served(log, *, script="Home.py", cwd=ROOT, **env):
+    """Serve the dashboard as `streamlit run` does; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

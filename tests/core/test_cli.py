@@ -582,7 +582,7 @@ def test_the_dashboard_is_started_on_the_bundle(root, monkeypatch):
     xai("dashboard", "checkpoints/bars", "--port", 8600, "--headless")
     command, environment = calls.pop()
     assert command[:4] == [sys.executable, "-m", "streamlit", "run"]
-    assert command[4].endswith(os.path.join("dashboard", "server.py"))
+    assert command[4].endswith(os.path.join("dashboard", "Home.py"))
     assert os.path.isfile(command[4])
     assert command[5:] == ["--server.port", "8600", "--server.headless", "true"]
     assert environment["XAI_BUNDLE"] == "bars"

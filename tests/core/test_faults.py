@@ -578,6 +578,6 @@ def test_other_errors_are_not_taken_for_want_of_memory():
         with memory_named("a test", "Lower it."):
             raise MemoryError
     with pytest.raises(ZeroDivisionError):
-        in_parts(lambda rows: 1 // 0, 3, 2)
+        in_parts(lambda rows: 1 // 0, 3, device="cpu", at_once=2)
     assert issubclass(OutOfMemoryError, XaiError)
-    assert encoding.in_parts(lambda rows: rows.start, 5, 2) == ([0, 2, 4], 2)
+    assert in_parts(lambda rows: rows.start, 5, device="cpu", at_once=2) == [0, 2, 4]

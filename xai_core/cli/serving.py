@@ -26,7 +26,7 @@ def dashboard(
 ) -> None:
     """Open the dashboard in the browser."""
     package = find_spec("dashboard")
-    server = Path(package.origin or "").with_name("server.py") if package else None
+    server = Path(package.origin or "").with_name("Home.py") if package else None
     if server is None or not server.is_file():
         raise XaiError("The dashboard is not installed. In the project's folder: pip install -e .")
     command = [sys.executable, "-m", "streamlit", "run", str(server)]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .._types import Images, Latents, Logits, Probs
 from ..model.mixture import MixturePrior
+from ..runtime import on_each_core
 from .carry_over import carry_over
 from .gradient_ascent import ascend_in_latent_space, ascend_on_pixels
 from .near_search import search_near
@@ -135,7 +136,8 @@ def find_counterfactual(
         target: Class to reach, one for all or one a row.
         encode: Images to codes, the mean of q(z|x).
         decode: Codes to images in [0, 1].
-        forward: Images to logits of at least two classes: what is explained.
+        forward: Images to logits of at least two classes: what is explained. All three are called
+            from several threads where a CPU has work for several cores.
         prior: Mixture that codes are drawn from; it keeps "default" where data are.
         reference: Real images, which "nearest" needs and "default" starts from. For "default"
             their classes should be what `forward` says, so that it is `forward` that is explained.
@@ -151,16 +153,20 @@ def find_counterfactual(
     """
     config = config or CounterfactualConfig()
     _check_images(images)
-    parts = []
     targets = _targets(target, images)
-    for start in range(0, len(images), config.batch_size):
+
+    def search(start: int) -> Counterfactual:
         rows = slice(start, start + config.batch_size)
-        part = _search(
+        return _search(
             images[rows], targets[rows], encode, decode, forward, prior, reference, config
         )
+
+    parts: list[Counterfactual] = []
+    starts = range(0, len(images), config.batch_size)
+    for part in on_each_core(search, starts, images.device):
         parts.append(part)
         if on_progress is not None:
-            on_progress(min(start + config.batch_size, len(images)), len(images))
+            on_progress(min(len(parts) * config.batch_size, len(images)), len(images))
     return _joined(parts)
 
 

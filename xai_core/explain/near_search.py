@@ -60,7 +60,10 @@ Row = Float[Tensor, " batch"]
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """Codes and what is known there; `odds` are the explained function's alone."""
+    """Codes and what is known there.
+
+    `odds` are the explained function's alone; `cost` is what is minimised.
+    """
 
     codes: Latents
     images: Images
@@ -68,12 +71,13 @@ class _Point:
     odds: Row
     lead: Row
     distance: Row
+    cost: Row
 
     @property
     def columns(self) -> tuple[Tensor, ...]:
         return (
             *(self.codes, self.images, self.probabilities),
-            *(self.odds, self.lead, self.distance),
+            *(self.odds, self.lead, self.distance, self.cost),
         )
 
     def rows(self, rows: Tensor) -> "_Point":
@@ -128,12 +132,15 @@ class _Border:
         images = carry_over(problem.images, problem.reconstructions, problem.decode(codes))
         logits = problem.forward(images)
         odds = _log_odds(logits, problem.target)
-        lead = odds
-        if self.reading is not None:
-            opinion = self.reading.log_odds(codes, problem.target, OPINION)
-            lead = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
         distance = (images - problem.images).abs().sum((1, 2, 3))
-        return _Point(codes, images, logits.softmax(-1), odds, lead, distance)
+        lead, cost = odds, distance
+        if problem.prior is not None:
+            joint = problem.prior.log_joint(codes)
+            cost = distance - self.density_weight * joint.logsumexp(-1)
+            if self.reading is not None:
+                opinion = self.reading.log_odds(joint, problem.target, OPINION)
+                lead = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
+        return _Point(codes, images, logits.softmax(-1), odds, lead, distance, cost)
 
 
 def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
@@ -180,25 +187,22 @@ def _border(problem: Problem, config: CounterfactualConfig) -> _Border:
         least=math.log(config.target_probability / (1 - config.target_probability)) + 0.1,
         goal=math.log(config.search_probability / (1 - config.search_probability)),
         allowed=allowed,
-        density_weight=config.density_weight if problem.prior is not None else 0.0,
+        density_weight=config.density_weight,
     )
 
 
 def _best_start(border: _Border, candidates: Float[Tensor, "batch candidates latent"]) -> Latents:
     """Choose the start whose line to the image's own code crosses the border the nearest."""
-    problem = border.problem
-    at_image = problem.probabilities.gather(1, problem.target.unsqueeze(1)).squeeze(1)
+    problem, compared = border.problem, candidates[:, :COMPARED_STARTS]
+    at_image = problem.probabilities.gather(1, problem.target.unsqueeze(1))
     before = torch.logit(at_image.double().clamp(1e-30, 1 - 1e-7)).to(at_image.dtype)
-    codes, promised = [], []
-    for candidate in candidates[:, :COMPARED_STARTS].unbind(1):
-        with torch.no_grad():
-            point = border.point(candidate)
-        share = ((border.goal - before) / (point.lead - before).clamp(min=1e-3)).clamp(0, 1)
-        codes.append(torch.lerp(problem.codes, candidate, share.unsqueeze(1)))
-        across = point.lead >= border.goal
-        promised.append(torch.where(across, share * point.distance, 1e4 - point.lead))
-    best = torch.stack(promised, 1).argmin(1)
-    return torch.stack(codes, 1)[torch.arange(len(best), device=best.device), best]
+    point = _tried(border, compared)
+    lead, distance = (found.view(compared.shape[:2]) for found in (point.lead, point.distance))
+    share = ((border.goal - before) / (lead - before).clamp(min=1e-3)).clamp(0, 1)
+    promised = torch.where(lead >= border.goal, share * distance, 1e4 - lead)
+    best = promised.argmin(1)
+    rows = torch.arange(len(best), device=best.device)
+    return torch.lerp(problem.codes, compared[rows, best], share[rows, best].unsqueeze(1))
 
 
 def _surest(
@@ -206,11 +210,17 @@ def _surest(
 ) -> Latents:
     """Choose the start at which the target is surest, or a later one in that order."""
     rows, count = candidates.shape[:2]
-    every = border.rows(torch.arange(rows, device=candidates.device).repeat_interleave(count))
-    with torch.no_grad():
-        odds = every.point(candidates.flatten(0, 1)).odds.unflatten(0, (rows, count))
+    odds = _tried(border, candidates).odds.view(rows, count)
     chosen = odds.argsort(1, descending=True)[:, min(rank, count - 1)]
     return candidates[torch.arange(rows, device=chosen.device), chosen]
+
+
+def _tried(border: _Border, candidates: Float[Tensor, "batch candidates latent"]) -> _Point:
+    """Evaluate all candidates of all images, row by row."""
+    rows, count = candidates.shape[:2]
+    images = torch.arange(rows, device=candidates.device).repeat_interleave(count)
+    with torch.no_grad():
+        return border.rows(images).point(candidates.flatten(0, 1))
 
 
 def _descend(
@@ -234,9 +244,10 @@ def _descend(
         near = (best.distance[rows] <= part.allowed) & (step + 1 >= ENOUGH)
         going = (best.lead[rows] < wanted[rows]) | ((promised > SETTLED) & ~near)
         if not going.all():
-            rows, codes, part = rows[going], codes[going], part.rows(going)
-        if not len(rows):
-            return best, steps
+            left = going.nonzero().squeeze(1)
+            if not len(left):
+                return best, steps
+            rows, codes, part = rows[left], codes[left], part.rows(left)
     assert best is not None
     with torch.no_grad():
         last = part.point(codes)
@@ -244,14 +255,12 @@ def _descend(
 
 
 def _gradients(border: _Border, codes: Latents) -> tuple[_Point, Latents, Latents]:
-    """Evaluate a point, d objective / dz and d lead / dz."""
+    """Evaluate a point, d cost / dz and d lead / dz."""
     with torch.enable_grad():
         codes = codes.detach().requires_grad_()
         point = border.point(codes)
         (climb,) = torch.autograd.grad(point.lead.sum(), codes, retain_graph=True)
-        (slope,) = torch.autograd.grad(point.distance.sum(), codes)
-    if border.density_weight and border.problem.prior is not None:
-        slope = slope - border.density_weight * border.problem.prior_slope(codes.detach())
+        (slope,) = torch.autograd.grad(point.cost.sum(), codes)
     return _Point(*(column.detach() for column in point.columns)), slope, climb
 
 
@@ -274,17 +283,17 @@ def _shortened(moves: Latents, longest: float) -> Latents:
 
 def _keep(best: _Point, point: _Point, rows: Tensor, wanted: Row) -> _Point:
     """Put points into their rows where they are better than the best so far."""
-    before, wanted = best.rows(rows), wanted[rows]
-    better = _is_better(point, before, wanted)
-    best.put(rows[better], point.rows(better))
+    better = _is_better(point, best.lead[rows], best.distance[rows], wanted[rows])
+    chosen = better.nonzero().squeeze(1)
+    if len(chosen):
+        best.put(rows[chosen], point.rows(chosen))
     return best
 
 
-def _is_better(point: _Point, best: _Point, wanted: Row) -> Bool[Tensor, " batch"]:
+def _is_better(point: _Point, lead: Row, distance: Row, wanted: Row) -> Bool[Tensor, " batch"]:
     """Prefer what is across the border, then what is nearer, or else what leads by more."""
-    across, was_across = point.lead >= wanted, best.lead >= wanted
-    both = across & was_across
-    nearer = torch.where(both, point.distance < best.distance, point.lead > best.lead)
+    across, was_across = point.lead >= wanted, lead >= wanted
+    nearer = torch.where(across & was_across, point.distance < distance, point.lead > lead)
     return nearer & (across | ~was_across)
 
 

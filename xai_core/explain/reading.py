@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._types import Latents
+from .._types import Logits
 from ..model.mixture import MixturePrior
 from .reference import Reference
 
@@ -36,11 +36,9 @@ class ClusterReading:
     """The second opinion.
 
     Attributes:
-        prior: Mixture whose clusters are read.
         shares: p(t|c).
     """
 
-    prior: MixturePrior
     shares: Float[Tensor, "classes clusters"]
 
     @classmethod
@@ -56,22 +54,22 @@ class ClusterReading:
         known = (called >= 0) & (called < classes)
         counts.index_put_((called[known], clusters[known]), torch.ones(()), accumulate=True)
         shares = (counts + SOFTEST) / (counts.sum(0) + classes * SOFTEST)
-        return cls(prior=prior, shares=shares)
+        return cls(shares=shares)
 
     def log_odds(
-        self, codes: Latents, target: Int[Tensor, " batch"], wanted: float
+        self, log_joint: Logits, target: Int[Tensor, " batch"], wanted: float
     ) -> Float[Tensor, " batch"]:
         """Evaluate log p(t|z) / (1 - p(t|z)), less what is asked for.
 
         Args:
-            codes: z.
+            log_joint: log p(z, c) of the prior at z, for each c.
             target: t.
             wanted: Log odds asked for, where the clusters can give as much.
 
         Returns:
             At least 0 where the opinion agrees.
         """
-        log_cluster = self.prior.log_joint(codes).log_softmax(-1)
+        log_cluster = log_joint.log_softmax(-1)
         shares = self.shares[target]
         odds = (log_cluster + shares.log()).logsumexp(-1) - (
             log_cluster + (1 - shares).clamp(min=SOFTEST).log()

@@ -112,13 +112,6 @@ class Problem:
         with torch.no_grad():
             return self.forward(images).softmax(-1)
 
-    def prior_slope(self, codes: Latents) -> Latents:
-        """Evaluate d log p(z) / dz = sum_c p(c|z) (mu_c - z) / sigma_c^2."""
-        assert self.prior is not None
-        with torch.no_grad():
-            weights = self.prior.responsibilities(codes) / self.prior.scale.square()
-            return weights @ self.prior.mean - weights.sum(-1, keepdim=True) * codes
-
     def rows(self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice) -> "Problem":
         """Keep some images."""
         return Problem(

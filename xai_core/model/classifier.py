@@ -16,17 +16,17 @@ class Classifier(nn.Sequential):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__(
-            nn.Conv2d(1, 32, 5, stride=2, padding=2),
+            nn.Conv2d(1, 24, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.Conv2d(32, 64, 3, padding=1),
+            nn.Conv2d(24, 48, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            nn.Conv2d(64, 128, 3, padding=1),
+            nn.Conv2d(48, 96, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Dropout(0.3),
-            nn.Linear(128 * 9, 128),
+            nn.Linear(96 * 9, 128),
             nn.ReLU(),
             nn.Dropout(0.3),
             nn.Linear(128, num_classes),

@@ -72,8 +72,8 @@ class ClusterVAEConfig:
     likelihood: Likelihood = "bernoulli"
     decoder_conditioning: DecoderConditioning = "z"
     prior: Prior = "mixture"
-    channels: tuple[int, int, int] = (32, 64, 96)
-    decoder_channels: tuple[int, int, int] = (32, 32, 64)
+    channels: tuple[int, int, int] = (24, 48, 72)
+    decoder_channels: tuple[int, int, int] = (24, 24, 48)
     hidden: int = 192
 
     def __post_init__(self) -> None:
