@@ -58,8 +58,8 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         "A model answers whatever it is shown, and can be sure of nonsense. Two numbers tell: the "
         "**ELBO**, how well the model explains the image, and the **distance** of its code to the "
         "10 nearest training images, in units of the latent space. An image is called *unlike* "
-        "where either is beyond what 99 of 100 real test images keep to; so about 2 in 100 real "
-        "ones are called so wrongly.",
+        "where the first is lower or higher, or the second larger, than with 99 of 100 real test "
+        "images; so about 2 in 100 real ones are called so wrongly.",
     )
     if known.unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
@@ -161,6 +161,12 @@ def _warning(known: "Typicality", said: str) -> str:
             f"the model explains it worse than {100 * (1 - known.elbo_share):.1f} % of the "
             f"training images (ELBO {plain(known.elbo)} nats, the limit is "
             f"{plain(known.elbo_floor)})"
+        )
+    if known.too_simple:
+        reasons.append(
+            f"it is simpler than a digit: the model explains it better than "
+            f"{100 * known.elbo_share:.1f} % of the training images (ELBO {plain(known.elbo)} "
+            f"nats, the limit is {plain(known.elbo_ceiling)})"
         )
     if known.far_away:
         reasons.append(

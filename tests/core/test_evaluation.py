@@ -77,7 +77,7 @@ def test_encoding_leaves_the_model_as_it_was(tiny_models, tiny_dataset):
     assert classifier.training and classifier[9].training
     one = classify(classifier, tiny_dataset.test.images, device="cpu")
     assert torch.equal(one, classify(classifier, tiny_dataset.test.images, device="cpu"))
-    assert one.shape == (20,) and classifier.training
+    assert one.shape == (20, 2) and classifier.training
 
 
 def test_cluster_labels_are_one_to_one_and_best():

@@ -21,7 +21,8 @@ def test_shares_and_limits_are_counts(tiny_bundle):
     train, test = (index["split"] == part for part in ("train", "test"))
     found = known.of(float(index["elbo"][train].median()), tiny_bundle.latents[0])
     assert found.elbo_share == pytest.approx((index["elbo"][train] < found.elbo).mean())
-    assert found.elbo_floor == pytest.approx(index["elbo"][test].quantile(RARE))
+    limits = index["elbo"][test].quantile([RARE / 2, 1 - RARE / 2])
+    assert (found.elbo_floor, found.elbo_ceiling) == pytest.approx(tuple(limits))
     z, codes = (
         tiny_bundle.latents[-1],
         tiny_bundle.latents[torch.from_numpy(train.to_numpy().copy())],
@@ -30,6 +31,7 @@ def test_shares_and_limits_are_counts(tiny_bundle):
     assert known.of(0.0, z).distance == pytest.approx(float(nearest), rel=1e-4)
     assert known.of(0.0, z + 100).distance_share == 1 and known.of(0.0, z + 100).unlike
     assert known.of(-1e9, z).badly_explained and known.of(-1e9, z).elbo_share == 0
+    assert known.of(1e9, z).too_simple and known.of(1e9, z).unlike
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def test_noise_blank_letters_and_photographs_are_unlike(mnist):
     }
     found = dict(zip(images, judged(mnist, torch.stack(list(images.values()))), strict=True))
     assert [name for name, one in found.items() if not one.unlike] == []
-    assert found["blank"].far_away and not found["blank"].badly_explained
+    assert found["blank"].too_simple and not found["blank"].badly_explained
 
 
 def test_printed_digits_are_like_them(mnist):

@@ -1,12 +1,14 @@
 """Whether an image is like those a model was trained on, so that its answers mean something.
 
-The bound alone does not tell: simple images that were never seen, such as a blank one, reach
-higher bounds than real ones (Nalisnick et al., 2019). So its code is asked too, by its distance
-to the codes of training images.
+A low bound alone does not tell: simple images that were never seen, such as a blank one, reach
+higher bounds than real ones (Nalisnick et al., 2019a). So a bound may be too high as well as too
+low (2019b), and the code is asked too, by its distance to the codes of training images.
 
 References:
     Do Deep Generative Models Know What They Don't Know? (Nalisnick et al., 2019),
     https://arxiv.org/abs/1810.09136
+    Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality (Nalisnick et
+    al., 2019), https://arxiv.org/abs/1906.02994
     Out-of-Distribution Detection with Deep Nearest Neighbors (Sun et al., 2022),
     https://arxiv.org/abs/2204.06507
 """
@@ -28,7 +30,7 @@ NEIGHBOURS = 10
 SAMPLE = 2_000
 """Test images on which distances are calibrated."""
 RARE = 0.01
-"""Share of test images beyond either limit."""
+"""Share of test images outside the limits of the bound, and beyond that of the distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,8 @@ class Typicality:
     Attributes:
         elbo: Its bound, nats.
         elbo_share: Share of training images with a lower bound, in [0, 1].
-        elbo_floor: The bound that all but `RARE` of the test images reach.
+        elbo_floor: The bound that all but half of `RARE` of the test images reach.
+        elbo_ceiling: The bound that all but half of `RARE` of them keep below.
         distance: From its code to the nearest training codes, in units of the latent space.
         distance_share: Share of test images that are nearer, in [0, 1].
         distance_ceiling: The distance that all but `RARE` of the test images keep below.
@@ -47,6 +50,7 @@ class Typicality:
     elbo: float
     elbo_share: float
     elbo_floor: float
+    elbo_ceiling: float
     distance: float
     distance_share: float
     distance_ceiling: float
@@ -57,14 +61,19 @@ class Typicality:
         return self.elbo < self.elbo_floor
 
     @property
+    def too_simple(self) -> bool:
+        """Tell whether the bound is above its limit."""
+        return self.elbo > self.elbo_ceiling
+
+    @property
     def far_away(self) -> bool:
         """Tell whether the distance is above its limit."""
         return self.distance > self.distance_ceiling
 
     @property
     def unlike(self) -> bool:
-        """Tell whether either limit is passed: answers about this image mean nothing."""
-        return self.badly_explained or self.far_away
+        """Tell whether any limit is passed: answers about this image mean nothing."""
+        return self.badly_explained or self.too_simple or self.far_away
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,6 +85,7 @@ class TypicalRange:
         train_elbos: Sorted.
         distances: Of the sampled test images, sorted.
         elbo_floor: As in `Typicality`.
+        elbo_ceiling: As in `Typicality`.
         distance_ceiling: As in `Typicality`.
     """
 
@@ -83,6 +93,7 @@ class TypicalRange:
     train_elbos: Float[np.ndarray, " train"]
     distances: Float[np.ndarray, " test"]
     elbo_floor: float
+    elbo_ceiling: float
     distance_ceiling: float
 
     def of(self, elbo: float, code: Float[Tensor, " latent"]) -> Typicality:
@@ -96,6 +107,7 @@ class TypicalRange:
             elbo=elbo,
             elbo_share=below,
             elbo_floor=self.elbo_floor,
+            elbo_ceiling=self.elbo_ceiling,
             distance=distance,
             distance_share=nearer,
             distance_ceiling=self.distance_ceiling,
@@ -115,11 +127,13 @@ def typical_range(bundle: Bundle, *, seed: int = 0) -> TypicalRange:
     known = torch.from_numpy(np.flatnonzero(~test))
     codes = LatentIndex(bundle.latents[known], bundle.latent_index.places[known])
     distances = np.sort(_distances(codes, bundle.latents[torch.from_numpy(rows)]).numpy())
+    floor, ceiling = np.quantile(elbo[test], [RARE / 2, 1 - RARE / 2])
     return TypicalRange(
         codes=codes,
         train_elbos=np.sort(elbo[~test]),
         distances=distances,
-        elbo_floor=float(np.quantile(elbo[test], RARE)),
+        elbo_floor=float(floor),
+        elbo_ceiling=float(ceiling),
         distance_ceiling=float(np.quantile(distances, 1 - RARE)),
     )
 

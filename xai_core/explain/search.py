@@ -28,7 +28,7 @@ class CounterfactualConfig:
             decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" hands back a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 9 for
+        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 7 for
             "default".
         learning_rate: Adam's, of the plain ascents: in latent units, or in ink for "pixel".
         search_probability: What "default" aims at, at least `target_probability`: the nearer to
@@ -78,7 +78,7 @@ class CounterfactualConfig:
     @property
     def step_limit(self) -> int:
         """Return `max_steps`, or the method's own."""
-        return self.max_steps or (9 if self.method == "default" else 1000)
+        return self.max_steps or (7 if self.method == "default" else 1000)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
