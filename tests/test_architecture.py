@@ -33,10 +33,10 @@ MAY_IMPORT = {
     "links": set(),
     "loaders": {"loaders"},
     "jobs": {"jobs"},
-    "Home": {"components"},
+    "Home": {"loaders"},
+    "navigation": {"components"},
     "notebook": {"figures", "loaders"},
     "examples": {"notebook"},
-    "server": set(),
 }
 VIEWS_READ = {"xai_core.errors", "xai_core._types"}
 BANNED_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}

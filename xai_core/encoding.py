@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ._types import ByteImages, Labels, Latents, Probs
+from ._types import ByteImages, Labels, Probs
 from .data.images import to_float
 from .model.vae import ClusterVAE, ElboTerms
 from .runtime import in_parts

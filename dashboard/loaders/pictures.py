@@ -97,7 +97,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
         seen = encode_dataset(bundle.model, image, device="cpu")
         place = bundle.latent_index.place(seen.mean)[0]
         network = bundle.classifier
-        predicted = -1 if network is None else int(classify(network, image, device="cpu").argmax(-1))
+        probs = None if network is None else classify(network, image, device="cpu")
     values = {
         "id": image_id,
         "split": "own",
@@ -108,7 +108,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
         "umap_y": float(place[1]),
         "distortion": float("nan"),
         **{name: float(getattr(seen.terms, name)) for name in TERM_NAMES},
-        "predicted": predicted,
+        "predicted": -1 if probs is None else int(probs.argmax()),
         **{f"mean_{axis}": float(seen.mean[0, axis]) for axis in range(dim)},
         **{f"log_var_{axis}": float(seen.log_var[0, axis]) for axis in range(dim)},
     }

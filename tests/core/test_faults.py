@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from xai_core import bundle, bundle_files, bundle_places, cli, encoding, training, workflow
+from xai_core import bundle, bundle_files, bundle_places, cli, training, workflow
 from xai_core.bundle import find_bundle, list_bundles, load_bundle, save_bundle
 from xai_core.cli import figures
 from xai_core.collapse import read_collapse
