@@ -36,7 +36,7 @@ CONTROLS = {
         Control(
             name="n_steps",
             title="Steps",
-            default=24,
+            default=20,
             low=2,
             high=256,
             step=1,
@@ -54,7 +54,7 @@ CONTROLS = {
         Control(
             name="n_points",
             title="Points",
-            default=30,
+            default=20,
             low=1,
             high=512,
             step=1,

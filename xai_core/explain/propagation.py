@@ -27,6 +27,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._types import Images, Logits
+from ..runtime import on_each_core
 from .problem import AT_ONCE, Baselines, Problem
 
 __all__ = [
@@ -95,14 +96,17 @@ def deep_lift(problem: Problem) -> Images:
 
 def deep_lift_shap(problem: Problem) -> Images:
     """Average DeepLift over several baselines."""
-    network, count = _apart(network_of(problem.module)), len(problem.baselines)
-    parts = []
-    for rows in problem.rows(AT_ONCE // count):
+    count = len(problem.baselines)
+
+    def average(rows: Tensor) -> Images:
+        network = _apart(network_of(problem.module))
         x = problem.inputs[rows].repeat_interleave(count, 0)
         target = problem.target[rows].repeat_interleave(count, 0)
         maps = _deep_lift(network, x, problem.baselines.repeat(len(rows), 1, 1, 1), target)
-        parts.append(maps.unflatten(0, (len(rows), count)).mean(1))
-    return torch.cat(parts)
+        return maps.unflatten(0, (len(rows), count)).mean(1)
+
+    parts = [*problem.rows(AT_ONCE // (2 * count))]  # each image beside its baseline
+    return torch.cat([*on_each_core(average, parts, problem.inputs.device)])
 
 
 def guided_backprop(problem: Problem) -> Images:
