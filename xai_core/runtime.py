@@ -204,9 +204,8 @@ def on_each_core(
     if cores == 1 or len(parts) < 2:
         yield from map(work, parts)
         return
-    one_each = {"initializer": torch.set_num_threads, "initargs": (1,)}
     try:
-        with ThreadPoolExecutor(cores, **one_each) as pool:
+        with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(work, parts)
     finally:
         torch.set_num_threads(cores)  # of threads yet to come: it is each one's own, once begun

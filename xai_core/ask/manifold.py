@@ -17,7 +17,7 @@ from ..model.vae import ClusterVAE
 
 __all__ = ["LENGTHS", "certify_images", "certify_path", "tangent_images"]
 
-LENGTHS = (3e-7, 1e-6, 3e-6, 1e-5, 3e-5)
+LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)
 """Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
 the decoder changes side on the way; where one does, the decoder has no second order."""
 STANDS_STILL = 1e-6
