@@ -1,12 +1,4 @@
-"""Entry point: `streamlit run dashboard/Home.py`.
-
-Security headers go with every answer, and what takes long to import is imported while the
-browser is still opening.
-"""
-
-import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""Entry point: `streamlit run dashboard/Home.py`. Security headers go with every answer."""
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -48,18 +40,4 @@ class SecurityHeaders:
         await self.app(scope, receive, answer if scope["type"] == "http" else send)
 
 
-def _prepare() -> None:
-    """Import what every page needs."""
-    from dashboard import loaders
-
-    loaders.engine()
-
-
-@asynccontextmanager
-async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Prepare beside the server's start."""
-    threading.Thread(target=_prepare, daemon=True).start()
-    yield
-
-
-app = st.App("navigation.py", lifespan=lifespan, middleware=[Middleware(SecurityHeaders)])
+app = st.App("navigation.py", middleware=[Middleware(SecurityHeaders)])
