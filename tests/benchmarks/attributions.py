@@ -52,8 +52,7 @@ def times(bundle, count=64):
         direct, own = captum_call(name, bundle, x, target), our_call(name, bundle, x, target)
         if own is None:
             continue
-        repeats = 15 if METHODS[name].kind == "gradient" else 5
-        ours, theirs = paired(own, direct, repeats)
+        ours, theirs = paired(own, direct)
         total += ours if name in GRADIENT else 0
         there = "-" if theirs is None else f"{1000 * theirs:.1f} ms"
         ratio = "-" if theirs is None else f"{ours / theirs:.3f}"
@@ -187,20 +186,31 @@ def captum_call(name, bundle, x, target):
     return calls.get(name)
 
 
-def paired(own, direct, repeats):
-    """Time two calls in turns, so that both meet the same machine; medians of processor time."""
-    ours, theirs = [], []
+def paired(own, direct, seconds=4, fewest=5):
+    """Time two calls in turns, so that both meet the same machine; medians of processor time.
+
+    Who goes first changes from round to round. The first round only warms up, and tells how many
+    there is time for.
+    """
+    calls = [call for call in (own, direct) if call is not None]
+    spent = {call: [] for call in calls}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for round_ in range(repeats + 1):
-            for call, seconds in ((own, ours), (direct, theirs)):
-                if call is None:
-                    continue
-                began = time.process_time()
-                call()
-                if round_:
-                    seconds.append(time.process_time() - began)
-    return statistics.median(ours), statistics.median(theirs) if theirs else None
+        for call in calls:
+            spent[call] = [clocked(call)]
+        rounds = max(fewest, int(seconds / sum(first for (first,) in spent.values())))
+        for round_ in range(rounds):
+            for call in calls[:: (-1) ** round_]:
+                spent[call].append(clocked(call))
+    medians = [statistics.median(spent[call][1:]) for call in calls]
+    return medians[0], medians[1] if direct else None
+
+
+def clocked(call):
+    """Give the processor time that a call takes, in seconds."""
+    began = time.process_time()
+    call()
+    return time.process_time() - began
 
 
 if __name__ == "__main__":
