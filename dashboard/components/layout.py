@@ -63,7 +63,6 @@ def follow() -> "Bundle":
 def end() -> None:
     """Write what the page shows into the URL, once all of it has been drawn."""
     state.write_link()
-    loaders.freeze_imports()
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:

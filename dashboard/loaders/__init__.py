@@ -19,7 +19,6 @@ from dashboard.loaders.gate import (
     breathe,
     engine,
     fingerprint,
-    freeze_imports,
     heavy,
     once,
 )
@@ -74,7 +73,6 @@ __all__ = [
     "engine",
     "facts",
     "fingerprint",
-    "freeze_imports",
     "heavy",
     "images",
     "inferred",

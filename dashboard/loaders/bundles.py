@@ -1,5 +1,6 @@
 """Bundles, opened once for all sessions, and the rows of their images."""
 
+import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders.gate import BY_FINGERPRINT, engine, fingerprint, freeze
+from dashboard.loaders.gate import BY_FINGERPRINT, engine, fingerprint
 from xai_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
     opened = load_bundle(path, device="cpu")
     opened.dataset  # noqa: B018  read now, so that no page pays for it later
     opened.latent_index  # noqa: B018
-    freeze()
+    gc.collect()
+    gc.freeze()  # what was loaded stays: a collection need not look through it
     return opened
 
 

@@ -1,7 +1,6 @@
 """The gate to the engine: torch on one thread each, as much heavy work at once as cores."""
 
 import ctypes
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,12 @@ MOST_AT_ONCE = 4
 """Heavy work at once however many cores there are, for its memory."""
 M_MMAP_THRESHOLD, LARGE = -3, 2**22
 """glibc's option, and bytes from which it hands back to the system what is freed."""
+SWITCH = 0.0005
+"""Seconds after which a thread that runs Python lets another do so.
+
+Each operation of torch lets go of the interpreter and waits for it again: beside one thread that
+draws a page, Python's 5 ms make a heatmap twenty times slower, these three times.
+"""
 
 
 def fingerprint(bundle: "Bundle") -> str:
@@ -68,26 +73,10 @@ def engine() -> Turns:
     import xai_core.index  # noqa: F401
 
     torch.set_num_threads(1)
+    sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else it keeps them for every thread there was
-    freeze()
     return Turns(min(os.cpu_count() or 1, MOST_AT_ONCE))
-
-
-def freeze() -> None:
-    """Keep what was loaded out of the collection that Streamlit does after each run."""
-    gc.collect()
-    gc.freeze()
-
-
-def freeze_imports() -> None:
-    """Freeze anew where more modules have been imported since: half of a page's time else."""
-    _frozen_with(len(sys.modules))
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _frozen_with(modules: int) -> None:
-    freeze()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
