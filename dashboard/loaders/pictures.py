@@ -80,11 +80,10 @@ def table(bundle: "Bundle", ids: Sequence[str]) -> pd.DataFrame:
     found = rows_of(bundle, ids)
     if (found >= 0).all():
         return bundle.index.take(found)
-    parts = [
-        _own_facts(bundle, i) if is_own(i) else bundle.index.take([row])
-        for i, row in zip(ids, found, strict=True)
-    ]
-    return pd.concat(parts)
+    stored_at, own_at = np.flatnonzero(found >= 0), np.flatnonzero(found < 0)
+    parts = [bundle.index.take(found[stored_at])]
+    parts += [_own_facts(bundle, ids[place]) for place in own_at]
+    return pd.concat(parts).take(np.argsort([*stored_at, *own_at]))
 
 
 @st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
