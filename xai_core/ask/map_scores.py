@@ -73,7 +73,12 @@ def map_scores(
 def _probability(bundle: Bundle, of: str, target: Int[Tensor, " batch"]) -> Score:
     """Follow the probability of each image's own target."""
     function, wanted = explained(bundle, of), target.to(bundle.device)[:, None]
-    return lambda images: function(images).softmax(-1).gather(1, wanted)[:, 0]
+
+    def score(images: Images) -> Float[Tensor, " batch"]:
+        targets = wanted.repeat(len(images) // len(wanted), 1)
+        return function(images).softmax(-1).gather(1, targets)[:, 0]
+
+    return score
 
 
 def ranked(found: Attribution) -> Maps:

@@ -20,6 +20,7 @@ from torch import Tensor
 from .._types import Images
 from .infill import Infill
 from .perturbation import patches
+from .problem import AT_ONCE
 
 __all__ = [
     "SHARES",
@@ -38,7 +39,10 @@ __all__ = [
 
 Maps = Float[Tensor, "batch height width"]
 Score = Callable[[Images], Float[Tensor, " batch"]]
-"""The one number of each image that is explained, such as the probability of its class."""
+"""The one number of each image that is explained, such as the probability of its class.
+
+It is asked of several versions of a whole batch at once, one version after another.
+"""
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 
@@ -207,10 +211,12 @@ def _curve(
     *,
     kept: bool,
 ) -> Float[Tensor, "batch steps"]:
-    pixels, values = order.shape[1], []
     ranks = order.argsort(1).reshape(len(images), *images.shape[-2:])
-    for share in shares:
-        first = (ranks < round(share * pixels)).to(images)
-        mask = first if kept else 1 - first
-        values.append(score(images if bool(mask.all()) else infill(images, mask)))
-    return torch.stack(values, 1)
+    counts = torch.tensor([round(share * order.shape[1]) for share in shares]).to(ranks)
+    values = []
+    for some in counts.split(max(AT_ONCE // len(images), 1)):
+        first = (ranks < some.reshape(-1, 1, 1, 1)).to(images)
+        mask = (first if kept else 1 - first).flatten(0, 1)
+        shown = infill(images.repeat(len(some), 1, 1, 1), mask)
+        values.append(score(shown).unflatten(0, (len(some), -1)))
+    return torch.cat(values).T

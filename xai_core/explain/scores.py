@@ -85,9 +85,10 @@ class Task:
             return self.module(x).gather(1, self.target.unsqueeze(1)).squeeze(1)
 
     def score(self, x: Images) -> Float[Tensor, " batch"]:
-        """Evaluate what insertion and deletion follow."""
+        """Evaluate what insertion and deletion follow, of versions of the whole batch."""
+        target = self.target.repeat(len(x) // len(self.target)).unsqueeze(1)
         with torch.no_grad():
-            return self.shown(self.module(x)).gather(1, self.target.unsqueeze(1)).squeeze(1)
+            return self.shown(self.module(x)).gather(1, target).squeeze(1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
