@@ -80,7 +80,7 @@ def table(bundle: "Bundle", ids: Sequence[str]) -> pd.DataFrame:
     found = rows_of(bundle, ids)
     if (found >= 0).all():
         return bundle.index.take(found)
-    stored_at, own_at = np.flatnonzero(found >= 0), np.flatnonzero(found < 0)
+    stored_at, own_at = (np.flatnonzero(there).tolist() for there in (found >= 0, found < 0))
     parts = [bundle.index.take(found[stored_at])]
     parts += [_own_facts(bundle, ids[place]) for place in own_at]
     return pd.concat(parts).take(np.argsort([*stored_at, *own_at]))
