@@ -193,11 +193,9 @@ def paired(own, direct, seconds=4, fewest=5):
     there is time for.
     """
     calls = [call for call in (own, direct) if call is not None]
-    spent = {call: [] for call in calls}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for call in calls:
-            spent[call] = [clocked(call)]
+        spent = {call: [clocked(call)] for call in calls}
         rounds = max(fewest, int(seconds / sum(first for (first,) in spent.values())))
         for round_ in range(rounds):
             for call in calls[:: (-1) ** round_]:

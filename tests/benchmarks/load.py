@@ -6,6 +6,7 @@ in no other session, half of the data set. Each message is searched for the othe
 
 import argparse
 import contextlib
+import itertools
 import random
 import re
 import tempfile
@@ -58,32 +59,22 @@ def canaries(count):
     return named
 
 
-def press(address, sessions, actions, think, pages=PAGES):
+def press(addresses, sessions, actions, think, pages=PAGES):
     """Let sessions act at once; gives what they met.
 
     Args:
-        address: Of the server, or a list of those among which the sessions are dealt.
+        addresses: Of the servers among which the sessions are dealt.
         sessions: How many at once.
         actions: Of each.
         think: Mean seconds that a person looks at a page, drawn anew each time.
         pages: Visited in a random order of each session.
     """
     report, named = Report(), canaries(sessions)
-    served_by = [address] if isinstance(address, str) else address
     threads = [
         threading.Thread(
-            target=_live,
-            args=(
-                served_by[number % len(served_by)],
-                number,
-                named,
-                actions,
-                think,
-                pages,
-                report,
-            ),
+            target=_live, args=(address, number, named, actions, think, pages, report)
         )
-        for number in range(sessions)
+        for number, address in zip(range(sessions), itertools.cycle(addresses))
     ]
     for thread in threads:
         thread.start()
@@ -125,16 +116,14 @@ def _marked(pixels, number):
     return marked
 
 
-def resident_mb(addresses):
-    """Read the memory of the servers at some addresses."""
-    total = 0.0
-    for address in addresses:
-        port = address.rpartition(":")[2]
-        commands = Path("/proc").glob("[0-9]*/cmdline")
-        found = (c for c in commands if f"--server.port\0{port}\0".encode() in c.read_bytes())
-        lines = next(found).with_name("status").read_text().splitlines()
-        total += next(int(line.split()[1]) / 1024 for line in lines if "VmRSS" in line)
-    return total
+def resident_mb(address):
+    """Read the memory of the server at an address."""
+    port = address.rpartition(":")[2]
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        if f"--server.port\0{port}\0".encode() in command.read_bytes():
+            lines = command.with_name("status").read_text().splitlines()
+            return next(int(line.split()[1]) / 1024 for line in lines if "VmRSS" in line)
+    raise RuntimeError(f"No server on port {port}.")
 
 
 def main():
@@ -151,13 +140,13 @@ def main():
             for number in range(options.servers)
         ]
         for address in addresses:
-            press(address, 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
-        before = resident_mb(addresses)
+            press([address], 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
+        before = sum(map(resident_mb, addresses))
         report = press(addresses, options.sessions, options.actions, options.think)
-        full = resident_mb(addresses)
+        full = sum(map(resident_mb, addresses))
         time.sleep(REMEMBERED)
         press(addresses, options.servers, 1, 0)
-        after = resident_mb(addresses)
+        after = sum(map(resident_mb, addresses))
     print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s, "
           f"servers: {options.servers}")  # fmt: skip
     print(f"actions answered: {len(report.seconds)}; others' images shown: {len(report.leaks)}; "

@@ -9,7 +9,7 @@ from torch import Tensor
 from .._types import ByteImages, Images
 from ..bundle import Bundle
 from ..explain.attribution import Attribution
-from ..explain.faithfulness import Maps, Score, area, deletion, gini, insertion, pixel_order
+from ..explain.faithfulness import Maps, area, deletion, gini, insertion, pixel_order, score_of
 from ..explain.methods import method_card
 from .attributions import IMAGES_AT_ONCE, WITH_CLASSES, floats
 from .faithfulness import infill_of
@@ -57,28 +57,19 @@ def map_scores(
     """
     if of not in WITH_CLASSES:
         raise ValueError(f"`of` must be {' or '.join(WITH_CLASSES)} to score maps, got {of!r}.")
-    infill = infill_of(bundle)
+    function, infill = explained(bundle, of), infill_of(bundle)
     # one map at a time, so that ties are broken alike in every batch
     order = torch.cat([pixel_order(one[None], seed=0) for one in values])
     areas = []
     for rows in torch.arange(len(values)).split(IMAGES_AT_ONCE):
-        score = _probability(bundle, of, target[rows])
+        score = score_of(
+            lambda images: function(images).softmax(-1), target[rows].to(bundle.device)
+        )
         x, ranks = floats(bundle, images[rows]), order[rows].to(bundle.device)
         curves = (follow(x, ranks, score=score, infill=infill) for follow in (insertion, deletion))
         areas.append(torch.stack([area(curve).cpu() for curve in curves]))
     shown, gone = torch.cat(areas, 1)
     return MapScores(insertion=shown, deletion=gone, sparsity=gini(values))
-
-
-def _probability(bundle: Bundle, of: str, target: Int[Tensor, " batch"]) -> Score:
-    """Follow the probability of each image's own target."""
-    function, wanted = explained(bundle, of), target.to(bundle.device)[:, None]
-
-    def score(images: Images) -> Float[Tensor, " batch"]:
-        targets = wanted.repeat(len(images) // len(wanted), 1)
-        return function(images).softmax(-1).gather(1, targets)[:, 0]
-
-    return score
 
 
 def ranked(found: Attribution) -> Maps:

@@ -35,6 +35,7 @@ __all__ = [
     "max_sensitivity",
     "pixel_order",
     "removal_masks",
+    "score_of",
 ]
 
 Maps = Float[Tensor, "batch height width"]
@@ -45,6 +46,21 @@ It is asked of several versions of a whole batch at once, one version after anot
 """
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
+
+
+def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"]) -> Score:
+    """Follow one output of each image, in any number of versions of the whole batch.
+
+    Args:
+        outputs: Images to (batch, outputs).
+        target: The output followed, one an image of the batch.
+    """
+
+    def score(images: Images) -> Float[Tensor, " versions"]:
+        wanted = target.repeat(len(images) // len(target))
+        return outputs(images).gather(1, wanted.unsqueeze(1)).squeeze(1)
+
+    return score
 
 
 def pixel_order(maps: Maps, *, seed: int) -> Int[Tensor, "batch pixels"]:

@@ -19,6 +19,7 @@ from .faithfulness import (
     max_sensitivity,
     pixel_order,
     removal_masks,
+    score_of,
 )
 from .infill import Infill
 from .sanity import parameter_randomisation, spearman
@@ -86,9 +87,8 @@ class Task:
 
     def score(self, x: Images) -> Float[Tensor, " batch"]:
         """Evaluate what insertion and deletion follow, of versions of the whole batch."""
-        target = self.target.repeat(len(x) // len(self.target)).unsqueeze(1)
         with torch.no_grad():
-            return self.shown(self.module(x)).gather(1, target).squeeze(1)
+            return score_of(lambda images: self.shown(self.module(images)), self.target)(x)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
