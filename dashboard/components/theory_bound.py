@@ -72,9 +72,9 @@ def closing(bundle: "Bundle", image_id: str) -> None:
     formulas(*CLOSING)
     chosen = st.select_slider(
         "k, draws of z in one estimate", SAMPLE_COUNTS,
-        **state.bind("evidence draws", theory.CURVE_DRAWS, SAMPLE_COUNTS),
+        **state.bind("evidence draws", theory.FEWEST_DRAWS, SAMPLE_COUNTS),
     )  # fmt: skip
-    curve, upper, lower = theory.closing(bundle, image_id, max(chosen, theory.CURVE_DRAWS))
+    curve, upper, lower = theory.closing(bundle, image_id, max(chosen, theory.FEWEST_DRAWS))
     counts = list(curve.counts)
     at = counts.index(chosen)
     left, right = st.columns([3, 1], gap="large")

@@ -16,6 +16,7 @@ from dashboard.loaders.bundles import (
 )
 from dashboard.loaders.gate import (
     BY_FINGERPRINT,
+    apart,
     breathe,
     engine,
     fingerprint,
@@ -60,6 +61,7 @@ __all__ = [
     "Inferred",
     "Pixels",
     "about",
+    "apart",
     "as_own",
     "batch",
     "borders",

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,18 @@ def bundle(summary: "BundleSummary") -> "Bundle":
     Raises:
         BundleError: If it cannot be opened, or is gone since it was listed.
     """
+    return at(summary.path)
+
+
+def at(folder: Path) -> "Bundle":
+    """Open the bundle in a folder, as `bundle` does."""
     try:
-        stat = (summary.path / "manifest.json").stat()
+        stat = (folder / "manifest.json").stat()
     except OSError as error:
         raise BundleError(
-            f"The bundle `{summary.name}` is gone since it was listed. Reload this page."
+            f"The bundle `{folder.name}` is gone since it was listed. Reload this page."
         ) from error
-    return _open(str(summary.path), stat.st_mtime_ns, stat.st_size)
+    return _open(str(folder), stat.st_mtime_ns, stat.st_size)
 
 
 @st.cache_resource(max_entries=3, show_spinner="Opening the bundle")

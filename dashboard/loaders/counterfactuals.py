@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, batch, heavy
+from dashboard.loaders import BY_FINGERPRINT, apart, batch, heavy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,6 +109,7 @@ def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
 def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Change:
     """Search one counterfactual, and look at the way to it."""
     import torch
@@ -151,6 +152,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
 def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
     x = batch(bundle, [image_id])
@@ -182,6 +184,7 @@ def usual_density(bundle: "Bundle") -> tuple[float, float, float]:
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
 def alternatives(
     bundle: "Bundle", image_id: str, of: str, target: int, seed: int
 ) -> Alternatives | None:
@@ -213,13 +216,17 @@ def certificate(
     bundle: "Bundle", image_id: str, of: str, method: "Method", target: int
 ) -> Certified:
     """Check the law of diffeomorphic steps at the start of a way, and every step of it."""
+    return _certified(bundle, change(bundle, image_id, of, method, target).codes, target, of)
+
+
+@apart
+def _certified(bundle: "Bundle", codes: Floats, target: int, of: str) -> Certified:
     import torch
 
     from xai_core.ask.manifold import certify_path
 
-    codes = torch.from_numpy(change(bundle, image_id, of, method, target).codes)
     with heavy():
-        found, shares = certify_path(bundle, codes, target=target, of=of)
+        found, shares = certify_path(bundle, torch.from_numpy(codes), target=target, of=of)
     return Certified(
         singular_values=found.singular_values[0].detach().numpy(),
         lengths=found.lengths.numpy(),

@@ -1,20 +1,23 @@
 """The gate to the engine: torch on one thread each, as much heavy work at once as cores."""
 
 import ctypes
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import streamlit as st
 
+from dashboard.loaders.team import Team
 from dashboard.loaders.turns import Turns
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 MOST_AT_ONCE = 4
 """Heavy work at once however many cores there are, for its memory."""
@@ -54,6 +57,28 @@ def heavy() -> Iterator[None]:
         turns.give_back()
 
 
+def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
+    """Let a helper do heavy work where there is one, the server where there is none.
+
+    Args:
+        work: Takes the turn it needs by `heavy`, and nothing but plain values and NumPy arrays
+            beside the bundle; gives the like. Nothing of the page is within its reach.
+    """
+
+    @functools.wraps(work)
+    def done(bundle: "Bundle", *args: P.args, **kwargs: P.kwargs) -> T:
+        if engine().held:
+            team().want(str(bundle.path))
+        if team().there:
+            with heavy():
+                answer = team().ask(work, str(bundle.path), bundle.digest, args, kwargs)
+            if answer:
+                return cast(T, answer[0])
+        return work(bundle, *args, **kwargs)
+
+    return done
+
+
 def breathe() -> None:
     """Let others' work through between two parts of one's own, within `heavy`."""
     engine().pass_on(_told)
@@ -76,7 +101,17 @@ def engine() -> Turns:
     sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else it keeps them for every thread there was
-    return Turns(min(os.cpu_count() or 1, MOST_AT_ONCE))
+    return Turns(_at_once())
+
+
+@st.cache_resource(show_spinner=False)
+def team() -> Team:
+    """Give the helpers, as many as work goes at once; for one person alone none comes."""
+    return Team(_at_once())
+
+
+def _at_once() -> int:
+    return min(os.cpu_count() or 1, MOST_AT_ONCE)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, batch, breathe, heavy, images, rows, stored
+from dashboard.loaders import BY_FINGERPRINT, apart, batch, breathe, heavy, images, rows, stored
 
 if TYPE_CHECKING:
     from xai_core.bundle import Bundle
@@ -62,7 +62,8 @@ def baselines(method: str) -> dict[str, str]:
     return {name: found.title for name, found in BASELINES.items() if found.serves(wanted)}
 
 
-@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(max_entries=1024, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
 def maps(
     bundle: "Bundle",
     ids: tuple[str, ...],
@@ -114,10 +115,7 @@ class Scores(NamedTuple):
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scores | None:
     """Score the maps of every method on one image; None where the output is no probability."""
-    import torch
-
     from xai_core.ask.attributions import WITH_CLASSES
-    from xai_core.ask.map_scores import map_scores
 
     if of not in WITH_CLASSES:
         return None
@@ -127,10 +125,25 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
         np.abs(one.values) if card(name).by_size else one.values
         for name, one in zip(names, found, strict=True)
     ]
-    targets = torch.from_numpy(np.concatenate([one.targets for one in found]))
-    x, values = batch(bundle, [image_id]), torch.from_numpy(np.concatenate(ranked))
+    targets = np.concatenate([one.targets for one in found])
+    return _worth(bundle, image_id, of, np.concatenate(ranked), targets)
+
+
+@apart
+def _worth(
+    bundle: "Bundle",
+    image_id: str,
+    of: str,
+    ranked: NDArray[np.float32],
+    targets: NDArray[np.int64],
+) -> Scores:
+    import torch
+
+    from xai_core.ask.map_scores import map_scores
+
+    x = batch(bundle, [image_id]).expand(len(ranked), -1, -1, -1)
     with heavy():
-        worth = map_scores(bundle, x.expand(len(names), -1, -1, -1), values, targets, of=of)
+        worth = map_scores(bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), of=of)
     return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
 
 

@@ -1,13 +1,13 @@
 """Cached ways to what the Theory pages show."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.loaders import BY_FINGERPRINT, batch, code, heavy, latents, stored, table
+from dashboard.loaders import BY_FINGERPRINT, apart, batch, code, heavy, latents, stored, table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from xai_core.theory.bounds import Draws, EvidenceCurve
     from xai_core.theory.variational import MeanField
 
-BOTH_DRAWS = 500
-CURVE_DRAWS = 1000
-"""Draws made at least for `closing`."""
+Arrays = dict[str, NDArray[np.floating] | None]
+"""The fields of something that holds tensors."""
+
+FEWEST_DRAWS = 1000
+"""Draws made at least, the same for every view."""
 SAMPLES_OF_MOMENTS = 4096
 RECORD_EVERY = 6
 """Steps of a probe's fit between two points of its curve."""
@@ -102,6 +104,13 @@ class Spread(NamedTuple):
 @st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
 def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     """Draw codes of one image, binarised where the likelihood is Bernoulli; read only."""
+    from xai_core.theory.bounds import Draws
+
+    return Draws(**_as_tensors(_drawn(bundle, image_id, count)))
+
+
+@apart
+def _drawn(bundle: "Bundle", image_id: str, count: int) -> Arrays:
     import torch
 
     from xai_core.evaluation import binarise
@@ -112,7 +121,7 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, noise)
     with heavy():
-        return draw(bundle.model, x, num_samples=count, generator=noise)
+        return _as_arrays(draw(bundle.model, x, num_samples=count, generator=noise))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -141,7 +150,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
     from xai_core.theory import bounds
 
-    drawn = draws(bundle, image_id, BOTH_DRAWS)
+    drawn = draws(bundle, image_id, FEWEST_DRAWS)
     average = drawn.average
     probs = {
         "encoder": drawn.encoder_probs,
@@ -451,14 +460,23 @@ def certificate(bundle: "Bundle", image_id: str, target: int, longer: float) -> 
         target: The class.
         longer: Factor on the lengths of the steps.
     """
+    from xai_core.explain.manifold import Certificate
+
+    return Certificate(**_as_tensors(_certified(bundle, image_id, target, longer)))
+
+
+@apart
+def _certified(bundle: "Bundle", image_id: str, target: int, longer: float) -> Arrays:
     from xai_core.ask.manifold import LENGTHS, certify_images
 
     lengths = tuple(length * longer for length in LENGTHS)
+    x = stored(bundle, [image_id])
     with heavy():
-        return certify_images(bundle, stored(bundle, [image_id]), target=target, lengths=lengths)
+        return _as_arrays(certify_images(bundle, x, target=target, lengths=lengths))
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
 def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]:
     """Give the strongest directions in which an image can move on the manifold, signed."""
     from xai_core.ask.manifold import tangent_images
@@ -466,3 +484,19 @@ def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]
     with heavy():
         found = tangent_images(bundle, stored(bundle, [image_id]), count)
     return found[:, 0].float().numpy()
+
+
+def _as_arrays(found: "Draws | Certificate") -> Arrays:
+    """Take apart what holds tensors, which cannot be handed from a process to another."""
+    return {
+        name: None if value is None else value.detach().numpy()
+        for name, value in vars(found).items()
+    }
+
+
+def _as_tensors(arrays: Arrays) -> "dict[str, Any]":
+    import torch
+
+    return {
+        name: None if value is None else torch.from_numpy(value) for name, value in arrays.items()
+    }

@@ -1,8 +1,9 @@
 """A fair queue for the engine: first come, first served, and everyone knows their place."""
 
+import bisect
+import itertools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -24,20 +25,31 @@ class BusyError(XaiError):
 class Turns:
     """Turns of threads, each of which holds one or waits for one.
 
+    Who asked first for any turn goes first: a page whose work takes many turns keeps its place
+    between them, so that pages are finished one after the other instead of all of them late.
+
     Args:
-        at_once: How many hold one, the first in the row.
+        at_once: How many hold one.
     """
 
     def __init__(self, at_once: int = 1) -> None:
         self._at_once = at_once
-        self._row: deque[int] = deque()
+        self._holding: set[int] = set()
+        self._waiting: list[int] = []
+        self._tickets = itertools.count()
+        self._mine = threading.local()
         self._moved = threading.Condition()
+
+    @property
+    def held(self) -> bool:
+        """Tell whether somebody holds a turn."""
+        return bool(self._holding)
 
     def take(self, telling: Telling, patience: float = PATIENCE) -> None:
         """Wait for one's turn and hold it until `give_back`.
 
         Args:
-            telling: Opened anew at each place in the row but the first.
+            telling: Opened anew at each place in the row.
             patience: Seconds at one place after which to give up.
 
         Raises:
@@ -53,42 +65,53 @@ class Turns:
             raise
 
     def give_back(self) -> None:
-        """Leave the row, whether one's turn has come or not."""
+        """End one's turn, or leave the row."""
         with self._moved:
-            me = threading.get_ident()
-            if me in self._row:
-                self._row.remove(me)
+            me = self._mine.ticket
+            self._holding.discard(me)
+            if me in self._waiting:
+                self._waiting.remove(me)
             self._moved.notify_all()
 
     def pass_on(self, telling: Telling) -> None:
         """Let those who wait go first, then go on; must be called by the one who holds."""
         with self._moved:
-            if len(self._row) <= self._at_once:
+            if not self._waiting:
                 return
         self.give_back()
+        del self._mine.ticket
         self.take(telling, patience=float("inf"))
 
     def _join(self) -> int:
         with self._moved:
-            me = threading.get_ident()
-            assert me not in self._row, "a turn is never taken within a turn"
-            before = len(self._row) + 1 - self._at_once
+            if not hasattr(self._mine, "ticket"):
+                self._mine.ticket = next(self._tickets)
+            me = self._mine.ticket
+            assert me not in self._holding, "a turn is never taken within a turn"
+            bisect.insort(self._waiting, me)
+            before = self._before()
             if before > MOST_WAITING:
+                self._waiting.remove(me)
                 raise BusyError(
                     f"The server is busy: {before} others are before you. Try again in a minute."
                 )
-            self._row.append(me)
-            return self._before(me)
+            return before
 
-    def _before(self, me: int) -> int:
-        """Count those who must leave the row before `me` holds a turn."""
-        return max(0, self._row.index(me) + 1 - self._at_once)
+    def _before(self) -> int:
+        """Count those who must end before one's turn; it begins where there are none."""
+        me = self._mine.ticket
+        free = self._at_once - len(self._holding)
+        before = max(0, self._waiting.index(me) + 1 - free)
+        if not before:
+            self._waiting.remove(me)
+            self._holding.add(me)
+        return before
 
     def _wait(self, before: int, patience: float) -> int:
-        """Wait until fewer are before than `before`, and count them."""
-        me, until = threading.get_ident(), time.monotonic() + patience
+        """Wait until another number are before than `before`, and count them."""
+        until = time.monotonic() + patience
         with self._moved:
-            while (now := self._before(me)) == before:
+            while (now := self._before()) == before:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise BusyError(

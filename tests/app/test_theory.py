@@ -66,7 +66,7 @@ def test_the_estimate_rises_and_starts_at_the_bound(open_page, tiny_bundle):
     app = open_page("theory", image="test:3")
     widget(app.select_slider, "k, draws of z in one estimate").set_value(5000).run()
     assert widget(app.metric, "log p(x), k = 5,000").value == plain(seen.curve.mean[-1])
-    few = theory.closing(tiny_bundle, "test:3", theory.CURVE_DRAWS)
+    few = theory.closing(tiny_bundle, "test:3", theory.FEWEST_DRAWS)
     widget(app.select_slider, "k, draws of z in one estimate").set_value(50).run()
     assert widget(app.metric, "log p(x), k = 50").value == plain(few.curve.mean[3])
 

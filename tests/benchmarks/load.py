@@ -117,13 +117,23 @@ def _marked(pixels, number):
 
 
 def resident_mb(address):
-    """Read the memory of the server at an address."""
+    """Add up the memory of a server and its helpers, what they share counted once."""
     port = address.rpartition(":")[2]
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         if f"--server.port\0{port}\0".encode() in command.read_bytes():
-            lines = command.with_name("status").read_text().splitlines()
-            return next(int(line.split()[1]) / 1024 for line in lines if "VmRSS" in line)
+            server = command.parent
+            children = " ".join(p.read_text() for p in server.glob("task/*/children")).split()
+            return sum(map(_own_mb, [server, *map(server.with_name, children)]))
     raise RuntimeError(f"No server on port {port}.")
+
+
+def _own_mb(process):
+    """Read a process's share of the memory it is in, in MB."""
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except ProcessLookupError:  # it ended just now
+        return 0.0
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
 def main():

@@ -20,7 +20,6 @@ from torch import Tensor
 from .._types import Images
 from .infill import Infill
 from .perturbation import patches
-from .problem import AT_ONCE
 
 __all__ = [
     "SHARES",
@@ -44,6 +43,8 @@ Score = Callable[[Images], Float[Tensor, " batch"]]
 
 It is asked of several versions of a whole batch at once, one version after another.
 """
+VERSIONS_AT_ONCE = 64
+"""Altered images evaluated at once: few enough for their activations to stay in the cache."""
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 
@@ -230,7 +231,7 @@ def _curve(
     ranks = order.argsort(1).reshape(len(images), *images.shape[-2:])
     counts = torch.tensor([round(share * order.shape[1]) for share in shares]).to(ranks)
     values = []
-    for some in counts.split(max(AT_ONCE // len(images), 1)):
+    for some in counts.split(max(VERSIONS_AT_ONCE // len(images), 1)):
         first = (ranks < some.reshape(-1, 1, 1, 1)).to(images)
         mask = (first if kept else 1 - first).flatten(0, 1)
         shown = infill(images.repeat(len(some), 1, 1, 1), mask)
