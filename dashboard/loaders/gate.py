@@ -49,7 +49,12 @@ def heavy() -> Iterator[None]:
     Raises:
         BusyError: If too many wait already, or the engine is not given back for long.
     """
-    turns = engine()
+    with _turn_of(engine()):
+        yield
+
+
+@contextmanager
+def _turn_of(turns: Turns) -> Iterator[None]:
     turns.take(_told)
     try:
         yield
@@ -59,6 +64,8 @@ def heavy() -> Iterator[None]:
 
 def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
     """Let a helper do heavy work where there is one, the server where there is none.
+
+    Who waits for a helper holds up nobody whose work the server does itself.
 
     Args:
         work: Takes the turn it needs by `heavy`, and nothing but plain values and NumPy arrays
@@ -70,7 +77,7 @@ def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[
         if engine().held:
             team().want(str(bundle.path))
         if team().there:
-            with heavy():
+            with _turn_of(team().turns):
                 answer = team().ask(work, str(bundle.path), bundle.digest, args, kwargs)
             if answer:
                 return cast(T, answer[0])

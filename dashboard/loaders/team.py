@@ -12,15 +12,21 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 
+from dashboard.loaders.turns import Turns
+
 
 class Team:
     """Helpers that are started when first wanted; they leave when idle, or with the server.
 
     Args:
         most: Helpers at most; none where processes cannot be handed a pipe (Windows).
+
+    Attributes:
+        turns: To be held while one asks, so that a helper is free.
     """
 
     def __init__(self, most: int) -> None:
+        self.turns = Turns(most)
         self._most = most if os.name == "posix" else 0
         self._lock = threading.Lock()
         self._hired = 0

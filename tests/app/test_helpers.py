@@ -126,7 +126,9 @@ def test_work_goes_to_the_team_once_another_is_at_work(monkeypatch, tiny_bundle)
         asked.append(task)
         return ["theirs"] if len(asked) == 1 else []
 
-    team = SimpleNamespace(there=False, ask=ask, want=lambda path: setattr(team, "there", path))
+    team = SimpleNamespace(
+        turns=Turns(), there=False, ask=ask, want=lambda path: setattr(team, "there", path)
+    )
     monkeypatch.setattr(gate, "team", lambda: team)
     work = gate.apart(lambda bundle, number: number + 1)
     assert work(tiny_bundle, 1) == 2 and not asked
