@@ -5,8 +5,6 @@ in no other session, half of the data set. Each message is searched for the othe
 """
 
 import argparse
-import contextlib
-import itertools
 import random
 import re
 import tempfile
@@ -59,11 +57,11 @@ def canaries(count):
     return named
 
 
-def press(addresses, sessions, actions, think, pages=PAGES):
+def press(address, sessions, actions, think, pages=PAGES):
     """Let sessions act at once; gives what they met.
 
     Args:
-        addresses: Of the servers among which the sessions are dealt.
+        address: Of the server.
         sessions: How many at once.
         actions: Of each.
         think: Mean seconds that a person looks at a page, drawn anew each time.
@@ -74,7 +72,7 @@ def press(addresses, sessions, actions, think, pages=PAGES):
         threading.Thread(
             target=_live, args=(address, number, named, actions, think, pages, report)
         )
-        for number, address in zip(range(sessions), itertools.cycle(addresses))
+        for number in range(sessions)
     ]
     for thread in threads:
         thread.start()
@@ -131,7 +129,7 @@ def _own_mb(process):
     """Read a process's share of the memory it is in, in MB."""
     try:
         lines = (process / "smaps_rollup").read_text().splitlines()
-    except ProcessLookupError:  # it ended just now
+    except (ProcessLookupError, FileNotFoundError):  # it ended just now
         return 0.0
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
@@ -141,24 +139,16 @@ def main():
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--actions", type=int, default=50)
     parser.add_argument("--think", type=float, default=5.0, help="mean seconds on a page")
-    parser.add_argument("--servers", type=int, default=1, help="people are dealt among them")
     options = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        addresses = [
-            stack.enter_context(served(folder / f"{number}.txt"))
-            for number in range(options.servers)
-        ]
-        for address in addresses:
-            press([address], 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
-        before = sum(map(resident_mb, addresses))
-        report = press(addresses, options.sessions, options.actions, options.think)
-        full = sum(map(resident_mb, addresses))
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
+        press(address, 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
+        before = resident_mb(address)
+        report = press(address, options.sessions, options.actions, options.think)
+        full = resident_mb(address)
         time.sleep(REMEMBERED)
-        press(addresses, options.servers, 1, 0)
-        after = sum(map(resident_mb, addresses))
-    print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s, "
-          f"servers: {options.servers}")  # fmt: skip
+        press(address, 1, 1, 0)
+        after = resident_mb(address)
+    print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s")
     print(f"actions answered: {len(report.seconds)}; others' images shown: {len(report.leaks)}; "
           f"errors: {len(report.problems)}")  # fmt: skip
     print(", ".join(f"p{q}: {report.quantile(q / 100):.2f} s" for q in (50, 95, 99, 100)))

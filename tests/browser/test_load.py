@@ -10,7 +10,7 @@ PAGES = ("", "reconstructions", "latent_map", "clusters", "train")
 
 
 def test_nobody_sees_what_another_does(server):
-    report = press([server], 4, 6, 0, PAGES)
+    report = press(server, 4, 6, 0, PAGES)
     assert report.problems == [] and report.leaks == []
     assert len(report.seconds) == 4 * 6
 
