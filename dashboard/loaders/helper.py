@@ -17,16 +17,13 @@ IDLE = 120.0
 def main() -> None:
     """Answer with a list of the one result; with an empty one where there is none."""
     number, path = sys.argv[1:]
-    with Connection(int(number)) as door:
-        with contextlib.suppress(XaiError):
-            bundles.at(Path(path))
+    with contextlib.suppress(XaiError):
+        bundles.at(Path(path))
+    # the server may end at any time
+    with contextlib.suppress(EOFError, OSError), Connection(int(number)) as door:
         door.send("ready")
         while door.poll(IDLE):
-            try:
-                asked = door.recv()
-            except EOFError:
-                return
-            door.send(_do(*asked))
+            door.send(_do(*door.recv()))
 
 
 def _do(

@@ -46,7 +46,8 @@ def team(tiny_bundle_path):
     team.want(str(tiny_bundle_path))
     wait_until(lambda: team.there)
     yield team
-    team._free[0].close()
+    for door in list(team._free):
+        door.close()
 
 
 @pytest.fixture
@@ -79,20 +80,19 @@ def test_what_a_helper_cannot_do_is_left_to_the_server(asked_of):
     assert asked_of(theory.tangents, IMAGE, 2)  # and it lives on
 
 
-def test_a_killed_helper_is_missed_and_replaced(tiny_bundle):
-    team, ask = Team(1), (theory.tangents, str(tiny_bundle.path), tiny_bundle.digest, (IMAGE, 2))
-    assert not team.there and team.ask(*ask, {}) == []
-    team.want(str(tiny_bundle.path))
-    wait_until(lambda: team.there)
+def test_a_killed_helper_is_missed_and_replaced(team, asked_of, tiny_bundle_path):
     (process,) = team._ready.values()
     process.kill()
-    assert team.ask(*ask, {}) == []
+    assert asked_of(theory.tangents, IMAGE, 2) == []
     wait_until(lambda: not team.there)
-    team.want(str(tiny_bundle.path))
+    team.want(str(tiny_bundle_path))
     wait_until(lambda: team.there)
-    assert team.ask(*ask, {})
+    assert asked_of(theory.tangents, IMAGE, 2)
+
+
+def test_a_helper_ends_with_the_server(team):
     (process,) = team._ready.values()
-    team._free[0].close()  # as when the server ends
+    team._free[0].close()
     assert process.wait(PATIENCE) == 0
 
 
