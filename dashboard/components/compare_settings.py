@@ -43,7 +43,7 @@ def ask(bundle: "Bundle") -> Pair:
         )  # fmt: skip
         st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
                   args=(bundle.name, name))  # fmt: skip
-    second = loaders.bundle(found[name])
+    second = loaders.bundle(found[name].path)
     pair = Pair(bundle, second, agreements.same_images(bundle, second))
     if not pair.alike:
         messages.note(

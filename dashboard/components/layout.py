@@ -155,7 +155,7 @@ def _bundle() -> "Bundle":
         st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))
     if broken:
         st.sidebar.expander("Bundles that cannot be opened").markdown(broken)
-    return loaders.bundle(found[state.bundle_name()])
+    return loaders.bundle(found[state.bundle_name()].path)
 
 
 def _check_selected(bundle: "Bundle") -> None:

@@ -25,17 +25,12 @@ def summaries() -> "dict[str, BundleSummary]":
     return {found.name: found for found in reversed(list_bundles())}
 
 
-def bundle(summary: "BundleSummary") -> "Bundle":
-    """Open a bundle once for all sessions; never change what it holds.
+def bundle(folder: Path) -> "Bundle":
+    """Open the bundle in a folder once for all sessions; never change what it holds.
 
     Raises:
         BundleError: If it cannot be opened, or is gone since it was listed.
     """
-    return at(summary.path)
-
-
-def at(folder: Path) -> "Bundle":
-    """Open the bundle in a folder, as `bundle` does."""
     try:
         stat = (folder / "manifest.json").stat()
     except OSError as error:

@@ -78,7 +78,7 @@ def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[
             team().want(str(bundle.path))
         if team().there:
             with _turn_of(team().turns):
-                answer = team().ask(work, str(bundle.path), bundle.digest, args, kwargs)
+                answer = team().ask(work, bundle, args, kwargs)
             if answer:
                 return cast(T, answer[0])
         return work(bundle, *args, **kwargs)

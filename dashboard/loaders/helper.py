@@ -18,7 +18,7 @@ def main() -> None:
     """Answer with a list of the one result; with an empty one where there is none."""
     number, path = sys.argv[1:]
     with contextlib.suppress(XaiError):
-        bundles.at(Path(path))
+        bundles.bundle(Path(path))
     # the server may end at any time
     with contextlib.suppress(EOFError, OSError), Connection(int(number)) as door:
         door.send("ready")
@@ -35,7 +35,7 @@ def _do(
     named: dict[str, object],
 ) -> list[object]:
     try:
-        bundle = bundles.at(Path(path))
+        bundle = bundles.bundle(Path(path))
         work = inspect.unwrap(getattr(importlib.import_module(module), name))
         return [work(bundle, *args, **named)] if bundle.digest == digest else []
     except Exception:  # the server does it again and tells what is wrong

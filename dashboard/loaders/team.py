@@ -11,8 +11,12 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
+from typing import TYPE_CHECKING
 
 from dashboard.loaders.turns import Turns
+
+if TYPE_CHECKING:
+    from xai_core.bundle import Bundle
 
 
 class Team:
@@ -52,8 +56,7 @@ class Team:
     def ask(
         self,
         work: Callable[..., object],
-        path: str,
-        digest: str,
+        bundle: "Bundle",
         args: tuple[object, ...],
         named: dict[str, object],
     ) -> list[object]:
@@ -61,8 +64,7 @@ class Team:
 
         Args:
             work: A function of a module, which takes a bundle, `args` and `named`.
-            path: The bundle's folder.
-            digest: What the bundle must have.
+            bundle: Opened by the helper itself, from its folder.
             args: Plain values and NumPy arrays.
             named: Likewise, by name.
 
@@ -76,7 +78,8 @@ class Team:
         if door is None:
             return []
         try:
-            door.send((work.__module__, work.__name__, path, digest, args, named))
+            where = str(bundle.path), bundle.digest
+            door.send((work.__module__, work.__name__, *where, args, named))
             answer: list[object] = door.recv()
         except (EOFError, OSError):  # it was idle and left, or was killed
             return []

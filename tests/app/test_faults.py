@@ -65,7 +65,7 @@ def test_a_bundle_gone_between_listing_and_opening_is_named(two_bundles):
     found = list_bundles([two_bundles.parent])[0]
     shutil.rmtree(two_bundles)
     with pytest.raises(BundleError, match="`bars` is gone since it was listed. Reload this page"):
-        bundles.bundle(found)
+        bundles.bundle(found.path)
 
 
 def test_a_full_disk_leaves_no_half_of_the_maps_files(tiny_bundle, tmp_path, monkeypatch):

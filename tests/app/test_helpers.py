@@ -53,7 +53,8 @@ def team(tiny_bundle_path):
 @pytest.fixture
 def asked_of(team, tiny_bundle):
     def ask(work, *args, digest=tiny_bundle.digest):
-        return team.ask(work, str(tiny_bundle.path), digest, args, {})
+        bundle = SimpleNamespace(path=tiny_bundle.path, digest=digest)
+        return team.ask(work, bundle, args, {})
 
     return ask
 
@@ -140,6 +141,6 @@ def test_work_goes_to_the_team_once_another_is_at_work(monkeypatch, tiny_bundle)
     assert work(tiny_bundle, 1) == "theirs"
     assert work(tiny_bundle, number=1) == 2  # none was free
     assert [task[1:] for task in asked] == [
-        (str(tiny_bundle.path), tiny_bundle.digest, (1,), {}),
-        (str(tiny_bundle.path), tiny_bundle.digest, (), {"number": 1}),
+        (tiny_bundle, (1,), {}),
+        (tiny_bundle, (), {"number": 1}),
     ]
