@@ -1,5 +1,9 @@
 """Entry point: `streamlit run dashboard/Home.py`. Security headers go with every answer."""
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -40,4 +44,17 @@ class SecurityHeaders:
         await self.app(scope, receive, answer if scope["type"] == "http" else send)
 
 
-app = st.App("navigation.py", middleware=[Middleware(SecurityHeaders)])
+@asynccontextmanager
+async def ready(_app: st.App) -> AsyncIterator[None]:
+    """Get ready for the first visitor while the browser still reads Streamlit's frontend."""
+    threading.Thread(target=_get_ready, daemon=True).start()
+    yield
+
+
+def _get_ready() -> None:
+    from dashboard import loaders
+
+    loaders.get_ready()
+
+
+app = st.App("navigation.py", lifespan=ready, middleware=[Middleware(SecurityHeaders)])

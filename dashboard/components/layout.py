@@ -150,7 +150,7 @@ def _bundle() -> "Bundle":
                 f"There is no bundle `{state.bundle_name()[:60]}` here to open. "
                 "Found: " + ", ".join(f"`{name}`" for name in names) + "."
             )
-        state.select_bundle("mnist" if "mnist" in names else names[0])
+        state.select_bundle(loaders.usual(names))
     if len(names) > 1:
         st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))
     if broken:

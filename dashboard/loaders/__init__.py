@@ -1,19 +1,21 @@
 """Cached ways to what a page shows; the only modules with `st.cache_*`.
 
 Caches are keyed by a bundle's fingerprint and by image ids, never by arrays. torch is
-imported on first use, runs on one thread each, and heavy work waits for its turn. Once several
+imported as the server gets ready, runs on one thread each, and heavy work waits for its turn. Once several
 people ask for it at a time it is done by helper processes, `apart` from the pages.
 """
 
 from dashboard.loaders.bundles import (
     about,
     bundle,
+    get_ready,
     latents,
     map_places,
     row_of,
     rows,
     rows_of,
     summaries,
+    usual,
 )
 from dashboard.loaders.gate import (
     BY_FINGERPRINT,
@@ -76,6 +78,7 @@ __all__ = [
     "engine",
     "facts",
     "fingerprint",
+    "get_ready",
     "heavy",
     "images",
     "inferred",
@@ -98,5 +101,6 @@ __all__ = [
     "traversal",
     "typicality",
     "under_clusters",
+    "usual",
     "walk",
 ]

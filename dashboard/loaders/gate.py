@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -99,11 +100,15 @@ def _told(before: int) -> AbstractContextManager[object]:
 @st.cache_resource(show_spinner=False)
 def engine() -> Turns:
     """Import torch and the library once, on one thread, and give the turns at them."""
-    import torch
+    gc.disable()  # a collection in the midst of an import finds nothing, and takes a third of it
+    try:
+        import torch
 
-    import xai_core.bundle
-    import xai_core.index  # noqa: F401
-
+        import xai_core.bundle
+        import xai_core.index  # noqa: F401
+    finally:
+        gc.freeze()  # what was imported stays: a collection need not look through it
+        gc.enable()
     torch.set_num_threads(1)
     sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import loaders
 from dashboard.components import map_files
 from dashboard.loaders import bundles
 from xai_core.bundle import list_bundles, save_bundle
@@ -66,6 +67,24 @@ def test_a_bundle_gone_between_listing_and_opening_is_named(two_bundles):
     shutil.rmtree(two_bundles)
     with pytest.raises(BundleError, match="`bars` is gone since it was listed. Reload this page"):
         bundles.bundle(found.path)
+
+
+def test_a_server_gets_ready_with_what_is_there(two_bundles):
+    loaders.get_ready()
+    shutil.rmtree(two_bundles.with_name("other"))
+    (two_bundles / "model.safetensors").unlink()
+    assert loaders.bundle(two_bundles).name == "bars"  # opened before anybody asked
+    loaders.get_ready()  # one that is damaged
+    shutil.rmtree(two_bundles)
+    loaders.get_ready()  # none
+
+
+def test_a_bundle_that_goes_while_a_server_gets_ready_stops_nothing(two_bundles, monkeypatch):
+    def gone(folder):
+        raise BundleError(f"`{folder}` is gone.")
+
+    monkeypatch.setattr(bundles, "bundle", gone)
+    loaders.get_ready()
 
 
 def test_a_full_disk_leaves_no_half_of_the_maps_files(tiny_bundle, tmp_path, monkeypatch):
