@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "links": set(),
     "loaders": {"loaders"},
     "jobs": {"jobs"},
-    "Home": set(),
+    "Home": {"loaders"},
     "navigation": {"components"},
     "notebook": {"figures", "loaders"},
     "examples": {"notebook"},

@@ -1,8 +1,8 @@
 """Cached ways to what a page shows; the only modules with `st.cache_*`.
 
 Caches are keyed by a bundle's fingerprint and by image ids, never by arrays. torch is
-imported as the server gets ready, runs on one thread each, and heavy work waits for its turn. Once several
-people ask for it at a time it is done by helper processes, `apart` from the pages.
+imported as the server gets ready, runs on one thread each, and heavy work waits for its turn. Once
+several people ask for it at a time it is done by helper processes, `apart` from the pages.
 """
 
 from dashboard.loaders.bundles import (

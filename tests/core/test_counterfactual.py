@@ -194,10 +194,12 @@ def test_the_nearest_images_are_found_in_parts(reference, monkeypatch):
 def test_the_bound_of_the_nearest_distance_is_one(reference):
     x, target = left_images(), torch.tensor([0, 1, 2, 0, 1, 2])
     _, distance = reference.nearest_images(x, target)
-    bound = reference.distance_bound(x, Linear().encode(x), target, count=1)
+    bound = reference.distance_bound(x, reference.nearest_rows(Linear().encode(x), target, 1))
     assert (bound >= distance - 1e-6).all()
-    every = reference.distance_bound(x, Linear().encode(x), target, count=5)
+    every = reference.distance_bound(x, reference.nearest_rows(Linear().encode(x), target, 5))
     assert torch.allclose(every, distance)
+    none = reference.nearest_rows(Linear().encode(x), torch.full_like(target, 9), 2)
+    assert (none == -1).all() and reference.distance_bound(x, none).isinf().all()
 
 
 def test_an_image_that_is_there_comes_back_unchanged(functions, reference):

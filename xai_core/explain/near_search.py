@@ -38,6 +38,8 @@ COMPARED_STARTS = 2
 RETRIES = 3
 """For those that stall: from the surest of all starts, and last from where plain ascent leads."""
 ASCENT_STEPS = 200
+REAL_COMPARED = 32
+"""Real images of the target class that the distance is compared with, those of nearest codes."""
 LONGEST_STEP = 1.0
 """Across the border, in latent units."""
 REACH = 1.0
@@ -145,8 +147,11 @@ class _Border:
 
 def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
     """Find a near image that the target's part of the latent space has to offer."""
-    border = _border(problem, config)
-    candidates = candidate_codes(problem)
+    near = None
+    if problem.reference is not None:
+        near = problem.reference.nearest_rows(problem.codes, problem.target, REAL_COMPARED)
+    border = _border(problem, config, near)
+    candidates = candidate_codes(problem, near)
     if candidates is None:
         candidates = _ascended(problem, config).unsqueeze(1)
     best, steps = _descend(border, config, _best_start(border, candidates))
@@ -172,12 +177,12 @@ def _ascended(problem: Problem, config: CounterfactualConfig) -> Latents:
     return ascend_in_latent_space(problem, plain).path[:, -1]
 
 
-def _border(problem: Problem, config: CounterfactualConfig) -> _Border:
+def _border(
+    problem: Problem, config: CounterfactualConfig, near: Int[Tensor, "batch count"] | None
+) -> _Border:
     reading, allowed = None, torch.full_like(problem.images[:, 0, 0, 0], torch.inf)
-    if problem.reference is not None:
-        allowed = config.nearer_than_real * problem.reference.distance_bound(
-            problem.images, problem.codes, problem.target
-        )
+    if problem.reference is not None and near is not None:
+        allowed = config.nearer_than_real * problem.reference.distance_bound(problem.images, near)
         if problem.prior is not None:
             classes = problem.probabilities.shape[1]
             reading = ClusterReading.fit(problem.prior, problem.reference, classes)

@@ -36,10 +36,12 @@ class ClusterReading:
     """The second opinion.
 
     Attributes:
-        shares: p(t|c).
+        log_shares: log p(t|c) and log(1 - p(t|c)).
+        most: Log odds of t up to which an opinion is asked for, just below the best there are.
     """
 
-    shares: Float[Tensor, "classes clusters"]
+    log_shares: Float[Tensor, "classes 2 clusters"]
+    most: Float[Tensor, " classes"]
 
     @classmethod
     def fit(cls, prior: MixturePrior, reference: Reference, classes: int) -> "ClusterReading":
@@ -54,7 +56,12 @@ class ClusterReading:
         known = (called >= 0) & (called < classes)
         counts.index_put_((called[known], clusters[known]), torch.ones(()), accumulate=True)
         shares = (counts + SOFTEST) / (counts.sum(0) + classes * SOFTEST)
-        return cls(shares=shares)
+        others = (1 - shares).clamp(min=SOFTEST)
+        best = shares.amax(1)
+        return cls(
+            log_shares=torch.stack([shares, others], 1).log(),
+            most=(best / (1 - best).clamp(min=SOFTEST)).log() - BELOW_BEST,
+        )
 
     def log_odds(
         self, log_joint: Logits, target: Int[Tensor, " batch"], wanted: float
@@ -69,11 +76,5 @@ class ClusterReading:
         Returns:
             At least 0 where the opinion agrees.
         """
-        log_cluster = log_joint.log_softmax(-1)
-        shares = self.shares[target]
-        odds = (log_cluster + shares.log()).logsumexp(-1) - (
-            log_cluster + (1 - shares).clamp(min=SOFTEST).log()
-        ).logsumexp(-1)
-        best = shares.amax(-1)
-        most = (best / (1 - best).clamp(min=SOFTEST)).log() - BELOW_BEST
-        return odds - most.clamp(max=wanted)
+        read = (log_joint.unsqueeze(1) + self.log_shares[target]).logsumexp(-1)
+        return read[:, 0] - read[:, 1] - self.most[target].clamp(max=wanted)

@@ -65,47 +65,43 @@ class Reference:
                     rows[some] = torch.where(nearer, part.to(place.device)[place], rows[some])
         return rows, distances
 
-    def distance_bound(
-        self, images: Images, codes: Latents, target: Int[Tensor, " batch"], count: int = 32
-    ) -> Float[Tensor, " batch"]:
-        """Bound the L1 distance to the nearest image of the target class from above.
+    def nearest_rows(
+        self, codes: Latents, target: Int[Tensor, " batch"], count: int
+    ) -> Int[Tensor, "batch count"]:
+        """Find the rows of the target class with the nearest codes, the nearest first.
 
-        Measures the images of the `count` nearest codes alone; infinite without an image.
+        Fewer than `count` are repeated; a class without an image gives rows of -1.
         """
-        bound = images.new_full((len(images),), torch.inf)
+        found = torch.full((len(codes), count), -1, device=codes.device)
         for wanted in target.unique().tolist():
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
             apart = torch.cdist(codes[mine], self.codes[members].to(codes.device))
-            nearest = apart.topk(min(count, len(members)), largest=False).indices
-            rows = members[nearest.to(members.device)].to(self.images.device)
-            pixels = _floats(self.images[rows].to(images.device))
-            bound[mine] = (pixels - images[mine]).abs().sum((2, 3)).amin(1)
-        return bound
+            order = apart.topk(min(count, len(members)), largest=False).indices
+            rows = members.to(order.device)[order]
+            found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
+        return found
+
+    def distance_bound(
+        self, images: Images, rows: Int[Tensor, "batch count"]
+    ) -> Float[Tensor, " batch"]:
+        """Bound the L1 distance to the nearest image of a class from above, by some of it.
+
+        Args:
+            images: Images in [0, 1].
+            rows: Of images of the class, each image's own; -1 for none, as of `nearest_rows`.
+
+        Returns:
+            The least distance; infinite where a row is -1.
+        """
+        pixels = _floats(self.images[rows.to(self.images.device)].to(images.device))
+        bound = (pixels - images).abs().sum((2, 3)).amin(1)
+        return bound.masked_fill((rows < 0).any(1), torch.inf)
 
     def images_at(self, rows: Int[Tensor, " batch"]) -> Images:
         """Return some images in [0, 1]."""
         return _floats(self.images[rows.to(self.images.device)]).unsqueeze(1)
-
-    def nearest_codes(
-        self, codes: Latents, target: Int[Tensor, " batch"], count: int
-    ) -> Float[Tensor, "batch count latent"]:
-        """Find codes of the target class, the nearest first.
-
-        Fewer than `count` are repeated; a class without an image gives the codes themselves.
-        """
-        found = codes.unsqueeze(1).repeat(1, count, 1)
-        for wanted in target.unique().tolist():
-            members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
-            if not len(members):
-                continue
-            theirs = self.codes[members].to(codes.device)
-            apart = torch.cdist(codes[mine], theirs)
-            order = apart.topk(min(count, len(members)), largest=False).indices
-            some = theirs[order]
-            found[mine] = some[:, torch.arange(count).clamp(max=some.shape[1] - 1)]
-        return found
 
 
 def _floats(images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Codes to begin a search at that already lie in the target's part of the latent space."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from .search import Problem
@@ -11,17 +11,25 @@ __all__ = ["candidate_codes"]
 NEIGHBOURS = 8
 
 
-def candidate_codes(problem: Problem) -> Float[Tensor, "batch candidates latent"] | None:
+def candidate_codes(
+    problem: Problem, near: Int[Tensor, "batch count"] | None
+) -> Float[Tensor, "batch candidates latent"] | None:
     """Propose codes of the target class, the most promising first; None where none is known.
 
     With real images to refer to: the mean of the nearest codes of the target class, the nearest
     of them, and its others in turn. With a mixture prior: the code carried from its cluster to
     every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c.
+
+    Args:
+        problem: What is searched.
+        near: Rows of the reference, the nearest first; -1 stands for the image's own code.
     """
     proposed = []
-    if problem.reference is not None:
-        near = problem.reference.nearest_codes(problem.codes, problem.target, NEIGHBOURS)
-        proposed += [near.mean(1, keepdim=True), near[:, :3]]
+    if problem.reference is not None and near is not None:
+        rows = near[:, :NEIGHBOURS]
+        known = problem.reference.codes[rows.to(problem.reference.codes.device)].to(near.device)
+        codes = torch.where(rows.unsqueeze(-1) < 0, problem.codes.unsqueeze(1), known)
+        proposed += [codes.mean(1, keepdim=True), codes[:, :3]]
     if problem.prior is not None:
         proposed.append(_transported(problem))
     return torch.cat(proposed, 1) if proposed else None
