@@ -55,7 +55,7 @@ def bundle(folder: Path) -> "Bundle":
     return _open(str(folder), stat.st_mtime_ns, stat.st_size)
 
 
-@st.cache_resource(max_entries=3, show_spinner="Opening the bundle")
+@st.cache_resource(max_entries=3, show_spinner=False)
 def _open(path: str, changed: int, size: int) -> "Bundle":
     from xai_core.bundle import load_bundle
 
