@@ -24,6 +24,14 @@ def test_bytes_and_floats_are_the_same(tiny_bundle):
     assert torch.equal(first.counterfactuals, second.counterfactuals)
 
 
+def test_the_method_is_the_configs_unless_one_is_named(tiny_bundle):
+    images, config = tiny_bundle.dataset.test.images[:2], CounterfactualConfig(method="nearest")
+    assert counterfactuals(tiny_bundle, images, 1, config=config).method == "nearest"
+    found = counterfactuals(tiny_bundle, images, 1, method="default", config=config)
+    assert found.method == "default"
+    assert counterfactuals(tiny_bundle, images, 1).method == "default"
+
+
 def test_real_images_have_the_classes_of_what_is_explained(tiny_bundle):
     by_labels = reference_of(tiny_bundle, "classifier", labels=True)
     assert torch.equal(by_labels.classes, tiny_bundle.dataset.train.labels)

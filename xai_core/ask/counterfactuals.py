@@ -29,7 +29,7 @@ def counterfactuals(
     target: int | Int[Tensor, " batch"] | Literal["all"],
     *,
     of: str = "classifier",
-    method: Method = "default",
+    method: Method | None = None,
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Counterfactual:
@@ -41,7 +41,7 @@ def counterfactuals(
         target: Class or cluster to reach: one for all, one a row, or "all": each image towards
             every class but its own, rows image-major.
         of: "classifier" for classes, "cluster" for clusters.
-        method: As `CounterfactualConfig.method`, and instead of it.
+        method: As `CounterfactualConfig.method`, and instead of it where given.
         config: Settings.
         on_progress: Told how many rows are done, of how many.
 
@@ -53,6 +53,9 @@ def counterfactuals(
             no classes.
         BundleError: If the bundle has no classifier and it is to be explained.
     """
+    config = config or CounterfactualConfig()
+    if method is not None:
+        config = replace(config, method=method)
     forward = explained(bundle, of)
     x = _floats(bundle, images)
     if isinstance(target, str):
@@ -64,8 +67,8 @@ def counterfactuals(
         decode=bundle.model.decode,
         forward=forward,
         prior=bundle.model.prior,
-        reference=reference_of(bundle, of, labels=method == "nearest"),
-        config=replace(config or CounterfactualConfig(), method=method),
+        reference=reference_of(bundle, of, labels=config.method == "nearest"),
+        config=config,
         on_progress=on_progress,
     )
 

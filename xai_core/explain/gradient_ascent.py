@@ -33,7 +33,7 @@ def ascend_in_latent_space(problem: Problem, config: CounterfactualConfig) -> Fo
     codes, probs, steps = _ascend(
         problem, config, problem.codes, problem.decode, lambda z: z, trace.record
     )
-    path, path_probabilities, num_steps = trace.thinned(config.path_points)
+    path, path_probabilities, num_steps = trace.thinned(steps + 1, config.path_points)
     with torch.no_grad():
         images = problem.decode(codes)
     return Found(
@@ -78,28 +78,31 @@ def _ascend(
     """Take Adam's steps with every row until it is there; rows that are leave the batch."""
     final, probs_at = start.clone(), problem.probabilities.clone()
     steps = torch.zeros_like(problem.target)
-    rows = torch.arange(len(start), device=start.device)
+    rows, target = torch.arange(len(start), device=start.device), problem.target.unsqueeze(1)
     variables, mean, square = start, torch.zeros_like(start), torch.zeros_like(start)
-    for step in range(1, config.step_limit + 2):
+    for step in range(config.step_limit + 1):
         with torch.enable_grad():
             variables = variables.detach().requires_grad_()
             log_probs = problem.forward(to_image(variables)).log_softmax(-1)
-            wanted = log_probs.gather(1, problem.target[rows].unsqueeze(1)).sum()
-            (gradient,) = torch.autograd.grad(wanted, variables)
+            (gradient,) = torch.autograd.grad(log_probs.gather(1, target).sum(), variables)
         variables, probs = variables.detach(), log_probs.detach().exp()
-        final[rows], probs_at[rows], steps[rows] = variables, probs, step - 1
         record(rows, variables, probs)
-        going = probs.gather(1, problem.target[rows].unsqueeze(1)).squeeze(1)
-        going = going <= config.target_probability
-        if step > config.step_limit or not going.any():
-            break
+        going = probs.gather(1, target).squeeze(1) <= config.target_probability
+        if step == config.step_limit:
+            going.fill_(False)
         if not going.all():
-            rows, variables, gradient = rows[going], variables[going], gradient[going]
+            left = ~going
+            final[rows[left]], probs_at[rows[left]] = variables[left], probs[left]
+            steps[rows[left]] = step
+            if not going.any():
+                break
+            rows, target = rows[going], target[going]
+            variables, gradient = variables[going], gradient[going]
             mean, square = mean[going], square[going]
         mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
         square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
-        rate = config.learning_rate / (1 - BETAS[0] ** step)
-        scale = (square / (1 - BETAS[1] ** step)).sqrt() + EPSILON
+        rate = config.learning_rate / (1 - BETAS[0] ** (step + 1))
+        scale = (square / (1 - BETAS[1] ** (step + 1))).sqrt() + EPSILON
         variables = project(variables + rate * mean / scale)
     return final, probs_at, steps
 

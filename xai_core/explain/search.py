@@ -156,33 +156,33 @@ class Trace:
     def __init__(self) -> None:
         self._codes: list[Latents] = []
         self._probs: list[Probs] = []
-        self._length: Tensor | None = None
 
     def record(self, rows: Int[Tensor, " some"], codes: Latents, probs: Probs) -> None:
         """Add a point to the paths of some rows; the first call is of all rows."""
-        if self._length is None:
-            self._length = torch.zeros(len(rows), dtype=torch.long, device=codes.device)
-            self._codes.append(codes.clone())
-            self._probs.append(probs.clone())
-        else:
-            self._codes.append(self._codes[-1].index_copy(0, rows, codes))
-            self._probs.append(self._probs[-1].index_copy(0, rows, probs))
-        self._length[rows] += 1
+        if self._codes and len(rows) < len(self._codes[0]):
+            codes = self._codes[-1].index_copy(0, rows, codes)
+            probs = self._probs[-1].index_copy(0, rows, probs)
+        self._codes.append(codes)
+        self._probs.append(probs)
 
     def thinned(
-        self, points: int
+        self, lengths: Int[Tensor, " batch"], points: int
     ) -> tuple[
         Float[Tensor, "batch steps latent"],
         Float[Tensor, "batch steps clusters"],
         Int[Tensor, " batch"],
     ]:
-        """Give at most `points` points a path, evenly spaced, both ends included."""
-        assert self._length is not None
-        kept = self._length.clamp(max=points)
+        """Give at most `points` points a path, evenly spaced, both ends included.
+
+        Args:
+            lengths: Points recorded of each row.
+            points: Points to keep.
+        """
+        kept = lengths.clamp(max=points)
         place = torch.arange(int(kept.max()), device=kept.device)
-        spacing = (self._length - 1) / (kept - 1).clamp(min=1)
+        spacing = (lengths - 1) / (kept - 1).clamp(min=1)
         index = (place * spacing.unsqueeze(1)).round().long()
-        index = index.minimum(self._length.unsqueeze(1) - 1)
+        index = index.minimum(lengths.unsqueeze(1) - 1)
         codes, probs = torch.stack(self._codes, 1), torch.stack(self._probs, 1)
         return (
             codes.gather(1, index.unsqueeze(-1).expand(-1, -1, codes.shape[-1])),
