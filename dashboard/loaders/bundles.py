@@ -33,9 +33,9 @@ def usual(names: Sequence[str]) -> str:
 
 def get_ready() -> None:
     """Load the engine and the usual bundle, as the first visit would."""
-    found = summaries()
-    whole = sorted(name for name, summary in found.items() if summary.error is None)
     with suppress(BundleError):  # a page that asks for it says why
+        found = summaries()
+        whole = sorted(name for name, summary in found.items() if summary.error is None)
         if whole:
             bundle(found[usual(whole)].path)
 

@@ -79,11 +79,14 @@ def test_a_server_gets_ready_with_what_is_there(two_bundles):
     loaders.get_ready()  # none
 
 
-def test_a_bundle_that_goes_while_a_server_gets_ready_stops_nothing(two_bundles, monkeypatch):
-    def gone(folder):
-        raise BundleError(f"`{folder}` is gone.")
+@pytest.mark.parametrize("step", ["summaries", "bundle"])
+def test_a_bundle_that_goes_while_a_server_gets_ready_stops_nothing(
+    step, two_bundles, monkeypatch
+):
+    def gone(*_):
+        raise BundleError("It is gone.")
 
-    monkeypatch.setattr(bundles, "bundle", gone)
+    monkeypatch.setattr(bundles, step, gone)
     loaders.get_ready()
 
 

@@ -59,11 +59,11 @@ class _Starts(Reference):
 
     starts: Float[Tensor, "batch group latent"]
 
-    def nearest_codes(
-        self, codes: Latents, target: Int[Tensor, " batch"], count: int
+    def codes_at(
+        self, rows: Int[Tensor, "batch count"], codes: Latents
     ) -> Float[Tensor, "batch count latent"]:
         """Give each row its own group, repeated where it is too small."""
-        order = torch.arange(count).clamp(max=self.starts.shape[1] - 1)
+        order = torch.arange(rows.shape[1]).clamp(max=self.starts.shape[1] - 1)
         return self.starts[:, order].to(codes)
 
 

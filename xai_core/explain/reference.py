@@ -30,8 +30,10 @@ class Reference:
     codes: Float[Tensor, "images latent"]
 
     def __post_init__(self) -> None:
-        """Refuse parts of different lengths."""
+        """Refuse parts of different lengths, and none."""
         lengths = {len(self.images), len(self.classes), len(self.codes)}
+        if lengths == {0}:
+            raise ValueError("`images` must hold at least one image, got none; give no reference.")
         if len(lengths) > 1:
             raise ValueError(
                 f"`images`, `classes` and `codes` must have a row an image, got {len(self.images)}"
@@ -82,6 +84,13 @@ class Reference:
             rows = members.to(order.device)[order]
             found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
         return found
+
+    def codes_at(
+        self, rows: Int[Tensor, "batch count"], codes: Latents
+    ) -> Float[Tensor, "batch count latent"]:
+        """Return the codes of rows, each image's own; its own code for a row of -1."""
+        known = self.codes[rows.to(self.codes.device)].to(codes.device)
+        return torch.where(rows.unsqueeze(-1) < 0, codes.unsqueeze(1), known)
 
     def distance_bound(
         self, images: Images, rows: Int[Tensor, "batch count"]

@@ -22,13 +22,11 @@ def candidate_codes(
 
     Args:
         problem: What is searched.
-        near: Rows of the reference, the nearest first; -1 stands for the image's own code.
+        near: Rows of the reference, the nearest first, from its `nearest_rows`.
     """
     proposed = []
     if problem.reference is not None and near is not None:
-        rows = near[:, :NEIGHBOURS]
-        known = problem.reference.codes[rows.to(problem.reference.codes.device)].to(near.device)
-        codes = torch.where(rows.unsqueeze(-1) < 0, problem.codes.unsqueeze(1), known)
+        codes = problem.reference.codes_at(near[:, :NEIGHBOURS], problem.codes)
         proposed += [codes.mean(1, keepdim=True), codes[:, :3]]
     if problem.prior is not None:
         proposed.append(_transported(problem))
