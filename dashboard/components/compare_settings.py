@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 def ask(bundle: "Bundle") -> Pair:
     """Let a person choose what to compare the chosen bundle with; stop where there is nothing."""
     found = loaders.summaries()
-    others = sorted(n for n, s in found.items() if s.error is None and n != bundle.name)
+    others = [name for name in loaders.whole(found) if name != bundle.name]
     if not others:
         _only_one(bundle)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -48,7 +48,7 @@ def heading(title: str, one_line: str) -> None:
 
 def any_bundle() -> bool:
     """Tell whether there is a bundle to follow."""
-    return any(summary.error is None for summary in loaders.summaries().values())
+    return bool(loaders.whole(loaders.summaries()))
 
 
 def follow() -> "Bundle":
@@ -134,7 +134,7 @@ def label_name(bundle: "Bundle", label: int) -> str:
 
 def _bundle() -> "Bundle":
     found = loaders.summaries()
-    names = sorted(name for name, summary in found.items() if summary.error is None)
+    names = loaders.whole(found)
     broken = "\n".join(f"- {s.error}" for s in found.values() if s.error is not None)
     if not names:
         messages.empty(

@@ -16,6 +16,7 @@ from dashboard.loaders.bundles import (
     rows_of,
     summaries,
     usual,
+    whole,
 )
 from dashboard.loaders.gate import (
     BY_FINGERPRINT,
@@ -103,4 +104,5 @@ __all__ = [
     "under_clusters",
     "usual",
     "walk",
+    "whole",
 ]

@@ -26,6 +26,11 @@ def summaries() -> "dict[str, BundleSummary]":
     return {found.name: found for found in reversed(list_bundles())}
 
 
+def whole(found: "dict[str, BundleSummary]") -> list[str]:
+    """Name those that can be opened, in order."""
+    return sorted(name for name, summary in found.items() if summary.error is None)
+
+
 def usual(names: Sequence[str]) -> str:
     """Name the bundle that is shown to whom asks for none."""
     return "mnist" if "mnist" in names else names[0]
@@ -35,9 +40,8 @@ def get_ready() -> None:
     """Load the engine and the usual bundle, as the first visit would."""
     with suppress(BundleError):  # a page that asks for it says why
         found = summaries()
-        whole = sorted(name for name, summary in found.items() if summary.error is None)
-        if whole:
-            bundle(found[usual(whole)].path)
+        if names := whole(found):
+            bundle(found[usual(names)].path)
 
 
 def bundle(folder: Path) -> "Bundle":
