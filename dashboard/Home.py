@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import streamlit as st
 from starlette.datastructures import MutableHeaders
@@ -56,5 +57,8 @@ def _get_ready() -> None:
 
     loaders.get_ready()
 
+
+with suppress(OSError):  # Streamlit warns where there is none; the map says one it cannot write
+    Path(__file__).with_name("static").mkdir(exist_ok=True)
 
 app = st.App("navigation.py", lifespan=ready, middleware=[Middleware(SecurityHeaders)])
