@@ -33,7 +33,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], 1)
         download.picture(bundle, triple, name="input reconstruction error", **about)
     limit = 1.0 if scale == SCALES[0] else pixel_map.error_limit(error)
-    left, middle, right = st.columns(3, gap="medium")
+    left, middle, right = st.container(key="large").columns(3, gap="medium")
     with left:
         st.markdown("**Input** $x$")
         chart(pixel_map.ink_map(x, dark), key="input", alt=f"Input image, {said}")

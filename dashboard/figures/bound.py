@@ -150,8 +150,8 @@ def _room(table: pd.DataFrame) -> list[float]:
     """Leave space for the numbers that stand beside the bars."""
     sums = table["nats"].to_numpy()[:-1].cumsum()
     low, high = min(sums.min(), 0.0), max(sums.max(), 0.0)
-    pad = 0.26 * (high - low)
-    return [float(low - pad), float(high + pad)]
+    pad = 0.45 * (high - low)
+    return [float(low - pad), float(high + (pad if high > 0 else pad / 10))]
 
 
 def label(key: str) -> str:

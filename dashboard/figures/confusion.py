@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import theme
-from dashboard.figures.style import styled
+from dashboard.figures.style import BAR, colour_bar, styled
 
 Shown = Literal["Counts", "% of the label"]
 """What the cells say of the images in them."""
@@ -61,22 +61,6 @@ def heat_map(
     """
     counted = table.to_numpy()
     shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
-    bar = {
-        "orientation": "h",
-        "thickness": 10,
-        "len": 0.5,
-        "x": 0.98,  # so that there is room for "100%"
-        "xanchor": "right",
-        "xpad": 0,
-        "y": 1,
-        "yanchor": "bottom",
-        "ypad": 4,
-        "outlinewidth": 0,
-        "tickvals": [0, 0.5, 1],
-        "tickformat": ".0%",
-        "ticklabelposition": "outside",
-        "title": {"text": f"share of the {row}", "font": {"size": 12}, "side": "top"},
-    }
     trace = go.Heatmap(
         z=shares,
         x=list(cluster_names),
@@ -89,7 +73,7 @@ def heat_map(
         zmax=1,
         xgap=1,
         ygap=1,
-        colorbar=bar,
+        colorbar=colour_bar(f"share of the {row}", ("0%", "50%", "100%"), (0, 0.5, 1)),
         hovertemplate=f"{row} %{{y}} in {column} %{{x}}: %{{customdata:,}} images, "
         f"%{{z:.2%}} of the {row}<extra></extra>",
     )
@@ -98,6 +82,7 @@ def heat_map(
         [trace],
         dark,
         height=120 + 40 * max(len(table), 3),
+        margin={"t": BAR + 8},
         xaxis={**axis, "title": {"text": column}},
         yaxis={**axis, "title": {"text": row}, "autorange": "reversed"},
     )

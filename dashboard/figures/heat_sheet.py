@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from dashboard import theme
 from dashboard.figures import sprites
-from dashboard.figures.style import styled
+from dashboard.figures.style import BAR, colour_bar, styled
 
 GAP = 2
 """Pixels between images."""
-ABOVE = 82
-"""Screen pixels for the colour bar and the columns' names."""
+NAMES = 27
+"""Screen pixels for the columns' names."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +112,7 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
         [picture, numbers, *bar],
         dark,
         height=height,
-        margin={"t": ABOVE if bar else ABOVE // 3},
+        margin={"t": BAR + NAMES if bar else NAMES},
         xaxis={
             **axis,
             "side": "top",
@@ -157,11 +157,6 @@ def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
         return []
     limit = limits.pop()
     ends = [f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"]
-    bar = {
-        "orientation": "h", "thickness": 8, "len": 0.6, "x": 0.5, "ypad": 6, "outlinewidth": 0,
-        "y": 1, "yref": "container", "yanchor": "top", "tickvals": [-limit, 0, limit],
-        "ticktext": ends, "title": {"text": unit, "side": "bottom", "font": {"size": 12}},
-    }  # fmt: skip
     scale = theme.plotly_scale(theme.diverging(dark), 33)
     return [
         go.Heatmap(
@@ -173,6 +168,6 @@ def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
             colorscale=scale,
             zmin=-limit,
             zmax=limit,
-            colorbar=bar,
+            colorbar=colour_bar(unit, ends, (-limit, 0, limit)) | {"len": 0.6, "x": 0.5},
         )
     ]

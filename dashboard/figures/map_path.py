@@ -13,6 +13,8 @@ from dashboard.figures.style import styled
 
 SIDE = 640
 """Pixels of the backdrop; each holds the mean colour of its points."""
+NEAR_EDGE = 0.1
+"""Share of the figure's height that a name needs above or below its place."""
 
 
 def backdrop(
@@ -94,7 +96,7 @@ def map_path(
         picture,
         (x0, y0, shown),
         [_label(text, x, y, halo, 0.75) for text, x, y in labels]
-        + [_end(ends[k], places, k, ink, halo) for k in (0, 1)],
+        + [_end(ends[k], places, k, (x0, y0, shown), ink, halo) for k in (0, 1)],
         dark,
         height,
     )
@@ -183,17 +185,26 @@ def _label(text: str, x: float, y: float, halo: str, opacity: float) -> dict[str
             "opacity": opacity, "font": {"size": 12}, "borderpad": 1}  # fmt: skip
 
 
-def _end(text: str, places: NDArray[np.floating], end: int, ink: str, halo: str) -> dict[str, Any]:
-    """Name an end of the way on the side away from the other."""
-    here, there = places[-end], places[end - 1]
-    right = here[0] >= there[0]
+def _end(
+    text: str,
+    places: NDArray[np.floating],
+    end: int,
+    shown: tuple[float, float, float],
+    ink: str,
+    halo: str,
+) -> dict[str, Any]:
+    """Name an end of the way above or below it, away from the other, and inside the figure."""
+    here, there = places[-end].astype(float), places[end - 1].astype(float)
+    across, up = ((here - shown[:2]) / shown[2]).tolist()
+    above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE
     return {
         "text": f"<b>{text}</b>",
         "x": float(here[0]),
         "y": float(here[1]),
         "showarrow": False,
-        "xanchor": "left" if right else "right",
-        "xshift": 12 if right else -12,
+        "xanchor": "left" if across < 0.2 else "right" if across > 0.8 else "center",
+        "yanchor": "bottom" if above else "top",
+        "yshift": 12 if above else -12,
         "bgcolor": halo,
         "bordercolor": ink,
         "borderwidth": 1,

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard import theme
-from dashboard.figures.style import styled
+from dashboard.figures.style import BAR, colour_bar, styled
 
 ERROR = "input \N{MINUS SIGN} reconstruction"
 INK = [(0.0, "#000000"), (1.0, "#ffffff")]
@@ -54,31 +54,19 @@ def _map(
     dark: bool,
     height: int,
 ) -> go.Figure:
-    bar = {
-        "orientation": "h",
-        "thickness": 10,
-        "len": 0.96,
-        "y": 0,
-        "yanchor": "top",
-        "ypad": 6,
-        "outlinewidth": 0,
-        "tickvals": [span[0], sum(span) / 2, span[1]],
-        "ticktext": ends,
-        "title": {"text": words, "side": "bottom", "font": {"size": 12}},
-    }
     trace = go.Heatmap(
         z=np.asarray(values, np.float32),
         colorscale=scale,
         zmin=span[0],
         zmax=span[1],
-        colorbar=bar,
+        colorbar=colour_bar(words, ends, (span[0], sum(span) / 2, span[1])),
         hovertemplate=f"row %{{y}}, column %{{x}}<br>{words}: {number}<extra></extra>",
     )
     return styled(
         [trace],
         dark,
         height=height,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        margin={"l": 0, "r": 0, "t": BAR, "b": 0},
         xaxis={"visible": False, "constrain": "domain"},
         yaxis={
             "visible": False,

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 from dashboard import theme
 
 FONT = '"Source Sans", sans-serif'
+BAR = 52
+"""Screen pixels that a colour bar takes, a figure's top margin."""
 
 
 def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> go.Figure:  # noqa: ANN401
@@ -49,6 +51,29 @@ def looks(dark: bool) -> go.layout.Template:
         "yaxis": axis,
     }
     return go.layout.Template(layout=layout)
+
+
+def colour_bar(words: str, ends: Sequence[str], values: Sequence[float]) -> dict[str, Any]:
+    """Lay a colour bar above a figure, its words below it.
+
+    Args:
+        words: What the colours say.
+        ends: What is written at some values.
+        values: These values.
+    """
+    return {
+        "orientation": "h",
+        "thickness": 10,
+        "len": 0.96,
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+        "ypad": 0,
+        "outlinewidth": 0,
+        "tickvals": values,
+        "ticktext": ends,
+        "title": {"text": words, "side": "bottom", "font": {"size": 12}},
+    }
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -66,6 +66,16 @@ def test_the_backdrop_lies_under_the_points():
     assert list(dots.text) == ["test:1", "as 2", "frame 2 of 3"]
 
 
+def test_the_names_of_the_ends_on_the_map_stay_inside():
+    ways = {((1, 5), (9, 5)): [("left", "bottom"), ("right", "bottom")],
+            ((5, 0.1), (5, 9.9)): [("center", "bottom"), ("center", "top")],
+            ((5, 3), (5, 7)): [("center", "top"), ("center", "bottom")]}  # fmt: skip
+    for places, anchors in ways.items():
+        figure = map_path.map_path(np.array(places), ("", (0.0, 0.0, 10.0)), [], False,
+                                   ends=("test:1", "as 2"), at=0)  # fmt: skip
+        assert [(a.xanchor, a.yanchor) for a in figure.layout.annotations] == anchors
+
+
 def test_ink_is_summed_by_sign():
     values = np.array([[0.5, -0.25], [0.0, 1.0]])
     assert change.ink(values) == (1.5, 0.25)
