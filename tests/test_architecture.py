@@ -39,14 +39,20 @@ MAY_IMPORT = {
     "examples": {"notebook"},
 }
 VIEWS_READ = {"xai_core.errors", "xai_core._types"}
-BANNED_MODULES = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"}
-BANNED_CALLS = {
-    *("eval", "exec", "__import__", "torch.load", "torch.save", "np.save", "numpy.save"),
-    *("os.system", "os.popen", "pd.read_pickle", "pandas.read_pickle"),
+BANNED_MODULES = {
+    *("pickle", "_pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"),
+    "builtins",
 }
+BANNED_CALLS = {
+    *("eval", "exec", "__import__", "torch.load", "torch.save", "torch.jit.load", "numpy.save"),
+    *("os.system", "os.popen", "pandas.read_pickle", "pandas.eval", "subprocess.getoutput"),
+    *("subprocess.getstatusoutput", "asyncio.create_subprocess_shell", "torch.hub.load"),
+}
+USUAL = {"np": "numpy", "pd": "pandas"}
+"""Names of modules where a file does not import them by that name."""
 BANNED_ARGUMENTS = {"shell": "False", "allow_pickle": "False", "persist": "None"}
 """Arguments with the one value that they may have."""
-SAFE_ONLY = {"np.load": "allow_pickle=False", "numpy.load": "allow_pickle=False"}
+SAFE_ONLY = {"numpy.load": "allow_pickle=False"}
 """Calls that need an argument to be safe."""
 DRAWING = {"xai_core/cli/figures.py", "xai_core/cli/report.py"}
 """Draw on paper by the functions the pages draw by, which they import at first use."""
@@ -206,22 +212,40 @@ def test_caches_are_in_loaders_and_session_keys_in_state(path):
 
 def dangers(tree: ast.Module) -> list[str]:
     """What may run a stranger's code or a shell: imports, names by any alias, and arguments."""
-    found = []
+    found, known = [], dict(USUAL)
+    for node in (n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)):
+        module = getattr(node, "module", None) or ""
+        whole = [f"{module}.{alias.name}".lstrip(".") for alias in node.names]
+        known |= {alias.asname: name for alias, name in zip(node.names, whole, strict=True)
+                  if alias.asname}  # fmt: skip
+        if module:
+            known |= {alias.name: name for alias, name in zip(node.names, whole, strict=True)}
+        found += sorted({name.split(".")[0] for name in whole} & BANNED_MODULES)
+        found += sorted(set(whole) & BANNED_CALLS)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            module = (getattr(node, "module", None) or "").split(".")[0]
-            names = {alias.name for alias in node.names}
-            found += sorted({module, *(name.split(".")[0] for name in names)} & BANNED_MODULES)
-            found += sorted({f"{module}.{name}" for name in names} & BANNED_CALLS)
-        elif isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in BANNED_CALLS:
-            found.append(ast.unparse(node))
+        if isinstance(node, ast.Name | ast.Attribute):
+            if (name := _resolved(node, known)) in BANNED_CALLS:
+                found.append(name)
         elif isinstance(node, ast.Call):
-            found += [f"{call}" for call in SAFE_ONLY if ast.unparse(node.func) == call
+            if ast.unparse(node.func).split(".")[-1] == "import_module":
+                found += sorted(
+                    {ast.literal_eval(n) for n in node.args if isinstance(n, ast.Constant)}
+                    & BANNED_MODULES
+                )
+            found += [f"{call}" for call in SAFE_ONLY if _resolved(node.func, known) == call
                       and SAFE_ONLY[call] not in ast.unparse(node)]  # fmt: skip
+        elif isinstance(node, ast.keyword) and node.arg is None:
+            given = node.value.keys if isinstance(node.value, ast.Dict) else []
+            found += [k.value for k in given if getattr(k, "value", "") in BANNED_ARGUMENTS]
         elif isinstance(node, ast.keyword) and node.arg in BANNED_ARGUMENTS:
             if ast.unparse(node.value) != BANNED_ARGUMENTS[node.arg]:
                 found.append(f"{node.arg}={ast.unparse(node.value)}")
     return found
+
+
+def _resolved(node: ast.AST, known: dict[str, str]) -> str:
+    first, *rest = ast.unparse(node).split(".")
+    return ".".join([known.get(first, first), *rest])
 
 
 @pytest.mark.parametrize(
@@ -238,7 +262,7 @@ def test_every_cache_is_bounded(path):
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
 def test_nothing_is_unpickled_evaluated_or_run_by_a_shell(path):
-    meant = {"np.save"} if name_of(path).startswith("tests/") else set()
+    meant = {"numpy.save"} if name_of(path).startswith("tests/") else set()
     if name_of(path) == MAKES_HOSTILE_FILES:
         meant |= {"pickle", "torch.save"}
     assert set(dangers(tree_of(path))) <= meant
@@ -253,11 +277,21 @@ def test_nothing_is_unpickled_evaluated_or_run_by_a_shell(path):
         ("from torch import load", "torch.load"),
         ("run = eval", "eval"),
         ("exec('1')", "exec"),
-        ("import numpy as np\nnp.load('x.npz')", "np.load"),
+        ("import numpy as np\nnp.load('x.npz')", "numpy.load"),
         ("np.load('x', allow_pickle=flag)", "allow_pickle=flag"),
         ("import os\nos.system('ls')", "os.system"),
         ("subprocess.run('ls', shell=True)", "shell=True"),
         ("subprocess.run('ls', shell=yes)", "shell=yes"),
+        ("import torch as t\nt.load('x')", "torch.load"),
+        ("from torch import load as read\nread('x')", "torch.load"),
+        ("from numpy import load\nload('x', None, True)", "numpy.load"),
+        ("import torch\ntorch.jit.load('x')", "torch.jit.load"),
+        ("import _pickle", "_pickle"),
+        ("import builtins\nbuiltins.exec('1')", "builtins"),
+        ("importlib.import_module('pickle')", "pickle"),
+        ("import subprocess\nsubprocess.getoutput('ls')", "subprocess.getoutput"),
+        ("subprocess.run('ls', **{'shell': True})", "shell"),
+        ("pd.eval('1')", "pandas.eval"),
         ("st.cache_data(persist='disk')", "persist='disk'"),
         ("@st.cache_data(persist=True)\ndef f(): ...", "persist=True"),
     ],

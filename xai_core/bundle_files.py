@@ -38,8 +38,12 @@ _COLUMN_TYPES = {
     "float32": pa.float32(),
     "float64": pa.float64(),
 }
+LARGEST = 1e6
+"""Absolute value of a number in a tensor at most; beyond it the networks overflow."""
 MAX_ROWS = 1_000_000
 """Rows of a table at most where their number is not known beforehand."""
+MAX_CELLS = 4_000_000
+"""Rows times columns at most, likewise."""
 MAX_TEXT = 1000
 """Bytes of one text in a table at most."""
 SPARE = 1 << 20
@@ -85,6 +89,8 @@ def read_tensors(path: Path, expected: Mapping[str, TensorKind]) -> dict[str, Te
             raise damage(path, f"the tensor `{name}` {problem}")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise damage(path, f"the tensor `{name}` has NaN or infinity")
+        if tensor.is_floating_point() and bool((tensor.abs() > LARGEST).any()):
+            raise damage(path, f"the tensor `{name}` has numbers beyond {LARGEST:g}")
     return {name: tensors[name] for name in expected}
 
 
@@ -181,6 +187,10 @@ def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> Non
         raise damage(path, f"it must have {num_rows} rows, one an image, got {about.num_rows}")
     if max(about.num_rows, found) > MAX_ROWS and num_rows is None:
         raise damage(path, f"it has {found} rows, at most {MAX_ROWS} are read")
+    if num_rows is None and found * about.num_columns > MAX_CELLS:
+        raise damage(
+            path, f"it has {about.num_columns} columns of {found} rows, which is too much"
+        )
     for group in groups:  # not its columns: pyarrow ends the process where one contradicts itself
         if group.total_byte_size > SPARE + MAX_TEXT * group.num_rows * group.num_columns:
             size = f"{group.total_byte_size >> 20} MiB"

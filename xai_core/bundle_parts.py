@@ -102,6 +102,10 @@ def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict
 
 def _model(folder: Path, manifest: Manifest) -> ClusterVAE:
     config = _config(folder, "model", manifest.configs.get("model", {}), ClusterVAEConfig)
+    labels = manifest.metrics.get("cluster_labels")
+    if labels is not None and len(labels) != config.num_clusters:
+        problem = f"`metrics.cluster_labels` must have {config.num_clusters}, one a cluster"
+        raise damage(folder / MANIFEST, problem)
     return _on_meta(folder, lambda: ClusterVAE(config))
 
 

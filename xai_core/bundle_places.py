@@ -19,11 +19,13 @@ MAKE_ONE = "Make one with `xai train`."
 def bundle_roots() -> tuple[Path, ...]:
     """Return the folders in which names are looked for: ./checkpoints, then $XAI_BUNDLES."""
     more = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
-    return (Path("checkpoints"), *(Path(root).expanduser() for root in more if root))
+    return (Path("checkpoints"), *(_expanded(root) for root in more if root))
 
 
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
     """Yield the folders in `roots` that hold any file of a bundle, by name in each root.
+
+    A folder whose name is no text in UTF-8 is no bundle's: nothing could write its name.
 
     Raises:
         BundleError: If a root cannot be listed.
@@ -38,7 +40,8 @@ def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
                 f"`{root}` cannot be listed: {error.strerror}. Make it readable, or take it out "
                 "of $XAI_BUNDLES."
             ) from error
-        yield from (f for f in folders if not f.name.startswith(".") and _is_bundle(f))
+        named = (f for f in folders if not f.name.startswith(".") and _is_text(f.name))
+        yield from (f for f in named if _is_bundle(f))
 
 
 def find_bundle(name_or_path: str | Path) -> Path:
@@ -55,7 +58,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         BundleNotFoundError: If there is none; the message says which there are.
     """
     text = os.fspath(name_or_path)
-    path = Path(text).expanduser()
+    path = _expanded(text)
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
     if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
@@ -152,6 +155,22 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     sync_folder(target.parent)
     if previous.exists():
         shutil.rmtree(previous)
+
+
+def _expanded(text: str) -> Path:
+    """Write out a home folder; one of nobody stays as it is, and is not found."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_bundle(folder: Path) -> bool:

@@ -38,6 +38,9 @@ KNOWN_FILES = (
 """Files a manifest may list: a new part of a bundle is named here."""
 MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
+LARGEST = 1e18
+"""Absolute value of a number in a manifest at most."""
+MAP_METRICS = {"trustworthiness", "continuity"}
 PIXELS = 784
 PACKAGED_IMAGES = 70_000
 """Of MNIST, the one data set that a bundle need not carry."""
@@ -269,11 +272,35 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise damage(path, "`dataset.own_images` and 'images.safetensors' contradict each other")
     _check_images(data, manifest.files, path)
     for split in ("train", "test", "map", "critic"):
-        if not isinstance(manifest.metrics.get(split, {}), dict):
+        found = manifest.metrics.get(split, {})
+        if not isinstance(found, dict):
             raise damage(path, f"`metrics.{split}` must be an object")
+        for name, value in found.items() if split != "critic" else ():
+            if value is not None and type(value) not in (int, float):
+                raise damage(path, f"`metrics.{split}.{name:.60}` must be a number")
+    found = manifest.metrics.get("map") or MAP_METRICS
+    if not set(found) >= MAP_METRICS:
+        raise damage(path, "`metrics.map` lacks its trustworthiness or continuity")
     labels = manifest.metrics.get("cluster_labels", [])
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise damage(path, "`metrics.cluster_labels` must be a list of whole numbers")
+    _check_leaves(dataclasses.asdict(manifest), path)
+
+
+def _check_leaves(value: object, path: Path) -> None:
+    """Refuse numbers and texts that nothing could show."""
+    if isinstance(value, dict):
+        _check_leaves([*value, *value.values()], path)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _check_leaves(part, path)
+    elif isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise damage(path, "it has a text that is not UTF-8") from error
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise damage(path, f"it has a number beyond {LARGEST:g}")
 
 
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parents[1] / "static"
+KEPT = 8
+"""Bundles whose files are kept, those opened last."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +90,10 @@ def _write(files: MapFiles, folder: Path) -> bool:
                     aside.replace(target)
                 finally:
                     aside.unlink(missing_ok=True)
+        os.utime(folder)
+        others = sorted(folder.parent.iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
+        for long_unseen in others[KEPT:]:
+            shutil.rmtree(long_unseen, ignore_errors=True)
     except OSError as error:
         log.warning("the map's files cannot be written: %s", error)
         return False

@@ -126,7 +126,11 @@ def start(request: Request, *, offered: tuple[str, ...]) -> None:
                 "another name."
             )
         folder.mkdir(parents=True)
-        _launch(request)
+        try:
+            _launch(request)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def resume(name: str) -> None:
@@ -156,8 +160,9 @@ def stop(name: str) -> None:
         if known["host"] != socket.gethostname():
             raise XaiError(f"The training '{name}' runs on '{known['host']}': stop it there.")
         write_json(folder / "run.json", {**known, "stop": True})
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(known["group"], signal.SIGTERM)
+        if known["group"] is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(known["group"], signal.SIGTERM)
 
 
 def remove(name: str) -> None:
@@ -189,11 +194,14 @@ def read(name: str) -> Run:
         XaiError: If there is none of that name, or its record is damaged.
     """
     folder, known = _folder(name), _record(name)
-    news = read_news(folder / "events.jsonl", time.time())
-    state, why = _outcome(folder, bool(known.get("stop")))
-    return Run(
-        request=Request(**known["request"]), begun=known["begun"], state=state, why=why, news=news
-    )
+    try:
+        news = read_news(folder / "events.jsonl", time.time())
+        state, why = _outcome(folder, bool(known.get("stop")))
+        request, begun = Request(**known["request"]), float(known["begun"])
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise XaiError(f"`{folder}` is damaged ({said:.100}). Remove this training.") from error
+    return Run(request=request, begun=begun, state=state, why=why, news=news)
 
 
 def log_tail(name: str, lines: int = 30) -> str:
@@ -244,6 +252,8 @@ def _launch(request: Request) -> None:
     folder = _folder(request.name)
     places = ["--out", str(CHECKPOINTS / request.name), "--events", str(folder / "events.jsonl")]
     command = [sys.executable, "-m", "xai_core", "train", *request.options(), *places, "--resume"]
+    record = {"request": asdict(request), "begun": time.time(), "host": socket.gethostname()}
+    write_json(folder / "run.json", {**record, "group": None})  # nothing starts that is not listed
     (folder / END).unlink(missing_ok=True)
     with (folder / "lock").open("a") as lock, (folder / "log.txt").open("ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -257,8 +267,11 @@ def _launch(request: Request) -> None:
             pass_fds=(lock.fileno(),),
         )
     threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie behind
-    record = {"request": asdict(request), "begun": time.time(), "group": process.pid}
-    write_json(folder / "run.json", {**record, "host": socket.gethostname()})
+    try:
+        write_json(folder / "run.json", {**record, "group": process.pid})
+    except OSError:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _outcome(folder: Path, stop_asked: bool) -> tuple[State, str]:

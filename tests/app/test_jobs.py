@@ -1,6 +1,7 @@
 """Trainings as processes: started, watched, killed, resumed, stopped, refused, told apart."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import torch
 
 from dashboard.jobs import runs
 from dashboard.jobs.news import read_news
+from dashboard.jobs.supervisor import write_json
 from xai_core.errors import ConfigError, XaiError
 
 PATIENCE = 300.0
@@ -205,6 +207,33 @@ def test_more_than_the_most_are_refused(here, monkeypatch):
         recorded(f"busy-{number}")
     with pytest.raises(XaiError, match="2 trainings run already .busy-0, busy-1."):
         runs.start(TINY, offered=OFFERED)
+
+
+@pytest.mark.parametrize("name", ["end.json", "run.json", "events.jsonl"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"event": "begin", "at": 0}'])
+def test_a_record_cut_short_fails_alone(here, name, content):
+    recorded("old", end=1)
+    recorded("new", end=0)
+    (runs.CHECKPOINTS / ".runs/old" / name).write_text(content)
+    found = {run.name: run for run in runs.all_runs()}
+    assert found["new"].state == "finished" and found["old"].state == "failed"
+    runs.remove("old")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_cannot_be_recorded_is_not_trained(here, monkeypatch, which):
+    written = []
+
+    def full(path, value):
+        written.append(path)
+        if len(written) > which:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_json(path, value)
+
+    monkeypatch.setattr(runs, "write_json", full)
+    with pytest.raises(XaiError, match="Cannot write .*run.json.: No space left on device. Make"):
+        runs.start(TINY, offered=OFFERED)
+    assert runs.all_runs() == [] and not (runs.CHECKPOINTS / ".runs" / TINY.name).exists()
 
 
 def test_a_damaged_record_is_named(here):

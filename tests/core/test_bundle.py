@@ -441,6 +441,8 @@ class TestManifest:
             (lambda m: m["metrics"].update(test=[]), "`metrics.test` must be an object"),
             (lambda m: m["metrics"].update(critic=1), "`metrics.critic` must be an object"),
             (lambda m: m["metrics"].update(cluster_labels=["a"]), "must be a list of whole num"),
+            (lambda m: m["metrics"].update(cluster_labels=[1]), "must have 2, one a cluster"),
+            (lambda m: m["metrics"].update(map={"trustworthiness": 0.9}), "lacks its trustw"),
             (lambda m: m["configs"].pop("model"), "`configs.model.*` is missing"),
             (lambda m: m["configs"]["model"].update(more=1), "`configs.model.more` is unknown"),
             (lambda m: m["configs"]["model"].update(hidden="9"), "`configs.model.hidden` cannot"),
@@ -451,7 +453,7 @@ class TestManifest:
                 lambda m: m["configs"]["model"].update(hidden=10**15),
                 r"must be .* of shape \(1000000000000000, ",
             ),
-            (lambda m: m["configs"]["model"].update(hidden=10**40), "impossible model"),
+            (lambda m: m["configs"]["model"].update(hidden=10**40), r"number beyond 1e\+18"),
             (lambda m: m["configs"].pop("classifier"), "`configs.classifier.num_classes` must"),
             (lambda m: m["configs"].pop("critic"), "`configs.critic.targets` must name some of"),
             (
@@ -595,3 +597,13 @@ def test_a_dataset_of_its_own_keeps_its_order(tiny_parts, tmp_path):
     )
     path = save_bundle(tmp_path / "turned", **tiny_parts | {"dataset": turned})
     assert torch.equal(load_bundle(path).image("train:0"), data.train.images[-1])
+
+
+def test_folders_that_no_bundle_can_be_are_passed_over(copied, monkeypatch):
+    strange = copied.parent / os.fsdecode(b"caf\xe9")
+    strange.mkdir()
+    (strange / "manifest.json").write_text("{}")
+    assert [found.path for found in list_bundles([copied.parent])] == [copied]
+    monkeypatch.setenv("XAI_BUNDLES", "~nosuchuser/bundles")
+    with pytest.raises(BundleNotFoundError, match="There is no folder `~nosuchuser/x`"):
+        load_bundle("~nosuchuser/x")

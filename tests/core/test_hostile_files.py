@@ -186,6 +186,11 @@ def weights_that_are_not_numbers(folder):
     weights(folder, lambda t: t["prior.mean"].fill_(float("nan")))
 
 
+@case("bundle", "`prior.mean` has numbers beyond 1e.06", TRAIN)
+def weights_that_overflow(folder):
+    weights(folder, lambda t: t["prior.mean"].fill_(3e38))
+
+
 @case("bundle", "tensor `../../../prior.mean` is not expected", TRAIN)
 def tensor_named_like_a_path(folder):
     weights(folder, lambda t: t.update({"../../../prior.mean": t.pop("prior.mean")}))
@@ -241,6 +246,18 @@ def parquet_whose_footer_lies_about_its_length(folder):
 @case("bundle", "history.parquet`: it has 1000001 rows, at most 1000000", TRAIN)
 def parquet_of_a_row_a_million_times(folder):
     tabled(folder, "history.parquet", lambda t: t.take(pa.array(np.zeros(1_000_001, np.int64))))
+
+
+@case("bundle", "history.parquet`: it has [0-9]+ columns of 900000 rows", TRAIN)
+def parquet_of_very_many_columns(folder):
+    def wide(table):
+        rows = table.take(pa.array(np.zeros(900_000, np.int64)))
+        constant = pa.array(np.zeros(900_000))
+        for number in range(60):
+            rows = rows.append_column(f"more{number}", constant)
+        return rows
+
+    tabled(folder, "history.parquet", wide)
 
 
 @case("bundle", "claims 19 MiB for 60 rows", TRAIN)
@@ -321,6 +338,21 @@ def manifest_with_an_endless_number(folder):
 @case("bundle", "manifest.json`: it is not JSON: NaN", TRAIN)
 def manifest_with_nan(folder):
     edited(folder, lambda m: m["metrics"].update(test={"accuracy": float("nan")}))
+
+
+@case("bundle", "`metrics.test.accuracy` must be a number", TRAIN)
+def manifest_with_a_word_for_an_accuracy(folder):
+    edited(folder, lambda m: m["metrics"].update(test={"accuracy": "ninety"}))
+
+
+@case("bundle", "manifest.json`: it has a number beyond 1e.18", TRAIN)
+def manifest_with_more_seconds_than_a_float_holds(folder):
+    edited(folder, lambda m: m["seconds"].update(vae=10**400))
+
+
+@case("bundle", "manifest.json`: it has a text that is not UTF-8", TRAIN)
+def manifest_with_half_a_letter(folder):
+    edited(folder, lambda m: m["versions"].update(torch="\udce9"))
 
 
 @case("bundle", "claims 1000000000 images, there is room for", TRAIN)
@@ -459,6 +491,14 @@ def npy_with_code_for_a_header(folder):
 def npz_cut_in_half(folder):
     np.savez(folder / "x.npz", images=DIGITS)
     return written(folder, "x.npz", (folder / "x.npz").read_bytes()[:1500])
+
+
+@case("images", "packed in a way that NumPy does not use", AGAIN)
+def npz_bomb_of_bzip2_that_claims_little(folder):
+    path = zipped(folder, {"images.npy": bytes(50_000_000)}, zipfile.ZIP_BZIP2)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<I", 50_000_000), struct.pack("<I", 128 + 784)))
+    return path
 
 
 @case(
@@ -602,6 +642,12 @@ def png_cut_short(folder):
 @case("image", "cannot be read as an image", PNG)
 def jpeg_cut_short(folder):
     return written(folder, "x.jpg", saved(folder, "x.jpg", DIGITS[0]).read_bytes()[:300])
+
+
+@case("image", "is a JPEG of 201 scans, at most 100", PNG)
+def jpeg_that_is_drawn_over_and_over(folder):
+    content = saved(folder, "x.jpg", DIGITS[0]).read_bytes()
+    return written(folder, "x.jpg", content[:-2] + bytes.fromhex("ffda0008010100003f00") * 200)
 
 
 @case("image", "cannot be read as an image", PNG)

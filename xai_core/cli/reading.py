@@ -139,7 +139,9 @@ def info(
 def verify(
     bundle: Name,
     num_images: Annotated[int, typer.Option(min=2, help="Test images measured on.")] = 200,
-    num_samples: Annotated[int, typer.Option(min=2, help="Draws of z an image.")] = 100,
+    num_samples: Annotated[
+        int, typer.Option(min=2, max=10_000, help="Draws of z an image.")
+    ] = 100,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,

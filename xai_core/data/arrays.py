@@ -102,6 +102,8 @@ def read_npz(
     with damage_named(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _check_keys([_key(member) for member in members], required, optional, path)
+        if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
+            raise DataError(f"`{path}` is packed in a way that NumPy does not use. {_SAVE_AGAIN}")
         claimed = sum(member.file_size for member in members)
         if claimed > MAX_BYTES:
             raise DataError(_too_large(str(path), claimed))

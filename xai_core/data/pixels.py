@@ -21,6 +21,8 @@ from .arrays import damage_named
 __all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
 
 MAX_PIXELS = 25_000_000
+MAX_SCANS = 100
+"""Of a JPEG; a progressive one has some 10."""
 """The largest image that is decoded: 5000 x 5000."""
 
 MAX_UPLOAD = 5_000_000
@@ -113,7 +115,19 @@ def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind:
             Image.open(source, formats=formats) as image,
         ):
             _check_header(image, path)
+            if image.format == "JPEG":
+                _check_scans(source if isinstance(source, io.BytesIO) else path, path)
             return _to_grey(image)
+
+
+def _check_scans(source: Path | io.BytesIO, path: Path) -> None:
+    """Refuse a JPEG that is drawn over and over: each scan goes through all its pixels."""
+    content = source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
+    scans = content.count(b"\xff\xda")
+    if scans > MAX_SCANS:
+        raise DataError(
+            f"`{path}` is a JPEG of {scans} scans, at most {MAX_SCANS} are read. {_SAVE_AGAIN}"
+        )
 
 
 @contextmanager
