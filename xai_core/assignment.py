@@ -8,6 +8,7 @@ References:
     whose autoencoder the descriptors replace.
 """
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -24,6 +25,8 @@ __all__ = ["assign_clusters"]
 NEIGHBOURS = 20
 DIMENSIONS = 10
 COMPONENTS = 64
+FEW = 4096
+"""Images up to which neighbours are found here; UMAP would compile code for them for 8 s."""
 AT_ONCE = 5_000
 """Images whose gradients are held at once, beside those of the sample."""
 
@@ -65,15 +68,25 @@ def _gradients(images: ByteImages) -> np.ndarray:
 def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
     import umap
     from sklearn.mixture import GaussianMixture
+    from sklearn.neighbors import NearestNeighbors
 
-    layout = umap.UMAP(
-        n_components=min(DIMENSIONS, len(features) - 2),
-        n_neighbors=min(NEIGHBOURS, len(features) - 1),
-        min_dist=0.0,
-        n_epochs=200,
-        random_state=seed,
-        n_jobs=1,
-    ).fit_transform(features)
+    neighbours, known = min(NEIGHBOURS, len(features) - 1), (None, None, None)
+    if len(features) < FEW:
+        distances, rows = (
+            NearestNeighbors(n_neighbors=neighbours).fit(features).kneighbors(features)
+        )
+        known = (rows, distances, None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
+        layout = umap.UMAP(
+            n_components=min(DIMENSIONS, len(features) - 2),
+            n_neighbors=neighbours,
+            precomputed_knn=known,
+            min_dist=0.0,
+            n_epochs=200,
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(features)
     mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
     return mixture.fit(layout).predict_proba(layout)
 

@@ -200,6 +200,7 @@ def evaluate(
     device: torch.device | str,
     cluster_labels: Sequence[int] | None = None,
     encoding: Encoding | None = None,
+    predicted: Tensor | None = None,
     seed: int = 0,
     batch_size: int = 1000,
     num_likelihood_images: int = 500,
@@ -216,6 +217,7 @@ def evaluate(
         cluster_labels: The label of each cluster, as `fit_cluster_labels` found it on the train
             split; found here where None.
         encoding: Of this split, if it is there already.
+        predicted: The classifier's classes of this split, likewise.
         seed: Of all noise and of the images drawn for the likelihood.
         batch_size: Images at once.
         num_likelihood_images: Images the likelihood is estimated on; 0 leaves it out.
@@ -237,7 +239,7 @@ def evaluate(
         **_bound(encoding.terms),
         **_reconstruction(model, part.images, encoding, device, batch_size),
         classifier_accuracy=_classifier_accuracy(
-            classifier, part.images, part.labels, device, batch_size
+            classifier, part.images, part.labels, predicted, device, batch_size
         ),
         **_likelihood(
             model, part.images, device, seed, num_likelihood_images, num_likelihood_samples
@@ -318,12 +320,14 @@ def _classifier_accuracy(
     classifier: nn.Module | None,
     images: ByteImages,
     labels: Labels | None,
+    predicted: Tensor | None,
     device: torch.device | str,
     batch_size: int,
 ) -> float | None:
     if classifier is None or labels is None:
         return None
-    predicted = classify(classifier, images, device=device, batch_size=batch_size).argmax(-1)
+    if predicted is None:
+        predicted = classify(classifier, images, device=device, batch_size=batch_size).argmax(-1)
     return (predicted == labels).double().mean().item()
 
 

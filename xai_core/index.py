@@ -26,7 +26,7 @@ from .model.vae import ClusterVAE
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
-__all__ = ["LatentIndex", "MapQuality", "build_index", "index_columns"]
+__all__ = ["LatentIndex", "MapQuality", "build_index", "index_columns", "predicted_classes"]
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +157,7 @@ def build_index(
     device: torch.device | str,
     seed: int,
     encodings: Sequence[Encoding] | None = None,
+    predicted: Sequence[Tensor] | None = None,
     max_fitted: int = 100_000,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, MapQuality]:
@@ -169,6 +170,7 @@ def build_index(
         device: Where to compute; UMAP runs on the CPU.
         seed: Of the draws of z, the map and the samples.
         encodings: Of train and test, if they are there already.
+        predicted: The classifier's classes of train and test images, likewise.
         max_fitted: Images UMAP is fitted on, drawn by the seed, at least 3; the others are placed
             by their neighbours among these.
         progress: Called with what begins.
@@ -191,8 +193,9 @@ def build_index(
     places = _lay_out(latents, graph, seed)
     report("Measuring what the map loses")
     quality = _quality(latents, places, len(graph.chosen), seed)
-    predicted = _predicted(classifier, dataset, device)
-    return _table(dataset, encoding, places, _distortion(graph, places), predicted), quality
+    classes = predicted_classes(classifier, dataset, device) if predicted is None else predicted
+    called = torch.cat([*classes]).numpy()
+    return _table(dataset, encoding, places, _distortion(graph, places), called), quality
 
 
 class _Search:
@@ -323,14 +326,14 @@ def _quality(
     )
 
 
-def _predicted(
+def predicted_classes(
     classifier: nn.Module | None, dataset: Dataset, device: torch.device | str
-) -> Int[np.ndarray, " points"]:
+) -> list[Tensor]:
+    """Return the classifier's classes of the train and test images; -1 without one."""
     parts = (dataset.train.images, dataset.test.images)
     if classifier is None:
-        return np.full(sum(map(len, parts)), -1, np.int64)
-    found = [classify(classifier, part, device=device).argmax(-1) for part in parts]
-    return torch.cat(found).numpy()
+        return [torch.full((len(part),), -1) for part in parts]
+    return [classify(classifier, part, device=device).argmax(-1) for part in parts]
 
 
 def _table(

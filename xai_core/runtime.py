@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = [
+    "PRECISIONS",
     "Launch",
+    "check_launch",
     "epoch_generator",
     "in_parts",
     "is_out_of_memory",
@@ -39,6 +41,10 @@ LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", 
 """What communication says when a process is gone."""
 
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+"""Fabric's names of the precisions that training knows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Launch:
     """How many processes work on one training, and how.
@@ -48,7 +54,7 @@ class Launch:
         devices: Processes a node, one a device.
         num_nodes: Machines.
         strategy: Fabric's name of the strategy, "auto" or "ddp".
-        precision: Fabric's name of the precision; "auto" is bf16 autocast on CUDA, else float32.
+        precision: One of `PRECISIONS`; "auto" is bf16 autocast on CUDA, else float32.
     """
 
     device: str = "auto"
@@ -56,6 +62,19 @@ class Launch:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "auto"
+
+
+def check_launch(launch: Launch) -> None:
+    """Refuse a launch that cannot be, before anything is written for it.
+
+    Raises:
+        ConfigError: If the device is not there, or the precision is another.
+    """
+    resolve_device(launch.device)
+    if launch.precision not in PRECISIONS:
+        raise ConfigError(
+            f"`precision` must be one of {', '.join(PRECISIONS)}, got {launch.precision!r:.60}."
+        )
 
 
 def resolve_device(name: str) -> torch.device:
@@ -83,8 +102,8 @@ def make_fabric(launch: Launch) -> "Fabric":
     """
     from lightning_fabric import Fabric
 
-    device = resolve_device(launch.device)
-    precision = launch.precision
+    check_launch(launch)
+    device, precision = resolve_device(launch.device), launch.precision
     if precision == "auto":
         precision = "bf16-mixed" if device.type == "cuda" else "32-true"
     single = launch.devices * launch.num_nodes == 1

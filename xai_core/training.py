@@ -73,6 +73,7 @@ class TrainingConfig:
         guess_images: Images the first guess is fitted on; the others follow their neighbours.
         train_images: Train images used; None for all.
         map_images: Images the map is fitted on; the others are placed by their neighbours.
+        likelihood_images: Test images whose log likelihood is estimated at the end.
         critic: How the critics are trained; None trains none.
     """
 
@@ -85,11 +86,19 @@ class TrainingConfig:
     guess_images: int = 60_000
     train_images: int | None = None
     map_images: int = 100_000
+    likelihood_images: int = 500
     critic: CriticTraining | None = CriticTraining()  # noqa: RUF009  frozen
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
-        for name in ("epochs", "classifier_epochs", "batch_size", "guess_images", "map_images"):
+        for name in (
+            "epochs",
+            "classifier_epochs",
+            "batch_size",
+            "guess_images",
+            "map_images",
+            "likelihood_images",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         if self.train_images is not None and self.train_images < 2:
@@ -124,10 +133,11 @@ PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
         TrainingConfig(
             epochs=2,
             classifier_epochs=1,
-            guess_images=5_000,
-            train_images=20_000,
-            map_images=2_000,
-            critic=CriticTraining(surrogate_epochs=1, epochs=1, train_images=5_000),
+            guess_images=2_000,
+            train_images=10_000,
+            map_images=1_000,
+            likelihood_images=50,
+            critic=CriticTraining(surrogate_epochs=1, epochs=1, train_images=3_000),
         ),
     ),
 }
@@ -336,6 +346,8 @@ class _Loop:
             schedule = _OneCycle(learning_rate, epoch, epochs, count // self._batch(count))
             with memory_named(f"stage '{stage}'", self._less()):
                 loss = self._epoch(stage, epoch, count, wrapped, optimizer, batches, schedule)
+            for weights in objective.parameters():  # a finite loss may have had no finite gradient
+                self._check(weights.detach().sum(), stage, epoch)
             objective.eval()
             row = EpochMetrics(
                 stage=stage,

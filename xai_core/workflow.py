@@ -27,9 +27,9 @@ from .encoding import Encoding, classify, encode_dataset
 from .errors import BundleError, ConfigError, DataError
 from .evaluation import evaluate, fit_cluster_labels
 from .explain.critic_scores import score_critic
-from .index import LatentIndex, build_index
+from .index import LatentIndex, build_index, predicted_classes
 from .model.vae import ClusterVAEConfig
-from .runtime import Launch, resolve_device
+from .runtime import Launch, check_launch, resolve_device
 from .training import PRESETS, EpochMetrics, Progress, Trained, TrainingConfig, train_models
 from .whole_files import whole_file
 
@@ -119,6 +119,7 @@ def train(
     out, launch = Path(os.path.abspath(out)), launch or Launch()
     model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
     run, settings = run_folder(out), _settings(dataset, model, training, seed)
+    check_launch(launch)
     if is_first_process():
         if resume and run.is_dir() and _already_saved(out, settings):
             _clear_up(run)
@@ -218,7 +219,7 @@ def _already_saved(out: Path, settings: dict[str, object]) -> bool:
 def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     """Make the run folder, or check that it belongs to the same training."""
     file = run / "run.json"
-    if not resume and file.exists():
+    if not resume and run.is_dir() and any(run.iterdir()):
         raise ConfigError(
             f"An unfinished training is in `{run}`. Go on with --resume, or delete it to begin "
             f"anew: rm -r '{run}'"
@@ -282,9 +283,10 @@ def _finish(
         encode_dataset(model, part.images, device=device, seed=seed)
         for part in (dataset.train, dataset.test)
     )
+    predicted = predicted_classes(classifier, dataset, device)
     names = _cluster_labels(dataset, encodings[0], model.config.num_clusters)
     metrics: dict[str, object] = {"cluster_labels": names}
-    for split, encoding in zip(("train", "test"), encodings, strict=True):
+    for split, encoding, classes in zip(("train", "test"), encodings, predicted, strict=True):
         metrics[split] = evaluate(
             model,
             classifier,
@@ -293,8 +295,9 @@ def _finish(
             device=device,
             cluster_labels=names,
             encoding=encoding,
+            predicted=classes,
             seed=seed,
-            num_likelihood_images=500 if split == "test" else 0,
+            num_likelihood_images=training.likelihood_images if split == "test" else 0,
         ).as_dict()
     evaluated = time.perf_counter()
     on_progress(Progress("evaluation", 1, 1))
@@ -306,6 +309,7 @@ def _finish(
         device=device,
         seed=seed,
         encodings=encodings,
+        predicted=predicted,
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)

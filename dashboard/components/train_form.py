@@ -10,9 +10,9 @@ from dashboard.loaders.trainings import Sizes
 
 PRESETS = {
     "default": "As the bundle that comes with the project: clusters that stay.",
-    "smoke": "Small networks, 2 epochs on 20,000 images: minutes, to see whether all works.",
+    "smoke": "Small networks, 2 epochs on 10,000 images: a minute, to see whether all works.",
     "pure_elbo": "The bound alone, with a decoder that reads c: watch the clusters collapse.",
-    "density": "40 latent dimensions, 40 epochs: the better bound, hours on a CPU.",
+    "density": "40 latent dimensions, 40 epochs: meant for a better bound; hours on a CPU.",
 }
 BOUNDS = {
     "clusters": (1, 50),

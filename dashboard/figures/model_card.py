@@ -21,7 +21,8 @@ _MEASURES = (
     ("cluster_information", "nats", "I(c; x): what an image tells about its cluster. At most "
      "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
     ("ece", "%", "Expected calibration error: how far confidence and accuracy lie apart."),
-    ("elbo", "nats", "The training objective, a lower bound on log p(x), from the next four."),
+    ("elbo", "nats", "A lower bound on log p(x) of the grey images, and a part of what is "
+     "trained. The sum of the next four."),
     ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
     ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' bells."),
     ("kl_c", "nats", "KL(q(c|x) || p(c)): the price of being sure; at most {ceiling}."),

@@ -52,7 +52,9 @@ layout.section(
     "Model card",
     "What was trained, on what, and how good it is, measured on images it never saw.",
     "Everything an image is scored by is in **nats per image**, summed over its 784 pixels: "
-    "one nat is a factor of e = 2.718 in probability. The ELBO is the quantity that was "
-    "maximised in training; the log-likelihood is what it is a lower bound on.",
+    "one nat is a factor of e = 2.718 in probability. The ELBO is a lower bound on "
+    "the log-likelihood. Training maximised it together with two terms that keep clusters and are "
+    "no part of it, unless the bundle was trained on the bound alone (preset *pure_elbo*); the "
+    "log-likelihood is that of binarised images.",
 )
 card.tables(bundle)

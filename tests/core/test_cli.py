@@ -322,6 +322,13 @@ def test_a_fact_holds_within_its_tolerance(left, relation, right, holds):
 # --- training ---------------------------------------------------------------------------------
 
 
+def test_a_launch_that_cannot_be_leaves_nothing_behind(bars_npz, small_presets):
+    command = ("train", "--data", bars_npz, "--out", "checkpoints/new", "--preset", "smoke")
+    assert "`precision` must be one of auto" in error_of(*command, "--precision", "64-true")
+    assert "CUDA devices are here" in error_of(*command, "--device", "cuda:99")
+    assert ".new.run" not in os.listdir("checkpoints")
+
+
 def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
     out, err = xai(
         *("train", "--data", bars_npz, "--out", "checkpoints/new", "--preset", "smoke"),

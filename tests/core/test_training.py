@@ -234,7 +234,24 @@ def test_a_batch_that_does_not_divide_is_refused(bars, tmp_path, monkeypatch):
 # --- what can go wrong ------------------------------------------------------------------------
 
 
-def test_divergence_stops_and_keeps_the_last_good_epoch(bars, tmp_path, monkeypatch):
+class Poisoned(torch.autograd.Function):
+    """A finite value whose gradient is none."""
+
+    @staticmethod
+    def forward(ctx, loss):
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * float("nan")
+
+
+def nothing(loss):
+    return loss * float("nan")
+
+
+@pytest.mark.parametrize("poison", [nothing, Poisoned.apply])
+def test_divergence_stops_and_keeps_the_last_good_epoch(bars, tmp_path, monkeypatch, poison):
     config = dataclasses.replace(SHORT, epochs=4)
     good = trained(bars, tmp_path / "good", config=config)
     forward, steps_an_epoch = training.VAEObjective.forward, len(bars.train) // 32
@@ -243,7 +260,7 @@ def test_divergence_stops_and_keeps_the_last_good_epoch(bars, tmp_path, monkeypa
     def failing(self, x, eps, views, guess):
         calls.append(1)
         loss = forward(self, x, eps, views, guess)
-        return loss * float("nan") if len(calls) > 2 * steps_an_epoch + 1 else loss
+        return poison(loss) if len(calls) == 3 * steps_an_epoch else loss
 
     monkeypatch.setattr(training.VAEObjective, "forward", failing)
     with pytest.raises(TrainingDivergedError, match=r"stage 'vae' is not finite in epoch 3"):

@@ -50,7 +50,9 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="Processes a machine.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
     strategy: Annotated[str, typer.Option(help="auto or ddp.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, 32-true, bf16-mixed, ...")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, 32-true, bf16-mixed or 16-mixed.")
+    ] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on after a stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
