@@ -144,10 +144,10 @@ def silence() -> Iterator[None]:
 
 
 @contextmanager
-def spinner(text: str) -> Iterator[None]:
-    """Show on stderr that something of unknown length goes on."""
-    with Console(stderr=True).status(text):
-        yield
+def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on stderr that something goes on; gives what to tell how much is done, of how much."""
+    with Console(stderr=True).status(text) as status:
+        yield lambda done, total: status.update(f"{text}: {done:,} of {total:,}")
 
 
 def print_json(value: object) -> None:

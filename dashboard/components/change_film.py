@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 HOW_TO_READ = (
     "The probabilities are those of the very pictures shown; the thick line is the target, the "
-    "dashed one the class it began as, the dotted level is 99 %. On the map, the way runs from "
+    "dashed one the class it began as, the dotted level is 99 %; classes that stay below 2 % are "
+    "left out. *Near search* shows the straight way from the image's own code to the one found, "
+    "not the steps of its search. On the map, the way runs from "
     "the circle to the star, each frame where its nearest neighbours in latent space lie; it may "
     "jump, since the map tears. Density is $\\log p(z)$ under the model's own prior: below the "
     "band, the code is where 19 of 20 real images are not. *Pixel ascent* and *nearest real "
@@ -65,7 +67,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         _map(bundle, asked, found, at)
     with density:
         st.markdown("**Is it still where data are?** $\\log p(z)$ of each frame's code")
-        _density(bundle, found, at)
+        _density(bundle, asked, found, at)
 
 
 def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
@@ -93,7 +95,7 @@ def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> N
         found.frame_probs, asked.names, asked.colours, state.dark(),
         source=asked.source, target=asked.target, at=at, stop=STOP, symbol=f"{symbol}(class|x)",
     )  # fmt: skip
-    chart(figure, key="probabilities", alt=crossing(found.frame_probs, asked))
+    chart(figure, key="probabilities", alt=crossing(found.frame_probs, asked), **asked.about)
 
 
 def crossing(probs: np.ndarray, asked: Question) -> str:
@@ -117,10 +119,10 @@ def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: i
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
     way = f"the way from {layout.display_name(asked.image_id)} to {asked.names[asked.target]}"
     alt = f"Map of all images with {way}, {far:.1f} map units as the crow flies"
-    chart(figure, key="path on the map", alt=alt)
+    chart(figure, key="path on the map", alt=alt, **asked.about)
 
 
-def _density(bundle: "Bundle", found: counterfactuals.Change, at: int) -> None:
+def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
     usual, density = counterfactuals.usual_density(bundle), found.density
     first, last, least, low, high = (
         f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
@@ -131,7 +133,7 @@ def _density(bundle: "Bundle", found: counterfactuals.Change, at: int) -> None:
     )
     figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
     alt = f"log p(z) along the way. {words}, 9 of 10 between {low} and {high}"
-    chart(figure, key="density", alt=alt)
+    chart(figure, key="density", alt=alt, **asked.about)
     st.caption(f"{words}. {_region(density >= usual[0])}")
 
 

@@ -49,10 +49,12 @@ def show(bundle: "Bundle", asked: Question) -> None:
          pixel_map.signed_map(delta, dark, words="ink added or removed", height=HEIGHT),
          f"Change from {source} to {target}: {_ink(found)}"),
     )  # fmt: skip
-    for column, (title, figure, alt) in zip(st.columns(4, gap="medium"), pictures, strict=True):
+    halves = st.container(key="large").columns(2, gap="medium")
+    columns = [column for half in halves for column in half.columns(2, gap="medium")]
+    for column, (title, figure, alt) in zip(columns, pictures, strict=True):
         with column:
             st.markdown(title)
-            chart(figure, key=title.split("**")[1].lower(), alt=alt)
+            chart(figure, key=title.split("**")[1].lower(), alt=alt, **asked.about)
     _words(bundle, asked, found)
     with st.container(horizontal=True):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
@@ -72,11 +74,12 @@ def _words(bundle: "Bundle", asked: Question, found: loaders.Change) -> None:
     source, target = asked.names[asked.source], asked.names[asked.target]
     symbol = classes.SYMBOLS[asked.of]
     steps = f"{found.steps} gradient steps, " if found.steps else ""
+    ended = "Found in" if found.converged else "Given up after"
     second = _second_opinion(bundle, asked, found)
     before, after = (percent(p[asked.target]) for p in (found.before, found.after))
     st.markdown(
         f"From **{source}** to **{target}**: {_ink(found)} (L1 {found.l1:.1f}, "
-        f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. Found in "
+        f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. {ended} "
         f"{steps}{1000 * found.seconds:.0f} ms.{second}"
     )
 

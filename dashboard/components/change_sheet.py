@@ -14,6 +14,8 @@ from dashboard.figures import change, sprites
 from dashboard.loaders import counterfactuals
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from xai_core.bundle import Bundle
 
 HOW_TO_READ = (
@@ -27,11 +29,17 @@ TICK = 0.2
 
 def show(bundle: "Bundle", asked: Question) -> None:
     """Offer the sheet, compute it when asked, and show it."""
+    wanted = state.keep("cf sheet", False, link="sheet")
+    seed = state.keep("cf sheet seed", 0, span=state.SEEDS, link="sheetdraw")
+    key = (loaders.fingerprint(bundle), asked.of, asked.method, seed)
+    done = state.setting("cf sheet done", {})
+    if done.get("key") != key:
+        state.put_setting("cf sheet done", done := {"key": key, "rows": 0})
+    ids = counterfactuals.one_of_each(bundle, asked.of, seed) if wanted else []
+    close = "Close" if done["rows"] >= len(ids) else "Cancel"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = state.keep("cf sheet", False, link="sheet")
-        seed = state.keep("cf sheet seed", 0, span=state.SEEDS, link="sheetdraw")
         st.button(
-            "Close" if wanted else "Compute the sheet",
+            close if wanted else "Compute the sheet",
             icon=":material/close:" if wanted else ":material/grid_on:",
             on_click=state.put_setting, args=("cf sheet", not wanted),
         )  # fmt: skip
@@ -41,11 +49,6 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )  # fmt: skip
     if not wanted:
         return
-    ids = counterfactuals.one_of_each(bundle, asked.of, seed)
-    key = (loaders.fingerprint(bundle), asked.of, asked.method, seed)
-    done = state.setting("cf sheet done", {})
-    if done.get("key") != key:
-        state.put_setting("cf sheet done", done := {"key": key, "rows": 0})
     if done["rows"] < len(ids):
         st.fragment(_compute, run_every=TICK)(bundle, asked, ids, done)
     else:
@@ -56,14 +59,19 @@ def show(bundle: "Bundle", asked: Question) -> None:
 def _compute(bundle: "Bundle", asked: Question, ids: list[str | None], done: dict) -> None:
     """Compute one row, and say how far it is; the whole page follows when all are there."""
     row = done["rows"]
+    bar = st.empty()
+    _say(bar, done, ids)
     if row < len(ids) and state.setting("cf sheet"):
         if ids[row] is not None:
             counterfactuals.changes(bundle, ids[row], asked.of, asked.method)
         done["rows"] = row + 1
-    share = done["rows"] / len(ids)
-    st.progress(share, f"{done['rows']} of {len(ids)} rows. *Close* stops it.")
+    _say(bar, done, ids)
     if done["rows"] >= len(ids):
         st.rerun()
+
+
+def _say(bar: "DeltaGenerator", done: dict, ids: list[str | None]) -> None:
+    bar.progress(done["rows"] / len(ids), f"{done['rows']} of {len(ids)} rows. *Cancel* stops it.")
 
 
 def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from xai_core.bundle import Bundle
 
 HOW_TO_READ = (
-    "Each picture is at least 99 % its target to what is explained. Read what all of them keep: "
+    "Each picture is at least 99 % its target to what is explained, but where it says *not "
+    "reached*. Read what all of them keep: "
     "slant, weight and size of the handwriting; and what changes: the strokes that decide. Less "
     "ink means that the image was nearer to that class."
 )

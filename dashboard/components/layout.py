@@ -54,6 +54,7 @@ def any_bundle() -> bool:
 def follow() -> "Bundle":
     """Draw the sidebar with bundle and selected image; stop with an explanation without one."""
     bundle = _bundle()
+    state.put_setting("about", loaders.about(bundle))
     _check_selected(bundle)
     with st.sidebar:
         _selected(bundle)

@@ -25,7 +25,7 @@ def coloured(change: NDArray[np.floating], dark: bool) -> NDArray[np.uint8]:
 
 def ink(change: NDArray[np.floating]) -> tuple[float, float]:
     """Sum up the ink that was added and that was removed, in full pixels."""
-    return float(change.clip(min=0).sum()), float(-change.clip(max=0).sum())
+    return float(change.clip(min=0).sum()), float(np.abs(change.clip(max=0)).sum())
 
 
 def with_change(

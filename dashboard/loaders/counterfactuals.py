@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 FRAMES = 13
 """Pictures along a way; as many codes as the engine keeps, so that each has its own."""
-MOST_STEPS = 300
-"""Steps after which the plain ascents give up, so that a page never waits long for them."""
 OTHER = {"classifier": "cluster", "cluster": "classifier"}
 """Whose second opinion is asked for."""
 LATENT_METHODS = ("default", "diffeomorphic")
@@ -279,10 +277,9 @@ def _search(
     from xai_core.ask.counterfactuals import counterfactuals
     from xai_core.explain.counterfactual import CounterfactualConfig
 
-    steps = None if method == "default" else MOST_STEPS
-    config = CounterfactualConfig(max_steps=steps, path_points=path_points)
+    config = CounterfactualConfig(method=method, path_points=path_points)
     start = time.perf_counter()
-    found = counterfactuals(bundle, x, target, of=of, method=method, config=config)
+    found = counterfactuals(bundle, x, target, of=of, config=config)
     return found, time.perf_counter() - start
 
 

@@ -4,13 +4,15 @@ import argparse
 import logging
 import os
 import platform
+import resource
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import torch
 
-from tests.benchmarks import compute, map, pages, theory, training
+from tests.benchmarks import attributions, compute, counterfactuals, map, pages, theory, training
 from xai_core.bundle import load_bundle
 from xai_core.data.sources import load_dataset
 
@@ -22,7 +24,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer images and repeats")
     parser.add_argument(
         "--only",
-        choices=["compute", "training", "pages", "map", "theory"],
+        choices=["compute", "training", "explaining", "pages", "map", "theory"],
         help="one part alone",
     )
     options = parser.parse_args()
@@ -37,6 +39,11 @@ def main():
     if options.only in (None, "training"):
         for device in devices:
             training_rows(device, options.quick)
+    if options.only in (None, "explaining"):
+        attribution_rows(1 if options.quick else 4)
+        counterfactual_rows(50 if options.quick else 250)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        row("memory of this process at its peak, until here", f"{peak:,.0f} MB")
     if options.only in (None, "pages"):
         page_rows(1 if options.quick else 5)
     if options.only in (None, "map"):
@@ -72,6 +79,35 @@ def training_rows(device, quick):
             f"{here:,.0f} images/s; {there:,.0f} images/s "
             f"({training.ratio(found, deformed):.2f} times)",
         )
+
+
+def attribution_rows(seconds):
+    bundle = load_bundle(BUNDLE)
+    x, target = attributions.batch(bundle, 64)
+    for name in attributions.METHODS:
+        direct = attributions.captum_call(name, bundle, x, target)
+        if direct is not None:
+            own = attributions.our_call(name, bundle, x, target)
+            ours, theirs = attributions.paired(own, direct, seconds)
+            row(
+                f"heatmaps of 64 images by `{name}`, processor time: here; Captum called directly",
+                f"{1000 * ours:.0f} ms; {1000 * theirs:.0f} ms ({theirs / ours:.2f} times)",
+            )
+
+
+def counterfactual_rows(count):
+    bundle = load_bundle(BUNDLE)
+    x, target = counterfactuals.question(bundle, count)
+    counterfactuals.search(bundle, x[:1], target[:1], {})
+    began = time.perf_counter()
+    for i in range(count):
+        counterfactuals.search(bundle, x[i : i + 1], target[i : i + 1], {})
+    single = (time.perf_counter() - began) / count
+    batched = counterfactuals.search(bundle, x, target, {})[1] / count
+    row(
+        f"counterfactuals of {count} images: one by one; in one batch",
+        f"{1000 * single:.1f} ms; {1000 * batched:.1f} ms an image ({single / batched:.1f} times)",
+    )
 
 
 def bundle_rows(quick):

@@ -42,4 +42,6 @@ def test_a_chart_is_saved_as_svg_named_after_bundle_and_image(open_page):
     chart.hover()
     name, path = saved(page, chart.locator(".modebar-btn").first)
     assert name == "mnist-terms-test-18.svg"
-    assert path.read_text().startswith("<svg") and "nats" in path.read_text()
+    drawn = path.read_text()
+    assert drawn.startswith("<svg") and "nats" in drawn
+    assert "bundle: mnist (" in drawn and "image: test:18" in drawn and "cluster-vae-xai" in drawn

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from xai_core.ask.counterfactuals import counterfactuals, reference_of
+from xai_core.ask.targets import floats
 from xai_core.data.images import to_float
 from xai_core.explain.counterfactual import CounterfactualConfig
 
@@ -48,3 +49,5 @@ def test_wrong_questions_are_refused(tiny_bundle):
         counterfactuals(tiny_bundle, images, 0, of="elbo")
     with pytest.raises(ValueError, match=r"`target` must be in \[0, 2\) for 2 classes, got 5"):
         counterfactuals(tiny_bundle, images, 5)
+    with pytest.raises(ValueError, match=r"uint8 \(N, 28, 28\), or floats .* got float32 \(1, 28"):
+        floats(tiny_bundle, images / 255)

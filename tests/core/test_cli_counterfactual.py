@@ -51,6 +51,8 @@ def test_the_command_writes_what_the_library_finds(tiny_bundle, images, tmp_path
     [
         ({"--target": "two"}, "`--target` must be a class number or 'all', got 'two'"),
         ({"--target": "7"}, "`target` must be in"),
+        ({"--target": "9" * 30}, "`target` must be a class number"),
+        ({"--max-steps": "0"}, "`max_steps` must be at least 1"),
         ({"--out": "cf.npy"}, "`--out` must end in .npz"),
         ({"--figure": "cf.pdf"}, "`--figure` must end in .png"),
         ({"--probability": "1.5"}, "`target_probability` must be in"),
@@ -61,3 +63,11 @@ def test_wrong_options_are_one_line(tiny_bundle, images, tmp_path, changed, mess
     result = run(tiny_bundle.path, *(part for pair in options.items() for part in pair))
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
+
+
+def test_a_target_may_have_to_be_surer_than_the_search_aims_at(tiny_bundle, images, tmp_path):
+    out = tmp_path / "cf.npz"
+    options = ("--images", images, "--target", 1, "--out", out, "--probability", 0.9999)
+    assert run(tiny_bundle.path, *options).exit_code == 0
+    assert run(tiny_bundle.path, *options, "--max-steps", 1, "--method", "pixel").exit_code == 0
+    assert np.load(out, allow_pickle=False)["reasons"].tolist()[0].startswith("the ascent stalled")

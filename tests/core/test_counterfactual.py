@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,8 @@ from xai_core.explain.counterfactual import (
 )
 from xai_core.model.mixture import MixturePrior
 
+unchecked = find_counterfactual.__wrapped__
+"""Without the tests' check of types, which nobody else has."""
 METHODS = ("default", "diffeomorphic", "pixel", "nearest")
 SIDE = 4
 
@@ -177,7 +180,7 @@ def test_nearest_is_the_nearest_real_image(functions, reference):
         config=config,
     )
     assert not nothing.converged.any()
-    assert "nearest real image" in nothing.reasons[0]
+    assert "there is no real image of the target class" in nothing.reasons[0]
 
 
 def test_the_nearest_images_are_found_in_parts(reference, monkeypatch):
@@ -242,6 +245,31 @@ def test_it_works_without_anything_but_functions(functions):
     assert found.converged.all()
 
 
+@pytest.mark.parametrize("target", [np.int64(1), torch.tensor(1), [1, 1], np.array([1, 1])])
+def test_a_target_may_be_any_whole_numbers(functions, target):
+    found = unchecked(left_images(2), target=target, **functions)
+    assert found.target.tolist() == [1, 1]
+
+
+def test_all_targets_of_any_function_are_every_class_but_its_own(functions):
+    found = find_counterfactual(left_images(2), target="all", **functions)
+    own = functions["forward"](left_images(2)).argmax(1)
+    expected = [[t for t in range(3) if t != c] for c in own.tolist()]
+    assert found.target.unflatten(0, (2, 2)).tolist() == expected
+
+
+def test_every_gradient_is_counted(functions):
+    taken = 0
+
+    def forward(x):
+        nonlocal taken
+        taken += x.requires_grad
+        return functions["forward"](x)
+
+    found = find_counterfactual(left_images(1), target=1, **{**functions, "forward": forward})
+    assert found.evaluations.tolist() == [taken - 1]  # the ascent looks once more where it ends
+
+
 @pytest.mark.parametrize("target", [-1, 3])
 def test_a_target_out_of_range_is_refused(functions, target):
     with pytest.raises(ValueError, match=r"`target` must be in \[0, 3\) for 3 classes, got"):
@@ -256,6 +284,21 @@ def test_wrong_arguments_are_refused(functions):
         find_counterfactual(broken, target=1, **functions)
     with pytest.raises(ValueError, match=r"must be in \[0, 1\], row 0 is not"):
         find_counterfactual(x * 255, target=1, **functions)
+    with pytest.raises(
+        ValueError, match=r"must be floats \(batch, 1, height, width\) .* got uint8"
+    ):
+        unchecked(x.byte(), target=1, **functions)
+    for target in (
+        1.5,
+        True,
+        torch.full((2,), 1.5),
+        [1],
+        "every",
+        10**30,
+        torch.zeros(2, 1).long(),
+    ):
+        with pytest.raises(ValueError, match="`target` must be a class number, 2 of them"):
+            unchecked(x, target=target, **functions)
     with pytest.raises(ValueError, match="at least one image, got none"):
         find_counterfactual(x[:0], target=1, **functions)
     with pytest.raises(ValueError, match="`reference` must be given"):

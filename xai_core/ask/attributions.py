@@ -6,20 +6,18 @@ from torch import Tensor, nn
 
 from .._types import ByteImages, Images
 from ..bundle import Bundle
-from ..data.images import to_float
 from ..errors import BundleError
 from ..explain.attribution import Attribution, AttributionConfig, attribute
 from ..explain.baselines import BASELINES
 from ..explain.methods import METHODS, MethodCard, method_card
 from ..explain.problem import Baselines, MaskOf
 from .baselines import baselines_of
-from .targets import explained
+from .targets import explained, floats
 
 __all__ = [
     "DEFAULT_BASELINES",
     "WITH_CLASSES",
     "attributions",
-    "floats",
     "layers_of",
     "mask_of",
     "methods_for",
@@ -124,13 +122,6 @@ def predicted(bundle: Bundle, images: Images, of: str) -> Int[Tensor, " batch"]:
     """Name the most probable class or cluster of each image."""
     function = explained(bundle, of)
     return torch.cat([function(part).argmax(-1) for part in images.split(IMAGES_AT_ONCE)])
-
-
-def floats(bundle: Bundle, images: ByteImages | Images) -> Images:
-    """Bring images to the bundle's device in the form that models read."""
-    if images.is_floating_point():
-        return images.to(bundle.device)
-    return to_float(images, bundle.device)
 
 
 def _forward(bundle: Bundle, of: str, card: MethodCard) -> nn.Module:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from .._types import ByteImages, Images
 from ..bundle import Bundle
-from ..data.images import to_float
 from ..explain.counterfactual import (
     Counterfactual,
     CounterfactualConfig,
@@ -18,7 +17,7 @@ from ..explain.counterfactual import (
     Reference,
     find_counterfactual,
 )
-from .targets import explained
+from .targets import explained, floats
 
 __all__ = ["counterfactuals", "reference_of"]
 
@@ -49,23 +48,19 @@ def counterfactuals(
         A row an image and target; read `converged` before trusting one.
 
     Raises:
-        ValueError: If images are not finite or leave [0, 1], `target` is no class, or `of` has
-            no classes.
+        ValueError: If images have another form, are not finite or leave [0, 1], `target` is no
+            class, or `of` has no classes.
         BundleError: If the bundle has no classifier and it is to be explained.
     """
     config = config or CounterfactualConfig()
     if method is not None:
         config = replace(config, method=method)
-    forward = explained(bundle, of)
-    x = _floats(bundle, images)
-    if isinstance(target, str):
-        x, target = _towards_all(x, forward, target)
     return find_counterfactual(
-        x,
+        floats(bundle, images),
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
-        forward=forward,
+        forward=explained(bundle, of),
         prior=bundle.model.prior,
         reference=reference_of(bundle, of, labels=config.method == "nearest"),
         config=config,
@@ -90,23 +85,3 @@ def reference_of(bundle: Bundle, of: str, *, labels: bool = False) -> Reference 
         column = bundle.index["predicted" if of == "classifier" else "cluster"]
         classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
     return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
-
-
-def _floats(bundle: Bundle, images: ByteImages | Images) -> Images:
-    if images.is_floating_point():
-        return images.to(bundle.device)
-    return to_float(images, bundle.device)
-
-
-def _towards_all(
-    x: Images, forward: Callable[[Images], Tensor], target: str
-) -> tuple[Images, Int[Tensor, " batch"]]:
-    """Repeat each image once a class other than its own."""
-    if target != "all":
-        raise ValueError(f"`target` must be a class, one a row, or 'all', got {target!r}.")
-    with torch.no_grad():
-        logits = torch.cat([forward(part) for part in x.split(250)])
-    classes = logits.shape[1]
-    own = logits.argmax(1, keepdim=True)
-    others = (own + torch.arange(1, classes, device=x.device)) % classes
-    return x.repeat_interleave(classes - 1, 0), others.sort(1).values.flatten()

@@ -21,13 +21,12 @@ from ..explain.trust import TrustRule, reasons_against
 from .attributions import (
     DEFAULT_BASELINES,
     WITH_CLASSES,
-    floats,
     layers_of,
     mask_of,
     methods_for,
 )
 from .baselines import baselines_of, mean_image
-from .targets import explained
+from .targets import explained, floats
 
 __all__ = ["FaithfulnessTable", "MethodScores", "infill_of", "scores"]
 

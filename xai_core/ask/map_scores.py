@@ -11,9 +11,9 @@ from ..bundle import Bundle
 from ..explain.attribution import Attribution
 from ..explain.faithfulness import Maps, area, deletion, gini, insertion, pixel_order, score_of
 from ..explain.methods import method_card
-from .attributions import IMAGES_AT_ONCE, WITH_CLASSES, floats
+from .attributions import IMAGES_AT_ONCE, WITH_CLASSES
 from .faithfulness import infill_of
-from .targets import explained
+from .targets import explained, floats
 
 __all__ = ["MapScores", "map_scores", "ranked"]
 

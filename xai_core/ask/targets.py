@@ -1,13 +1,15 @@
 """What is explained: a function of an image that a bundle can evaluate, by its name."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from .._types import Images, Logits
 from ..bundle import Bundle
+from ..data.images import to_float
 from ..errors import BundleError
 from ..model.vae import ClusterVAE
 
-__all__ = ["EXPLAINED", "explained"]
+__all__ = ["EXPLAINED", "explained", "floats"]
 
 EXPLAINED = ("classifier", "cluster", "elbo", "reconstruction", "latent:J")
 """The classifier's logits; log q(c|x); the ELBO, or its reconstruction term, in nats at the mean
@@ -42,6 +44,26 @@ def explained(bundle: Bundle, of: str) -> nn.Module:
     if of not in functions:
         raise ValueError(f"`of` must be one of {', '.join(EXPLAINED)}, got {of!r}.")
     return functions[of](bundle.model).eval()
+
+
+def floats(bundle: Bundle, images: Tensor) -> Images:
+    """Bring images to the bundle's device in the form that models read.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1].
+
+    Raises:
+        ValueError: If they have another form.
+    """
+    if images.dtype == torch.uint8 and images.shape[1:] == (28, 28):
+        return to_float(images, bundle.device)
+    if images.is_floating_point() and images.shape[1:] == (1, 28, 28):
+        return images.to(bundle.device, torch.float32)
+    raise ValueError(
+        "`images` must be uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1], got "
+        f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
+    )
 
 
 class _Cluster(nn.Module):

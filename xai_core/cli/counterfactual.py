@@ -1,6 +1,7 @@
 """`xai counterfactual`: what images would have to look like to be of another class."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -55,6 +56,9 @@ def counterfactual(
     probability: Annotated[
         float, typer.Option(help="What the target must reach to count as there.")
     ] = 0.99,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Gradient steps at most; the method's own if not given.")
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png to draw, of the first {DRAWN} rows.")
     ] = None,
@@ -73,12 +77,19 @@ def counterfactual(
     if target != "all" and not target.isdecimal():
         raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
     check_out(out, devices * num_nodes, figure, ".png")
-    config = CounterfactualConfig(target_probability=probability)
+    config = CounterfactualConfig(
+        method=method,
+        target_probability=probability,
+        search_probability=max(CounterfactualConfig.search_probability, (1 + probability) / 2),
+        max_steps=max_steps,
+    )
     about = {"of": of, "method": method, "target": target}
 
-    def search(opened: "Bundle", some: "ByteImages") -> "Counterfactual":
+    def search(
+        opened: "Bundle", some: "ByteImages", on_progress: Callable[[int, int], None] | None = None
+    ) -> "Counterfactual":
         wanted: int | Literal["all"] = "all" if target == "all" else int(target)
-        return counterfactuals(opened, some, wanted, of=of, method=method, config=config)
+        return counterfactuals(opened, some, wanted, of=of, config=config, on_progress=on_progress)
 
     if not out.suffix:
         write_parts(
@@ -94,8 +105,8 @@ def counterfactual(
         return
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
-    with spinner("Searching"):
-        found = search(opened, pixels)
+    with spinner("Searching") as told:
+        found = search(opened, pixels, told)
         arrays = _arrays(found)
         write_arrays(out, arrays)
     if figure is not None:

@@ -10,6 +10,7 @@ References:
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -120,7 +121,7 @@ class Counterfactual:
 def find_counterfactual(
     images: Images,
     *,
-    target: int | Int[Tensor, " batch"],
+    target: int | Int[Tensor, " batch"] | Literal["all"],
     encode: Callable[[Images], Latents],
     decode: Callable[[Latents], Images],
     forward: Callable[[Images], Logits],
@@ -133,7 +134,8 @@ def find_counterfactual(
 
     Args:
         images: In [0, 1], on the device of the models.
-        target: Class to reach, one for all or one a row.
+        target: Class to reach: one for all, one a row, or "all": each image towards every class
+            but its own, rows image-major.
         encode: Images to codes, the mean of q(z|x).
         decode: Codes to images in [0, 1].
         forward: Images to logits of at least two classes: what is explained. All three are called
@@ -145,15 +147,19 @@ def find_counterfactual(
         on_progress: Told how many images are done, of how many, after each batch.
 
     Returns:
-        A row an image; read `converged` before trusting one.
+        A row an image and target; read `converged` before trusting one.
 
     Raises:
-        ValueError: If an image is not finite or leaves [0, 1], `target` is no class, `forward`
-            has fewer than two classes, or "nearest" has no reference.
+        ValueError: If images are no floats (batch, 1, height, width), one is not finite or leaves
+            [0, 1], `target` is no class, `forward` has fewer than two classes, or "nearest" has no
+            reference.
     """
     config = config or CounterfactualConfig()
     _check_images(images)
-    targets = _targets(target, images)
+    if isinstance(target, str) and target == "all":
+        images, targets = _towards_all(images, forward, config.batch_size)
+    else:
+        targets = _targets(target, images)
 
     def search(start: int) -> Counterfactual:
         rows = slice(start, start + config.batch_size)
@@ -292,15 +298,29 @@ def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, "
     return probs.gather(1, target.unsqueeze(1)).squeeze(1)
 
 
-def _targets(target: int | Int[Tensor, " batch"], images: Images) -> Int[Tensor, " batch"]:
-    if isinstance(target, int):
-        return torch.full((len(images),), target, device=images.device)
-    if target.shape != (len(images),):
+def _towards_all(
+    images: Images, forward: Callable[[Images], Logits], batch_size: int
+) -> tuple[Float[Tensor, "rows 1 height width"], Int[Tensor, " rows"]]:
+    """Repeat each image once a class other than its own."""
+    with torch.no_grad():
+        logits = torch.cat([forward(part) for part in images.split(batch_size)])
+    classes = logits.shape[1]
+    own = logits.argmax(1, keepdim=True)
+    others = (own + torch.arange(1, classes, device=images.device)) % classes
+    return images.repeat_interleave(classes - 1, 0), others.sort(1).values.flatten()
+
+
+def _targets(target: object, images: Tensor) -> Int[Tensor, " batch"]:
+    try:
+        wanted = torch.as_tensor(target)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        wanted = torch.zeros(0)
+    if wanted.dtype not in _WHOLE or wanted.shape not in ((), (len(images),)):
         raise ValueError(
-            f"`target` must be one class or one a row, {len(images)}, got shape "
-            f"{tuple(target.shape)}."
+            f"`target` must be a class number, {len(images)} of them, one a row, or 'all', got "
+            f"{str(target)[:60]}."
         )
-    return target.to(images.device, torch.long)
+    return wanted.to(images.device, torch.long).expand(len(images))
 
 
 def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
@@ -316,7 +336,12 @@ def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
         )
 
 
-def _check_images(images: Images) -> None:
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ValueError(
+            "`images` must be floats (batch, 1, height, width) in [0, 1], got "
+            f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
+        )
     if not len(images):
         raise ValueError("`images` must hold at least one image, got none.")
     for name, wrong in [
@@ -328,6 +353,7 @@ def _check_images(images: Images) -> None:
             raise ValueError(f"`images` must be {name}, row {row} is not.")
 
 
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 _TENSORS = tuple(
     entry.name
     for entry in fields(Counterfactual)

@@ -101,7 +101,7 @@ def _ascend(
             mean, square = mean[going], square[going]
         mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
         square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
-        rate = config.learning_rate / (1 - BETAS[0] ** (step + 1))
+        rate = config.rate / (1 - BETAS[0] ** (step + 1))
         scale = (square / (1 - BETAS[1] ** (step + 1))).sqrt() + EPSILON
         variables = project(variables + rate * mean / scale)
     return final, probs_at, steps

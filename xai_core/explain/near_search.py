@@ -152,9 +152,12 @@ def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
         near = problem.reference.nearest_rows(problem.codes, problem.target, REAL_COMPARED)
     border = _border(problem, config, near)
     candidates = candidate_codes(problem, near)
+    climbed = torch.zeros_like(problem.target)
     if candidates is None:
-        candidates = _ascended(problem, config).unsqueeze(1)
+        codes, climbed = _ascended(problem, config)
+        candidates = codes.unsqueeze(1)
     best, steps = _descend(border, config, _best_start(border, candidates))
+    steps += climbed
     for attempt in range(RETRIES):
         stalled = (best.odds < border.least).nonzero().squeeze(1)
         if not len(stalled):
@@ -163,7 +166,8 @@ def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
         if attempt < RETRIES - 1:
             starts = _surest(part, candidates[stalled], attempt)
         else:
-            starts = _ascended(part.problem, config)
+            starts, climbed = _ascended(part.problem, config)
+            steps[stalled] += climbed
         found, taken = _descend(part, config, starts)
         better = found.odds > best.odds[stalled]
         best.put(stalled[better], found.rows(better))
@@ -171,10 +175,13 @@ def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
     return _finish(border, config, best, steps)
 
 
-def _ascended(problem: Problem, config: CounterfactualConfig) -> Latents:
+def _ascended(
+    problem: Problem, config: CounterfactualConfig
+) -> tuple[Latents, Int[Tensor, " batch"]]:
     """Climb from the images' own codes, where nothing says where the target's codes are."""
     plain = replace(config, method="diffeomorphic", max_steps=ASCENT_STEPS, path_points=2)
-    return ascend_in_latent_space(problem, plain).path[:, -1]
+    found = ascend_in_latent_space(problem, plain)
+    return found.path[:, -1], found.evaluations
 
 
 def _border(

@@ -38,5 +38,7 @@ def nearest_image(problem: Problem, encode: Callable[[Images], Tensor]) -> Found
         path_probabilities=torch.stack([problem.probabilities, probs], 1),
         num_steps=torch.full_like(problem.target, 2),
         evaluations=torch.zeros_like(problem.target),
-        why_not="the nearest real image of the target class is not that probable",
+        why_not="the nearest real image of the target class is not that probable"
+        if there.all()
+        else "there is no real image of the target class, or the nearest is not that probable",
     )

@@ -28,9 +28,9 @@ class CounterfactualConfig:
             decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" hands back a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 1000 for the plain ascents, 7 for
-            "default".
-        learning_rate: Adam's, of the plain ascents: in latent units, or in ink for "pixel".
+        max_steps: Gradient steps at most; None is 300 for the plain ascents, 7 for "default".
+        learning_rate: Adam's, of the plain ascents; None is 0.05 latent units for
+            "diffeomorphic", 0.01 of full ink for "pixel".
         search_probability: What "default" aims at, at least `target_probability`: the nearer to
             1, the further across the border it stops, and the farther from the image.
         nearer_than_real: Share of the distance to a real image of the target class past which
@@ -43,7 +43,7 @@ class CounterfactualConfig:
     method: Method = "default"
     target_probability: float = 0.99
     max_steps: int | None = None
-    learning_rate: float = 0.05
+    learning_rate: float | None = None
     search_probability: float = 0.998
     nearer_than_real: float = 0.85
     density_weight: float = 0.2
@@ -64,7 +64,7 @@ class CounterfactualConfig:
                 f"`search_probability` must be in [target_probability, 1), here "
                 f"[{self.target_probability}, 1), got {self.search_probability}."
             )
-        if not self.learning_rate > 0 or not math.isfinite(self.learning_rate):
+        if not 0 < self.rate < math.inf:
             raise ConfigError(f"`learning_rate` must be above 0, got {self.learning_rate}.")
         if not self.nearer_than_real > 0:
             raise ConfigError(f"`nearer_than_real` must be above 0, got {self.nearer_than_real}.")
@@ -78,7 +78,13 @@ class CounterfactualConfig:
     @property
     def step_limit(self) -> int:
         """Return `max_steps`, or the method's own."""
-        return self.max_steps or (7 if self.method == "default" else 1000)
+        return self.max_steps or (7 if self.method == "default" else 300)
+
+    @property
+    def rate(self) -> float:
+        """Return `learning_rate`, or the method's own."""
+        own = 0.01 if self.method == "pixel" else 0.05
+        return own if self.learning_rate is None else self.learning_rate
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
