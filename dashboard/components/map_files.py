@@ -5,6 +5,7 @@ image in the order of the index, and `pictures/` of the points. Each is written 
 so that what is there is whole.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -90,14 +91,20 @@ def _write(files: MapFiles, folder: Path) -> bool:
                     aside.replace(target)
                 finally:
                     aside.unlink(missing_ok=True)
-        os.utime(folder)
-        others = sorted(folder.parent.iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
-        for long_unseen in others[KEPT:]:
-            shutil.rmtree(long_unseen, ignore_errors=True)
     except OSError as error:
         log.warning("the map's files cannot be written: %s", error)
         return False
+    with contextlib.suppress(OSError):  # another server may take them away at the same time
+        _forget_long_unseen(folder)
     return True
+
+
+def _forget_long_unseen(folder: Path) -> None:
+    """Remove the files of all but the bundles that were opened last."""
+    os.utime(folder)
+    found = sorted(folder.parent.iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
+    for other in found[KEPT:]:
+        shutil.rmtree(other, ignore_errors=True)
 
 
 def _write_pictures(files: MapFiles, folder: Path, bundle: "Bundle") -> None:

@@ -116,7 +116,7 @@ def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind:
         ):
             _check_header(image, path)
             if image.format == "JPEG":
-                _check_scans(source if isinstance(source, io.BytesIO) else path, path)
+                _check_scans(source, path)
             return _to_grey(image)
 
 
