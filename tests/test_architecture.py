@@ -18,7 +18,7 @@ LEVELS = [
     {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
     {"training"},
     {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
-    {"ask", "collapse", "parts", "verification", "workflow"},
+    {"ask", "collapse", "estimate", "parts", "verification", "workflow"},
     {"cli", "terminal"},
     {"__init__", "__main__"},
 ]

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
+
+from .estimate import Left, Move, left
 
 if TYPE_CHECKING:
     from .training import EpochMetrics
@@ -39,14 +43,23 @@ __all__ = [
 
 COLUMNS = (
     ("stage", "{:<10}"),
-    ("epoch", "{:>8}"),
-    ("loss", "{:>9}"),
-    ("ELBO", "{:>9}"),
-    ("cluster_information", "{:>20}"),
-    ("accuracy*", "{:>10}"),
-    ("nmi*", "{:>6}"),
-    ("seconds", "{:>8}"),
-    ("ETA", "{:>7}"),
+    ("epoch", "{:>5}"),
+    ("loss", "{:>7}"),
+    ("ELBO", "{:>8}"),
+    ("recon.", "{:>8}"),
+    ("align.", "{:>7}"),
+    ("KL(c)", "{:>6}"),
+    ("H(z)", "{:>6}"),
+    ("I(c;x)", "{:>6}"),
+    ("acc.*", "{:>6}"),
+    ("NMI*", "{:>5}"),
+    ("time", "{:>6}"),
+    ("ETA", "{:>6}"),
+)
+LEGEND = (
+    "ELBO = recon. + align. - KL(c) + H(z), means in nats an image; I(c;x) cluster information; "
+    "ETA of all stages",
+    "* with labels, which are never trained on: for information",
 )
 STAGES = {
     "assign": "First guess",
@@ -73,9 +86,14 @@ class _Warnings(logging.Handler):
 class TrainingDisplay:
     """A live table of epochs above a progress bar, on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Mapping[str, float]) -> None:
+        """Take the seconds that each stage is expected to last."""
         self._console = Console(stderr=True, highlight=False)
         self._bar = _bar(self._console)
+        self._expected = expected
+        self._begun = time.monotonic()
+        self._moves: list[Move] = []
+        self._whole: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
         self._headed = False
 
@@ -90,25 +108,31 @@ class TrainingDisplay:
                 self._print(sentence)
             yield
         finally:
-            if self._tasks:
+            if self._whole is not None:
                 self._bar.stop()
             library.removeHandler(handler)
 
     def on_progress(self, progress: "StageProgress") -> None:
         """Move the bar of a stage, and begin it where it is new."""
-        if progress.stage not in self._tasks:
+        now, stage = time.monotonic(), progress.stage
+        self._moves.append(Move(stage, progress.done, progress.total, now))
+        if self._whole is None:
             self._bar.start()
-            name = STAGES.get(progress.stage, progress.stage)
-            self._tasks[progress.stage] = self._bar.add_task(name, total=progress.total)
-        task = self._tasks[progress.stage]
-        self._bar.update(task, completed=progress.done, total=progress.total)
+            self._whole = self._bar.add_task("Everything", total=1.0)
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(STAGES.get(stage, stage), total=progress.total)
+        ahead = self._ahead()
+        self._bar.update(self._whole, completed=ahead.share, ends=now + ahead.whole)
+        self._bar.update(self._tasks[stage], completed=progress.done, ends=now + ahead.stage)
 
     def on_epoch(self, row: "EpochMetrics") -> None:
         """Add a row to the table."""
         if not self._headed:
-            self._print("  ".join(form.format(name) for name, form in COLUMNS), style="bold")
-            self._print("* with labels, which are never trained on: for information", style="dim")
+            self._print(" ".join(form.format(name) for name, form in COLUMNS), style="bold")
+            for line in LEGEND:
+                self._print(line, style="dim")
             self._headed = True
+        under_way = bool(self._moves) and self._moves[-1].stage == row.stage
         cells = (
             row.stage,
             f"{row.epoch}/{row.epochs}",
@@ -117,16 +141,23 @@ class TrainingDisplay:
                 for value, digits in (
                     (row.loss, 4),
                     (row.elbo, 2),
+                    (row.reconstruction, 2),
+                    (row.prior_alignment, 2),
+                    (row.kl_c, 3),
+                    (row.entropy_z, 2),
                     (row.cluster_information, 3),
                     (row.accuracy, 4),
                     (row.nmi, 3),
-                    (row.seconds, 1),
                 )
             ),
-            f"{(row.epochs - row.epoch) * row.seconds:.0f} s",
+            _clock(row.seconds),
+            _clock(self._ahead().whole) if under_way else "-",
         )
         forms = (form for _, form in COLUMNS)
-        self._print("  ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
+        self._print(" ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
+
+    def _ahead(self) -> Left:
+        return left(self._expected, self._moves, begun=self._begun, now=time.monotonic())
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)
@@ -182,19 +213,36 @@ def text_of(value: object) -> str:
     return str(value)
 
 
+class _Eta(ProgressColumn):
+    """Counts down to the end that was estimated last, also while nothing is told."""
+
+    def render(self, task: Task) -> Text:
+        if task.finished or "ends" not in task.fields:
+            return Text("")
+        return Text(f"ETA {_clock(max(task.fields['ends'] - time.monotonic(), 0.0))}")
+
+
 def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:<18}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
+        _Eta(),
         console=console,
         refresh_per_second=2,
         redirect_stdout=False,
         redirect_stderr=False,
     )
+
+
+def _clock(seconds: float) -> str:
+    """Write a duration as 4 s, 7:05 or 1:02:03."""
+    if round(seconds) < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _number(value: float, digits: int) -> str:

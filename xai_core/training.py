@@ -380,7 +380,8 @@ class _Loop:
         """Take the steps of one epoch and return the mean loss."""
         device = self.fabric.device
         generator = epoch_generator(self.seed, stage, epoch, device)
-        torch.manual_seed(self.seed + epoch)  # dropout draws from the global generator
+        # dropout draws from the global generator, on each process of its own images
+        torch.manual_seed(self.seed + epoch + 1_000_003 * self.fabric.global_rank)
         order = torch.randperm(count, generator=generator, device=device)
         size = self._batch(count)
         steps = count // size

@@ -26,9 +26,19 @@ CURVES = (
     ("vae", "accuracy", "accuracy of clusters*"),
     ("classifier", "loss", "classifier's loss, nats"),
 )
+TERMS = (
+    ("vae", "reconstruction", "E log p(x|z, c), nats"),
+    ("vae", "prior_alignment", "E log p(z|c), nats"),
+    ("vae", "kl_c", "KL(q(c) ‖ p(c)), nats"),
+    ("vae", "entropy_z", "-E log q(z|x), nats"),
+)
 NUMBERS = (
     ("Epochs of the cluster VAE", "vae", "epoch", 0),
     ("ELBO after the last, nats", "vae", "elbo", 2),
+    ("Reconstruction, nats", "vae", "reconstruction", 2),
+    ("Prior alignment, nats", "vae", "prior_alignment", 2),
+    ("KL of c, nats", "vae", "kl_c", 3),
+    ("Entropy of z, nats", "vae", "entropy_z", 2),
     ("Cluster information, nats", "vae", "cluster_information", 3),
     ("Accuracy of clusters*", "vae", "accuracy", 4),
     ("NMI*", "vae", "nmi", 3),
@@ -51,10 +61,11 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     layout.section(
         "Curves",
         "One training, or two in one figure, epoch by epoch.",
-        "The ELBO is what is pushed up; its first third of epochs may lie below what is shown. "
-        "Cluster information says how many nats the clusters tell about which image it is, at "
-        "most ln K (dashed): if it falls towards 0, the clusters have collapsed. Lines marked * "
-        "use labels, which the cluster VAE is never trained on; the classifier is.",
+        "The ELBO is what is pushed up, the sum of the four terms below it; the first third of "
+        "epochs may lie outside of what is shown. Cluster information says how many nats the "
+        "clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, the "
+        "clusters have collapsed. Lines marked * use labels, which the cluster VAE is never "
+        "trained on; the classifier is.",
     )
     shown = _chosen(list(histories))
     frames = {name: histories[name] for name in shown}
@@ -89,7 +100,8 @@ def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.Data
 
 
 def _frame(news: News) -> pd.DataFrame:
-    columns = dict.fromkeys(["stage", "epoch", *(key for _, key, _ in CURVES), "nmi", "seconds"])
+    told = [key for _, key, _ in (*CURVES, *TERMS)]
+    columns = dict.fromkeys(["stage", "epoch", *told, "nmi", "seconds"])
     frame = pd.DataFrame(list(news.epochs), columns=list(columns))
     return frame.astype(dict.fromkeys(list(columns)[1:], float))
 
@@ -114,19 +126,44 @@ def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> 
 
 
 def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
-    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
-    titles = {name: name for name in frames}
-    boxes = [box for _ in range(0, len(CURVES), 2) for box in st.columns(2, gap="large")]
-    for number, (stage, key, axis) in enumerate(CURVES):
-        here = summary[summary["stage"] == stage].dropna(subset=[key])
-        if here.empty:
-            continue
+    _grid(frames, CURVES, most=most)
+    st.markdown("**The four terms of the ELBO**; the KL divergence counts against it")
+    _grid(frames, TERMS, height=220)
+
+
+def _grid(
+    frames: dict[str, pd.DataFrame],
+    curves: Sequence[tuple[str, str, str]],
+    *,
+    most: float | None = None,
+    height: int = 280,
+) -> None:
+    boxes = [box for _ in range(0, len(curves), 2) for box in st.columns(2, gap="large")]
+    for box, (stage, key, axis) in zip(boxes, curves, strict=True):
         level = most if key == "cluster_information" else None
-        at = int(here["epoch"].max())
-        figure = collapse.over_epochs(here, titles, key, axis, at, state.dark(), most=level)
-        ends = "; ".join(f"{n}: {_last(f, stage, key, 3)}" for n, f in frames.items())
-        with boxes[number]:
-            chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
+        with box:
+            _curve(frames, stage, key, axis, most=level, height=height)
+
+
+def _curve(
+    frames: dict[str, pd.DataFrame],
+    stage: str,
+    key: str,
+    axis: str,
+    *,
+    most: float | None,
+    height: int,
+) -> None:
+    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+    here = summary[summary["stage"] == stage].dropna(subset=[key])
+    if here.empty:
+        return
+    titles, at = {name: name for name in frames}, int(here["epoch"].max())
+    figure = collapse.over_epochs(
+        here, titles, key, axis, at, state.dark(), most=most, height=height
+    )
+    ends = "; ".join(f"{name}: {_last(frame, stage, key, 3)}" for name, frame in frames.items())
+    chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
 
 
 def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:

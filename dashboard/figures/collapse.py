@@ -12,6 +12,8 @@ from dashboard.figures.style import styled
 
 RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
 DASHES = ("solid", "dot", "solid")
+STEEP = ("elbo", "reconstruction")
+"""Columns that change so much at first that nothing else would be seen."""
 
 
 def beliefs(
@@ -109,7 +111,7 @@ def over_epochs(
         )
     shapes = [] if most is None else [_level(most, dark)]
     late = summary["epoch"] >= summary["epoch"].max() / 3
-    shown = summary[late][column] if column == "elbo" else summary[column]
+    shown = summary[late][column] if column in STEEP else summary[column]
     low, high = float(shown.min()), float(max(shown.max(), most or shown.max()))
     pad = 0.08 * (high - low) + 1e-9
     return styled(

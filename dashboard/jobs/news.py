@@ -2,9 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from xai_core.estimate import Move, left
 
 Row = dict[str, Any]
 
@@ -45,16 +46,21 @@ def read_news(path: Path, now: float) -> News:
         return News()
     begun = events[begins[-1]]
     rows = {(e["stage"], e["epoch"]): e for e in events if e["event"] == "epoch"}
-    moves = [e for e in events[begins[-1] :] if e["event"] == "progress"]
-    last: Row = moves[-1] if moves else {"stage": "", "done": 0, "total": 0}
-    share, left = _share_and_seconds_left(begun, moves, now)
+    moves = [
+        Move(e["stage"], e["done"], e["total"], float(e["at"]))
+        for e in events[begins[-1] :]
+        if e["event"] == "progress"
+    ]
+    last = moves[-1] if moves else Move("", 0, 0, now)
+    expected = {stage: float(seconds) for stage, seconds in begun["expected"].items()}
+    ahead = left(expected, moves, begun=float(begun["at"]), now=now)
     return News(
         epochs=tuple(rows.values()),
-        stage=last["stage"],
-        done=last["done"],
-        total=last["total"],
-        share=share,
-        seconds_left=left,
+        stage=last.stage,
+        done=last.done,
+        total=last.total,
+        share=ahead.share,
+        seconds_left=ahead.whole,
         num_clusters=begun.get("num_clusters"),
     )
 
@@ -72,35 +78,3 @@ def _events(path: Path) -> list[Row]:
         if isinstance(event, dict) and {"event", "at"} <= event.keys():
             events.append(event)
     return events
-
-
-def _share_and_seconds_left(begun: Row, moves: list[Row], now: float) -> tuple[float, float]:
-    """Compare the time since the first move with what it was expected to take."""
-    expected = {stage: float(seconds) for stage, seconds in begun["expected"].items()}
-    whole = sum(expected.values())
-    reached, since = (_work(expected, moves[-1]), moves[-1]["at"]) if moves else (0, begun["at"])
-    left = (whole - reached) * _slowness(expected, moves) - (now - since)
-    return min(reached / whole, 1.0), max(left, 0.0)
-
-
-def _slowness(expected: dict[str, float], moves: list[Row]) -> float:
-    """Measure the seconds that a step takes against those expected, over steps one by one.
-
-    Stages of a single step say nothing: after an interruption they take no time.
-    """
-    worked = took = 0.0
-    for before, after in pairwise(moves):
-        if before["stage"] == after["stage"] and after["total"] > 1:
-            worked += _work(expected, after) - _work(expected, before)
-            took += after["at"] - before["at"]
-    return took / worked if worked > 0 and took > 0 else 1.0
-
-
-def _work(expected: dict[str, float], move: Row) -> float:
-    """Add up the expected seconds of what is done."""
-    stages = list(expected)
-    if move["stage"] not in expected:
-        return 0.0
-    before = stages[: stages.index(move["stage"])]
-    within = expected[move["stage"]] * move["done"] / max(move["total"], 1)
-    return sum(expected[stage] for stage in before) + within

@@ -43,8 +43,8 @@ def expected_minutes(data: str, preset: str, chosen: Sizes) -> float:
     engine()
     from dataclasses import replace
 
-    from xai_core.cli.events import expected_seconds
     from xai_core.data.sources import load_dataset
+    from xai_core.estimate import expected_seconds
     from xai_core.training import PRESETS
 
     model, training = PRESETS[preset]

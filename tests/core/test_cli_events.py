@@ -2,31 +2,45 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
-from xai_core.cli.events import MILLISECONDS, event_file, expected_seconds
+from xai_core.cli.events import event_file
+from xai_core.errors import DataError
+from xai_core.estimate import MILLISECONDS, expected_seconds
 from xai_core.model.vae import ClusterVAEConfig
-from xai_core.training import PRESETS, EpochMetrics, Progress, TrainingConfig
+from xai_core.training import EpochMetrics, Progress, TrainingConfig
+
+FULL = Path("/dev/full")
 
 
-def test_events_are_lines_of_strict_json(tmp_path, tiny_dataset):
+def test_events_are_lines_of_strict_json(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text('{"event": "epo')  # a process was killed here
     with event_file(path) as events:
-        events.on_begin(tiny_dataset, *PRESETS["smoke"])
+        events.on_begin({"vae": 60.0}, 10)
         events.on_progress(Progress("vae", 3, 8))
         events.on_epoch(EpochMetrics(stage="vae", epoch=1, epochs=2, loss=math.nan, seconds=0.5))
     told = [json.loads(line) for line in path.read_text().splitlines()[1:]]
     assert [event["event"] for event in told] == ["begin", "progress", "epoch"]
-    assert told[0]["expected"].keys() == MILLISECONDS.keys()
+    assert (told[0]["expected"], told[0]["num_clusters"]) == ({"vae": 60.0}, 10)
     assert (told[1]["stage"], told[1]["done"], told[1]["total"]) == ("vae", 3, 8)
     assert told[2]["loss"] is None and told[2]["epochs"] == 2
 
 
-def test_without_a_file_nothing_is_told(tiny_dataset):
+def test_without_a_file_nothing_is_told():
     with event_file(None) as events:
         events.on_progress(Progress("vae", 3, 8))
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux's disk that is always full is not here")
+def test_events_that_cannot_be_written_are_named(tmp_path):
+    wanted = r"Cannot write the events into `{}`: .* --events; .* --resume"
+    with pytest.raises(DataError, match=wanted.format(FULL)), event_file(FULL) as events:
+        events.on_progress(Progress("vae", 3, 8))
+    with pytest.raises(DataError, match=wanted.format(tmp_path)), event_file(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize(

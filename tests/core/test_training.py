@@ -111,16 +111,19 @@ import test_training as t
 if __name__ == "__main__":
     import torch
     torch.set_num_threads(1)
-    t.trained(t.shapes_dataset(), Path({run!r}), config=t.{config}, launch=t.{launch})
+    data = t.shapes_dataset()
+    data = data if {labels} else data.without_labels()
+    t.trained(data, Path({run!r}), config=t.{config}, launch=t.{launch})
 """
 TWO = Launch(device="cpu", devices=2, strategy="ddp")
-FEW_STEPS = dataclasses.replace(SHORT, epochs=2, learning_rate=1e-3)
+FEW_STEPS = dataclasses.replace(WITH_CRITICS, epochs=2, learning_rate=1e-3)
 
 
-def start(tmp_path, run, config, launch):
+def start(tmp_path, run, config, launch, *, labels=True):
     script = tmp_path / f"{run.name}.py"
     here = os.path.dirname(os.path.abspath(__file__))
-    script.write_text(SCRIPT.format(here=here, run=str(run), config=config, launch=launch))
+    names = {"run": str(run), "config": config, "launch": launch, "labels": labels}
+    script.write_text(SCRIPT.format(here=here, **names))
     environment = {k: v for k, v in os.environ.items() if not k.endswith("RANK")}
     return subprocess.Popen(
         [sys.executable, str(script)],
@@ -210,16 +213,20 @@ def test_damaged_state_is_named(bars, tmp_path):
 
 
 def test_two_processes_give_the_result_of_one(bars, tmp_path):
-    process = start(tmp_path, tmp_path / "two", "FEW_STEPS", "TWO")
-    one = trained(bars, tmp_path / "one", config=FEW_STEPS)
+    """The cluster VAE and its critic: a classifier's dropout is each process's own."""
+    process = start(tmp_path, tmp_path / "two", "FEW_STEPS", "TWO", labels=False)
+    one = trained(bars.without_labels(), tmp_path / "one", config=FEW_STEPS)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    found = read_state(tmp_path / "two", "vae")
-    for name, value in one.model.state_dict().items():
-        shared = found.tensors[f"weights.model.{name}"]
-        torch.testing.assert_close(shared, value, rtol=1e-3, atol=1e-5)
-    rows = [row.loss for row in one.history if row.stage == "vae"]
-    assert [row["loss"] for row in found.rows] == pytest.approx(rows, rel=1e-4)
+    for stage, prefix, module in (
+        ("vae", "weights.model.", one.model),
+        ("critic", "weights.critics.cluster.", one.critics["cluster"]),
+    ):
+        found = read_state(tmp_path / "two", stage)
+        for name, value in module.state_dict().items():
+            torch.testing.assert_close(found.tensors[prefix + name], value, rtol=1e-3, atol=1e-5)
+        rows = [row.loss for row in one.history if row.stage == stage]
+        assert [row["loss"] for row in found.rows] == pytest.approx(rows, rel=1e-4)
 
 
 def test_a_batch_that_does_not_divide_is_refused(bars, tmp_path, monkeypatch):

@@ -10,45 +10,35 @@ stage's epoch counts. What is not a finite number is null.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from ..errors import DataError
 from ..terminal import plain
 
 if TYPE_CHECKING:
-    from ..data.sources import Dataset
-    from ..model.vae import ClusterVAEConfig
-    from ..training import EpochMetrics, Progress, TrainingConfig
+    from ..training import EpochMetrics, Progress
 
-__all__ = ["EventFile", "event_file", "expected_seconds"]
-
-MILLISECONDS = {
-    "assign": 1.96,
-    "vae": 1.08,
-    "classifier": 0.44,
-    "surrogate": 0.20,
-    "critic": 1.12,
-    "evaluation": 0.88,
-    "index": 1.12,
-}
-"""An image and epoch takes in each stage, measured with the default preset on 2 CPU cores."""
+__all__ = ["EventFile", "event_file"]
 
 
 class EventFile:
-    """Appends events to a file, each whole as soon as it is told; to none where there is none."""
+    """Appends events to a file, each whole as soon as it is told; to none where there is none.
 
-    def __init__(self, file: TextIO | None) -> None:
+    Raises:
+        DataError: If one cannot be written: nobody could see how the training goes on.
+    """
+
+    def __init__(self, file: FileIO | None) -> None:
         self._file = file
 
-    def on_begin(
-        self, dataset: "Dataset", model: "ClusterVAEConfig", training: "TrainingConfig"
-    ) -> None:
+    def on_begin(self, expected: Mapping[str, float], num_clusters: int) -> None:
         """Tell that a training begins, and how long its stages are against each other."""
-        expected = expected_seconds(dataset, model, training)
-        self._tell("begin", expected=expected, num_clusters=model.num_clusters)
+        self._tell("begin", expected=expected, num_clusters=num_clusters)
 
     def on_epoch(self, row: "EpochMetrics") -> None:
         """Tell an epoch's row of the history."""
@@ -59,10 +49,11 @@ class EventFile:
         self._tell("progress", **asdict(progress))
 
     def _tell(self, event: str, **more: object) -> None:
-        if self._file is not None:
-            line = plain({"event": event, "at": time.time(), **more})
-            self._file.write(json.dumps(line, allow_nan=False) + "\n")
-            self._file.flush()
+        if self._file is None:
+            return
+        line = json.dumps(plain({"event": event, "at": time.time(), **more}), allow_nan=False)
+        with _writing(self._file.name):
+            self._file.write(f"{line}\n".encode())
 
 
 @contextmanager
@@ -70,30 +61,26 @@ def event_file(path: Path | None) -> Iterator[EventFile]:
     """Open a file for events, or none.
 
     Raises:
-        OSError: If it cannot be written.
+        DataError: If it cannot be written.
     """
     if path is None:
         yield EventFile(None)
         return
-    with path.open("a", encoding="utf-8") as file:
+    with _writing(path):
+        file = FileIO(path, "a")
+    with file:
         if file.tell():
-            file.write("\n")  # the last line may have been cut short
+            with _writing(path):
+                file.write(b"\n")  # the last line may have been cut short
         yield EventFile(file)
 
 
-def expected_seconds(
-    dataset: "Dataset", model: "ClusterVAEConfig", training: "TrainingConfig"
-) -> dict[str, float]:
-    """Estimate the seconds of each stage that a training will have, on 2 CPU cores."""
-    count = min(len(dataset.train), training.train_images or len(dataset.train))
-    everything = len(dataset.train) + len(dataset.test)
-    work = {"vae": count * training.epochs, "evaluation": everything, "index": everything}
-    if training.guess_weight > 0 and model.num_clusters > 1:
-        work["assign"] = min(count, training.guess_images)
-    if dataset.train.labels is not None:
-        work["classifier"] = count * training.classifier_epochs
-    if training.critic is not None and (model.num_clusters > 1 or "classifier" in work):
-        shown = min(count, training.critic.train_images)
-        work["surrogate"] = shown * training.critic.surrogate_epochs
-        work["critic"] = shown * training.critic.epochs
-    return {stage: work[stage] * ms / 1000 for stage, ms in MILLISECONDS.items() if stage in work}
+@contextmanager
+def _writing(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"Cannot write the events into `{path}`: {error.strerror or error}. Make room or give "
+            "another file with --events; a training that was begun goes on with --resume."
+        ) from error

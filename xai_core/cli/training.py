@@ -64,6 +64,7 @@ def train(
     from .. import workflow
     from ..bundle import load_bundle
     from ..data.sources import load_dataset
+    from ..estimate import expected_seconds
     from ..runtime import Launch
     from ..training import PRESETS
 
@@ -83,13 +84,14 @@ def train(
     }
     model, training = replace(model, **_given(shape)), replace(training, **_given(course))
     dataset = load_dataset(data)
-    display = TrainingDisplay()
+    expected = expected_seconds(dataset, model, training)
+    display = TrainingDisplay(expected)
     first = workflow.is_first_process()
     with (
         display.shown(*dataset.report) if first else silence(),
         event_file(events if first else None) as told,
     ):
-        told.on_begin(dataset, model, training)
+        told.on_begin(expected, model.num_clusters)
         path = workflow.train(
             dataset,
             out,
