@@ -79,7 +79,7 @@ def section(title: str, shows: str, how_to_read: str = "") -> None:
 
 def ways_on(pages: Sequence[tuple[str, str, str, str]]) -> None:
     """Offer other pages as cards: path, title, icon, the question each one answers."""
-    with st.container(horizontal=True, key="ways"):
+    with st.container(horizontal=True, key=f"ways-{pages[0][0]}"):
         for path, title, icon, question in pages:
             with st.container(border=True, key=f"way-{path}"):
                 st.page_link(path, label=f"**{title}**", icon=icon)

@@ -1,5 +1,7 @@
 """The thread through the Theory pages: what comes before and after each."""
 
+from collections.abc import Sequence
+
 from dashboard.components import layout
 
 STOPS = (
@@ -23,5 +25,13 @@ def on(here: str) -> None:
     """Offer the stops before and after this one."""
     names = [name for name, *_ in STOPS]
     at = names.index(here)
-    near = [STOPS[i] for i in (at - 1, at + 1) if 0 <= i < len(STOPS)]
-    layout.ways_on([(f"views/{name}.py", title, icon, asks) for name, title, icon, asks in near])
+    _offer([STOPS[i] for i in (at - 1, at + 1) if 0 <= i < len(STOPS)])
+
+
+def all_stops() -> None:
+    """Offer every stop."""
+    _offer(STOPS)
+
+
+def _offer(stops: Sequence[tuple[str, str, str, str]]) -> None:
+    layout.ways_on([(f"views/{name}.py", title, icon, asks) for name, title, icon, asks in stops])

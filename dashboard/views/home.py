@@ -1,6 +1,6 @@
 """Home: what the bundle is, how good it is, an image to start from, ways on."""
 
-from dashboard.components import card, first_visit, layout, picker, report_button
+from dashboard.components import card, first_visit, layout, picker, report_button, tour
 
 WAYS = (
     ("views/latent_map.py", "Latent map", ":material/scatter_plot:",
@@ -15,8 +15,10 @@ WAYS = (
      "What would it have to look like to be a 3 instead?"),
     ("views/compare.py", "Compare", ":material/balance:",
      "What would another bundle make of it, and where do two differ?"),
-    ("views/theory.py", "Theory", ":material/stacked_line_chart:",
-     "Why does it work? The mathematics, live on this image."),
+    ("views/own_image.py", "Your image", ":material/draw:",
+     "Draw a digit, or bring a picture: what does the model make of it?"),
+    ("views/train.py", "Train", ":material/model_training:",
+     "Train a model of your own, and compare it with this one."),
 )  # fmt: skip
 
 bundle = layout.page(
@@ -41,6 +43,8 @@ picker.strip(bundle)
 
 layout.section("Go on", "One question a page, all about the selected image.")
 layout.ways_on(WAYS)
+layout.section("Why it works", "The mathematics, live: move something and see what follows.")
+tour.all_stops()
 
 layout.section(
     "Take it with you",
