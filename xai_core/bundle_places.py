@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
 __all__ = ["bundle_folders", "bundle_roots", "check_target", "find_bundle", "replaced_folder"]
 
 MAKE_ONE = "Make one with `xai train`."
+A_DAY = 86_400.0
+"""Seconds; nobody writes a bundle for as long."""
 
 
 def bundle_roots() -> tuple[Path, ...]:
@@ -98,6 +101,7 @@ def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     check_target(target, overwrite=overwrite)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        _forget_half_written(target)
         temporary.mkdir(parents=True)
         yield temporary
         sync_folder(temporary)
@@ -136,6 +140,13 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             f"`{target}` holds '{strange[0]}', which is not a bundle's. Choose another place, or "
             "move it away."
         )
+
+
+def _forget_half_written(target: Path) -> None:
+    """Remove what was left by those that were killed while they wrote, once a day old."""
+    for folder in target.parent.glob(f".{target.name}.????????.tmp"):
+        if time.time() - folder.stat().st_mtime > A_DAY:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:

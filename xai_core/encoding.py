@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ._types import ByteImages, Labels, Probs
 from .data.images import to_float
-from .model.vae import ClusterVAE, ElboTerms
+from .model.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
 from .runtime import in_parts
 
 __all__ = ["BATCH", "Encoding", "classify", "encode_dataset", "evaluating"]
@@ -46,14 +46,20 @@ class Encoding:
         mean, log_var, probs, *terms = (torch.cat(parts) for parts in columns)
         return cls(mean, log_var, probs, ElboTerms(*terms))
 
+    @classmethod
+    def _room_for(cls, count: int, config: ClusterVAEConfig) -> "Encoding":
+        terms = ElboTerms(*(torch.empty(count) for _ in range(4)))
+        mean, log_var = torch.empty(2, count, config.latent_dim)
+        return cls(mean, log_var, torch.empty(count, config.num_clusters), terms)
+
     def _columns(self) -> tuple[Tensor, ...]:
         terms = self.terms
         bound = (terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z)
         return self.mean, self.log_var, self.cluster_probs, *bound
 
-    def _cpu(self) -> "Encoding":
-        mean, log_var, probs, *terms = (column.cpu() for column in self._columns())
-        return Encoding(mean, log_var, probs, ElboTerms(*terms))
+    def _put(self, rows: slice, found: "Encoding") -> None:
+        for column, values in zip(self._columns(), found._columns(), strict=True):
+            column[rows] = values
 
 
 def encode_dataset(
@@ -93,19 +99,22 @@ def encode_dataset(
         ]
     )
 
+    # written in place: small tensors kept from every part keep its large ones from being freed
+    found = Encoding._room_for(len(images), model.config)
+
     @torch.inference_mode()
-    def encode(rows: slice) -> Encoding:
+    def encode(rows: slice) -> None:
         x = to_float(images[rows], device)
         posterior = model.encode(x)
         z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps[rows]
         terms = model.terms(posterior, x, z)
-        found = posterior.mean, posterior.log_var, posterior.cluster_probs, terms
-        return Encoding(*found)._cpu()
+        found._put(
+            rows, Encoding(posterior.mean, posterior.log_var, posterior.cluster_probs, terms)
+        )
 
     with evaluating(model):
-        return Encoding.concatenate(
-            in_parts(encode, len(images), device=device, at_once=batch_size)
-        )
+        in_parts(encode, len(images), device=device, at_once=batch_size)
+    return found
 
 
 def classify(

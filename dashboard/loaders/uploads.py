@@ -1,5 +1,6 @@
 """A person's own images, brought to the form of MNIST."""
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from dashboard.loaders.pictures import Pixels
 
 THUMBNAIL = 224
 """Pixels of the longer side of what is shown of an upload."""
+_AT_WORK = threading.Lock()
+"""Held while a photograph is decoded: a large one takes 300 MB for some tenths of a second."""
 
 
 class Upload(NamedTuple):
@@ -48,13 +51,14 @@ def upload(content: bytes, name: str) -> Upload:
     from xai_core.data.pixels import read_upload
     from xai_core.errors import DataError
 
-    grey = read_upload(content, name)
-    try:
-        image_id = normalised(grey.pixels)
-    except DataError as error:
-        raise DataError(
-            f"`{name}` is blank: nothing stands out from its border. Choose another image."
-        ) from error
+    with _AT_WORK:
+        grey = read_upload(content, name)
+        try:
+            image_id = normalised(grey.pixels)
+        except DataError as error:
+            raise DataError(
+                f"`{name}` is blank: nothing stands out from its border. Choose another image."
+            ) from error
     small = Image.fromarray(grey.pixels)
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return Upload(name, np.asarray(small), image_id, grey.notes)

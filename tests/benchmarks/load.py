@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks.load`: a class of people at once on a real server.
 
 Every session looks at images of its own: half of them drawn by nobody else, with ids that occur
-in no other session, half of the data set. Each message is searched for the others' images.
+in no other session, half of the data set. Each message is searched for the others' images. Ends
+with status 1 if one is found, at any error, and where it is too slow or memory is not given back.
 """
 
 import argparse
@@ -28,6 +29,8 @@ SELECTED = re.compile(r"`((?:test|train):\d+)`  \nCluster")
 """How the side bar names the selected image."""
 REMEMBERED = 130.0
 """Seconds for which Streamlit keeps the session of a closed tab, in case it comes back."""
+SLOWEST, GROWN = 2.0, 1.1
+"""Seconds that 95 of 100 actions may take, and memory afterwards against that of before."""
 
 
 @dataclass
@@ -114,6 +117,13 @@ def _marked(pixels, number):
     return marked
 
 
+def settled_mb(address):
+    """Give the memory once sessions are forgotten and helpers gone."""
+    time.sleep(REMEMBERED)
+    press(address, 1, 1, 0)
+    return resident_mb(address)
+
+
 def resident_mb(address):
     """Add up the memory of a server and its helpers, what they share counted once."""
     port = address.rpartition(":")[2]
@@ -142,12 +152,10 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
         press(address, 2, 2 * len(PAGES), 0)  # warm: every page and image cache in use
-        before = resident_mb(address)
+        before = settled_mb(address)
         report = press(address, options.sessions, options.actions, options.think)
         full = resident_mb(address)
-        time.sleep(REMEMBERED)
-        press(address, 1, 1, 0)
-        after = resident_mb(address)
+        after = settled_mb(address)
     print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s")
     print(f"actions answered: {len(report.seconds)}; others' images shown: {len(report.leaks)}; "
           f"errors: {len(report.problems)}")  # fmt: skip
@@ -160,8 +168,13 @@ def main():
     }
     print("p95 by page: " + ", ".join(f"{page} {value:.2f} s" for page, value in slow.items()))
     print(f"memory: {before:.0f} MB before, {full:.0f} MB at the end, {after:.0f} MB after")
-    for line in [*report.leaks, *report.problems][:10]:
-        print(line)
+    missed = [*report.leaks, *report.problems][:10]
+    if report.quantile(0.95) > SLOWEST:
+        missed.append(f"p95 is above {SLOWEST} s")
+    if after > GROWN * before:
+        missed.append(f"memory grew by more than {GROWN - 1:.0%}")
+    if missed:
+        raise SystemExit("\n".join(["missed:", *missed]))
 
 
 if __name__ == "__main__":

@@ -172,6 +172,18 @@ def test_interrupted_while_it_is_saved_the_bundle_of_before_stays(
     stays_whole(before)
 
 
+def test_what_a_killed_saving_left_is_removed_by_a_later_one(before, tiny_parts):
+    names = (f".{before.name}.0a0a0a0a.tmp", f".{before.name}.1b1b1b1b.tmp", ".other.0a0a0a0a.tmp")
+    old, fresh, other = (before.with_name(name) for name in names)
+    for folder in (old, fresh, other):
+        folder.mkdir()
+        (folder / "index.parquet").write_bytes(b"half")
+    for folder in (old, other):
+        os.utime(folder, (1.0, 1.0))
+    save_bundle(before, **tiny_parts | {"seed": 5}, overwrite=True)
+    assert (old.exists(), fresh.exists(), other.exists()) == (False, True, True)
+
+
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), FULL, SystemExit(1)], ids=by_reason)
 def test_stopped_between_its_two_renames_the_bundle_of_before_comes_back(
     before, tiny_parts, monkeypatch, fault

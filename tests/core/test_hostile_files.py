@@ -518,6 +518,11 @@ def npz_with_a_path_for_a_key(folder):
     return zipped(folder, {"../../images.npy": npy((1, 28, 28), payload=bytes(784))})
 
 
+@case("images", "lists far more arrays than a data set has", "Save `images`")
+def npz_of_very_many_arrays(folder):
+    return zipped(folder, dict.fromkeys((f"a{i}.npy" for i in range(20_000)), b""))
+
+
 @case("images", "holds the same key twice", "")
 def npz_with_one_key_twice(folder):
     with warnings.catch_warnings():
@@ -548,6 +553,18 @@ def npz_with_nan(folder):
 @case("images", "must be uint8 or float in .*got int64", "astype")
 def npy_of_whole_numbers(folder):
     np.save(folder / "x.npy", DIGITS.astype(np.int64))
+    return folder / "x.npy"
+
+
+@case("images", "are 0 and 1 of 255", "multiply them by 255")
+def npy_of_binary_images(folder):
+    np.save(folder / "x.npy", DIGITS // 128)
+    return folder / "x.npy"
+
+
+@case("images", "must be uint8 or float in .*got bool", ".astype(numpy.float32)")
+def npy_of_yes_and_no(folder):
+    np.save(folder / "x.npy", DIGITS > 127)
     return folder / "x.npy"
 
 
@@ -736,6 +753,12 @@ def png_of_one_pixel(folder):
 def photograph_of_25_megapixels(folder):
     lines = zlib.compress(bytes(5000 * (1 + 4 * 5000)), 1)
     return written(folder, "x.png", png(5000, 5000, lines, colours=6))
+
+
+@case("image")
+def photograph_of_25_megapixels_of_16_bits(folder):
+    lines = zlib.compress(bytes(5000 * (1 + 2 * 5000)), 1)
+    return written(folder, "x.png", png(5000, 5000, lines, depth=16))
 
 
 @case("data", "is a link out of", "Copy the file in its place")

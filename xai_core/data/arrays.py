@@ -30,6 +30,10 @@ _MAX_RATIO = 200
 """How often its own size an archive may unpack to beyond that; digits reach 10."""
 _MAX_HEADER = 1 << 16
 """Bytes of a .npy header at most; numpy itself believes 10,000."""
+_END_AT_MOST = 22 + 0xFFFF
+"""Bytes of the last record of a zip, its comment included."""
+_MAX_DIRECTORY = 1 << 16
+"""Bytes of a zip's list of members at most; a data set's has some 200."""
 _SAVE_AGAIN = "Save it again with numpy.save or numpy.savez."
 _REINSTALL = "Install the package again: pip install --force-reinstall cluster-vae-xai."
 _HEADER_READERS = {
@@ -99,6 +103,7 @@ def read_npz(
     Raises:
         DataError: If the file is damaged, too large, holds Python objects, or has other keys.
     """
+    _check_directory(path)
     with damage_named(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _check_keys([_key(member) for member in members], required, optional, path)
@@ -146,6 +151,23 @@ def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarra
     if found != md5:
         raise DataError(f"`{path}` is damaged: its MD5 is {found}, expected {md5}. {_REINSTALL}")
     return np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+
+
+def _check_directory(path: Path) -> None:
+    """Refuse an archive whose list of members alone would take long to read.
+
+    The last record of a zip says how many bytes the list has; all bits set, that there are more.
+    """
+    with damage_named(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_AT_MOST))
+        end = file.read()
+        start = end.rfind(b"PK\5\6")
+        length = int.from_bytes(end[start + 12 : start + 16], "little") if start >= 0 else 0
+        if length > _MAX_DIRECTORY:
+            raise DataError(
+                f"`{path}` lists far more arrays than a data set has. Save `images`, and `labels` "
+                "and `split` if there are, by themselves with numpy.savez."
+            )
 
 
 def _key(member: zipfile.ZipInfo) -> str:

@@ -88,6 +88,11 @@ def read_images(path: str | Path) -> ByteImages:
             f"`{path}: images` must have shape (N, 28, 28), got {pixels.shape}. Resize them "
             "first, for drawn digits with xai_core.data.images.normalise_digit."
         )
+    if pixels.max() == 1:
+        raise DataError(
+            f"`{path}: images` are 0 and 1 of 255, all but black. If they are binary, multiply "
+            "them by 255."
+        )
     return torch.from_numpy(np.array(pixels, order="C"))
 
 

@@ -21,9 +21,10 @@ from .arrays import damage_named
 __all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
 
 MAX_PIXELS = 25_000_000
+"""The largest image that is decoded: 5000 x 5000."""
+
 MAX_SCANS = 100
 """Of a JPEG; a progressive one has some 10."""
-"""The largest image that is decoded: 5000 x 5000."""
 
 MAX_UPLOAD = 5_000_000
 """Bytes of an uploaded image at most."""
@@ -97,8 +98,12 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
         return array
     if array.dtype.kind != "f":
         raise DataError(
-            f"`{name}` must be uint8 or float in [0, 1], got {array.dtype}. Use "
-            ".astype(numpy.uint8) if its values are 0..255."
+            f"`{name}` must be uint8 or float in [0, 1], got {array.dtype}. "
+            + (
+                "Use .astype(numpy.float32)."
+                if array.dtype == bool
+                else "Use .astype(numpy.uint8) if its values are 0..255."
+            )
         )
     _check_values(array, name)
     return np.rint(array * 255).astype(np.uint8)
@@ -204,7 +209,8 @@ def _to_grey(image: Image.Image) -> Grey:
     if notes:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
-        pixels = np.rint(np.asarray(image) / 257).astype(np.uint8)
+        strips = np.array_split(np.asarray(image), 64)  # as floats all would take 400 MB
+        pixels = np.concatenate([np.rint(strip / 257).astype(np.uint8) for strip in strips])
         return Grey(pixels=pixels, notes=(*notes, "reduced from 16 to 8 bits"))
     if image.mode != "L":
         notes = (*notes, f"converted to grey from {image.mode}")
