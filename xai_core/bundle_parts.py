@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from .bundle_files import TensorKind, kind_of, read_table, read_tensors
+from .bundle_files import LARGEST, TensorKind, kind_of, read_table, read_tensors
 from .data.sources import Dataset, Split, build_dataset, load_dataset
 from .errors import ConfigError, DataError
 from .explain.critic import Critic, CriticConfig
@@ -113,8 +113,10 @@ def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:
     if "classifier.safetensors" not in manifest.files:
         return None
     classes = manifest.configs.get("classifier", {}).get("num_classes")
-    if type(classes) is not int or classes < 1:
-        raise damage(folder / MANIFEST, "`configs.classifier.num_classes` must be from 1")
+    names = len(manifest.dataset.class_names)
+    if type(classes) is not int or classes < 1 or classes != names:
+        problem = f"`configs.classifier.num_classes` must be {names}, one a class of `dataset`"
+        raise damage(folder / MANIFEST, problem)
     return _on_meta(folder, lambda: Classifier(classes))
 
 
@@ -125,8 +127,14 @@ def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
     targets = settings.pop("targets", None)
     if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
         raise damage(folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}")
-    if not all(type(number) is int and number > 1 for number in targets.values()):
-        raise damage(folder / MANIFEST, "`configs.critic.targets` must be whole numbers from 2")
+    known = {part: manifest.configs.get(part, {}) for part in ("classifier", "model")}
+    there = {
+        "classifier": known["classifier"].get("num_classes"),
+        "cluster": known["model"].get("num_clusters"),
+    }
+    if any(type(k) is not int or k < 2 or k != there[of] for of, k in targets.items()):
+        problem = "`configs.critic.targets` must be as many as there are classes and clusters, two"
+        raise damage(folder / MANIFEST, f"{problem} at least")
     config = _config(folder, "critic", settings, CriticConfig)
     return _on_meta(
         folder, lambda: nn.ModuleDict({of: Critic(config, k) for of, k in targets.items()})
@@ -153,13 +161,20 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
         if not (rows["split"] == split).all():
             raise damage(path, "the column `split` contradicts the ids")
     classes = len(data.class_names)
-    limits = {"label": (-1, classes), "cluster": (0, config.num_clusters), "predicted": (-1, None)}
+    limits = {
+        "label": (-1, classes),
+        "cluster": (0, config.num_clusters),
+        "predicted": (-1, classes),
+    }
     for name, (least, end) in limits.items():
-        if index[name].min() < least or (end is not None and index[name].max() >= end):
+        if index[name].min() < least or index[name].max() >= end:
             raise damage(path, f"the column `{name}` has a value outside its range")
     for name in (name for name, kind in columns.items() if kind == "float32"):
-        if not np.isfinite(index[name].to_numpy()).all():
+        values = index[name].to_numpy()
+        if not np.isfinite(values).all():
             raise damage(path, f"the column `{name}` has a missing value, NaN or infinity")
+        if np.abs(values).max() > LARGEST:
+            raise damage(path, f"the column `{name}` has numbers beyond {LARGEST:g}")
     return index
 
 

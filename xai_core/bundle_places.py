@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .bundle_files import sync_folder
+from .data.folders import is_text
 from .errors import BundleError, BundleNotFoundError
 from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
 
@@ -43,7 +44,7 @@ def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
                 f"`{root}` cannot be listed: {error.strerror}. Make it readable, or take it out "
                 "of $XAI_BUNDLES."
             ) from error
-        named = (f for f in folders if not f.name.startswith(".") and _is_text(f.name))
+        named = (f for f in folders if not f.name.startswith(".") and is_text(f.name))
         yield from (f for f in named if _is_bundle(f))
 
 
@@ -172,16 +173,8 @@ def _expanded(text: str) -> Path:
     """Write out a home folder; one of nobody stays as it is, and is not found."""
     try:
         return Path(text).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return Path(text)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_bundle(folder: Path) -> bool:

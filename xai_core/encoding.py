@@ -1,6 +1,6 @@
 """What a model says about images: q(z|x), q(c|x) and the bound of each, in one pass."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -70,6 +70,7 @@ def encode_dataset(
     batch_size: int = BATCH,
     seed: int = 0,
     first: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Encoding:
     """Encode images and evaluate the bound of each, in one pass.
 
@@ -81,6 +82,7 @@ def encode_dataset(
             noise of an image depends on it.
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, whole batches; their noise is passed over.
+        progress: Told how many images are done, of how many.
 
     Returns:
         Tensors on the CPU, a row an image. Where memory is short, fewer images are worked on at
@@ -113,7 +115,7 @@ def encode_dataset(
         )
 
     with evaluating(model):
-        in_parts(encode, len(images), device=device, at_once=batch_size)
+        in_parts(encode, len(images), device=device, at_once=batch_size, progress=progress)
     return found
 
 

@@ -84,7 +84,7 @@ def left(
         last = moves[-1]
         reached, since = _work(expected, last), last.at
         rest = expected.get(last.stage, 0.0) * (1 - last.done / max(last.total, 1))
-    slowness, waited = _slowness(expected, moves), now - since
+    slowness, waited = _slowness(expected, moves), max(now - since, 0.0)  # clocks are set back
     return Left(
         share=min(reached / whole, 1.0),
         stage=max(rest * slowness - waited, 0.0),

@@ -40,7 +40,10 @@ MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
 LARGEST = 1e18
 """Absolute value of a number in a manifest at most."""
-MAP_METRICS = {"trustworthiness", "continuity"}
+MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
+DEEPEST = 20
+"""Objects and lists within each other in a manifest at most."""
+MOST_CLASSES = 10_000
 PIXELS = 784
 PACKAGED_IMAGES = 70_000
 """Of MNIST, the one data set that a bundle need not carry."""
@@ -147,6 +150,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(found, dict):
         raise damage(path, "it is not a JSON object")
     _check_version(found.get("schema_version"), path)
+    _check_leaves(found, path)
     _check_fields(found, Manifest, "", path)
     _check_fields(found["dataset"], DatasetCard, "dataset.", path)
     card: dict[str, Any] = {
@@ -264,6 +268,8 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     data = manifest.dataset
     if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
         raise damage(path, "`dataset` has an impossible number of images or SHA-256")
+    if len(data.class_names) > MOST_CLASSES:
+        raise damage(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
     for name, entry in manifest.files.items():
         _check_file(name, entry, path)
     if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
@@ -280,20 +286,21 @@ def _check_values(manifest: Manifest, path: Path) -> None:
                 raise damage(path, f"`metrics.{split}.{name:.60}` must be a number")
     found = manifest.metrics.get("map") or MAP_METRICS
     if not set(found) >= MAP_METRICS:
-        raise damage(path, "`metrics.map` lacks its trustworthiness or continuity")
+        raise damage(path, f"`metrics.map` lacks one of {', '.join(sorted(MAP_METRICS))}")
     labels = manifest.metrics.get("cluster_labels", [])
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise damage(path, "`metrics.cluster_labels` must be a list of whole numbers")
-    _check_leaves(dataclasses.asdict(manifest), path)
 
 
-def _check_leaves(value: object, path: Path) -> None:
-    """Refuse numbers and texts that nothing could show."""
+def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
+    """Refuse numbers and texts that nothing could show, and depths that nothing could walk."""
+    if depth > DEEPEST:
+        raise damage(path, f"it is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
-        _check_leaves([*value, *value.values()], path)
-    elif isinstance(value, list | tuple):
+        _check_leaves([*value, *value.values()], path, depth + 1)
+    elif isinstance(value, list):
         for part in value:
-            _check_leaves(part, path)
+            _check_leaves(part, path, depth + 1)
     elif isinstance(value, str) and not value.isascii():
         try:
             value.encode()

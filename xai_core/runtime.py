@@ -177,7 +177,12 @@ def losses_named(fabric: "Fabric", fix: str) -> Iterator[None]:
 
 
 def in_parts(
-    work: Callable[[slice], T], count: int, *, device: torch.device | str, at_once: int
+    work: Callable[[slice], T],
+    count: int,
+    *,
+    device: torch.device | str,
+    at_once: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[T]:
     """Do work on rows, on fewer at once where memory is short; on a CPU, a part on each core.
 
@@ -186,6 +191,7 @@ def in_parts(
         count: Rows.
         device: Where the work runs.
         at_once: Rows at once; a CPU takes no more than `CACHED`.
+        progress: Told how many rows are done, of how many.
 
     Returns:
         The results in order.
@@ -197,8 +203,12 @@ def in_parts(
         at_once = min(at_once, CACHED)
     while True:
         parts = [slice(row, row + at_once) for row in range(0, count, at_once)]
+        results = []
         try:
-            return list(on_each_core(work, parts, device))
+            for part, result in zip(parts, on_each_core(work, parts, device), strict=True):
+                results.append(result)
+                progress(min(part.stop, count), count)
+            return results
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

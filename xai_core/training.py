@@ -113,12 +113,7 @@ class TrainingConfig:
 PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
     "default": (ClusterVAEConfig(), TrainingConfig()),
     "pure_elbo": (
-        ClusterVAEConfig(
-            decoder_conditioning="z+c",
-            prior="standard",
-            channels=(16, 32, 32),
-            decoder_channels=(16, 16, 32),
-        ),
+        ClusterVAEConfig(channels=(16, 32, 32), decoder_channels=(16, 16, 32)),
         TrainingConfig(
             epochs=4,
             classifier_epochs=2,
@@ -328,6 +323,7 @@ class _Loop:
         score: Callable[[], dict[str, float]],
     ) -> None:
         """Train `objective` on what `batches` makes of rows; resume where a state is found."""
+        objective.to(self.fabric.device)  # before its moments, which nothing else would move
         optimizer = torch.optim.Adam(objective.parameters(), lr=learning_rate, fused=True)
         state = read_state(self.run, stage)
         rows = [EpochMetrics(**row) for row in state.rows] if state else []
@@ -335,7 +331,6 @@ class _Loop:
             state.restore(objective, optimizer)
         for row in rows:
             self.on_epoch(row)
-        objective.to(self.fabric.device)
         step: nn.Module = objective
         if self.fabric.device.type == "cuda":
             step = torch.compile(objective, mode="reduce-overhead")  # type: ignore[assignment]
@@ -412,13 +407,12 @@ class _Loop:
 
     def _check(self, total: Tensor, stage: str, epoch: int) -> None:
         if not torch.isfinite(total):
+            kept = f"The state of the epoch before is kept in {self.run}. " if epoch else ""
+            option = "`--learning-rate`" if stage == "vae" else "rate in its configuration"
             raise TrainingDivergedError(
                 f"The loss of stage '{stage}' is not finite in epoch {epoch + 1}. "
-                f"{self._kept()} Train anew with a lower rate."
+                f"{kept}Train anew with a lower {option}."
             )
-
-    def _kept(self) -> str:
-        return f"The state of the epoch before is kept in {self.run}."
 
     def _less(self) -> str:
         return (
@@ -464,7 +458,11 @@ def _guess(
         write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))
     loop.fabric.barrier()
     state = read_state(loop.run, "assign")
-    assert state is not None
+    if state is None:
+        raise ConfigError(
+            f"This process does not see `{loop.run}`, which the first one writes. All machines "
+            "must share the disk that `--out` is on."
+        )
     loop.on_progress(Progress("assign", 1, 1))
     loop.seconds["assign"] = sum(row["seconds"] for row in state.rows)
     return state.tensors["guess"].to(loop.fabric.device)

@@ -37,6 +37,8 @@ __all__ = ["Encoded", "encode", "is_first_process", "run_folder", "train", "writ
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Variables of the launchers; all are 0 or absent in the first process."""
+RUN = "run.json"
+"""What a run folder says of its training's settings."""
 CRITIC_IMAGES = 2_000
 """Test images the critics are scored on."""
 
@@ -127,7 +129,7 @@ def train(
         check_target(out, overwrite=overwrite)
         with _writing(run, DataError):
             _prepare(run, settings, resume)
-    with _writing(run, DataError):
+    with _writing(run, DataError), _forgotten_if_refused(run):
         trained = train_models(
             dataset,
             run,
@@ -145,7 +147,14 @@ def train(
     return out
 
 
-def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0, first: int = 0) -> Encoded:
+def encode(
+    bundle: Bundle,
+    images: ByteImages,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Encoded:
     """Encode images, classify them, and place them on the bundle's map.
 
     An image that is one of the bundle's own lies where the map has it.
@@ -155,11 +164,14 @@ def encode(bundle: Bundle, images: ByteImages, *, seed: int = 0, first: int = 0)
         images: uint8 (N, 28, 28).
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, in thousands.
+        progress: Told how many images are encoded, of how many.
 
     Returns:
         Tensors on the CPU, a row an image.
     """
-    encoding = encode_dataset(bundle.model, images, device=bundle.device, seed=seed, first=first)
+    encoding = encode_dataset(
+        bundle.model, images, device=bundle.device, seed=seed, first=first, progress=progress
+    )
     class_probs = None
     if bundle.classifier is not None:
         class_probs = classify(bundle.classifier, images, device=bundle.device)
@@ -218,7 +230,7 @@ def _already_saved(out: Path, settings: dict[str, object]) -> bool:
 
 def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     """Make the run folder, or check that it belongs to the same training."""
-    file = run / "run.json"
+    file = run / RUN
     if not resume and run.is_dir() and any(run.iterdir()):
         raise ConfigError(
             f"An unfinished training is in `{run}`. Go on with --resume, or delete it to begin "
@@ -249,6 +261,17 @@ def _clear_up(run: Path) -> None:
     """Remove the state of a training whose bundle is whole."""
     with _writing(run, DataError):
         shutil.rmtree(run)
+
+
+@contextmanager
+def _forgotten_if_refused(run: Path) -> Iterator[None]:
+    """Leave nothing of a training that was refused before its first stage was finished."""
+    try:
+        yield
+    except ConfigError:
+        if is_first_process() and [file.name for file in run.iterdir()] == [RUN]:
+            _clear_up(run)
+        raise
 
 
 @contextmanager

@@ -111,16 +111,21 @@ def _name(key: str) -> str:
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
     """Give the four numbers to read first: name, value, what limits it."""
     test = metrics.get("test", {})
-    samples = test.get("log_likelihood_samples") or "several"
     ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
     rows = [
         ("Clustering accuracy", "accuracy", "%", "labels never used"),
         ("NMI with the labels", "nmi", "", "1 is perfect"),
         ("Cluster information", "cluster_information", "nats", ceiling),
-        ("Log-likelihood", "log_likelihood", "nats", f"{samples} samples"),
+        ("Log-likelihood", "log_likelihood", "nats", _estimated_on(test)),
         ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
     ]
     return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+
+
+def _estimated_on(scores: Metrics) -> str:
+    error, images = (scores.get(f"log_likelihood_{key}") for key in ("standard_error", "images"))
+    known = [] if error is None else [f"\N{PLUS-MINUS SIGN} {error:.1f}"]
+    return ", ".join([*known, f"of {images or 'several'} images"])
 
 
 def _with_error(scores: Metrics, key: str, unit: str) -> str:
@@ -191,7 +196,7 @@ def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
 def map_words(metrics: Metrics) -> str:
     """Say in figures how far the map keeps what is near in the latent space."""
     found = metrics.get("map", {})
-    if not defined(found.get("trustworthiness")):
+    if not all(map(defined, map(found.get, ("trustworthiness", "n_neighbors", "sample")))):
         return "How far this map can be trusted was not measured."
     return (
         f"Trustworthiness **{found['trustworthiness']:.3f}** and continuity "

@@ -197,8 +197,9 @@ def read(name: str) -> Run:
     try:
         news = read_news(folder / "events.jsonl", time.time())
         state, why = _outcome(folder, bool(known.get("stop")))
-        request, begun = Request(**known["request"]), float(known["begun"])
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        request, begun = _request(known["request"]), float(known["begun"])
+        time.localtime(begun)  # refuses what is no time
+    except (ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
         raise XaiError(f"`{folder}` is damaged ({said:.100}). Remove this training.") from error
     return Run(request=request, begun=begun, state=state, why=why, news=news)
@@ -272,6 +273,20 @@ def _launch(request: Request) -> None:
     except OSError:
         os.killpg(process.pid, signal.SIGKILL)
         raise
+
+
+def _request(found: dict) -> Request:
+    """Make a request of what was recorded.
+
+    Raises:
+        TypeError: If it is another's.
+    """
+    request = Request(**found)
+    for name, value in asdict(request).items():
+        kind = str if name in ("name", "data", "preset") else int
+        if type(value) is not kind and (value is not None or kind is str):
+            raise TypeError(f"`{name}` is {value!r:.60}")
+    return request
 
 
 def _outcome(folder: Path, stop_asked: bool) -> tuple[State, str]:

@@ -164,7 +164,3 @@ def test_downloads_are_named_after_bundle_and_content(open_page, tiny_bundle):
     about = loaders.about(tiny_bundle, image="test:3")
     assert about["bundle"] == f"bars ({tiny_bundle.digest[:16]})"
     assert about["image"] == "test:3" and "made by" in about
-
-
-def test_without_a_bundle_the_page_says_what_to_do(open_page_without_bundle, text_of):
-    assert "xai train" in text_of(open_page_without_bundle("clusters"))

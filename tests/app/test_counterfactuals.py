@@ -149,10 +149,6 @@ def test_a_bundle_with_nothing_to_tell_apart_says_so(open_page, monkeypatch, tex
     assert "Nothing to turn an image into" in text_of(app) and not app.exception
 
 
-def test_without_a_bundle_the_page_says_what_to_do(open_page_without_bundle, text_of):
-    assert "xai train" in text_of(open_page_without_bundle("counterfactuals"))
-
-
 def test_files_say_where_they_come_from_and_hold_what_is_shown(open_page, tiny_bundle):
     open_page("counterfactuals", image="test:3")
     shown = found_by.change(tiny_bundle, "test:3", "classifier", "default", 0)

@@ -100,7 +100,3 @@ def test_both_sets_are_chosen_by_one_rule(tiny_bundle, how, split):
         confidence = index["confidence"].to_numpy()
         others = np.setdiff1d(np.flatnonzero(index["split"] == split), rows)
         assert confidence[rows].max() <= confidence[others].min()
-
-
-def test_without_a_bundle_it_says_what_to_do(open_page_without_bundle, text_of):
-    assert "xai train" in text_of(open_page_without_bundle("heatmaps"))

@@ -247,6 +247,38 @@ def test_a_damaged_record_is_named(here):
     assert runs.all_runs() == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"begun": 1e300},
+        {"request": {"name": "old", "data": "mnist", "preset": "smoke", "clusters": "x"}},
+        {"request": {"name": None, "data": "mnist", "preset": "smoke"}},
+    ],
+)
+def test_a_record_of_another_kind_is_named(here, change):
+    recorded("old")
+    path = runs.CHECKPOINTS / ".runs/old/run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    (run,) = runs.all_runs()
+    assert run.state == "failed" and "is damaged" in run.why
+
+
+def test_a_lock_that_is_a_folder_is_named(here):
+    recorded("old")
+    lock = runs.CHECKPOINTS / ".runs/old/lock"
+    lock.unlink()
+    lock.mkdir()
+    (run,) = runs.all_runs()
+    assert run.state == "failed" and "is damaged" in run.why
+
+
+def test_a_clock_set_back_leaves_the_time_left(here):
+    path = here / "events.jsonl"
+    events = told({"at": 100.0, "stage": "assign", "done": 1, "total": 1})
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert read_news(path, 100.0).seconds_left == read_news(path, -3500.0).seconds_left
+
+
 def told(*events):
     begin = {"event": "begin", "at": 0.0, "expected": {"assign": 50, "vae": 100, "index": 50}}
     return [{**begin, "num_clusters": 4}, *({"event": "progress", **event} for event in events)]

@@ -105,7 +105,3 @@ def test_an_edit_belongs_to_its_image(open_page, text_of):
     assert "Changed: 0.0" in text_of(app)
     widget(app.sidebar.button, "Previous").click().run()
     assert "Changed: 0.0" not in text_of(app)
-
-
-def test_without_a_bundle_the_page_says_what_to_do(open_page_without_bundle, text_of):
-    assert "xai train" in text_of(open_page_without_bundle("reconstructions"))

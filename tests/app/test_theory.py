@@ -40,11 +40,6 @@ def test_a_page_is_whole(open_page, page):
     assert not app.error
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_without_a_bundle_a_page_says_what_to_do(open_page_without_bundle, text_of, page):
-    assert "xai train" in text_of(open_page_without_bundle(page))
-
-
 def test_the_waterfalls_add_up_and_follow_the_choice(open_page, tiny_bundle):
     app = open_page("theory", image="test:3")
     row = tiny_bundle.index.set_index("id").loc["test:3"]

@@ -40,8 +40,9 @@ def main():
         for device in devices:
             training_rows(device, options.quick)
     if options.only in (None, "explaining"):
-        attribution_rows(1 if options.quick else 4)
-        counterfactual_rows(50 if options.quick else 250)
+        for device in devices:
+            attribution_rows(device, 1 if options.quick else 4)
+            counterfactual_rows(device, 50 if options.quick else 250)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         row("memory of this process at its peak, until here", f"{peak:,.0f} MB")
     if options.only in (None, "pages"):
@@ -55,14 +56,22 @@ def main():
 
 def compute_rows(device, quick):
     fewer = 2_560 if quick else 12_800
+    limit, counts = compute.limit(device), compute.operations()
+    row(f"large matrix product in float32, {device}", f"{limit / 1e9:,.0f} GFLOP/s")
     rates = compute.training_rates(device, 60_000 if device == "cuda" else fewer)
     for stage, rate in rates.items():
-        row(f"training step of `{stage}`, preset default, {device}", f"{rate:,.0f} images/s")
+        share = f", {rate * counts['vae'] / limit:.0%} of that" if stage == "vae" else ""
+        row(
+            f"training step of `{stage}`, preset default, {device}",
+            f"{rate:,.0f} images/s{share}",
+        )
     bundle = load_bundle(BUNDLE)
     seconds, count = compute.encoding_seconds(bundle, device, 7_000 if quick else 70_000)
+    plain = compute.plain_encoding_seconds(bundle, device, count)
     row(
-        f"encoding {count:,} images, {device}",
-        f"{seconds:.2f} s ({count / seconds:,.0f} images/s)",
+        f"encoding {count:,} images, {device}: here; a plain loop over a DataLoader",
+        f"{seconds:.2f} s ({count / seconds:,.0f} images/s, "
+        f"{count * counts['encoding'] / seconds / limit:.0%} of that); {plain:.2f} s",
     )
 
 
@@ -81,8 +90,8 @@ def training_rows(device, quick):
         )
 
 
-def attribution_rows(seconds):
-    bundle = load_bundle(BUNDLE)
+def attribution_rows(device, seconds):
+    bundle = load_bundle(BUNDLE, device=device)
     x, target = attributions.batch(bundle, 64)
     for name in attributions.METHODS:
         direct = attributions.captum_call(name, bundle, x, target)
@@ -90,13 +99,13 @@ def attribution_rows(seconds):
             own = attributions.our_call(name, bundle, x, target)
             ours, theirs = attributions.paired(own, direct, seconds)
             row(
-                f"heatmaps of 64 images by `{name}`, processor time: here; Captum called directly",
+                f"heatmaps of 64 images by `{name}`, {device}, processor time: here; Captum",
                 f"{1000 * ours:.0f} ms; {1000 * theirs:.0f} ms ({theirs / ours:.2f} times)",
             )
 
 
-def counterfactual_rows(count):
-    bundle = load_bundle(BUNDLE)
+def counterfactual_rows(device, count):
+    bundle = load_bundle(BUNDLE, device=device)
     x, target = counterfactuals.question(bundle, count)
     counterfactuals.search(bundle, x[:1], target[:1], {})
     began = time.perf_counter()
@@ -105,7 +114,7 @@ def counterfactual_rows(count):
     single = (time.perf_counter() - began) / count
     batched = counterfactuals.search(bundle, x, target, {})[1] / count
     row(
-        f"counterfactuals of {count} images: one by one; in one batch",
+        f"counterfactuals of {count} images, {device}: one by one; in one batch",
         f"{1000 * single:.1f} ms; {1000 * batched:.1f} ms an image ({single / batched:.1f} times)",
     )
 

@@ -9,14 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from xai_core.bundle import load_bundle
 from xai_core.data.images import to_float
 from xai_core.data.sources import load_dataset
 from xai_core.encoding import encode_dataset
 from xai_core.index import LatentIndex
+from xai_core.model.vae import ClusterVAE
 from xai_core.runtime import Launch
-from xai_core.training import PRESETS, train_models
+from xai_core.training import PRESETS, VAEObjective, train_models
 from xai_core.training_state import TrainingState, write_state
 
 MNIST = "mnist"
@@ -59,6 +62,59 @@ def encoding_seconds(bundle, device, count):
     seconds, _ = timed(lambda: encode_dataset(model, images, device=device))
     bundle.model.to("cpu")
     return seconds, len(images)
+
+
+@torch.inference_mode()
+def plain_encoding_seconds(bundle, device, count):
+    """Time the same by the loop that one would write, in batches of 256."""
+    images = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images])[:count]
+    model, found = bundle.model.to(device), []
+
+    def loop():
+        for (batch,) in DataLoader(TensorDataset(images), batch_size=256):
+            x = to_float(batch, device)
+            posterior = model.encode(x)
+            z = posterior.mean + (0.5 * posterior.log_var).exp() * torch.randn_like(posterior.mean)
+            elbo = model.terms(posterior, x, z).elbo
+            found.append([t.cpu() for t in (posterior.mean, posterior.cluster_probs, elbo)])
+        return [torch.cat(parts) for parts in zip(*found, strict=True)]
+
+    seconds, _ = timed(loop)
+    bundle.model.to("cpu")
+    return seconds
+
+
+def limit(device):
+    """Measure the operations a second of a large matrix product in float32."""
+    side = 8192 if device == "cuda" else 2048
+    a, b = torch.randn(2, side, side, device=device)
+
+    def product():
+        for _ in range(5):
+            a @ b
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    product()
+    return 5 * 2 * side**3 / min(timed(product)[0] for _ in range(3))
+
+
+def operations(count=64):
+    """Count the operations an image of a training step and of encoding, preset default."""
+    config, training = PRESETS["default"]
+    objective = VAEObjective(ClusterVAE(config), training.guess_weight)
+    x = torch.rand(count, 1, 28, 28)
+    guess = torch.rand(count, config.num_clusters).softmax(-1)
+    eps = torch.randn(count, config.latent_dim)
+    with FlopCounterMode(display=False) as step:
+        objective(x, eps, x, guess).backward()
+    with FlopCounterMode(display=False) as encoding, torch.no_grad():
+        posterior = objective.model.encode(x)
+        objective.model.terms(posterior, x, posterior.mean)
+    return {
+        "vae": step.get_total_flops() / count,
+        "encoding": encoding.get_total_flops() / count,
+    }
 
 
 def opening_seconds(path, repeats):

@@ -1,8 +1,10 @@
 """`python -m tests.benchmarks.load`: a class of people at once on a real server.
 
-Every session looks at images of its own: half of them drawn by nobody else, with ids that occur
-in no other session, half of the data set. Each message is searched for the others' images. Ends
-with status 1 if one is found, at any error, and where it is too slow or memory is not given back.
+Every session looks at images of its own, with settings of its own: half of the images drawn by
+nobody else, with ids that occur in no other session, half of the data set. Each message is
+searched for the others' ids; of some answers every picture (images, heatmaps, counterfactuals)
+must be the one that a person alone gets on a new server. Ends with status 1 where that is not so,
+at any error, and where it is too slow or memory is not given back.
 """
 
 import argparse
@@ -24,7 +26,10 @@ from xai_core.data.own import own_id
 PAGES = (
     *("", "latent_map", "reconstructions", "clusters", "heatmaps", "counterfactuals"),
     *("theory", "theory_factorisations", "theory_collapse", "theory_manifold", "train"),
+    *("own_image", "compare", "theory_mixtures", "theory_probe"),
 )
+ASKED_AGAIN = 150
+"""Answers that are compared with what a person alone gets."""
 SELECTED = re.compile(r"`((?:test|train):\d+)`  \nCluster")
 """How the side bar names the selected image."""
 REMEMBERED = 130.0
@@ -39,6 +44,7 @@ class Report:
 
     seconds: list[float] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
+    pictures: list[tuple[str, str, frozenset[str]]] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -90,9 +96,11 @@ def _live(address, number, named, actions, think, pages, report):
         session = Session(address)
         for step in range(actions):
             page, mine = draw.choice(pages), named[number][step % 2]
-            answer = session.visit(page, f"bundle=mnist&image={mine}")
+            query = f"bundle=mnist&image={mine}{_settings(page, number)}"
+            answer = session.visit(page, query)
             report.seconds.append(answer.seconds)
             report.pages.append(page)
+            report.pictures.append((page, query, answer.pictures))
             report.problems += [f"{page}: {problem}" for problem in answer.problems]
             report.leaks += _leaks(answer, number, mine, named)
             time.sleep(draw.expovariate(1 / think) if think else 0)
@@ -101,13 +109,37 @@ def _live(address, number, named, actions, think, pages, report):
         report.problems.append(f"session {number}: {error!r}")
 
 
+def _settings(page, number):
+    """Ask what only some of the others ask."""
+    function = "classifier" if number % 3 else "cluster"
+    if page == "counterfactuals":
+        return f"&of={function}&to={number % 10}"
+    return f"&of={function}" if page == "heatmaps" else ""
+
+
+def ask_again(address, report):
+    """Compare answers with those of a server that one person has for themselves."""
+    chosen = random.Random(1).sample(report.pictures, min(ASKED_AGAIN, len(report.pictures)))
+    for page, query, pictures in chosen:
+        session = Session(address)
+        alone = session.visit(page, query).pictures
+        session.close()
+        if alone != pictures or not (alone or page == "train"):  # which shows none
+            shown, wanted = len(pictures - alone), len(alone - pictures)
+            report.leaks.append(f"{page or 'home'}?{query[:60]}: {shown} other pictures, "
+                                f"{wanted} of {len(alone)} missing")  # fmt: skip
+    return len(chosen)
+
+
 def _leaks(answer, number, mine, named):
     """Find others' drawings anywhere, and any other image where the selected one is named."""
     text = answer.text
     others = [i for other, ids in enumerate(named) if other != number for i in ids]
     found = [i for i in others if i.startswith("own:") and i in text]
     found += [i for i in SELECTED.findall(text) if i != mine]
-    return [f"session {number} ({mine[:20]}) was shown {i[:20]}" for i in found]
+    unnamed = mine not in SELECTED.findall(text) if mine.startswith("test:") else mine not in text
+    leaks = [f"session {number} ({mine[:20]}) was shown {i[:20]}" for i in found]
+    return [*leaks, *([f"session {number} was not shown {mine[:20]}"] if unnamed else [])]
 
 
 def _marked(pixels, number):
@@ -156,9 +188,11 @@ def main():
         report = press(address, options.sessions, options.actions, options.think)
         full = resident_mb(address)
         after = settled_mb(address)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
+        again = ask_again(address, report)
     print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s")
-    print(f"actions answered: {len(report.seconds)}; others' images shown: {len(report.leaks)}; "
-          f"errors: {len(report.problems)}")  # fmt: skip
+    print(f"actions answered: {len(report.seconds)}, of which {again} asked again alone; others' "
+          f"images or results: {len(report.leaks)}; errors: {len(report.problems)}")  # fmt: skip
     print(", ".join(f"p{q}: {report.quantile(q / 100):.2f} s" for q in (50, 95, 99, 100)))
     slow = {
         page or "home": np.quantile(

@@ -1,6 +1,8 @@
 """A session with the real server without a browser: the protocol of Streamlit, by websocket."""
 
 import contextlib
+import hashlib
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -9,6 +11,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 PATIENCE = 120.0
+MEDIA = re.compile(r"/media/([0-9a-f]{40,})")
+"""Files of pictures, which Streamlit names by their hash."""
+INSIDE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 
 
 @dataclass
@@ -22,6 +27,14 @@ class Answer:
     def text(self):
         """Everything that was sent, as text to search in."""
         return b"\n".join(m.SerializeToString() for m in self.messages).decode("utf-8", "replace")
+
+    @property
+    def pictures(self):
+        """Every picture that was sent, by the hash of what is in it."""
+        inside = [
+            hashlib.sha256(found.encode()).hexdigest() for found in INSIDE.findall(self.text)
+        ]
+        return frozenset(inside + MEDIA.findall(self.text))
 
     @property
     def problems(self):

@@ -2,15 +2,17 @@
 
 import re
 
-from tests.benchmarks.load import press
+from tests.benchmarks.load import ask_again, press
 
-from .conftest import ROOT
+from .conftest import ROOT, served
 
-PAGES = ("", "reconstructions", "latent_map", "clusters", "train")
+PAGES = ("", "reconstructions", "latent_map", "clusters", "counterfactuals", "train")
 
 
-def test_nobody_sees_what_another_does(server):
+def test_nobody_sees_what_another_does(server, tmp_path):
     report = press(server, 4, 6, 0, PAGES)
+    with served(tmp_path / "log.txt") as address:
+        assert ask_again(address, report) == 4 * 6
     assert report.problems == [] and report.leaks == []
     assert len(report.seconds) == 4 * 6
 

@@ -29,6 +29,7 @@ from xai_core.data.images import to_float
 from xai_core.data.sources import Split, build_dataset, load_dataset
 from xai_core.errors import BundleError, BundleNotFoundError, BundleVersionError, DataError
 from xai_core.manifest import KNOWN_FILES, file_entry
+from xai_core.model.classifier import Classifier
 
 FIX = "Copy the bundle again or train anew with `xai train`"
 
@@ -155,7 +156,10 @@ class TestWhole:
     def test_without_labels_and_classifier(self, tiny_parts, tmp_path):
         bare = tiny_parts["dataset"].without_labels()
         index = tiny_parts["index"].assign(label=-1, predicted=-1)
-        parts = tiny_parts | dict(dataset=bare, classifier=None, index=index, metrics={})
+        critics = {"cluster": tiny_parts["critics"]["cluster"]}
+        parts = tiny_parts | dict(
+            dataset=bare, classifier=None, critics=critics, index=index, metrics={}
+        )
         found = load_bundle(save_bundle(tmp_path / "bare", **parts))
         assert found.classifier is None
         assert found.dataset.train.labels is None
@@ -168,7 +172,9 @@ class TestWhole:
         index = tiny_parts["index"].iloc[rows].reset_index(drop=True)
         splits = ["train"] * 60_000 + ["test"] * 10_000
         index = index.assign(id=mnist.ids, split=splits)
-        parts = tiny_parts | dict(dataset=mnist, index=index)
+        critics = {"cluster": tiny_parts["critics"]["cluster"]}
+        more = {"classifier": Classifier(10), "critics": critics}
+        parts = tiny_parts | dict(dataset=mnist, index=index) | more
         path = save_bundle(tmp_path / "mnist", **parts)
         found = load_bundle(path)
         assert not (path / "images.safetensors").exists()
@@ -442,7 +448,7 @@ class TestManifest:
             (lambda m: m["metrics"].update(critic=1), "`metrics.critic` must be an object"),
             (lambda m: m["metrics"].update(cluster_labels=["a"]), "must be a list of whole num"),
             (lambda m: m["metrics"].update(cluster_labels=[1]), "must have 2, one a cluster"),
-            (lambda m: m["metrics"].update(map={"trustworthiness": 0.9}), "lacks its trustw"),
+            (lambda m: m["metrics"].update(map={"trustworthiness": 0.9}), "lacks one of"),
             (lambda m: m["configs"].pop("model"), "`configs.model.*` is missing"),
             (lambda m: m["configs"]["model"].update(more=1), "`configs.model.more` is unknown"),
             (lambda m: m["configs"]["model"].update(hidden="9"), "`configs.model.hidden` cannot"),
@@ -462,7 +468,7 @@ class TestManifest:
             ),
             (
                 lambda m: m["configs"]["critic"].update(targets={"cluster": 1}),
-                "`configs.critic.targets` must be whole numbers from 2",
+                "`configs.critic.targets` must be as many as there are classes",
             ),
             (lambda m: m["configs"]["critic"].update(budget=0), r"`budget` must be in \[1, 784"),
             (lambda m: m["configs"]["critic"].pop("hidden"), "`configs.critic.hidden` is missing"),
@@ -472,7 +478,7 @@ class TestManifest:
             ),
             (
                 lambda m: m["configs"]["classifier"].update(num_classes=3),
-                r"the tensor `13.weight` must be .* of shape \(3, 128\), got .* \(2, 128\)",
+                "`configs.classifier.num_classes` must be 2, one a class",
             ),
         ],
     )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -400,6 +401,7 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
 def test_train_refuses_by_name_and_names_the_fix(bars_npz, small_presets, arguments, message):
     base = ("train", "--data", bars_npz, "--out", "checkpoints/new", "--device", "cpu")
     assert re.search(message, error_of(*base, *arguments))
+    assert not list(Path("checkpoints").glob(".*.run"))
 
 
 @pytest.mark.parametrize(

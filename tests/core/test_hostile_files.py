@@ -294,6 +294,18 @@ def ids_named_like_paths(folder):
     tabled(folder, "index.parquet", lambda t: column_of(t, "id", names, pa.string()))
 
 
+@case("bundle", "`predicted` has a value outside its range", TRAIN)
+def classes_that_do_not_exist(folder):
+    beyond = [10**12] * 60
+    tabled(folder, "index.parquet", lambda t: column_of(t, "predicted", beyond, pa.int64()))
+
+
+@case("bundle", "`mean_0` has numbers beyond 1e.06", TRAIN)
+def codes_that_overflow(folder):
+    beyond = [3e38] * 60
+    tabled(folder, "index.parquet", lambda t: column_of(t, "mean_0", beyond, pa.float32()))
+
+
 # --- bundles: manifest and folder ---------------------------------------------------------------
 
 
@@ -326,6 +338,32 @@ def manifest_of_a_gigabyte(folder):
 @case("bundle", "manifest.json`: it is not JSON", TRAIN)
 def manifest_nested_a_million_deep(folder):
     (folder / "manifest.json").write_text('{"a":' * 500_000)
+
+
+@case("bundle", "manifest.json`: it is nested more than 20 deep", TRAIN)
+def manifest_nested_600_deep(folder):
+    edited(folder, lambda m: m["metrics"].update(deep=json.loads("[" * 600 + "]" * 600)))
+
+
+@case("bundle", "`metrics.map` lacks one of .*n_neighbors", TRAIN)
+def manifest_with_half_of_the_map_s_scores(folder):
+    half = {"trustworthiness": 0.9, "continuity": 0.9}
+    edited(folder, lambda m: m["metrics"].update(map=half))
+
+
+@case("bundle", "`configs.classifier.num_classes` must be 2, one a class", TRAIN)
+def manifest_with_more_classes_than_names(folder):
+    edited(folder, lambda m: m["configs"]["classifier"].update(num_classes=5))
+
+
+@case("bundle", "`configs.critic.targets` must be as many as", TRAIN)
+def manifest_with_a_critic_of_other_targets(folder):
+    edited(folder, lambda m: m["configs"]["critic"]["targets"].update(cluster=7))
+
+
+@case("bundle", "`dataset.class_names` has more than 10,000 names", TRAIN)
+def manifest_with_very_many_class_names(folder):
+    edited(folder, lambda m: m["dataset"].update(class_names=["a"] * 100_000))
 
 
 @case("bundle", "manifest.json`: it is not JSON", TRAIN)
@@ -451,9 +489,7 @@ def npz_of_objects(folder):
     return folder / "x.npz"
 
 
-@case(
-    "images", "unknown keys: 'archive/data.pkl'|unknown keys: 'data.pkl'|unknown keys", "'images'"
-)
+@case("images", "an archive of a kind that NumPy writes for 4 GB", AGAIN)
 def torch_checkpoint_posing_as_npz(folder):
     torch.save({"images": Hostile()}, folder / "x.npz")
     return folder / "x.npz"
@@ -521,6 +557,37 @@ def npz_with_a_path_for_a_key(folder):
 @case("images", "lists far more arrays than a data set has", "Save `images`")
 def npz_of_very_many_arrays(folder):
     return zipped(folder, dict.fromkeys((f"a{i}.npy" for i in range(20_000)), b""))
+
+
+@case("images", "an archive of a kind that NumPy writes for 4 GB", AGAIN)
+def npz_of_very_many_arrays_behind_a_small_end(folder):
+    content = npz_of_very_many_arrays(folder).read_bytes()
+    body, size, place = content[:-22], *struct.unpack("<LL", content[-10:-2])
+    large = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 20_000, 20_000, size, place)
+    where = struct.pack("<4sLQL", b"PK\6\7", 0, len(body), 1)
+    small = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 100, 0, 0)
+    return written(folder, "x.npz", body + large + where + small)
+
+
+@case("data", "62000000 images of 1 x 1 pixels. At most", "images.")
+def npz_of_62_million_pixels_of_one(folder):
+    many = {"images.npy": npy((62_000_000, 1, 1), payload=bytes(62_000_000))}
+    return zipped(folder, many, zipfile.ZIP_DEFLATED)
+
+
+@case("data", "1 images of 62000000 x 1 pixels. At most 25 million", "images.")
+def npz_of_one_long_line(folder):
+    line = {"images.npy": npy((1, 1, 62_000_000), payload=bytes(62_000_000))}
+    return zipped(folder, line, zipfile.ZIP_DEFLATED)
+
+
+@case("data", "has words of 3000000 letters", AGAIN)
+def npz_of_endless_words(folder):
+    members = {
+        "images.npy": npy((5, 28, 28), payload=DIGITS.tobytes()),
+        "split.npy": npy((5,), "<U3000000", bytes(60_000_000)),
+    }
+    return zipped(folder, members, zipfile.ZIP_DEFLATED)
 
 
 @case("images", "holds the same key twice", "")
@@ -661,7 +728,7 @@ def jpeg_cut_short(folder):
     return written(folder, "x.jpg", saved(folder, "x.jpg", DIGITS[0]).read_bytes()[:300])
 
 
-@case("image", "is a JPEG of 201 scans, at most 100", PNG)
+@case("image", "is a JPEG of more than 100 scans", PNG)
 def jpeg_that_is_drawn_over_and_over(folder):
     content = saved(folder, "x.jpg", DIGITS[0]).read_bytes()
     return written(folder, "x.jpg", content[:-2] + bytes.fromhex("ffda0008010100003f00") * 200)
@@ -759,6 +826,52 @@ def photograph_of_25_megapixels(folder):
 def photograph_of_25_megapixels_of_16_bits(folder):
     lines = zlib.compress(bytes(5000 * (1 + 2 * 5000)), 1)
     return written(folder, "x.png", png(5000, 5000, lines, depth=16))
+
+
+@case("image")
+def photograph_of_25_megapixels_lying_on_its_side(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lines = zlib.compress(bytes(5000 * (1 + 4 * 5000)), 1)
+    turned = chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    return written(folder, "x.png", png(5000, 5000, lines, colours=6, before=turned))
+
+
+@case("image", "at most 250 are read", PNG)
+def jpeg_with_a_tail_of_three_gigabytes(folder):
+    os.truncate(saved(folder, "x.jpg", DIGITS[0]), 3 << 30)
+    return folder / "x.jpg"
+
+
+@case("image", "is a JPEG of more than 100 scans", PNG)
+def jpeg_of_a_telephone_that_is_drawn_over_and_over(folder):
+    kind = {"format": "MPO", "save_all": True, "append_images": [Image.fromarray(DIGITS[1])]}
+    content = saved(folder, "x.jpg", DIGITS[0], **kind).read_bytes()
+    scan = content.index(b"\xff\xda")
+    again = content[scan : scan + 2] * 200
+    return written(folder, "x.jpg", content + again)
+
+
+@case("image", "at most 25 million", "Save it smaller")
+def tiff_of_one_small_corner_of_a_large_tile(folder):
+    numbers = {256: 28, 257: 28, 258: 8, 259: 1, 262: 1, 277: 1, 322: 16_000, 323: 16_000}
+    tags = [*numbers.items(), (324, 8), (325, 16_000**2)]
+    entries = b"".join(struct.pack("<HHLL", tag, 4, 1, value) for tag, value in sorted(tags))
+    start = struct.pack("<2sHL", b"II", 42, 8)
+    return written(folder, "x.tif", start + struct.pack("<H", len(tags)) + entries + bytes(4))
+
+
+@case("image", "has its pixels written in letters", PNG)
+def pgm_written_in_letters(folder):
+    return written(folder, "x.pgm", b"P2 3000 3000 255 " + b"0 " * 9_000_000)
+
+
+@case("data", r"holds 'caf.udce9', which is no UTF-8", "Rename it")
+def folder_with_a_label_that_is_no_text(folder):
+    label = os.path.join(os.fsencode(folder), b"caf\xe9")
+    os.mkdir(label)
+    saved(Path(os.fsdecode(label)), "a.png", DIGITS[0])
+    return folder
 
 
 @case("data", "is a link out of", "Copy the file in its place")

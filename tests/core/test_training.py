@@ -3,6 +3,7 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -11,10 +12,10 @@ from xai_core import training
 from xai_core.data.sources import Split, build_dataset
 from xai_core.errors import ConfigError, DataError, TrainingDivergedError
 from xai_core.explain.critic_training import CriticTraining
-from xai_core.model.vae import ClusterVAEConfig
+from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import Launch, epoch_generator, make_fabric, resolve_device
 from xai_core.training import PRESETS, Progress, TrainingConfig, train_models
-from xai_core.training_state import read_state
+from xai_core.training_state import TrainingState, read_state
 
 CPU = Launch(device="cpu")
 
@@ -111,18 +112,22 @@ import test_training as t
 if __name__ == "__main__":
     import torch
     torch.set_num_threads(1)
-    data = t.shapes_dataset()
-    data = data if {labels} else data.without_labels()
-    t.trained(data, Path({run!r}), config=t.{config}, launch=t.{launch})
+    torch.nn.Dropout.forward = t.{dropout}
+    t.trained(t.shapes_dataset(), Path({run!r}), config=t.{config}, launch=t.{launch})
 """
 TWO = Launch(device="cpu", devices=2, strategy="ddp")
 FEW_STEPS = dataclasses.replace(WITH_CRITICS, epochs=2, learning_rate=1e-3)
 
 
-def start(tmp_path, run, config, launch, *, labels=True):
+def no_dropout(layer, x):
+    """Leave x as it is: what is dropped is each process's own."""
+    return x
+
+
+def start(tmp_path, run, config, launch, dropout="torch.nn.Dropout.forward"):
     script = tmp_path / f"{run.name}.py"
     here = os.path.dirname(os.path.abspath(__file__))
-    names = {"run": str(run), "config": config, "launch": launch, "labels": labels}
+    names = {"run": str(run), "config": config, "launch": launch, "dropout": dropout}
     script.write_text(SCRIPT.format(here=here, **names))
     environment = {k: v for k, v in os.environ.items() if not k.endswith("RANK")}
     return subprocess.Popen(
@@ -154,6 +159,32 @@ def test_stopped_between_any_two_epochs_it_resumes_to_the_same_weights(bars, tmp
         assert repr(resumed.history) == repr(tuple(seen))
         assert [row.epoch for row in seen] == [1, 2, 3, 1, 2]
         assert [row.loss for row in seen] == [row.loss for row in whole.history]
+
+
+def test_stopped_within_a_stage_it_goes_on_on_any_device(bars, tmp_path, device):
+    launch = Launch(device=str(device))
+    config = dataclasses.replace(SHORT, epochs=2)
+
+    def stop(row):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        trained(bars, tmp_path / "run", config=config, launch=launch, on_epoch=stop)
+    resumed = trained(bars, tmp_path / "run", config=config, launch=launch)
+    assert [row.epoch for row in resumed.history if row.stage == "vae"] == [1, 2]
+
+
+def test_a_state_is_restored_to_where_the_weights_are():
+    """Nothing moves an optimizer's moments later: Fabric does not."""
+    here, there = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2, device="meta")
+    optimizers = [torch.optim.Adam(part.parameters()) for part in (here, there)]
+    here(torch.ones(1, 3)).sum().backward()
+    optimizers[0].step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # weights copied to nowhere
+        TrainingState.of(here, optimizers[0], []).restore(there, optimizers[1])
+    moments = [state["exp_avg"] for state in optimizers[1].state.values()]
+    assert [moment.device.type for moment in moments] == ["meta", "meta"]
 
 
 def test_stopped_between_epochs_of_the_critics_it_resumes_to_the_same_weights(bars, tmp_path):
@@ -209,24 +240,86 @@ def test_damaged_state_is_named(bars, tmp_path):
         trained(bars, tmp_path / "run")
 
 
+# --- precision and the compiled step ----------------------------------------------------------
+
+
+def test_under_autocast_the_bound_stays_in_float32(bars, tmp_path, monkeypatch):
+    terms, seen = ClusterVAE.terms, []
+
+    def watched(self, posterior, x, z):
+        found = terms(self, posterior, x, z)
+        if torch.is_autocast_enabled("cpu"):
+            seen.append((found.elbo.dtype, found.kl_c.dtype, self.prior.log_joint(z).dtype))
+        return found
+
+    monkeypatch.setattr(ClusterVAE, "terms", watched)
+    launch = Launch(device="cpu", precision="bf16-mixed")
+    low = trained(bars, tmp_path / "low", config=FEW_STEPS, launch=launch)
+    full = trained(bars, tmp_path / "full", config=FEW_STEPS)
+    assert seen and set(sum(seen, ())) == {torch.float32}
+    for left, right in zip(low.history, full.history, strict=True):
+        assert left.loss == pytest.approx(right.loss, rel=0.02), left.stage
+
+
+ONE_GRAPH = """
+import torch
+from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.training import VAEObjective
+
+torch.manual_seed(0)
+small = dict(channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16)
+x, views = torch.rand(2, 8, 1, 28, 28)
+guess = torch.rand(8, 3).softmax(-1)
+for more in ((views, guess), (None, None)):
+    config = ClusterVAEConfig(num_clusters=3, latent_dim=3, **small)
+    objective = VAEObjective(ClusterVAE(config), 5.0 if more[1] is not None else 0.0)
+    batch = (x, torch.randn(8, 3), *more)
+    compiled = torch.compile(objective, backend="aot_eager", fullgraph=True)
+    losses = objective(*batch), compiled(*batch)
+    torch.testing.assert_close(*losses)
+    gradients = [torch.autograd.grad(loss, list(objective.parameters())) for loss in losses]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-6)
+"""
+
+
+def test_the_step_compiles_as_one_graph_and_gives_the_same():
+    """In a process of its own: the checks of types that tests switch on cannot be compiled."""
+    found = subprocess.run(
+        [sys.executable, "-c", ONE_GRAPH], capture_output=True, text=True, timeout=300
+    )
+    assert found.returncode == 0, found.stderr
+
+
 # --- several processes ------------------------------------------------------------------------
 
 
-def test_two_processes_give_the_result_of_one(bars, tmp_path):
-    """The cluster VAE and its critic: a classifier's dropout is each process's own."""
-    process = start(tmp_path, tmp_path / "two", "FEW_STEPS", "TWO", labels=False)
-    one = trained(bars.without_labels(), tmp_path / "one", config=FEW_STEPS)
+def test_two_processes_give_the_result_of_one(bars, tmp_path, monkeypatch):
+    process = start(tmp_path, tmp_path / "two", "FEW_STEPS", "TWO", "no_dropout")
+    monkeypatch.setattr(torch.nn.Dropout, "forward", no_dropout)
+    one = trained(bars, tmp_path / "one", config=FEW_STEPS)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     for stage, prefix, module in (
-        ("vae", "weights.model.", one.model),
-        ("critic", "weights.critics.cluster.", one.critics["cluster"]),
+        ("vae", "model", one.model),
+        ("classifier", "classifier", one.classifier),
+        ("critic", "critics.classifier", one.critics["classifier"]),
+        ("critic", "critics.cluster", one.critics["cluster"]),
     ):
         found = read_state(tmp_path / "two", stage)
         for name, value in module.state_dict().items():
-            torch.testing.assert_close(found.tensors[prefix + name], value, rtol=1e-3, atol=1e-5)
+            shared = found.tensors[f"weights.{prefix}.{name}"]
+            torch.testing.assert_close(shared, value, rtol=1e-3, atol=1e-4)
         rows = [row.loss for row in one.history if row.stage == stage]
         assert [row["loss"] for row in found.rows] == pytest.approx(rows, rel=1e-4)
+
+
+def test_a_process_that_does_not_see_the_run_is_told_of_the_shared_disk(
+    bars, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "write_state", lambda *_: None)
+    config = dataclasses.replace(SHORT, guess_weight=1.0)
+    with pytest.raises(ConfigError, match="share the disk that `--out` is on"):
+        trained(bars, tmp_path / "run", config=config)
 
 
 def test_a_batch_that_does_not_divide_is_refused(bars, tmp_path, monkeypatch):

@@ -94,8 +94,9 @@ def encode(
         )
         return
     opened = open_bundle(bundle, device)
-    with spinner("Encoding"):
-        arrays = run(opened, images_of(opened, images), seed=seed).arrays()
+    with spinner("Encoding") as told:
+        found = run(opened, images_of(opened, images), seed=seed, progress=told)
+        arrays = found.arrays()
         write_arrays(out, arrays)
     shapes = shapes_of(arrays)
     if as_json:

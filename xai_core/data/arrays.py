@@ -34,8 +34,10 @@ _END_AT_MOST = 22 + 0xFFFF
 """Bytes of the last record of a zip, its comment included."""
 _MAX_DIRECTORY = 1 << 16
 """Bytes of a zip's list of members at most; a data set's has some 200."""
+_MAX_WORD = 1000
+"""Letters of a word at most."""
 _SAVE_AGAIN = "Save it again with numpy.save or numpy.savez."
-_REINSTALL = "Install the package again: pip install --force-reinstall cluster-vae-xai."
+_REINSTALL = "It is part of the package: restore it (`git checkout xai_core/data/mnist`)."
 _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -156,13 +158,19 @@ def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarra
 def _check_directory(path: Path) -> None:
     """Refuse an archive whose list of members alone would take long to read.
 
-    The last record of a zip says how many bytes the list has; all bits set, that there are more.
+    The last record of a zip says how many bytes the list has, unless it has a comment at the end
+    of the file; a record of another kind before it says so in more digits.
     """
     with damage_named(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_AT_MOST))
         end = file.read()
-        start = end.rfind(b"PK\5\6")
+        plain = end[-22:-18] == b"PK\5\6" and end[-2:] == b"\0\0"
+        start = len(end) - 22 if plain else end.rfind(b"PK\5\6")
         length = int.from_bytes(end[start + 12 : start + 16], "little") if start >= 0 else 0
+        if end[: max(start, 0)][-20:].startswith(b"PK\6\7"):
+            raise DataError(
+                f"`{path}` is an archive of a kind that NumPy writes for 4 GB. {_SAVE_AGAIN}"
+            )
         if length > _MAX_DIRECTORY:
             raise DataError(
                 f"`{path}` lists far more arrays than a data set has. Save `images`, and `labels` "
@@ -200,6 +208,8 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
             f"`{name}` has type {dtype}, expected numbers or text; Python objects are never "
             "unpickled. Save it again, for example with .astype(numpy.uint8)."
         )
+    if dtype.kind == "U" and dtype.itemsize > 4 * _MAX_WORD:
+        raise DataError(f"`{name}` has words of {dtype.itemsize // 4} letters. {_SAVE_AGAIN}")
     needed = math.prod(shape) * dtype.itemsize
     if needed > MAX_BYTES:
         raise DataError(_too_large(name, needed))

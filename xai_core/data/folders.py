@@ -15,7 +15,7 @@ from pathlib import Path
 from ..errors import DataError
 from .arrays import listed
 
-__all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "list_folder", "scan_folder"]
+__all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "is_text", "list_folder", "scan_folder"]
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
@@ -53,6 +53,15 @@ class _Entry:
     in_test: bool | None
 
 
+def is_text(name: str) -> bool:
+    """Tell whether a name can be written as UTF-8; what a file system calls its files need not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def list_folder(folder: Path, root: Path) -> Listing:
     """List a folder, refusing what leads out of `root`.
 
@@ -70,6 +79,8 @@ def list_folder(folder: Path, root: Path) -> Listing:
         raise DataError(f"`{folder}` cannot be listed: {error.strerror}.") from error
     real_root = os.path.realpath(root)
     for entry in entries:
+        if not is_text(entry.name):
+            raise DataError(f"`{folder}` holds {entry.name!a}, which is no UTF-8. Rename it.")
         if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(real_root):
             raise DataError(f"`{entry}` is a link out of `{root}`. Copy the file in its place.")
         if not entry.is_file() and not entry.is_dir():

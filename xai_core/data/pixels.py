@@ -13,24 +13,45 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Transpose
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ..errors import DataError
-from .arrays import damage_named
+from .arrays import MAX_BYTES, damage_named
 
 __all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
 
 MAX_PIXELS = 25_000_000
 """The largest image that is decoded: 5000 x 5000."""
 
+MAX_FILE = 250_000_000
+"""Bytes of an image's file at most: more than the largest that is decoded has unpacked."""
+
 MAX_SCANS = 100
 """Of a JPEG; a progressive one has some 10."""
+
+MAX_WRITTEN = 1_000_000
+"""Pixels of an image whose numbers are written out in letters; they are slow to read."""
 
 MAX_UPLOAD = 5_000_000
 """Bytes of an uploaded image at most."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
+_TILE = (0x0142, 0x0143)
+"""Width and length of the tiles of a TIFF."""
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
 _SAVE_AGAIN = "Save it as a PNG."
 
 
@@ -94,6 +115,13 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
             f"`{name}` must have shape (N, 28, 28) with N >= 1, got {array.shape}."
             + _shape_fix(array.shape)
         )
+    count, height, width = array.shape
+    if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
+        raise DataError(
+            f"`{name}` has {count} images of {width} x {height} pixels. At most "
+            f"{MAX_PIXELS // 10**6} million pixels an image are read, and {MAX_BYTES // 784:,} "
+            "images."
+        )
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind != "f":
@@ -111,6 +139,11 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
 
 def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
     """Read an image from a file that messages call `path`."""
+    if isinstance(source, Path) and source.is_file() and source.stat().st_size > MAX_FILE:
+        raise DataError(
+            f"`{path}` has {source.stat().st_size / 1e6:,.0f} MB, at most {MAX_FILE // 10**6} are "
+            f"read. {_SAVE_AGAIN}"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with (
@@ -120,19 +153,23 @@ def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind:
             Image.open(source, formats=formats) as image,
         ):
             _check_header(image, path)
-            if image.format == "JPEG":
+            if image.format in ("JPEG", "MPO"):  # a telephone's, with a preview beside
                 _check_scans(source, path)
-            return _to_grey(image)
+            return _upright(image)
 
 
 def _check_scans(source: Path | io.BytesIO, path: Path) -> None:
     """Refuse a JPEG that is drawn over and over: each scan goes through all its pixels."""
-    content = source.getvalue() if isinstance(source, io.BytesIO) else source.read_bytes()
-    scans = content.count(b"\xff\xda")
-    if scans > MAX_SCANS:
-        raise DataError(
-            f"`{path}` is a JPEG of {scans} scans, at most {MAX_SCANS} are read. {_SAVE_AGAIN}"
-        )
+    scans, last = 0, b""
+    copy = io.BytesIO(source.getvalue()) if isinstance(source, io.BytesIO) else source.open("rb")
+    with copy as file:
+        while part := file.read(1 << 20):
+            scans += (last + part).count(b"\xff\xda")
+            last = part[-1:]
+            if scans > MAX_SCANS:
+                raise DataError(
+                    f"`{path}` is a JPEG of more than {MAX_SCANS} scans. {_SAVE_AGAIN}"
+                )
 
 
 @contextmanager
@@ -189,6 +226,17 @@ def _bombs_named(path: Path) -> Iterator[None]:
 
 def _check_header(image: Image.Image, path: Path) -> None:
     width, height = image.size
+    if isinstance(image, TiffImageFile):
+        width, height = (
+            max(side, *np.ravel(image.tag_v2.get(tag, 0)).tolist())
+            for side, tag in zip(image.size, _TILE, strict=True)
+        )
+    if (
+        isinstance(image, PpmImageFile)
+        and image.tile[0][0] == "ppm_plain"
+        and width * height > MAX_WRITTEN
+    ):
+        raise DataError(f"`{path}` has its pixels written in letters. {_SAVE_AGAIN}")
     if width * height > MAX_PIXELS:
         raise DataError(
             f"`{path}` has {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are "
@@ -203,17 +251,21 @@ def _check_header(image: Image.Image, path: Path) -> None:
         raise DataError(f"`{path}` has 32 bits a pixel. Save it with 8 or 16 as a PNG.")
 
 
+def _upright(image: Image.Image) -> Grey:
+    """Turn an image the way its EXIF orientation says, once it is grey and small."""
+    orientation, grey = image.getexif().get(_ORIENTATION, 1), _to_grey(image)
+    if orientation not in _UPRIGHT:
+        return grey
+    turned = Image.fromarray(grey.pixels).transpose(_UPRIGHT[orientation])
+    return Grey(pixels=np.asarray(turned), notes=("turned upright", *grey.notes))
+
+
 def _to_grey(image: Image.Image) -> Grey:
-    orientation = image.getexif().get(_ORIENTATION, 1)
-    notes = () if orientation == 1 else ("turned upright",)
-    if notes:
-        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         strips = np.array_split(np.asarray(image), 64)  # as floats all would take 400 MB
         pixels = np.concatenate([np.rint(strip / 257).astype(np.uint8) for strip in strips])
-        return Grey(pixels=pixels, notes=(*notes, "reduced from 16 to 8 bits"))
-    if image.mode != "L":
-        notes = (*notes, f"converted to grey from {image.mode}")
+        return Grey(pixels=pixels, notes=("reduced from 16 to 8 bits",))
+    notes = () if image.mode == "L" else (f"converted to grey from {image.mode}",)
     if not image.has_transparency_data:
         return Grey(pixels=np.asarray(_luminance(image)), notes=notes)
     if image.mode != "RGBA":

@@ -13,7 +13,7 @@ from ..errors import DataError
 from .arrays import listed, read_idx, read_npz
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .downloads import REMOTE, read_remote
-from .folders import scan_folder
+from .folders import is_text, scan_folder
 from .images import NPZ_KEYS, Converted, convert_array, convert_files
 from .labels import check_labels, check_split, draw_test
 from .pixels import check_pixels
@@ -70,6 +70,8 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
     if source in REMOTE:
         return _load_remote(str(source), root)
     path = Path(source)
+    if not is_text(f"{path}{path.resolve().name}"):
+        raise DataError(f"{str(path)!a} is no UTF-8, which a bundle could not name. Rename it.")
     if path.is_dir():
         return _load_folder(path, seed)
     if path.is_file() and path.suffix.lower() == ".npz":
