@@ -12,6 +12,7 @@ from dashboard.components import probe_panel
 from dashboard.components.tour import STOPS
 from dashboard.figures.style import plain
 from dashboard.loaders import theory
+from tests.benchmarks.theory import reactions
 from xai_core import collapse
 from xai_core.errors import DataError
 
@@ -217,3 +218,7 @@ def test_every_property_can_be_asked_for(open_page, said):
     widget(app.selectbox, "Is this readable from the code?").set_value(said).run()
     assert not app.exception
     assert not app.error
+
+
+def test_the_benchmark_of_the_controls_asks_each(tiny_bundle):
+    assert all(milliseconds > 0 for milliseconds in reactions(tiny_bundle, 1).values())

@@ -14,14 +14,14 @@ def reactions(bundle, repeats):
     """Median milliseconds of each control at its most expensive choice, nothing cached."""
     with contextlib.redirect_stderr(io.StringIO()):  # caches say that no server runs
         engine()
-    ids = [f"test:{40 + i}" for i in range(repeats)]
+    ids = [f"test:{10 + i}" for i in range(repeats)]
     most_probed, most_points = probe_panel.COUNTS[-1], theory_factorisations.COUNTS[-1]
     em = (bundle, "latents", (0, 1), mixture_steps.COUNT, 10, "full", 1.0)
     shapes = list(probe_panel.SHAPES.values())
     fit = (bundle, shapes[0], most_probed, probe_panel.SAMPLES)
     asked = {
         "one image: the bound from 5,000 draws, once an image": (
-            lambda i: loaders.closing(bundle, ids[i])
+            lambda i: loaders.closing(bundle, ids[i], 5000)
         ),
         "two factorisations": lambda i: loaders.factorised(bundle, ids[i], "average"),
         f"the inequality on {most_points:,} images, 16 draws each": (
@@ -34,7 +34,7 @@ def reactions(bundle, repeats):
         "both estimators' variance, 4,096 draws": (
             lambda i: loaders.spread(*fit, probe_panel.WHERE[i % 2])
         ),
-        "the certificate of the manifold": lambda i: loaders.certificate(bundle, ids[i], 3, 1.0),
+        "the certificate of the manifold": lambda i: loaders.certificate(bundle, ids[i], 1, 1.0),
         "its tangent directions": lambda i: loaders.tangents(bundle, ids[i], 8),
     }
     loaders.probe(*fit)
