@@ -10,7 +10,7 @@ References:
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,6 +162,7 @@ def log_likelihood(
     *,
     generator: torch.Generator,
     num_samples: int = 500,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[Tensor, " batch"]:
     """Estimate log p(x) by importance sampling from q(z|x), the sum over c exact.
 
@@ -173,6 +174,7 @@ def log_likelihood(
         images: Binary images for a Bernoulli likelihood (see `binarise`), grey for a Gaussian.
         generator: Source of the noise, on the same device.
         num_samples: Draws of z an image.
+        progress: Told how many images are done, of how many.
 
     Returns:
         One estimate an image, in nats.
@@ -184,10 +186,11 @@ def log_likelihood(
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
     reads_cluster = model.config.decoder_conditioning == "z+c"
     rows = max(1, LIKELIHOOD_ROWS // (model.config.num_clusters if reads_cluster else 1))
+    parts = []
     with evaluating(model):
-        parts = [
-            _log_mean_weight(model, batch, generator, num_samples) for batch in images.split(rows)
-        ]
+        for batch in images.split(rows):
+            parts.append(_log_mean_weight(model, batch, generator, num_samples))
+            progress(min(len(parts) * rows, len(images)), len(images))
     return torch.cat(parts)
 
 
@@ -205,6 +208,7 @@ def evaluate(
     batch_size: int = 1000,
     num_likelihood_images: int = 500,
     num_likelihood_samples: int = 500,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Score a model on one split.
 
@@ -222,6 +226,7 @@ def evaluate(
         batch_size: Images at once.
         num_likelihood_images: Images the likelihood is estimated on; 0 leaves it out.
         num_likelihood_samples: Draws of z for each of them.
+        progress: Told how many images have their likelihood, which takes longest, of how many.
 
     Returns:
         The scores.
@@ -242,7 +247,13 @@ def evaluate(
             classifier, part.images, part.labels, predicted, device, batch_size
         ),
         **_likelihood(
-            model, part.images, device, seed, num_likelihood_images, num_likelihood_samples
+            model,
+            part.images,
+            device,
+            seed,
+            num_likelihood_images,
+            num_likelihood_samples,
+            progress,
         ),
     )
 
@@ -338,6 +349,7 @@ def _likelihood(
     seed: int,
     num_images: int,
     num_samples: int,
+    progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Estimate on a seeded sample of the images, drawn on the CPU for every device."""
     names = ("", "_standard_error", "_samples", "_images")
@@ -348,7 +360,9 @@ def _likelihood(
     generator = torch.Generator(device).manual_seed(seed)
     if model.config.likelihood == "bernoulli":
         x = binarise(x, generator)
-    found = log_likelihood(model, x, generator=generator, num_samples=num_samples).double()
+    found = log_likelihood(
+        model, x, generator=generator, num_samples=num_samples, progress=progress
+    ).double()
     error = (found.std() / math.sqrt(len(x))).item() if len(x) > 1 else None
     values = (found.mean().item(), error, num_samples, len(x))
     return {f"log_likelihood{name}": value for name, value in zip(names, values, strict=True)}

@@ -11,7 +11,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 PATIENCE = 120.0
-MEDIA = re.compile(r"/media/([0-9a-f]{40,})")
+MEDIA = re.compile(r"/media/([0-9a-f]{32,})")
 """Files of pictures, which Streamlit names by their hash."""
 INSIDE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 

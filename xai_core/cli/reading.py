@@ -46,7 +46,7 @@ def evaluate(
     from ..evaluation import evaluate as score
 
     opened = open_bundle(bundle, device)
-    with spinner(f"Scoring the {split} images"):
+    with spinner(f"Scoring the {split} images, at last log p(x)") as told:
         found = score(
             opened.model,
             opened.classifier,
@@ -57,6 +57,7 @@ def evaluate(
             seed=seed,
             num_likelihood_images=likelihood_images,
             num_likelihood_samples=likelihood_samples,
+            progress=told,
         ).as_dict()
     if as_json:
         print_json({"bundle": opened.name, "split": split, "seed": seed, **found})
