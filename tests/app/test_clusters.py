@@ -13,10 +13,14 @@ from .parts import charts, widget
 
 @pytest.fixture
 def open_bundle(open_page_without_bundle, tiny_parts, tmp_path):
-    """Open a page on the tiny bundle with some parts replaced."""
+    """Open a page on the tiny bundle with some parts replaced, and the critics of what is left."""
 
     def open_on(page, **parts):
-        save_bundle(tmp_path / "checkpoints" / "other", **{**tiny_parts, **parts})
+        whole = {**tiny_parts, **parts}
+        explained = {"classifier": whole["classifier"] is not None}
+        explained["cluster"] = whole["model"].config.num_clusters > 1
+        critics = {name: c for name, c in whole["critics"].items() if explained[name]}
+        save_bundle(tmp_path / "checkpoints" / "other", **{**whole, "critics": critics})
         return open_page_without_bundle(page)
 
     return open_on

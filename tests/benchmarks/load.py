@@ -111,11 +111,9 @@ def _live(address, number, named, actions, think, pages, report):
 
 
 def _settings(page, number):
-    """Ask what only some of the others ask."""
-    function = "classifier" if number % 3 else "cluster"
-    if page == "counterfactuals":
-        return f"&of={function}&to={number % 10}"
-    return f"&of={function}" if page == "heatmaps" else ""
+    """Ask what only some of the others ask; what is usual is left out, as pages do themselves."""
+    asks = page in ("heatmaps", "counterfactuals") and number % 3 == 0
+    return "&of=cluster" if asks else ""
 
 
 def ask_again(address, report):

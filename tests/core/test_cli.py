@@ -371,14 +371,14 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
     xai(
         *("train", "--data", bars_npz, "--out", "checkpoints/new", "--preset", "pure_elbo"),
         *("--clusters", 4, "--factorisation", "c_given_z", "--likelihood", "gaussian"),
-        *("--decoder-conditioning", "z", "--batch-size", 8, "--learning-rate", 0.01),
+        *("--decoder-conditioning", "z+c", "--batch-size", 8, "--learning-rate", 0.01),
         *("--devices", 2, "--num-nodes", 3, "--strategy", "ddp", "--precision", "bf16-mixed"),
         *("--resume", "--overwrite", "--device", "cpu"),
     )
     model, training = seen["model"], seen["training"]
     shape = (model.num_clusters, model.factorisation, model.likelihood)
     assert shape == (4, "c_given_z", "gaussian")
-    assert (model.decoder_conditioning, model.prior) == ("z", "standard")
+    assert (model.decoder_conditioning, model.prior) == ("z+c", "mixture")
     assert (training.batch_size, training.learning_rate, training.guess_weight) == (8, 0.01, 0.0)
     assert seen["launch"] == Launch(
         device="cpu", devices=2, num_nodes=3, strategy="ddp", precision="bf16-mixed"

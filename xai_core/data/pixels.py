@@ -5,6 +5,7 @@ decoded.
 """
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,37 +140,45 @@ def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images heig
 
 def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
     """Read an image from a file that messages call `path`."""
-    if isinstance(source, Path) and source.is_file() and source.stat().st_size > MAX_FILE:
-        raise DataError(
-            f"`{path}` has {source.stat().st_size / 1e6:,.0f} MB, at most {MAX_FILE // 10**6} are "
-            f"read. {_SAVE_AGAIN}"
-        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with (
             damage_named(path, kind, _SAVE_AGAIN),
             _bombs_named(path),
             _foreign_named(path, kind),
-            Image.open(source, formats=formats) as image,
+            _file(source, path) as file,
+            Image.open(file, formats=formats) as image,
         ):
             _check_header(image, path)
             if image.format in ("JPEG", "MPO"):  # a telephone's, with a preview beside
-                _check_scans(source, path)
+                _check_scans(file, path)
             return _upright(image)
 
 
-def _check_scans(source: Path | io.BytesIO, path: Path) -> None:
+@contextmanager
+def _file(source: Path | io.BytesIO, path: Path) -> Iterator[io.BytesIO | io.BufferedReader]:
+    """Open a file that is no larger than an image's can be."""
+    with source if isinstance(source, io.BytesIO) else source.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > MAX_FILE:
+            raise DataError(
+                f"`{path}` has {size / 1e6:,.0f} MB, at most {MAX_FILE // 10**6} are read. "
+                f"{_SAVE_AGAIN}"
+            )
+        file.seek(0)
+        yield file
+
+
+def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
     """Refuse a JPEG that is drawn over and over: each scan goes through all its pixels."""
-    scans, last = 0, b""
-    copy = io.BytesIO(source.getvalue()) if isinstance(source, io.BytesIO) else source.open("rb")
-    with copy as file:
-        while part := file.read(1 << 20):
-            scans += (last + part).count(b"\xff\xda")
-            last = part[-1:]
-            if scans > MAX_SCANS:
-                raise DataError(
-                    f"`{path}` is a JPEG of more than {MAX_SCANS} scans. {_SAVE_AGAIN}"
-                )
+    scans, last, place = 0, b"", file.tell()
+    file.seek(0)
+    while part := file.read(1 << 20):
+        scans += (last + part).count(b"\xff\xda")
+        last = part[-1:]
+        if scans > MAX_SCANS:
+            raise DataError(f"`{path}` is a JPEG of more than {MAX_SCANS} scans. {_SAVE_AGAIN}")
+    file.seek(place)
 
 
 @contextmanager
