@@ -5,6 +5,7 @@ draws a page, the same work takes ten times as long. A process of its own has a 
 """
 
 import contextlib
+import ctypes
 import os
 import subprocess
 import sys
@@ -113,3 +114,6 @@ class Team:
             self._ready.pop(ours, None)
             if ours in self._free:
                 self._free.remove(ours)
+            alone = not self._hired
+        if alone and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            libc.malloc_trim(0)  # a quiet moment: hand back to the system what is free
