@@ -127,10 +127,9 @@ def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
     targets = settings.pop("targets", None)
     if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
         raise damage(folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}")
-    known = {part: manifest.configs.get(part, {}) for part in ("classifier", "model")}
     there = {
-        "classifier": known["classifier"].get("num_classes"),
-        "cluster": known["model"].get("num_clusters"),
+        "classifier": manifest.configs.get("classifier", {}).get("num_classes"),
+        "cluster": manifest.configs.get("model", {}).get("num_clusters"),
     }
     if any(type(k) is not int or k < 2 or k != there[of] for of, k in targets.items()):
         problem = "`configs.critic.targets` must be as many as there are classes and clusters, two"

@@ -70,7 +70,7 @@ def encode_dataset(
     batch_size: int = BATCH,
     seed: int = 0,
     first: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Encoding:
     """Encode images and evaluate the bound of each, in one pass.
 
@@ -82,7 +82,7 @@ def encode_dataset(
             noise of an image depends on it.
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, whole batches; their noise is passed over.
-        progress: Told how many images are done, of how many.
+        on_progress: Told how many images are done, of how many.
 
     Returns:
         Tensors on the CPU, a row an image. Where memory is short, fewer images are worked on at
@@ -115,7 +115,7 @@ def encode_dataset(
         )
 
     with evaluating(model):
-        in_parts(encode, len(images), device=device, at_once=batch_size, progress=progress)
+        in_parts(encode, len(images), device=device, at_once=batch_size, on_progress=on_progress)
     return found
 
 

@@ -100,7 +100,7 @@ def _slowness(expected: Mapping[str, float], moves: Sequence[Move]) -> float:
     worked = took = 0.0
     for before, after in pairwise(moves):
         if before.stage == after.stage and after.total > 1:
-            worked += _work(expected, after) - _work(expected, before)
+            worked += expected.get(after.stage, 0.0) * (after.done - before.done) / after.total
             took += after.at - before.at
     return took / worked if worked > 0 and took > 0 else 1.0
 

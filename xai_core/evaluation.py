@@ -162,7 +162,7 @@ def log_likelihood(
     *,
     generator: torch.Generator,
     num_samples: int = 500,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[Tensor, " batch"]:
     """Estimate log p(x) by importance sampling from q(z|x), the sum over c exact.
 
@@ -174,7 +174,7 @@ def log_likelihood(
         images: Binary images for a Bernoulli likelihood (see `binarise`), grey for a Gaussian.
         generator: Source of the noise, on the same device.
         num_samples: Draws of z an image.
-        progress: Told how many images are done, of how many.
+        on_progress: Told how many images are done, of how many.
 
     Returns:
         One estimate an image, in nats.
@@ -190,7 +190,7 @@ def log_likelihood(
     with evaluating(model):
         for batch in images.split(rows):
             parts.append(_log_mean_weight(model, batch, generator, num_samples))
-            progress(min(len(parts) * rows, len(images)), len(images))
+            on_progress(min(len(parts) * rows, len(images)), len(images))
     return torch.cat(parts)
 
 
@@ -208,7 +208,7 @@ def evaluate(
     batch_size: int = 1000,
     num_likelihood_images: int = 500,
     num_likelihood_samples: int = 500,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Score a model on one split.
 
@@ -226,7 +226,7 @@ def evaluate(
         batch_size: Images at once.
         num_likelihood_images: Images the likelihood is estimated on; 0 leaves it out.
         num_likelihood_samples: Draws of z for each of them.
-        progress: Told how many images have their likelihood, which takes longest, of how many.
+        on_progress: Told how many images have their likelihood, which takes longest, of how many.
 
     Returns:
         The scores.
@@ -253,7 +253,7 @@ def evaluate(
             seed,
             num_likelihood_images,
             num_likelihood_samples,
-            progress,
+            on_progress,
         ),
     )
 
@@ -349,7 +349,7 @@ def _likelihood(
     seed: int,
     num_images: int,
     num_samples: int,
-    progress: Callable[[int, int], None],
+    on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Estimate on a seeded sample of the images, drawn on the CPU for every device."""
     names = ("", "_standard_error", "_samples", "_images")
@@ -361,7 +361,7 @@ def _likelihood(
     if model.config.likelihood == "bernoulli":
         x = binarise(x, generator)
     found = log_likelihood(
-        model, x, generator=generator, num_samples=num_samples, progress=progress
+        model, x, generator=generator, num_samples=num_samples, on_progress=on_progress
     ).double()
     error = (found.std() / math.sqrt(len(x))).item() if len(x) > 1 else None
     values = (found.mean().item(), error, num_samples, len(x))

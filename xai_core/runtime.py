@@ -182,7 +182,7 @@ def in_parts(
     *,
     device: torch.device | str,
     at_once: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[T]:
     """Do work on rows, on fewer at once where memory is short; on a CPU, a part on each core.
 
@@ -191,7 +191,7 @@ def in_parts(
         count: Rows.
         device: Where the work runs.
         at_once: Rows at once; a CPU takes no more than `CACHED`.
-        progress: Told how many rows are done, of how many.
+        on_progress: Told how many rows are done, of how many.
 
     Returns:
         The results in order.
@@ -207,7 +207,7 @@ def in_parts(
         try:
             for part, result in zip(parts, on_each_core(work, parts, device), strict=True):
                 results.append(result)
-                progress(min(part.stop, count), count)
+                on_progress(min(part.stop, count), count)
             return results
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):

@@ -93,7 +93,7 @@ class TrainingDisplay:
         self._expected = expected
         self._begun = time.monotonic()
         self._moves: list[Move] = []
-        self._whole: TaskID | None = None
+        self._whole = self._bar.add_task("Everything", total=1.0)
         self._tasks: dict[str, TaskID] = {}
         self._headed = False
 
@@ -108,7 +108,7 @@ class TrainingDisplay:
                 self._print(sentence)
             yield
         finally:
-            if self._whole is not None:
+            if self._tasks:
                 self._bar.stop()
             library.removeHandler(handler)
 
@@ -116,9 +116,8 @@ class TrainingDisplay:
         """Move the bar of a stage, and begin it where it is new."""
         now, stage = time.monotonic(), progress.stage
         self._moves.append(Move(stage, progress.done, progress.total, now))
-        if self._whole is None:
+        if not self._tasks:
             self._bar.start()
-            self._whole = self._bar.add_task("Everything", total=1.0)
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(STAGES.get(stage, stage), total=progress.total)
         ahead = self._ahead()

@@ -153,7 +153,7 @@ def encode(
     *,
     seed: int = 0,
     first: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Encoded:
     """Encode images, classify them, and place them on the bundle's map.
 
@@ -164,13 +164,13 @@ def encode(
         images: uint8 (N, 28, 28).
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, in thousands.
-        progress: Told how many images are encoded, of how many.
+        on_progress: Told how many images are encoded, of how many.
 
     Returns:
         Tensors on the CPU, a row an image.
     """
     encoding = encode_dataset(
-        bundle.model, images, device=bundle.device, seed=seed, first=first, progress=progress
+        bundle.model, images, device=bundle.device, seed=seed, first=first, on_progress=on_progress
     )
     class_probs = None
     if bundle.classifier is not None:

@@ -126,13 +126,15 @@ def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> 
 
 
 def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
-    _grid(frames, CURVES, most=most)
+    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+    _grid(frames, summary, CURVES, most=most)
     st.markdown("**The four terms of the ELBO**; the KL divergence counts against it")
-    _grid(frames, TERMS, height=220)
+    _grid(frames, summary, TERMS, height=220)
 
 
 def _grid(
     frames: dict[str, pd.DataFrame],
+    summary: pd.DataFrame,
     curves: Sequence[tuple[str, str, str]],
     *,
     most: float | None = None,
@@ -142,11 +144,12 @@ def _grid(
     for box, (stage, key, axis) in zip(boxes, curves, strict=True):
         level = most if key == "cluster_information" else None
         with box:
-            _curve(frames, stage, key, axis, most=level, height=height)
+            _curve(frames, summary, stage, key, axis, most=level, height=height)
 
 
 def _curve(
     frames: dict[str, pd.DataFrame],
+    summary: pd.DataFrame,
     stage: str,
     key: str,
     axis: str,
@@ -154,7 +157,6 @@ def _curve(
     most: float | None,
     height: int,
 ) -> None:
-    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
     here = summary[summary["stage"] == stage].dropna(subset=[key])
     if here.empty:
         return

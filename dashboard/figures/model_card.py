@@ -196,7 +196,8 @@ def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
 def map_words(metrics: Metrics) -> str:
     """Say in figures how far the map keeps what is near in the latent space."""
     found = metrics.get("map", {})
-    if not all(map(defined, map(found.get, ("trustworthiness", "n_neighbors", "sample")))):
+    told = ("trustworthiness", "continuity", "n_neighbors", "sample")
+    if not all(defined(found.get(name)) for name in told):
         return "How far this map can be trusted was not measured."
     return (
         f"Trustworthiness **{found['trustworthiness']:.3f}** and continuity "

@@ -156,3 +156,10 @@ def _cells(data):
     pixels = np.asarray(Image.open(io.BytesIO(png)))
     spots = [divmod(i, SHEET_COLUMNS) for i in range(data["count"])]
     return [pixels[28 * y : 28 * y + 28, 28 * x : 28 * x + 28] for y, x in spots]
+
+
+@pytest.mark.parametrize("missing", ["trustworthiness", "continuity", "n_neighbors", "sample"])
+def test_a_map_that_was_measured_in_part_is_not_said_to_be_measured(missing):
+    whole = {"trustworthiness": 0.9, "continuity": 0.9, "n_neighbors": 15, "sample": 5000}
+    assert "0.900" in model_card.map_words({"map": whole})
+    assert "was not measured" in model_card.map_words({"map": {**whole, missing: None}})

@@ -365,6 +365,7 @@ def command(*arguments):
     """Run a command that must fail with one line; give that line."""
     result = CliRunner().invoke(cli.app, [str(part) for part in arguments])
     assert result.exit_code == 1, (result.output, result.exception)
+    assert "error: " in result.stderr, (result.output, result.exception, result.exc_info)
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert "Traceback" not in result.output
     return line

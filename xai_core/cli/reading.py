@@ -57,7 +57,7 @@ def evaluate(
             seed=seed,
             num_likelihood_images=likelihood_images,
             num_likelihood_samples=likelihood_samples,
-            progress=told,
+            on_progress=told,
         ).as_dict()
     if as_json:
         print_json({"bundle": opened.name, "split": split, "seed": seed, **found})
@@ -96,7 +96,7 @@ def encode(
         return
     opened = open_bundle(bundle, device)
     with spinner("Encoding") as told:
-        found = run(opened, images_of(opened, images), seed=seed, progress=told)
+        found = run(opened, images_of(opened, images), seed=seed, on_progress=told)
         arrays = found.arrays()
         write_arrays(out, arrays)
     shapes = shapes_of(arrays)
