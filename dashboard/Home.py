@@ -53,9 +53,9 @@ async def ready(_app: st.App) -> AsyncIterator[None]:
 
 
 def _get_ready() -> None:
-    from dashboard import loaders
+    from dashboard.services import bundles
 
-    loaders.get_ready()
+    bundles.get_ready()
 
 
 with suppress(OSError):  # Streamlit warns where there is none; the map says one it cannot write

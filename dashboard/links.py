@@ -1,9 +1,28 @@
-"""How a setting is written into the URL and read back from it: short, exact, and checked."""
+"""The address of each page, and how settings are written into it: short, exact, and checked."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+PAGES = {
+    "home": "views/home/view.py",
+    "own_image": "views/own_image/view.py",
+    "latent_map": "views/latent_map/view.py",
+    "reconstructions": "views/reconstructions/view.py",
+    "clusters": "views/clusters/view.py",
+    "compare": "views/compare/view.py",
+    "heatmaps": "views/heatmaps/view.py",
+    "counterfactuals": "views/counterfactuals/view.py",
+    "theory": "views/theory/bound/view.py",
+    "theory_factorisations": "views/theory/factorisations/view.py",
+    "theory_collapse": "views/theory/collapse/view.py",
+    "theory_mixtures": "views/theory/mixtures/view.py",
+    "theory_probe": "views/theory/mean_field/view.py",
+    "theory_manifold": "views/theory/manifold/view.py",
+    "train": "views/train/view.py",
+}
+"""The script of each page, by the page's name, which is also its address."""
 
 MAX_CORNERS = 400
 _CENT = 100

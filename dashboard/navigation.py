@@ -2,43 +2,50 @@
 
 import streamlit as st
 
-from dashboard.components import layout, messages
+from dashboard.links import PAGES
+from dashboard.ui import messages
+from dashboard.ui.frame import layout
 
 st.set_page_config(page_title="Cluster VAE explorer", page_icon=layout.icon(), layout="wide")
 
-PAGES = {
-    "": [
-        st.Page("views/home.py", title="Home", icon=":material/home:", default=True),
-        st.Page("views/own_image.py", title="Your image", icon=":material/draw:"),
-    ],
-    "Explore": [
-        st.Page("views/latent_map.py", title="Latent map", icon=":material/scatter_plot:"),
-        st.Page("views/reconstructions.py", title="Reconstructions", icon=":material/compare:"),
-        st.Page("views/clusters.py", title="Clusters", icon=":material/category:"),
-        st.Page("views/compare.py", title="Compare", icon=":material/balance:"),
-    ],
-    "Explain": [
-        st.Page("views/heatmaps.py", title="Heatmaps", icon=":material/gradient:"),
-        st.Page("views/counterfactuals.py", title="Counterfactuals", icon=":material/alt_route:"),
-    ],
-    "Theory": [
-        st.Page("views/theory.py", title="The bound", icon=":material/stacked_line_chart:"),
-        st.Page(
-            "views/theory_factorisations.py",
-            title="Two factorisations",
-            icon=":material/call_split:",
-        ),
-        st.Page("views/theory_collapse.py", title="The collapse", icon=":material/trending_down:"),
-        st.Page("views/theory_mixtures.py", title="Mixtures by EM", icon=":material/blur_on:"),
-        st.Page("views/theory_probe.py", title="Mean-field", icon=":material/linear_scale:"),
-        st.Page("views/theory_manifold.py", title="On the manifold", icon=":material/landscape:"),
-    ],
-    "Make": [
-        st.Page("views/train.py", title="Train", icon=":material/model_training:"),
-    ],
-}
 
-page = st.navigation(PAGES, expanded=True)
+def listed(name: str, title: str, icon: str) -> st.Page:
+    """Return the entry of a page in the navigation; its name is its address."""
+    home = name == "home"
+    return st.Page(
+        PAGES[name],
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=None if home else name,
+        default=home,
+    )
+
+
+page = st.navigation(
+    {
+        "": [listed("home", "Home", "home"), listed("own_image", "Your image", "draw")],
+        "Explore": [
+            listed("latent_map", "Latent map", "scatter_plot"),
+            listed("reconstructions", "Reconstructions", "compare"),
+            listed("clusters", "Clusters", "category"),
+            listed("compare", "Compare", "balance"),
+        ],
+        "Explain": [
+            listed("heatmaps", "Heatmaps", "gradient"),
+            listed("counterfactuals", "Counterfactuals", "alt_route"),
+        ],
+        "Theory": [
+            listed("theory", "The bound", "stacked_line_chart"),
+            listed("theory_factorisations", "Two factorisations", "call_split"),
+            listed("theory_collapse", "The collapse", "trending_down"),
+            listed("theory_mixtures", "Mixtures by EM", "blur_on"),
+            listed("theory_probe", "Mean-field", "linear_scale"),
+            listed("theory_manifold", "On the manifold", "landscape"),
+        ],
+        "Make": [listed("train", "Train", "model_training")],
+    },
+    expanded=True,
+)
 with messages.errors_as_text():
     page.run()
 layout.end()

@@ -7,10 +7,10 @@
     notebook.counterfactual(digits, "test:18", target=8)
 
 Charts are Plotly figures, drawings (`Drawing`) and pages (`Page`) show themselves in a notebook
-and have `save`. They show what the pages show: the same loaders compute them and the same
-functions of `dashboard.figures` draw them, so whatever is not here is one of those applied to one
-of these, such as `theory_bound.closing(*loaders.theory.closing(digits, "test:18"), dark=False)`.
-An image is named by its id, an image of one's own by `xai_core.data.own.own_id(pixels)`.
+and have `save`. They show what the pages show: the same functions compute them and the same
+functions of `xai_core.plots` draw them, so whatever is not here is one of those applied to one
+of these, such as `theory_bound.closing(*loader.closing(digits, "test:18"), dark=False)`.
+An image is named by its id, an image of one's own by `xai_core.data.user_images.own_id(pixels)`.
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ import numpy as np
 import plotly.graph_objects as go
 from streamlit.logger import set_log_level
 
-set_log_level("ERROR")  # before the loaders come: each of their caches would miss a page aloud
+set_log_level("ERROR")  # before the caches come: each of their caches would miss a page aloud
 
-from dashboard import loaders
-from dashboard.figures import (
-    bound,
-    cluster_table,
-    confusion,
-    film_strip,
-    heat_sheet,
-    map_columns,
-    map_picture,
-    probabilities,
+from dashboard.services import (
+    attributions,
+    bundles,
+    counterfactuals,
+    generation,
+    image_data,
+    reports,
 )
-from dashboard.figures import report as report_page
-from dashboard.loaders import counterfactuals, heatmaps, reports
+from xai_core.plots import elbo_terms, image_sheet, probabilities
+from xai_core.plots.clusters import confusion, film_strip
+from xai_core.plots.clusters import table as cluster_table
+from xai_core.plots.latent_map import colouring, picture
+from xai_core.report import html as report_page
 
 if TYPE_CHECKING:
-    from xai_core.bundle import Bundle
-    from xai_core.explain.counterfactual import Method
+    from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Method
 
 
 @dataclass(frozen=True)
@@ -82,43 +82,45 @@ def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> D
     Raises:
         ValueError: If there is no such column.
     """
-    known = {column.name: column for column in map_columns.available(bundle.index)}
+    known = {column.name: column for column in colouring.available(bundle.index)}
     if colour not in known:
         raise ValueError(f"`colour` must be one of {', '.join(known)}, got {colour!r}.")
-    here, classes = loaders.facts(bundle, image_id), bundle.manifest.dataset.class_names
+    here, classes = image_data.facts(bundle, image_id), bundle.manifest.dataset.class_names
     return Drawing(
-        map_picture.draw(
+        picture.draw(
             bundle.index,
             known[colour],
-            map_picture.Names(_cluster_names(bundle), classes, bundle.cluster_labels),
+            picture.Names(_cluster_names(bundle), classes, bundle.cluster_labels),
             (float(here["umap_x"]), float(here["umap_y"])),
             title=f"{len(bundle.index):,} images by {known[colour].title.lower()}",
-            about=loaders.about(bundle, what="map", image=image_id),
+            about=bundles.about(bundle, what="map", image=image_id),
         )
     )
 
 
 def reconstruction(bundle: "Bundle", image_ids: Sequence[str], *, dark: bool = False) -> go.Figure:
     """Draw images, what the decoder draws of them, and the error."""
-    x = loaders.images(bundle, image_ids) / np.float32(255)
-    drawn = np.stack([loaders.inferred(bundle, i).reconstruction for i in image_ids])
+    x = image_data.images(bundle, image_ids) / np.float32(255)
+    drawn = np.stack([image_data.inferred(bundle, i).reconstruction for i in image_ids])
     rows = [
-        heat_sheet.Row(name="Input", values=x, kind="ink"),
-        heat_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
-        heat_sheet.Row(name="Error", values=x - drawn),
+        image_sheet.Row(name="Input", values=x, kind="ink"),
+        image_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
+        image_sheet.Row(name="Error", values=x - drawn),
     ]
     return _sheet(rows, image_ids, "input \N{MINUS SIGN} reconstruction", dark)
 
 
 def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
     """Draw how the terms of one image add up to its ELBO."""
-    facts = loaders.facts(bundle, image_id)
-    return bound.waterfall(bound.summary(bundle.index, facts), bound.peers(facts), dark)
+    facts = image_data.facts(bundle, image_id)
+    return elbo_terms.waterfall(
+        elbo_terms.summary(bundle.index, facts), elbo_terms.peers(facts), dark
+    )
 
 
 def clusters(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
     """Draw q(c|x) of one image."""
-    probs = loaders.inferred(bundle, image_id).probs
+    probs = image_data.inferred(bundle, image_id).probs
     return probabilities.bar_chart(probs, _cluster_names(bundle), dark)
 
 
@@ -139,17 +141,17 @@ def heatmap(
         of: "classifier", "cluster", "elbo", "reconstruction" or "latent:J".
         dark: Light on dark.
     """
-    x = loaders.images(bundle, image_ids) / np.float32(255)
-    drawn = np.stack([loaders.inferred(bundle, i).reconstruction for i in image_ids])
-    found = heatmaps.maps(bundle, tuple(image_ids), method, of).values
+    x = image_data.images(bundle, image_ids) / np.float32(255)
+    drawn = np.stack([image_data.inferred(bundle, i).reconstruction for i in image_ids])
+    found = attributions.maps(bundle, tuple(image_ids), method, of).values
     rows = [
-        heat_sheet.Row(name="Input", values=x, kind="ink"),
-        heat_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
-        heat_sheet.Row(
-            name=heatmaps.title(method), values=found, limit=heat_sheet.shared_limit([found])
+        image_sheet.Row(name="Input", values=x, kind="ink"),
+        image_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
+        image_sheet.Row(
+            name=attributions.title(method), values=found, limit=image_sheet.shared_limit([found])
         ),
     ]
-    return _sheet(rows, image_ids, f"{heatmaps.title(method)} of {of}", dark)
+    return _sheet(rows, image_ids, f"{attributions.title(method)} of {of}", dark)
 
 
 def counterfactual(
@@ -178,14 +180,14 @@ def counterfactual(
 
 def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> go.Figure:
     """Draw the straight line between the centres of two clusters."""
-    film = loaders.walk(bundle, start, end, counterfactuals.FRAMES)
+    film = generation.walk(bundle, start, end, counterfactuals.FRAMES)
     return film_strip.film_strip(film.images, film.probs, _cluster_names(bundle), dark)
 
 
 def prototypes(bundle: "Bundle", *, dark: bool = False) -> go.Figure:
     """Draw the decoded centre of every cluster."""
     names = _cluster_names(bundle)
-    row = heat_sheet.Row(name="g(mu_c)", values=loaders.prototypes(bundle).images, kind="ink")
+    row = image_sheet.Row(name="g(mu_c)", values=generation.prototypes(bundle).images, kind="ink")
     return _sheet([row], names, "", dark)
 
 
@@ -193,8 +195,8 @@ def traversals(
     bundle: "Bundle", image_id: str, dimension: int, *, dark: bool = False
 ) -> go.Figure:
     """Draw one image with one latent dimension moved from -3 to +3 prior deviations."""
-    images = loaders.traversal(bundle, image_id, 3.0, 9, (dimension,))[0]
-    row = heat_sheet.Row(name=f"z{dimension}", values=images, kind="ink")
+    images = generation.traversal(bundle, image_id, 3.0, 9, (dimension,))[0]
+    row = image_sheet.Row(name=f"z{dimension}", values=images, kind="ink")
     return _sheet([row], [f"{v:+.1f}" for v in np.linspace(-3, 3, 9)], "", dark)
 
 
@@ -223,10 +225,10 @@ def report(
 
 
 def _sheet(
-    rows: Sequence[heat_sheet.Row], columns: Sequence[str], unit: str, dark: bool
+    rows: Sequence[image_sheet.Row], columns: Sequence[str], unit: str, dark: bool
 ) -> go.Figure:
-    sheet = heat_sheet.compose(rows, columns, dark)
-    return heat_sheet.figure(sheet, dark, unit=unit, height=110 + 120 * len(rows))
+    sheet = image_sheet.compose(rows, columns, dark)
+    return image_sheet.figure(sheet, dark, unit=unit, height=110 + 120 * len(rows))
 
 
 def _cluster_names(bundle: "Bundle") -> list[str]:

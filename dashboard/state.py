@@ -15,14 +15,22 @@ from dashboard import links
 
 T = TypeVar("T")
 
+
 LINKED = {"bundle": "setting.bundle", "image": "image"}
 """What every page's URL holds, and where the session keeps it."""
+
+
 LASSO, PLACE = "lasso", "place"
+
+
 STALE_FOR = 1.5
 """Seconds in which the browser may still report a URL that has just been replaced."""
 
+
 Span = tuple[float, float, float]
 """Lowest value, highest value, step."""
+
+
 SEEDS: Span = (0, 10**9, 1)
 
 
@@ -245,3 +253,13 @@ def _replaced(url: dict[str, str]) -> None:
 def _just_replaced() -> list[dict[str, str]]:
     now, known = time.monotonic(), st.session_state.get("link.replaced", [])
     return [url for when, url in known if now - when < STALE_FOR]
+
+
+def follow(shown: str) -> None:
+    """Draw the whole page anew when a click in this fragment selected another image.
+
+    Args:
+        shown: The image that the rest of the page shows.
+    """
+    if selected_id() != shown:
+        st.rerun()

@@ -7,15 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
-from xai_core.bundle import load_bundle, save_bundle
-from xai_core.data.images import to_float
-from xai_core.data.sources import Split, build_dataset
-from xai_core.encoding import encode_dataset
-from xai_core.evaluation import evaluate, fit_cluster_labels
-from xai_core.explain.critic import Critic, CriticConfig
-from xai_core.index import build_index
-from xai_core.model.classifier import Classifier
-from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.writing import save_bundle
+from xai_core.data.dataset import Split, build_dataset
+from xai_core.data.preprocessing import to_float
+from xai_core.evaluation.metrics import evaluate, fit_cluster_labels
+from xai_core.latent_space.encoding import encode_dataset
+from xai_core.latent_space.umap_layout import build_index
+from xai_core.models.classifier import Classifier
+from xai_core.models.critic import Critic, CriticConfig
+from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import resolve_device
 
 # Tests run in as many processes as there are cores. Numba's layer of threads, which UMAP starts,

@@ -20,14 +20,16 @@ from typer.testing import CliRunner
 
 import xai_core.bundle
 from dashboard import links, state
-from xai_core import cli, workflow
-from xai_core.bundle_files import kind_of, read_table, read_tensors, write_table
-from xai_core.data.images import convert_files, normalise_digit, read_images
-from xai_core.data.own import own_id, own_image
-from xai_core.data.pixels import read_grey, read_upload
-from xai_core.data.sources import image_id, load_dataset, parse_id
+from xai_core import cli
+from xai_core.bundle.files import kind_of, read_table, read_tensors, write_table
+from xai_core.bundle.manifest import read_manifest
+from xai_core.data.dataset import image_id, parse_id
+from xai_core.data.io.image_files import read_grey, read_upload
+from xai_core.data.preprocessing import convert_files, normalise_digit, read_images
+from xai_core.data.registry import load_dataset
+from xai_core.data.user_images import own_id, own_image
 from xai_core.errors import BundleError, ConfigError, DataError
-from xai_core.manifest import read_manifest
+from xai_core.training import pipeline
 
 PLANNED = {
     "images": 1300,
@@ -397,16 +399,16 @@ def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(xai_core.bundle, "load_bundle", open_tiny)
     for module, name in (
-        (workflow, "train"),
-        (workflow, "encode"),
-        ("xai_core.evaluation", "evaluate"),
-        ("xai_core.verification", "verify"),
-        ("xai_core.ask.faithfulness", "scores"),
-        ("xai_core.ask.attributions", "attribute"),
-        ("xai_core.ask.counterfactuals", "find_counterfactual"),
-        ("xai_core.ask.image_report", "image_report"),
-        ("xai_core.collapse", "record_collapse"),
-        ("xai_core.cli.serving.subprocess", "run"),
+        (pipeline, "train"),
+        (pipeline, "encode"),
+        ("xai_core.evaluation.metrics", "evaluate"),
+        ("xai_core.evaluation.verification", "verify"),
+        ("xai_core.evaluation.faithfulness.table", "scores"),
+        ("xai_core.attribution.of_bundle", "attribute"),
+        ("xai_core.counterfactual.of_bundle", "find_counterfactual"),
+        ("xai_core.report.image_report", "image_report"),
+        ("xai_core.training.collapse", "record_collapse"),
+        ("xai_core.cli.dashboard.subprocess", "run"),
     ):
         target = module if isinstance(module, str) else module.__name__
         monkeypatch.setattr(f"{target}.{name}", enough)

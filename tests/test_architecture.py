@@ -4,41 +4,17 @@ import ast
 from functools import cache
 from pathlib import Path
 
+import importlinter.cli
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*ROOT.glob("xai_core/**/*.py"), *ROOT.glob("dashboard/**/*.py")])
 
 EVERYTHING = sorted([*SOURCES, *ROOT.glob("tests/**/*.py")])
-MAKES_HOSTILE_FILES = "tests/core/test_hostile_files.py"
+MAKES_HOSTILE_FILES = "tests/core/data/io/test_hostile_files.py"
 
-LEVELS = [
-    {"_types", "_version", "errors"},
-    {"runtime", "data", "model", "whole_files"},
-    {"assignment", "encoding", "evaluation", "explain", "index", "theory", "training_state"},
-    {"training"},
-    {"bundle", "bundle_files", "bundle_parts", "bundle_places", "manifest"},
-    {"ask", "collapse", "estimate", "parts", "verification", "workflow"},
-    {"cli", "terminal"},
-    {"__init__", "__main__"},
-]
-"""Parts of xai_core, each reading only its own level and those above it in this list."""
-STRANGERS = [("explain", "theory")]
-MAY_IMPORT = {
-    "views": {"components", "loaders", "jobs", "state"},
-    "components": {"components", "figures", "jobs", "loaders", "state", "theme"},
-    "figures": {"figures", "theme"},
-    "theme": set(),
-    "state": {"links"},
-    "links": set(),
-    "loaders": {"loaders"},
-    "jobs": {"jobs"},
-    "Home": {"loaders"},
-    "navigation": {"components"},
-    "notebook": {"figures", "loaders"},
-    "examples": {"notebook"},
-}
-VIEWS_READ = {"xai_core.errors", "xai_core._types"}
+MOST_MODULES = 16
+"""Modules in one folder: more is a sign that a folder was not made."""
 BANNED_MODULES = {
     *("pickle", "_pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "cloudpickle"),
     "builtins",
@@ -54,10 +30,7 @@ BANNED_ARGUMENTS = {"shell": "False", "allow_pickle": "False", "persist": "None"
 """Arguments with the one value that they may have."""
 SAFE_ONLY = {"numpy.load": "allow_pickle=False"}
 """Calls that need an argument to be safe."""
-DRAWING = {"xai_core/cli/figures.py", "xai_core/cli/report.py"}
-"""Draw on paper by the functions the pages draw by, which they import at first use."""
-PRINTING = {"cli", "terminal"}
-"""Parts of xai_core that print."""
+PRINTING = "xai_core/cli/"
 
 
 def name_of(path: Path) -> str:
@@ -96,63 +69,21 @@ def imported(path: Path, *, typing: bool = False) -> set[str]:
     return names
 
 
-def part_of(path: Path) -> str:
-    """The module or sub-package of xai_core or dashboard that a file belongs to."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[1]
-
-
-def parts_read(path: Path, package: str, *, typing: bool = False) -> set[str]:
-    names = {name.split(".")[1] for name in imported(path, typing=typing) if name.count(".")
-             and name.split(".")[0] == package}  # fmt: skip
-    known = {part_of(p) for p in SOURCES if p.relative_to(ROOT).parts[0] == package}
-    return names & known
-
-
 def of_package(package: str) -> list[Path]:
     return [path for path in SOURCES if path.relative_to(ROOT).parts[0] == package]
 
 
-def level(part: str) -> int:
-    found = [number for number, parts in enumerate(LEVELS) if part in parts]
-    assert found, f"xai_core.{part} has no level: say in LEVELS who may read it"
-    return found[0]
+def test_who_imports_whom_is_as_agreed():
+    """The contracts stand in pyproject.toml."""
+    assert importlinter.cli.lint_imports(config_filename=str(ROOT / "pyproject.toml")) == 0
 
 
-@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
-def test_the_library_reads_only_what_is_below_it(path):
-    own = part_of(path)
-    for part in parts_read(path, "xai_core", typing=True) - {own, "_version"}:
-        if own == "terminal":
-            continue  # reads only types
-        assert level(part) <= level(own), f"{name_of(path)} reads xai_core.{part}"
-    for pair in STRANGERS:
-        if own in pair:
-            other = pair[1 - pair.index(own)]
-            assert other not in parts_read(path, "xai_core", typing=True)
-
-
-def test_no_module_of_a_level_is_in_a_circle():
-    reads = {}
-    for path in of_package("xai_core"):
-        own = part_of(path)
-        reads.setdefault(own, set()).update(parts_read(path, "xai_core") - {own, "__init__"})
-    seen: list[str] = []
-    while reads:
-        free = [part for part, others in reads.items() if not others - set(seen)]
-        assert free, f"these import each other: {sorted(reads)}"
-        seen += free
-        reads = {part: others for part, others in reads.items() if part not in free}
-
-
-@pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
-def test_the_library_knows_no_streamlit_and_no_dashboard(path):
-    names = imported(path, typing=True)
-    if name_of(path) in DRAWING:
-        names = {n for n in names if n != "dashboard" and not n.startswith("dashboard.figures")}
-        top = [node for node in tree_of(path).body if isinstance(node, ast.ImportFrom)]
-        assert not [node for node in top if (node.module or "").startswith("dashboard")]
-    assert not {name.split(".")[0] for name in names} & {"streamlit", "dashboard", "plotly"}
+def test_every_folder_says_what_lives_there_and_is_small():
+    folders = {path.parent for path in SOURCES}
+    for folder in folders:
+        assert ast.get_docstring(tree_of(folder / "__init__.py")), name_of(folder)
+    for folder in {path.parent for path in EVERYTHING}:
+        assert len(list(folder.glob("*.py"))) <= MOST_MODULES, name_of(folder)
 
 
 @pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
@@ -174,39 +105,27 @@ def test_what_is_slow_to_import_is_imported_at_first_use(path):
     }
 
 
-@pytest.mark.parametrize("path", of_package("dashboard"), ids=name_of)
-def test_the_dashboard_reads_only_what_is_below_it(path):
-    own = part_of(path)
-    if own == "__init__":
-        return
-    assert own in MAY_IMPORT, f"say in MAY_IMPORT what {own} may read"
-    assert parts_read(path, "dashboard", typing=True) <= MAY_IMPORT[own], name_of(path)
-    assert "views" not in parts_read(path, "dashboard", typing=True), "nothing imports a page"
+VIEWS = sorted(ROOT.glob("dashboard/views/**/view.py"))
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in of_package("dashboard") if part_of(p) == "views"], ids=name_of
-)
+@pytest.mark.parametrize("path", VIEWS, ids=name_of)
 def test_a_page_only_reads_calls_and_renders(path):
     library = {n for n in imported(path) if n.split(".")[0] == "xai_core" and n != "xai_core"}
-    assert {".".join(n.split(".")[:2]) for n in library} <= VIEWS_READ
+    assert {".".join(n.split(".")[:2]) for n in library} <= {"xai_core.errors", "xai_core._types"}
     assert not [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.ClassDef)]
     assert len(path.read_text("utf-8").splitlines()) <= 80
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in of_package("dashboard") if part_of(p) in ("figures", "theme")], ids=name_of
-)
-def test_figures_are_usable_in_a_notebook(path):
-    assert "streamlit" not in {name.split(".")[0] for name in imported(path, typing=True)}
+def keeps_a_cache(path: Path) -> bool:
+    return name_of(path).startswith("dashboard/services/") or path.name == "loader.py"
 
 
 @pytest.mark.parametrize("path", of_package("dashboard"), ids=name_of)
 def test_caches_are_in_loaders_and_session_keys_in_state(path):
     text = path.read_text("utf-8")
-    if part_of(path) != "loaders":
+    if not keeps_a_cache(path):
         assert "cache_data" not in text and "cache_resource" not in text
-    if part_of(path) != "state":
+    if name_of(path) != "dashboard/state.py":
         assert "session_state" not in text and "query_params" not in text
 
 
@@ -249,7 +168,7 @@ def _resolved(node: ast.AST, known: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in of_package("dashboard") if part_of(p) == "loaders"], ids=name_of
+    "path", [p for p in of_package("dashboard") if keeps_a_cache(p)], ids=name_of
 )
 def test_every_cache_is_bounded(path):
     """By a number of entries, or by having nothing to tell two entries apart."""
@@ -311,7 +230,7 @@ def test_what_only_sounds_dangerous_is_let_be(code):
 
 @pytest.mark.parametrize("path", of_package("xai_core"), ids=name_of)
 def test_only_the_command_prints(path):
-    if part_of(path) in PRINTING:
+    if name_of(path).startswith(PRINTING):
         return
     calls = [ast.unparse(n.func) for n in ast.walk(tree_of(path)) if isinstance(n, ast.Call)]
     assert "print" not in calls

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .ask.attributions import attributions
-    from .ask.counterfactuals import counterfactuals
-    from .bundle import Bundle, list_bundles, load_bundle, save_bundle
-    from .data.images import read_images
-    from .data.sources import Dataset, load_dataset
+    from .attribution.api import Attribution, attribute
+    from .attribution.config import AttributionConfig
+    from .attribution.of_bundle import attributions
+    from .attribution.registry import METHODS
+    from .bundle.encode import Encoded, encode
+    from .bundle.listing import list_bundles
+    from .bundle.reading import Bundle, load_bundle
+    from .bundle.writing import save_bundle
+    from .counterfactual.api import Counterfactual, find_counterfactual
+    from .counterfactual.of_bundle import counterfactuals
+    from .counterfactual.task import CounterfactualConfig
+    from .data.dataset import Dataset
+    from .data.preprocessing import read_images
+    from .data.registry import load_dataset
     from .errors import (
         BundleError,
         BundleNotFoundError,
@@ -26,20 +35,16 @@ if TYPE_CHECKING:
         TrainingDivergedError,
         XaiError,
     )
-    from .evaluation import Evaluation, evaluate
-    from .explain.attribution import METHODS, Attribution, AttributionConfig, attribute
-    from .explain.counterfactual import (
-        Counterfactual,
-        CounterfactualConfig,
-        find_counterfactual,
-    )
-    from .index import LatentIndex, build_index
-    from .model.classifier import Classifier
-    from .model.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
+    from .evaluation.metrics import Evaluation, evaluate
+    from .evaluation.verification import Fact, verify
+    from .latent_space.index import LatentIndex
+    from .latent_space.umap_layout import build_index
+    from .models.classifier import Classifier
+    from .models.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
     from .runtime import Launch
-    from .training import PRESETS, EpochMetrics, TrainingConfig
-    from .verification import Fact, verify
-    from .workflow import Encoded, encode, train
+    from .training.config import PRESETS, TrainingConfig
+    from .training.pipeline import train
+    from .training.progress import EpochMetrics
 
 __all__ = [
     "METHODS",
@@ -88,11 +93,32 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ask.attributions": ("attributions",),
-    "ask.counterfactuals": ("counterfactuals",),
-    "bundle": ("Bundle", "list_bundles", "load_bundle", "save_bundle"),
-    "data.images": ("read_images",),
-    "data.sources": ("Dataset", "load_dataset"),
+    "attribution.api": (
+        "Attribution",
+        "attribute",
+    ),
+    "attribution.config": ("AttributionConfig",),
+    "attribution.of_bundle": ("attributions",),
+    "attribution.registry": ("METHODS",),
+    "bundle.encode": (
+        "Encoded",
+        "encode",
+    ),
+    "bundle.listing": ("list_bundles",),
+    "bundle.reading": (
+        "Bundle",
+        "load_bundle",
+    ),
+    "bundle.writing": ("save_bundle",),
+    "counterfactual.api": (
+        "Counterfactual",
+        "find_counterfactual",
+    ),
+    "counterfactual.of_bundle": ("counterfactuals",),
+    "counterfactual.task": ("CounterfactualConfig",),
+    "data.dataset": ("Dataset",),
+    "data.preprocessing": ("read_images",),
+    "data.registry": ("load_dataset",),
     "errors": (
         "BundleError",
         "BundleNotFoundError",
@@ -104,20 +130,29 @@ _HOMES = {
         "TrainingDivergedError",
         "XaiError",
     ),
-    "evaluation": ("Evaluation", "evaluate"),
-    "explain.attribution": ("METHODS", "Attribution", "AttributionConfig", "attribute"),
-    "explain.counterfactual": (
-        "Counterfactual",
-        "CounterfactualConfig",
-        "find_counterfactual",
+    "evaluation.metrics": (
+        "Evaluation",
+        "evaluate",
     ),
-    "index": ("LatentIndex", "build_index"),
-    "model.classifier": ("Classifier",),
-    "model.vae": ("ClusterVAE", "ClusterVAEConfig", "ElboTerms"),
+    "evaluation.verification": (
+        "Fact",
+        "verify",
+    ),
+    "latent_space.index": ("LatentIndex",),
+    "latent_space.umap_layout": ("build_index",),
+    "models.classifier": ("Classifier",),
+    "models.vae": (
+        "ClusterVAE",
+        "ClusterVAEConfig",
+        "ElboTerms",
+    ),
     "runtime": ("Launch",),
-    "training": ("PRESETS", "EpochMetrics", "TrainingConfig"),
-    "verification": ("Fact", "verify"),
-    "workflow": ("Encoded", "encode", "train"),
+    "training.config": (
+        "PRESETS",
+        "TrainingConfig",
+    ),
+    "training.pipeline": ("train",),
+    "training.progress": ("EpochMetrics",),
 }
 
 

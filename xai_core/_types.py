@@ -6,17 +6,42 @@ Axes: batch channels height width latent clusters points steps.
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-__all__ = ["ByteImages", "Images", "Labels", "Latents", "Logits", "Mask", "Probs"]
+__all__ = [
+    "ByteImages",
+    "Images",
+    "Labels",
+    "Latents",
+    "Logits",
+    "Maps",
+    "Mask",
+    "Probs",
+]
+
 
 ByteImages = UInt8[Tensor, "images 28 28"]
 """Grey images as they are stored: 0 background, 255 ink."""
+
+
 Images = Float[Tensor, "batch 1 height width"]
 """Grey images as models read them: 0 background, 1 ink."""
+
+
 Latents = Float[Tensor, "batch latent"]
+
+
 Logits = Float[Tensor, "batch clusters"]
 """Unnormalised log probabilities."""
+
+
 Probs = Float[Tensor, "batch clusters"]
 """Rows that sum to one."""
+
+
 Labels = Int[Tensor, " images"]
+
+
 Mask = Float[Tensor, "batch height width"]
 """Weights in [0, 1], one a pixel."""
+
+
+Maps = Float[Tensor, "batch height width"]

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ __all__ = [
     "check_launch",
     "epoch_generator",
     "in_parts",
+    "is_first_process",
     "is_out_of_memory",
     "losses_named",
     "make_fabric",
@@ -30,13 +32,20 @@ __all__ = [
     "share_of",
 ]
 
+
 logger = logging.getLogger(__name__)
 
+
 P = TypeVar("P")
+
+
 T = TypeVar("T")
+
 
 CACHED = 250
 """Images worked on at once by a core, few enough for their activations to stay in its cache."""
+
+
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
 """What communication says when a process is gone."""
 
@@ -238,3 +247,14 @@ def on_each_core(
             yield from pool.map(work, parts)
     finally:
         torch.set_num_threads(cores)  # of threads yet to come: it is each one's own, once begun
+
+
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+"""Variables of the launchers; all are 0 or absent in the first process."""
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes and prints, before and after launch."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank() == 0
+    return not any(int(os.environ.get(name) or 0) for name in RANKS)

@@ -9,7 +9,8 @@ from streamlit import config
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
-from dashboard.components import map_files
+from dashboard.links import PAGES
+from dashboard.ui.components.latent_map import files
 
 SCRIPT = Path(__file__).parents[2] / "dashboard" / "navigation.py"
 
@@ -19,7 +20,7 @@ def static_folder(tmp_path_factory):
     """Where the map's files go, instead of into the project; served as in the project."""
     config.set_option("server.enableStaticServing", True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(map_files, "STATIC", tmp_path_factory.mktemp("static"))
+        patch.setattr(files, "STATIC", tmp_path_factory.mktemp("static"))
         yield
 
 
@@ -54,7 +55,7 @@ def _open(page="home", **link):
         app.query_params[name] = value
     app.run()
     if page != "home":
-        app.switch_page(f"views/{page}.py").run()
+        app.switch_page(PAGES[page]).run()
     assert not app.exception, app.exception[0].message
     return app
 

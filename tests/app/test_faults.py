@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import loaders
-from dashboard.components import map_files
-from dashboard.loaders import bundles
-from xai_core.bundle import list_bundles, save_bundle
+from dashboard.services import bundles
+from dashboard.ui.components.latent_map import files
+from xai_core.bundle.listing import list_bundles
+from xai_core.bundle.writing import save_bundle
 from xai_core.errors import BundleError
 
 
@@ -70,13 +70,13 @@ def test_a_bundle_gone_between_listing_and_opening_is_named(two_bundles):
 
 
 def test_a_server_gets_ready_with_what_is_there(two_bundles):
-    loaders.get_ready()
+    bundles.get_ready()
     shutil.rmtree(two_bundles.with_name("other"))
     (two_bundles / "model.safetensors").unlink()
-    assert loaders.bundle(two_bundles).name == "bars"  # opened before anybody asked
-    loaders.get_ready()  # one that is damaged
+    assert bundles.bundle(two_bundles).name == "bars"  # opened before anybody asked
+    bundles.get_ready()  # one that is damaged
     shutil.rmtree(two_bundles)
-    loaders.get_ready()  # none
+    bundles.get_ready()  # none
 
 
 @pytest.mark.parametrize("step", ["summaries", "bundle"])
@@ -87,7 +87,7 @@ def test_a_bundle_that_goes_while_a_server_gets_ready_stops_nothing(
         raise BundleError("It is gone.")
 
     monkeypatch.setattr(bundles, step, gone)
-    loaders.get_ready()
+    bundles.get_ready()
 
 
 def test_a_full_disk_leaves_no_half_of_the_maps_files(tiny_bundle, tmp_path, monkeypatch):
@@ -97,8 +97,8 @@ def test_a_full_disk_leaves_no_half_of_the_maps_files(tiny_bundle, tmp_path, mon
         real(self, content[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(map_files, "STATIC", tmp_path)
+    monkeypatch.setattr(files, "STATIC", tmp_path)
     monkeypatch.setattr(Path, "write_bytes", full)
-    made = map_files._make(tiny_bundle)
+    made = files._make(tiny_bundle)
     assert made.folder is None and not made.pictures
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

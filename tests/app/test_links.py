@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard import links, state
-from xai_core.data.own import is_own, own_id, own_image
+from xai_core.data.user_images import is_own, own_id, own_image
 from xai_core.errors import DataError
 
 CLUSTERS = tuple(range(10))

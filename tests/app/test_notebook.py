@@ -8,9 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import loaders, notebook
-from dashboard.figures import map_columns, map_picture
-from xai_core.data.own import own_id
+from dashboard import notebook
+from dashboard.services import cache
+from xai_core.data.user_images import own_id
+from xai_core.plots.latent_map import colouring, picture
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,10 @@ def test_the_map_is_a_drawing_with_a_ring_where_the_image_lies(tiny_bundle, tmp_
     root = ET.parse(tmp_path / "map.svg").getroot()
     space = "{http://www.w3.org/2000/svg}"
     said = root.find(f"{space}desc").text
-    assert "test:3" in said and loaders.fingerprint(tiny_bundle) in said
+    assert "test:3" in said and cache.fingerprint(tiny_bundle) in said
     ring = root.findall(f"{space}circle")[-1]
     xy = tiny_bundle.index[["umap_x", "umap_y"]].to_numpy()
-    left = float(ring.get("cx")) - map_picture.SIDE / 2
+    left = float(ring.get("cx")) - picture.SIDE / 2
     middle = (xy.min(0) + xy.max(0)) / 2
     here = tiny_bundle.row("test:3")
     assert np.sign(left) == np.sign(here["umap_x"] - middle[0])
@@ -57,12 +58,12 @@ def test_the_map_is_a_drawing_with_a_ring_where_the_image_lies(tiny_bundle, tmp_
 
 
 def test_images_left_out_of_the_map_are_grey(tiny_bundle):
-    column = map_columns.COLUMNS[0]
-    names = map_picture.Names(["a", "b"], ["|", "-"], [0, 1])
+    column = colouring.COLUMNS[0]
+    names = picture.Names(["a", "b"], ["|", "-"], [0, 1])
     said = {"title": "t", "about": {}}
     shown = np.zeros(len(tiny_bundle.index), bool)
     drawn = [
-        map_picture.draw(tiny_bundle.index, column, names, (0, 0), shown=part, **said)
+        picture.draw(tiny_bundle.index, column, names, (0, 0), shown=part, **said)
         for part in (None, ~shown, shown)
     ]
     assert drawn[0] == drawn[1] != drawn[2]

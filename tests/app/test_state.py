@@ -1,6 +1,8 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import links
+
 from .parts import linked
 
 
@@ -47,7 +49,7 @@ def test_the_selected_image_and_bundle_are_in_the_url(open_page):
 def test_a_link_opens_its_image_on_any_page(open_page, text_of):
     app = open_page(image="train:7")
     assert "`train:7`" in text_of(app)
-    app.switch_page("views/latent_map.py").run()
+    app.switch_page(links.PAGES["latent_map"]).run()
     assert "`train:7`" in text_of(app)
 
 
@@ -108,7 +110,7 @@ def follow(app, page, query):
     for name, value in {"bundle": "bars", "image": "test:3", **query}.items():
         app.query_params[name] = value
     if page != "home":
-        app.switch_page(f"views/{page}.py")
+        app.switch_page(links.PAGES[page])
     app.run()
     assert not app.exception, app.exception[0].message
     return {name: linked(app, name) for name in app.query_params}
@@ -155,7 +157,7 @@ def test_a_widget_writes_its_setting_and_takes_its_default_out_again(open_page):
 def test_settings_stay_behind_on_their_page(open_page):
     app = open_page("latent_map")
     next(s for s in app.selectbox if s.label == "Colour by").set_value("elbo").run()
-    app.switch_page("views/clusters.py").run()
+    app.switch_page(links.PAGES["clusters"]).run()
     assert "colour" not in app.query_params
-    app.switch_page("views/latent_map.py").run()
+    app.switch_page(links.PAGES["latent_map"]).run()
     assert linked(app, "colour") == "elbo"

@@ -13,8 +13,11 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks import attributions, compute, counterfactuals, map, pages, theory, training
-from xai_core.bundle import load_bundle
-from xai_core.data.sources import load_dataset
+from xai_core.attribution import registry
+from xai_core.bundle.reading import load_bundle
+from xai_core.data.registry import load_dataset
+
+from ..browser import conftest
 
 BUNDLE = Path("checkpoints/mnist")
 
@@ -93,7 +96,7 @@ def training_rows(device, quick):
 def attribution_rows(device, seconds):
     bundle = load_bundle(BUNDLE, device=device)
     x, target = attributions.batch(bundle, 64)
-    for name in attributions.METHODS:
+    for name in registry.METHODS:
         direct = attributions.captum_call(name, bundle, x, target)
         if direct is not None:
             own = attributions.our_call(name, bundle, x, target)
@@ -128,7 +131,7 @@ def bundle_rows(quick):
 
 
 def page_rows(repeats):
-    with pages.chromium() as browser:
+    with conftest.chromium() as browser:
         cold = pages.cold_start_seconds(browser, repeats)
         first, later = pages.stroke_seconds(browser, repeats)
     row("cold start: from the command to a drawn Home", f"{cold:.2f} s")

@@ -9,14 +9,15 @@ import warnings
 import captum.attr
 import torch
 
-from xai_core.ask.attributions import attributions
-from xai_core.ask.baselines import mean_image, prototypes
-from xai_core.ask.faithfulness import scores
-from xai_core.bundle import load_bundle
-from xai_core.data.images import to_float
-from xai_core.explain.attribution import METHODS, AttributionConfig, attribute
-from xai_core.explain.groups import compare_sets
-from xai_core.explain.perturbation import patches
+from xai_core.attribution.api import attribute
+from xai_core.attribution.config import AttributionConfig
+from xai_core.attribution.group_means import compare_sets
+from xai_core.attribution.of_bundle import attributions, mean_image, prototypes
+from xai_core.attribution.perturbation import patches
+from xai_core.attribution.registry import METHODS
+from xai_core.bundle.reading import load_bundle
+from xai_core.data.preprocessing import to_float
+from xai_core.evaluation.faithfulness.table import scores
 
 CONFIG = AttributionConfig()
 GRADIENT = [name for name, card in METHODS.items() if card.kind == "gradient"]

@@ -12,15 +12,17 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from xai_core.bundle import load_bundle
-from xai_core.data.images import to_float
-from xai_core.data.sources import load_dataset
-from xai_core.encoding import encode_dataset
-from xai_core.index import LatentIndex
-from xai_core.model.vae import ClusterVAE
+from xai_core.bundle.reading import load_bundle
+from xai_core.data.preprocessing import to_float
+from xai_core.data.registry import load_dataset
+from xai_core.latent_space.encoding import encode_dataset
+from xai_core.latent_space.index import LatentIndex
+from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch
-from xai_core.training import PRESETS, VAEObjective, train_models
-from xai_core.training_state import TrainingState, write_state
+from xai_core.training.checkpoint import TrainingState, write_state
+from xai_core.training.config import PRESETS
+from xai_core.training.stages.sequence import train_models
+from xai_core.training.stages.vae import VAEObjective
 
 MNIST = "mnist"
 

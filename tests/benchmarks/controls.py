@@ -16,13 +16,11 @@ import torch
 from torch.nn import functional
 
 from tests.benchmarks import judges
-from xai_core.data.images import to_float
-from xai_core.explain.counterfactual import (
-    CounterfactualConfig,
-    Reference,
-    find_counterfactual,
-)
-from xai_core.model.classifier import Classifier
+from xai_core.counterfactual.api import find_counterfactual
+from xai_core.counterfactual.reference import Reference
+from xai_core.counterfactual.task import CounterfactualConfig
+from xai_core.data.preprocessing import to_float
+from xai_core.models.classifier import Classifier
 
 PATCH = (slice(None), slice(None), slice(2, 6), slice(2, 6))
 CLEVER_CLASS = 8

@@ -19,11 +19,10 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks import controls, judges
-from xai_core.ask.counterfactuals import counterfactuals
-from xai_core.ask.manifold import certify_images
-from xai_core.bundle import load_bundle
-from xai_core.data.images import to_float
-from xai_core.explain.counterfactual import CounterfactualConfig
+from xai_core.bundle.reading import load_bundle
+from xai_core.counterfactual.of_bundle import certify_images, counterfactuals
+from xai_core.counterfactual.task import CounterfactualConfig
+from xai_core.data.preprocessing import to_float
 
 SEED = 20_226
 BUNDLE = Path("checkpoints/mnist")

@@ -12,12 +12,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tests.benchmarks import critic_guards as guards
-from xai_core.bundle import load_bundle
-from xai_core.data.images import to_float
-from xai_core.explain.critic import marked
-from xai_core.explain.critic_training import CriticTraining, train_critics
-from xai_core.explain.masking import random_strokes
+from tests.benchmarks import critic_guards
+from xai_core.bundle.reading import load_bundle
+from xai_core.data.preprocessing import to_float
+from xai_core.models.critic import marked
+from xai_core.models.pixel_masks import random_strokes
+from xai_core.training.config import CriticTraining
+from xai_core.training.stages.critic import train_critics
 
 BUNDLE = Path("checkpoints/mnist")
 AT_ONCE = 500
@@ -42,17 +43,19 @@ def main():
     row("what", "critic", "as many random stroke pixels")
     row("---", "---", "---")
     row("pixels kept of 784", f"{mask.sum((1, 2)).mean():.2f}", budget)
-    judge = guards.train_judge(train, decided, critic.num_targets, epochs=options.judge_epochs)
+    judge = critic_guards.train_judge(
+        train, decided, critic.num_targets, epochs=options.judge_epochs
+    )
     strokes = random_strokes(test, budget, torch.Generator().manual_seed(1))
-    found = [guards.agreement(judge, test, of, decisions) for of in (mask, strokes)]
+    found = [critic_guards.agreement(judge, test, of, decisions) for of in (mask, strokes)]
     row("judge trained on random masks agrees", *(f"{100 * share:.2f} %" for share in found))
     row("its errors against those by strokes", f"{(1 - found[0]) / (1 - found[1]):.3f}", 1)
-    swaps = [guards.swap(judge, test, of, decisions) for of in (mask, strokes)]
+    swaps = [critic_guards.swap(judge, test, of, decisions) for of in (mask, strokes)]
     row("mask on x': decision of x' beats that of x", *(f"{100 * s[0]:.2f} %" for s in swaps))
     row("mask on x': decision of x' is named", *(f"{100 * s[1]:.2f} %" for s in swaps))
     row("reader of masks alone", *readers(critic, train, decided, test, decisions, options))
     others = (decisions + 1) % critic.num_targets
-    other = guards.overlap(mask, hard(critic, test, others, budget))
+    other = critic_guards.overlap(mask, hard(critic, test, others, budget))
     row("overlap (IoU) with the mask of another target", f"{other:.3f}", "")
     row("rank correlation with a randomised model's critic", *randomised(bundle, test, options))
     speeds(critic, forward, test, decisions)
@@ -78,10 +81,10 @@ def readers(critic, train, decided, test, decisions, options):
         ),
     }
     for of_train, of_test in masks.values():
-        reader = guards.train_reader(
+        reader = critic_guards.train_reader(
             of_train, decided, critic.num_targets, epochs=options.reader_epochs
         )
-        right = guards.agreement(reader, of_test.unsqueeze(1), of_test, decisions)
+        right = critic_guards.agreement(reader, of_test.unsqueeze(1), of_test, decisions)
         yield f"{100 * right:.2f} %"
 
 
@@ -108,8 +111,8 @@ def randomised(bundle, test, options):
         for critic, forward in ((bundle.critics["classifier"], own), (critic, broken))
     ]
     marks = [marked(of, critic.config.budget) for of in maps]
-    overlap = guards.overlap(*marks)
-    return f"{guards.rank_correlation(*maps):.3f}; IoU of the marks {overlap:.3f}", ""
+    overlap = critic_guards.overlap(*marks)
+    return f"{critic_guards.rank_correlation(*maps):.3f}; IoU of the marks {overlap:.3f}", ""
 
 
 def speeds(critic, forward, test, decisions):

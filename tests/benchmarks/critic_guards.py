@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from xai_core.explain.masking import random_masks, random_strokes
+from xai_core.models.pixel_masks import random_masks, random_strokes
 
 AT_ONCE = 500
 

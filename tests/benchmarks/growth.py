@@ -21,18 +21,22 @@ import numpy as np
 import pandas as pd
 import torch
 
+from dashboard.links import PAGES
 from tests.benchmarks.compute import timed
-from xai_core import training
-from xai_core.assignment import assign_clusters
-from xai_core.bundle import load_bundle, save_bundle
+from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.writing import save_bundle
+from xai_core.data import augmentation
 from xai_core.data.augmentation import deform
-from xai_core.data.images import to_float
-from xai_core.data.sources import Split, build_dataset, load_dataset
-from xai_core.encoding import Encoding, encode_dataset
-from xai_core.index import build_index
-from xai_core.model.vae import ElboTerms
-from xai_core.training import PRESETS, TrainingConfig, train_models
-from xai_core.training_state import TrainingState, write_state
+from xai_core.data.dataset import Split, build_dataset
+from xai_core.data.preprocessing import to_float
+from xai_core.data.registry import load_dataset
+from xai_core.latent_space.encoding import Encoding, encode_dataset
+from xai_core.latent_space.umap_layout import build_index
+from xai_core.models.vae import ElboTerms
+from xai_core.training.checkpoint import TrainingState, write_state
+from xai_core.training.config import PRESETS, TrainingConfig
+from xai_core.training.stages.pseudo_labels import assign_clusters
+from xai_core.training.stages.sequence import train_models
 
 SIZES = (10_000, 70_000, 300_000, 1_000_000)
 BUNDLE = Path("checkpoints/mnist").absolute()
@@ -133,7 +137,7 @@ def guess(task):
 
 def steps(task):
     """Some steps of the cluster VAE, from a random guess."""
-    dataset, deformed, marks = _dataset(task), training.deform, []
+    dataset, deformed, marks = _dataset(task), augmentation.deform, []
     config = TrainingConfig(epochs=1, classifier_epochs=1, critic=None)
 
     def counted(x, generator):
@@ -142,7 +146,7 @@ def steps(task):
             raise Enough
         return deformed(x, generator)
 
-    training.deform = counted
+    augmentation.deform = counted
     clusters = torch.randn(len(dataset.train), 10).softmax(-1)
     with tempfile.TemporaryDirectory(dir=task.work) as run:
         write_state(Path(run), "assign", TrainingState({"guess": clusters}, [{"seconds": 0.0}]))
@@ -225,13 +229,13 @@ def opening(task):
 
 def map_files(task):
     """What the map sends to a browser."""
-    from dashboard.components import map_files as made
+    from dashboard.ui.components.latent_map import files as map_files
 
-    made.STATIC = task.work / "static"
+    map_files.STATIC = task.work / "static"
     bundle = load_bundle(task.bundle)
     bundle.dataset  # noqa: B018  read now, not while the pictures are drawn
     started = time.perf_counter()
-    files = made._make(bundle)
+    files = map_files._make(bundle)
     seconds = time.perf_counter() - started
     for thread in threading.enumerate():
         if thread.name == "map pictures":
@@ -250,14 +254,14 @@ def page(task):
     """The page of the map without a browser: first, and after a click."""
     from streamlit.testing.v1 import AppTest
 
-    from dashboard.components import map_files as made
+    from dashboard.ui.components.latent_map import files as map_files
 
-    made.STATIC = task.work / "static"
+    map_files.STATIC = task.work / "static"
     os.chdir(task.bundle.parents[1])
     app = AppTest.from_file(str(SCRIPT), default_timeout=600)
     app.query_params["bundle"] = task.bundle.name
     seconds, _ = timed(app.run)
-    app.switch_page("views/latent_map.py")
+    app.switch_page(PAGES["latent_map"])
     first, _ = timed(app.run)
     clicks = []
     for row in range(5):

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from xai_core.data.images import to_float
+from xai_core.data.preprocessing import to_float
 
 
 class Residual(nn.Module):

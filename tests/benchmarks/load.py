@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.session import Session
-from tests.browser.conftest import served
-from xai_core.bundle import load_bundle
-from xai_core.data.own import own_id
+from xai_core.bundle.reading import load_bundle
+from xai_core.data.user_images import own_id
+
+from ..browser.conftest import served
 
 PAGES = (
     *("", "latent_map", "reconstructions", "clusters", "heatmaps", "counterfactuals"),

@@ -5,7 +5,8 @@ import math
 import re
 
 from tests.benchmarks.pages import VIEWPORT, dashboard, map_delivery
-from tests.browser.conftest import settle
+
+from ..browser.conftest import settle
 
 WATCH = """box => {
     const map = box.latentMap, draw = map.picture.bind(map);

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.browser.conftest import STEADY, chromium, served, settle
+from ..browser.conftest import STEADY, chromium, served, settle
 
 PAGES = {
     "Home": "",

@@ -5,9 +5,14 @@ import io
 import statistics
 import time
 
-from dashboard.components import mixture_steps, probe_panel, theory_factorisations
-from dashboard.loaders import engine
-from dashboard.loaders import theory as loaders
+from dashboard.services.scheduler.scheduler import engine
+from dashboard.views.theory.bound import loader as bound_loader
+from dashboard.views.theory.factorisations import loader as factorisations_loader
+from dashboard.views.theory.factorisations import panels
+from dashboard.views.theory.manifold import loader as manifold_loader
+from dashboard.views.theory.mean_field import loader, probe
+from dashboard.views.theory.mixtures import em_steps
+from dashboard.views.theory.mixtures import loader as mixtures_loader
 
 
 def reactions(bundle, repeats):
@@ -15,29 +20,33 @@ def reactions(bundle, repeats):
     with contextlib.redirect_stderr(io.StringIO()):  # caches say that no server runs
         engine()
     ids = [f"test:{10 + i}" for i in range(repeats)]
-    most_probed, most_points = probe_panel.COUNTS[-1], theory_factorisations.COUNTS[-1]
-    em = (bundle, "latents", (0, 1), mixture_steps.COUNT, 10, "full", 1.0)
-    shapes = list(probe_panel.SHAPES.values())
-    fit = (bundle, shapes[0], most_probed, probe_panel.SAMPLES)
+    most_probed, most_points = probe.COUNTS[-1], panels.COUNTS[-1]
+    em = (bundle, "latents", (0, 1), em_steps.COUNT, 10, "full", 1.0)
+    shapes = list(probe.SHAPES.values())
+    fit = (bundle, shapes[0], most_probed, probe.SAMPLES)
     asked = {
         "one image: the bound from 5,000 draws, once an image": (
-            lambda i: loaders.closing(bundle, ids[i], 5000)
+            lambda i: bound_loader.closing(bundle, ids[i], 5000)
         ),
-        "two factorisations": lambda i: loaders.factorised(bundle, ids[i], "average"),
+        "two factorisations": lambda i: factorisations_loader.factorised(
+            bundle, ids[i], "average"
+        ),
         f"the inequality on {most_points:,} images, 16 draws each": (
-            lambda i: loaders.sides(bundle, ids[i], most_points, 16)
+            lambda i: factorisations_loader.sides(bundle, ids[i], most_points, 16)
         ),
-        "EM with 10 full components": lambda i: loaders.mixture(*em, i),
+        "EM with 10 full components": lambda i: mixtures_loader.mixture(*em, i),
         f"a probe of {most_probed:,} images, once a question": (
-            lambda i: loaders.probe(bundle, shapes[i % len(shapes)], most_probed - i, 8)
+            lambda i: loader.probe(bundle, shapes[i % len(shapes)], most_probed - i, 8)
         ),
         "both estimators' variance, 4,096 draws": (
-            lambda i: loaders.spread(*fit, probe_panel.WHERE[i % 2])
+            lambda i: loader.spread(*fit, probe.WHERE[i % 2])
         ),
-        "the certificate of the manifold": lambda i: loaders.certificate(bundle, ids[i], 1, 1.0),
-        "its tangent directions": lambda i: loaders.tangents(bundle, ids[i], 8),
+        "the certificate of the manifold": lambda i: manifold_loader.certificate(
+            bundle, ids[i], 1, 1.0
+        ),
+        "its tangent directions": lambda i: manifold_loader.tangents(bundle, ids[i], 8),
     }
-    loaders.probe(*fit)
+    loader.probe(*fit)
     return {what: _median(call, repeats) for what, call in asked.items()}
 
 

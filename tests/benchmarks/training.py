@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 from torchvision.transforms import v2
 
-from xai_core import training
 from xai_core.data import augmentation
-from xai_core.data.images import to_float
-from xai_core.model.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.data.preprocessing import to_float
+from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import Launch, make_fabric
+from xai_core.training import loop as training_loop
+from xai_core.training.stages import vae as stages_vae
 
 PLAIN = ClusterVAEConfig(num_clusters=1)
 BATCH = 256
@@ -68,9 +69,9 @@ def _here(images, device, deformed):
 
     with tempfile.TemporaryDirectory() as run:
         fabric = make_fabric(Launch(device=device))
-        loop = training._Loop(fabric, Path(run), 0, BATCH, lambda _: None, mark)
+        loop = training_loop.EpochLoop(fabric, Path(run), 0, BATCH, lambda _: None, mark)
         loop.fit(
-            "vae", training.VAEObjective(vae, 0.0), batches,
+            "vae", stages_vae.VAEObjective(vae, 0.0), batches,
             count=len(images), epochs=2, learning_rate=RATE, num_clusters=1, score=dict,
         )  # fmt: skip
     return _rate(marks)

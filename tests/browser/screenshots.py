@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from tests.browser.conftest import ROOT, chromium, served, settle
+from .conftest import ROOT, chromium, served, settle
 
 PICTURES = {
     "home.png": ("", "light"),

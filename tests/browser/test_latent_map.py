@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xai_core.bundle import load_bundle
+from xai_core.bundle.reading import load_bundle
 
 from .conftest import ROOT, settle
 

@@ -20,26 +20,25 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from xai_core import bundle, bundle_files, bundle_places, cli, training, workflow
-from xai_core.bundle import find_bundle, list_bundles, load_bundle, save_bundle
+from xai_core import atomic_write, cli
+from xai_core.atomic_write import whole_file
+from xai_core.bundle import files, parts, paths, reading, writing
+from xai_core.bundle.listing import list_bundles
+from xai_core.bundle.paths import find_bundle
+from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.writing import save_bundle
 from xai_core.cli import figures
-from xai_core.collapse import read_collapse
-from xai_core.data.images import read_images
-from xai_core.data.sources import load_dataset
-from xai_core.encoding import classify, encode_dataset
-from xai_core.errors import (
-    BundleError,
-    BundleNotFoundError,
-    DataError,
-    OutOfMemoryError,
-    XaiError,
-)
-from xai_core.explain.critic_training import CriticTraining
-from xai_core.model.vae import ClusterVAEConfig
+from xai_core.data.preprocessing import read_images
+from xai_core.data.registry import load_dataset
+from xai_core.errors import BundleError, BundleNotFoundError, DataError, OutOfMemoryError, XaiError
+from xai_core.latent_space.encoding import classify, encode_dataset
+from xai_core.models.vae import ClusterVAEConfig
 from xai_core.runtime import Launch, in_parts, is_out_of_memory, memory_named
-from xai_core.training import TrainingConfig, train_models
-from xai_core.training_state import TrainingState, read_state, write_state
-from xai_core.whole_files import whole_file
+from xai_core.training.checkpoint import TrainingState, read_state, write_state
+from xai_core.training.collapse import read_collapse
+from xai_core.training.config import CriticTraining, TrainingConfig
+from xai_core.training.stages import vae
+from xai_core.training.stages.sequence import train_models
 
 SMALL = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
@@ -135,7 +134,7 @@ def test_a_disk_that_fills_at_any_write_leaves_the_bundle_of_before(
     before, tiny_parts, monkeypatch, write
 ):
     """Seven files and the folder are each written through to the disk."""
-    monkeypatch.setattr(bundle_files.os, "fsync", failing(FULL, os.fsync, call=write))
+    monkeypatch.setattr(files.os, "fsync", failing(FULL, os.fsync, call=write))
     with pytest.raises(BundleError, match=r"Cannot write `.*`: No space left.* Make room or"):
         save_bundle(before, **tiny_parts | {"seed": 5}, overwrite=True)
     monkeypatch.undo()
@@ -165,7 +164,7 @@ def test_a_place_that_cannot_be_written_is_named(before, tiny_parts, monkeypatch
 def test_interrupted_while_it_is_saved_the_bundle_of_before_stays(
     before, tiny_parts, monkeypatch, part
 ):
-    monkeypatch.setattr(bundle, part, raising(KeyboardInterrupt()))
+    monkeypatch.setattr(writing, part, raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         save_bundle(before, **tiny_parts | {"seed": 5}, overwrite=True)
     monkeypatch.undo()
@@ -196,8 +195,8 @@ def test_stopped_between_its_two_renames_the_bundle_of_before_comes_back(
 
 
 def test_interrupted_once_the_new_one_has_its_place_it_stays(before, tiny_parts, monkeypatch):
-    real = bundle_places.sync_folder
-    monkeypatch.setattr(bundle_places, "sync_folder", failing(KeyboardInterrupt(), real, call=2))
+    real = atomic_write.sync_folder
+    monkeypatch.setattr(paths, "sync_folder", failing(KeyboardInterrupt(), real, call=2))
     with pytest.raises(KeyboardInterrupt):
         save_bundle(before, **tiny_parts | {"seed": 5}, overwrite=True)
     monkeypatch.undo()
@@ -256,26 +255,26 @@ def test_a_root_that_may_not_be_listed_is_named(before, monkeypatch):
 
 @pytest.mark.parametrize("part", ["read_model", "read_index"])
 def test_a_bundle_that_vanishes_while_it_is_opened_is_named(before, monkeypatch, part):
-    real = getattr(bundle, part)
+    real = getattr(reading, part)
 
     def vanishing(*arguments):
         shutil.rmtree(before)
         return real(*arguments)
 
-    monkeypatch.setattr(bundle, part, vanishing)
+    monkeypatch.setattr(reading, part, vanishing)
     with pytest.raises(BundleError, match=r"`.*/bars/.*cannot be read|is missing"):
         load_bundle(before)
 
 
 def test_a_bundle_replaced_while_it_is_opened_is_never_a_mixture(before, tiny_parts, monkeypatch):
-    real = bundle.read_index
+    real = parts.read_index
 
     def replacing(*arguments):
         monkeypatch.undo()
         save_bundle(before, **tiny_parts | {"seed": 5}, overwrite=True)
         return real(*arguments)
 
-    monkeypatch.setattr(bundle, "read_index", replacing)
+    monkeypatch.setattr(reading, "read_index", replacing)
     with pytest.raises(BundleError, match="was replaced while it was opened. Open it again"):
         load_bundle(before)
     assert load_bundle(before).manifest.seed == 5
@@ -335,7 +334,7 @@ def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch, fault, where):
     path = tmp_path / "z.npz"
     path.write_bytes(b"before")
     if where != "write":
-        target = bundle_files.os if where == "fsync" else Path
+        target = files.os if where == "fsync" else Path
         monkeypatch.setattr(target, where, raising(fault))
     with pytest.raises((DataError, KeyboardInterrupt)) as caught, whole_file(path) as file:
         file.write(b"half")
@@ -355,7 +354,7 @@ def test_a_disk_that_is_really_full_is_named(tmp_path, name):
     path.with_name(f".{name}.part").symlink_to("/dev/full")
     with pytest.raises(DataError, match="No space left on device. Make room"):
         if name == "z.npz":
-            workflow.write_arrays(path, {"mean": np.zeros(10**5)})
+            atomic_write.write_arrays(path, {"mean": np.zeros(10**5)})
         else:
             figures._write(path, bytes(10**5))
     assert not list(tmp_path.iterdir())
@@ -385,7 +384,7 @@ def command(*arguments):
 )
 def test_a_disk_that_fills_under_a_command_is_one_line(line, tiny_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bundle, "load_bundle", lambda *_, **__: tiny_bundle)
+    monkeypatch.setattr(reading, "load_bundle", lambda *_, **__: tiny_bundle)
     wanted = "figure-1" if line.startswith("figures") else line.split()[-1]
     real = Path.open
 
@@ -404,7 +403,7 @@ def test_a_disk_that_fills_under_a_command_is_one_line(line, tiny_bundle, tmp_pa
 def test_a_place_that_no_command_can_write_is_one_line(out, tiny_bundle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken.npz").mkdir()
-    monkeypatch.setattr(bundle, "load_bundle", lambda *_, **__: tiny_bundle)
+    monkeypatch.setattr(reading, "load_bundle", lambda *_, **__: tiny_bundle)
     said = command("encode", "bars", "--images", "test:0", "--out", out, "--device", "cpu")
     assert f"Cannot write `{out}`: " in said
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken.npz"]
@@ -468,7 +467,7 @@ def brief(dataset, run):
 
 
 def test_memory_that_runs_out_in_training_says_what_to_lower(tiny_dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.VAEObjective, "forward", raising(NO_MEMORY))
+    monkeypatch.setattr(vae.VAEObjective, "forward", raising(NO_MEMORY))
     with pytest.raises(
         OutOfMemoryError, match=r"stage 'vae'. .*`--batch-size` below 20.*--device"
     ):
@@ -492,7 +491,7 @@ import dataclasses, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 import torch
-import test_training as t
+import test_sequence as t
 from xai_core.errors import ProcessLostError
 def die(progress):
     if os.environ.get("LOCAL_RANK") == "1" and progress.done >= 2:
@@ -509,7 +508,7 @@ if __name__ == "__main__":
 
 
 def test_of_two_processes_one_killed_the_other_says_so(tmp_path):
-    script, here = tmp_path / "two.py", str(Path(__file__).parent)
+    script, here = tmp_path / "two.py", str(Path(__file__).parent / "training")
     script.write_text(TWO.format(here=here, run=str(tmp_path / "run")))
     environment = {k: v for k, v in os.environ.items() if not k.endswith("RANK")}
     process = subprocess.Popen(
@@ -577,8 +576,8 @@ def test_memory_that_runs_out_under_a_command_is_one_line(
     fault, tiny_bundle, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bundle, "load_bundle", lambda *_, **__: tiny_bundle)
-    monkeypatch.setattr("xai_core.evaluation.evaluate", raising(fault))
+    monkeypatch.setattr(reading, "load_bundle", lambda *_, **__: tiny_bundle)
+    monkeypatch.setattr("xai_core.evaluation.metrics.evaluate", raising(fault))
     said = command("evaluate", "bars", "--device", "cpu")
     assert "There is not enough memory. Give fewer --images" in said and "--batch-size" in said
 

@@ -13,17 +13,18 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import XaiError
-from ..terminal import print_error
 from . import (
+    attribute,
+    bundles,
     counterfactual,
-    explaining,
+    dashboard,
+    evaluate,
     figures,
-    reading,
-    recording,
+    record_collapse,
     report,
-    serving,
-    training,
+    train,
 )
+from .terminal import print_error
 
 __all__ = ["app", "main"]
 
@@ -86,21 +87,21 @@ def _options(
 
 
 for command in (
-    training.train,
-    reading.evaluate,
-    reading.encode,
-    reading.info,
-    reading.verify,
-    explaining.attribute,
-    explaining.faithfulness,
+    train.train,
+    evaluate.evaluate,
+    evaluate.encode,
+    bundles.info,
+    evaluate.verify,
+    attribute.attribute,
+    attribute.faithfulness,
     figures.figures,
     counterfactual.counterfactual,
     report.report,
-    recording.record_collapse,
-    serving.dashboard,
+    record_collapse.record_collapse,
+    dashboard.dashboard,
 ):
     app.command()(command)
-app.command("list")(reading.list_)
+app.command("list")(bundles.list_)
 
 
 def main() -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..atomic_write import whole_file
 from ..errors import ConfigError
-from ..terminal import print_json, print_table, spinner
-from ..whole_files import whole_file
 from .options import (
     Device,
     Devices,
@@ -24,14 +23,15 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharing import write_parts
+from .sharded_output import write_parts
+from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
     import numpy as np
 
     from .._types import ByteImages
-    from ..bundle import Bundle
-    from ..explain.counterfactual import Counterfactual
+    from ..bundle.reading import Bundle
+    from ..counterfactual.api import Counterfactual
 
 __all__ = ["counterfactual"]
 
@@ -69,10 +69,10 @@ def counterfactual(
     as_json: Json = False,
 ) -> None:
     """Write counterfactuals, and how near, how probable and how reliable they are."""
-    from ..ask.counterfactuals import counterfactuals
-    from ..explain.counterfactual import CounterfactualConfig
+    from ..atomic_write import write_arrays
+    from ..counterfactual.of_bundle import counterfactuals
+    from ..counterfactual.task import CounterfactualConfig
     from ..runtime import Launch
-    from ..workflow import write_arrays
 
     if target != "all" and not target.isdecimal():
         raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
@@ -110,7 +110,7 @@ def counterfactual(
         arrays = _arrays(found)
         write_arrays(out, arrays)
     if figure is not None:
-        from .counterfactual_figure import draw_counterfactuals
+        from ..plots.counterfactual.sheet import draw_counterfactuals
 
         sheet = io.BytesIO()
         draw_counterfactuals(found, rows=DRAWN).save(sheet, "PNG")

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._version import __version__
+from ..atomic_write import whole_file
 from ..errors import ConfigError
-from ..terminal import print_json, print_table, spinner
-from ..whole_files import whole_file
 from .options import Device, Json, Name, Seed, open_bundle
+from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from ..bundle import Bundle
-    from ..explain.attribution import Attribution
+    from ..attribution.api import Attribution
+    from ..bundle.reading import Bundle
 
 __all__ = ["draw_attribution", "figures"]
 
@@ -46,7 +46,7 @@ def figures(
     as_json: Json = False,
 ) -> None:
     """Write the report's figures, every method's heatmaps and each cluster's mean, PNG and SVG."""
-    from ..ask.attributions import methods_for
+    from ..attribution.of_bundle import methods_for
 
     opened = open_bundle(bundle, device)
     of = of or ("cluster" if opened.classifier is None else "classifier")
@@ -72,7 +72,7 @@ def draw_attribution(
     bundle: "Bundle", images: "torch.Tensor", found: "Attribution", path: Path, *, of: str
 ) -> None:
     """Draw images, their reconstructions and their maps, to a .png or .svg."""
-    from dashboard.figures import heat_sheet, paper
+    from ..plots import image_sheet, paper
 
     count = len(images)
     rows = _ink_rows(bundle, images)
@@ -81,7 +81,7 @@ def draw_attribution(
     if of not in ("classifier", "cluster"):
         names = [of] * count
     drawn = paper.lay_out(
-        heat_sheet.compose(rows, names, False),
+        image_sheet.compose(rows, names, False),
         title=f"{_title(found.method)} of {of}",
         unit=_unit(found.method),
         about=_about(bundle, found.method, of),
@@ -91,7 +91,7 @@ def draw_attribution(
 
 def _graphical_model(bundle: "Bundle", out: Path) -> Path:
     """Draw figure 1, of lines and letters only, as SVG."""
-    from dashboard.figures.graphical_model import graphical_model_svg
+    from ..plots.theory.graphical_model import graphical_model_svg
 
     config = bundle.model.config
     drawn = graphical_model_svg(
@@ -110,16 +110,16 @@ def _graphical_model(bundle: "Bundle", out: Path) -> Path:
 
 def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: int) -> list[Path]:
     """Draw figures 2 and 3, on one scale."""
-    from dashboard.figures import heat_sheet, paper
+    from ..plots import image_sheet, paper
 
     chosen = {split: _choose(bundle, split, count, seed) for split in SETS}
     maps = {split: _maps(bundle, rows, method, of, seed) for split, rows in chosen.items()}
-    limit = heat_sheet.shared_limit([found.attributions.numpy() for found in maps.values()])
+    limit = image_sheet.shared_limit([found.attributions.numpy() for found in maps.values()])
     files = []
     for split, (name, title) in SETS.items():
         rows = _ink_rows(bundle, _images(bundle, chosen[split]))
         rows.append(_map_row(method, maps[split].attributions.numpy(), limit))
-        sheet = heat_sheet.compose(rows, _names(bundle, chosen[split], maps[split], of), False)
+        sheet = image_sheet.compose(rows, _names(bundle, chosen[split], maps[split], of), False)
         drawn = paper.lay_out(
             sheet,
             title=f"{title}: input, reconstruction and heatmap ({_title(method)})",
@@ -134,7 +134,7 @@ def _methods(
     bundle: "Bundle", out: Path, methods: Sequence[str], of: str, count: int, seed: int
 ) -> list[Path]:
     """Draw every method's map of the same test images."""
-    from dashboard.figures import heat_sheet, paper
+    from ..plots import image_sheet, paper
 
     chosen = _choose(bundle, "test", count, seed)
     rows = _ink_rows(bundle, _images(bundle, chosen))
@@ -142,7 +142,7 @@ def _methods(
         found = _maps(bundle, chosen, method, of, seed)
         rows.append(_map_row(method, found.attributions.numpy()))
     drawn = paper.lay_out(
-        heat_sheet.compose(rows, _names(bundle, chosen, found, of), False),
+        image_sheet.compose(rows, _names(bundle, chosen, found, of), False),
         title=f"Test set: every method's heatmap of {of}",
         unit="values of each method",
         about={**_about(bundle, ", ".join(methods), of), "images": _ids(bundle, chosen)},
@@ -155,9 +155,8 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
     import numpy as np
     import torch
 
-    from dashboard.figures import heat_sheet, paper
-
-    from ..explain.groups import group_means
+    from ..attribution.group_means import group_means
+    from ..plots import image_sheet, paper
 
     clusters, rng = bundle.model.config.num_clusters, np.random.default_rng(seed)
     test = (bundle.index["split"] == "test").to_numpy()
@@ -172,15 +171,15 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
     of_ink = group_means(_images(bundle, chosen).float() / 255, groups, clusters)
     there = of_maps.count > 0
     mean, spread = (part[there].numpy() for part in (of_maps.mean, of_maps.spread))
-    limit = heat_sheet.shared_limit([mean, spread], 0.999)
+    limit = image_sheet.shared_limit([mean, spread], 0.999)
     rows = [
-        heat_sheet.Row(name="Mean input", values=of_ink.mean[there].numpy(), kind="ink"),
-        heat_sheet.Row(name="Mean heatmap", values=mean, limit=limit),
-        heat_sheet.Row(name="Spread", values=spread, limit=limit),
+        image_sheet.Row(name="Mean input", values=of_ink.mean[there].numpy(), kind="ink"),
+        image_sheet.Row(name="Mean heatmap", values=mean, limit=limit),
+        image_sheet.Row(name="Spread", values=spread, limit=limit),
     ]
     names = [f"cluster {c}" for c in np.flatnonzero(there.numpy())]
     drawn = paper.lay_out(
-        heat_sheet.compose(rows, names, False),
+        image_sheet.compose(rows, names, False),
         title=f"Mean heatmap of each cluster ({_title(method)}), up to {EACH} test images each",
         unit=_unit(method),
         about=_about(bundle, method, of),
@@ -189,9 +188,9 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
 
 
 def _choose(bundle: "Bundle", split: str, count: int, seed: int) -> "np.ndarray":
-    from dashboard.figures import nine
+    from ..evaluation import exemplars
 
-    return nine.choose(bundle.index, split, "One a cluster", count=count, seed=seed)
+    return exemplars.choose(bundle.index, split, "One a cluster", count=count, seed=seed)
 
 
 def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
@@ -199,7 +198,7 @@ def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
 
 
 def _maps(bundle: "Bundle", rows: "np.ndarray", method: str, of: str, seed: int) -> "Attribution":
-    from ..ask.attributions import attributions
+    from ..attribution.of_bundle import attributions
 
     return attributions(bundle, _images(bundle, rows), method, of=of, seed=seed)
 
@@ -207,9 +206,8 @@ def _maps(bundle: "Bundle", rows: "np.ndarray", method: str, of: str, seed: int)
 def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
     import torch
 
-    from dashboard.figures.heat_sheet import Row
-
-    from ..data.images import to_float
+    from ..data.preprocessing import to_float
+    from ..plots.image_sheet import Row
 
     x = to_float(images, bundle.device)
     with torch.no_grad():
@@ -219,7 +217,7 @@ def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
 
 
 def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # noqa: ANN202
-    from dashboard.figures.heat_sheet import Row, shared_limit
+    from ..plots.image_sheet import Row, shared_limit
 
     limit = shared_limit([values]) if limit is None else limit
     return Row(name=_title(method), values=values, limit=limit)
@@ -234,13 +232,13 @@ def _names(bundle: "Bundle", rows: "np.ndarray", found: "Attribution", of: str) 
 
 
 def _title(method: str) -> str:
-    from ..explain.methods import METHODS
+    from ..attribution.registry import METHODS
 
     return METHODS[method].title
 
 
 def _unit(method: str) -> str:
-    from ..explain.methods import METHODS
+    from ..attribution.registry import METHODS
 
     card = METHODS[method]
     if card.kind == "mask":
@@ -266,7 +264,7 @@ def _ids(bundle: "Bundle", rows: "np.ndarray") -> str:
 
 def _both(stem: Path, drawn) -> list[Path]:  # noqa: ANN001
     """Write a figure as PNG and as SVG."""
-    from dashboard.figures import paper
+    from ..plots import paper
 
     files = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
     _write(files[0], paper.png(drawn))

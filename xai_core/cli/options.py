@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from ..terminal import print_json, print_table, spinner
+from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
     import numpy as np
 
     from .._types import ByteImages
-    from ..bundle import Bundle
+    from ..bundle.reading import Bundle
 
 __all__ = [
     "Device",
@@ -60,7 +60,7 @@ UnusedSeed = Annotated[int, typer.Option(help="Taken by every command; not neede
 def open_bundle(name: str, device: str) -> "Bundle":
     """Open a bundle by name or path, on a device."""
     with spinner("Opening the bundle"):
-        from ..bundle import load_bundle
+        from ..bundle.reading import load_bundle
         from ..runtime import resolve_device
 
         return load_bundle(name, device=resolve_device(device))
@@ -70,11 +70,11 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
     """Read images from a file, or take those of ids or of whole splits."""
     import torch
 
-    from ..data import own
-    from ..data.images import read_images
+    from ..data import user_images
+    from ..data.preprocessing import read_images
 
-    if images.startswith(("train:", "test:", own.OWN)):
-        return own.images_of(bundle.dataset, [part.strip() for part in images.split(",")])
+    if images.startswith(("train:", "test:", user_images.OWN)):
+        return user_images.images_of(bundle.dataset, [part.strip() for part in images.split(",")])
     if images not in ("train", "test", "all"):
         return read_images(images)
     splits = ("train", "test") if images == "all" else (images,)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from ..errors import ConfigError
-from ..terminal import print_json, print_table, spinner
 from .options import Device, Json, Name, Seed, open_bundle
+from .terminal import print_json, print_table, spinner
 
 __all__ = ["report"]
 
@@ -29,10 +29,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write everything the bundle says of one image as one HTML file that needs no other."""
-    from dashboard.figures import report as pages
-
-    from ..ask.image_report import ReportConfig, image_report
-    from ..whole_files import whole_file
+    from ..atomic_write import whole_file
+    from ..report import html
+    from ..report.image_report import ReportConfig, image_report
 
     if out.suffix != ".html":
         raise ConfigError(f"`--out` must end in .html, got '{out}'.")
@@ -40,7 +39,7 @@ def report(
     opened = open_bundle(bundle, device)
     with spinner("Asking"):
         found = image_report(opened, image, config=config)
-        content = pages.html(opened, found)
+        content = html.html(opened, found)
     with whole_file(out) as file:
         file.write(content)
     about = {"bundle": opened.name, "image": image, "of": found.of, "bytes": len(content)}

@@ -1,1 +1,1 @@
-"""What comes in: data sets and images."""
+"""Data sets and images: reading, labels, preprocessing, augmentation."""

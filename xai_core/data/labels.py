@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from ..errors import DataError
-from .arrays import listed
+from .io.arrays import listed
 
 __all__ = ["check_labels", "check_split", "draw_test"]
 

@@ -1,1 +1,1 @@
-"""What the reports derive, as functions that measure it on a model or on points."""
+"""What the report derives, as functions that measure it on a model or on points."""

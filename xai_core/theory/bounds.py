@@ -33,14 +33,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._types import Images, Latents, Probs
-from ..encoding import evaluating
-from ..model.distributions import (
+from ..latent_space.encoding import evaluating
+from ..models.distributions import (
     categorical_kl_to_uniform,
     normal_entropy,
     normal_log_prob,
     sample_normal,
 )
-from ..model.vae import ClusterVAE, ElboTerms
+from ..models.vae import ClusterVAE, ElboTerms
 
 __all__ = [
     "SAMPLE_COUNTS",

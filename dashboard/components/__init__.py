@@ -1,1 +1,0 @@
-"""Components: one idea of the interface a file."""

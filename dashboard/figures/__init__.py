@@ -1,1 +1,0 @@
-"""Figures: functions of data that return Plotly or PIL objects."""

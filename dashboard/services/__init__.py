@@ -1,0 +1,1 @@
+"""Cached answers that several pages share, and who may compute them when."""

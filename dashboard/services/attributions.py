@@ -1,0 +1,106 @@
+"""Cached attribution maps of a bundle's images."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import stored
+from dashboard.services.scheduler.scheduler import apart, heavy
+
+if TYPE_CHECKING:
+    from xai_core.attribution.registry import MethodCard
+    from xai_core.bundle.reading import Bundle
+
+
+Controls = tuple[tuple[str, float], ...]
+"""Settings of a method that are not at their defaults, by name."""
+
+
+FIRST = "critic"
+"""Shown before any other, where the bundle has it."""
+
+
+class Maps(NamedTuple):
+    """Maps of one method, (images, 28, 28), and the output explained, one an image.
+
+    `gap` is the share of the output's change that a complete method's map misses, (images,).
+    """
+
+    values: NDArray[np.float32]
+    targets: NDArray[np.int64]
+    gap: NDArray[np.float32] | None
+
+
+def card(method: str) -> "MethodCard":
+    """Say what a method is."""
+    from xai_core.attribution.registry import METHODS
+
+    return METHODS[method]
+
+
+def title(method: str) -> str:
+    """Name a method for people."""
+    return card(method).title
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def methods(bundle: "Bundle", of: str) -> list[str]:
+    """List the methods that apply to what is explained, the critic first."""
+    from xai_core.attribution.of_bundle import methods_for
+
+    found = methods_for(bundle, of)
+    return sorted(found, key=lambda name: name != FIRST)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def baselines(method: str) -> dict[str, str]:
+    """Name the baselines that a method can measure from, by their keys; empty for none."""
+    from xai_core.attribution.baselines import BASELINES
+
+    wanted = card(method).baseline
+    return {name: found.title for name, found in BASELINES.items() if found.serves(wanted)}
+
+
+@st.cache_data(max_entries=1024, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
+def maps(
+    bundle: "Bundle",
+    ids: tuple[str, ...],
+    method: str,
+    of: str,
+    target: int | None = None,
+    baseline: str | None = None,
+    controls: Controls = (),
+) -> Maps:
+    """Explain images by one method.
+
+    Args:
+        bundle: The models.
+        ids: The images.
+        method: Key of `METHODS`.
+        of: What is explained.
+        target: The class or cluster; the predicted one where None.
+        baseline: What is measured from; the method's own where None.
+        controls: Settings of the method.
+    """
+    from xai_core.attribution.config import AttributionConfig
+    from xai_core.attribution.of_bundle import attributions
+
+    config = AttributionConfig(**dict(controls))  # type: ignore[arg-type]
+    with heavy():
+        found = attributions(
+            bundle,
+            stored(bundle, ids),
+            method,
+            of=of,
+            target=target,
+            baseline=baseline,
+            config=config,
+        )
+    gap = None
+    if found.convergence_delta is not None and found.output_change is not None:
+        gap = (found.convergence_delta.abs() / found.output_change.abs().clamp(min=1e-6)).numpy()
+    return Maps(found.attributions.float().numpy(), found.target.numpy(), gap)

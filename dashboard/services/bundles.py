@@ -1,0 +1,116 @@
+"""Bundles, opened once for all sessions, and the rows of their images."""
+
+import gc
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.cache import BY_FINGERPRINT, fingerprint
+from dashboard.services.scheduler.scheduler import engine
+from xai_core.errors import BundleError
+
+if TYPE_CHECKING:
+    from xai_core.bundle.listing import BundleSummary
+    from xai_core.bundle.reading import Bundle
+
+
+def summaries() -> "dict[str, BundleSummary]":
+    """List the bundles that are there, whole or not, by name."""
+    engine()
+    from xai_core.bundle.listing import list_bundles
+
+    return {found.name: found for found in reversed(list_bundles())}
+
+
+def whole(found: "dict[str, BundleSummary]") -> list[str]:
+    """Name those that can be opened, in order."""
+    return sorted(name for name, summary in found.items() if summary.error is None)
+
+
+def usual(names: Sequence[str]) -> str:
+    """Name the bundle that is shown to whom asks for none."""
+    return "mnist" if "mnist" in names else names[0]
+
+
+def get_ready() -> None:
+    """Load the engine and the usual bundle, as the first visit would."""
+    with suppress(BundleError):  # a page that asks for it says why
+        found = summaries()
+        if names := whole(found):
+            bundle(found[usual(names)].path)
+
+
+def bundle(folder: Path) -> "Bundle":
+    """Open the bundle in a folder once for all sessions; never change what it holds.
+
+    Raises:
+        BundleError: If it cannot be opened, or is gone since it was listed.
+    """
+    try:
+        stat = (folder / "manifest.json").stat()
+    except OSError as error:
+        raise BundleError(
+            f"The bundle `{folder.name}` is gone since it was listed. Reload this page."
+        ) from error
+    return _open(str(folder), stat.st_mtime_ns, stat.st_size)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _open(path: str, changed: int, size: int) -> "Bundle":
+    from xai_core.bundle.reading import load_bundle
+
+    opened = load_bundle(path, device="cpu")
+    opened.dataset  # noqa: B018  read now, so that no page pays for it later
+    opened.latent_index  # noqa: B018
+    gc.collect()
+    gc.freeze()  # what was loaded stays: a collection need not look through it
+    return opened
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def rows(bundle: "Bundle") -> pd.Index:
+    """Give the ids in index order; `get_loc` finds an image's row."""
+    ids = pd.Index(bundle.index["id"].astype(object))
+    ids.is_unique  # noqa: B018  builds the look-up table
+    return ids
+
+
+def row_of(bundle: "Bundle", image_id: str) -> int | None:
+    """Find an image's row in the index; None for an id that is not there."""
+    ids = rows(bundle)
+    return int(ids.get_loc(image_id)) if image_id in ids else None
+
+
+def rows_of(bundle: "Bundle", ids: Sequence[str]) -> NDArray[np.intp]:
+    """Find the rows of ids that are in the index, in their order."""
+    return rows(bundle).get_indexer(list(ids))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def map_places(bundle: "Bundle") -> NDArray[np.float32]:
+    """Give the places on the map (images, 2) in index order; read only."""
+    xy = np.ascontiguousarray(bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32))
+    return xy
+
+
+def latents(bundle: "Bundle") -> NDArray[np.float32]:
+    """Give the posterior means (images, latent) in index order; read only."""
+    return bundle.latents.numpy()
+
+
+def about(bundle: "Bundle", **more: object) -> dict[str, object]:
+    """Say where a download comes from: bundle, data set, version, and what is given."""
+    from xai_core._version import __version__
+
+    return {
+        "bundle": f"{bundle.name} ({fingerprint(bundle)})",
+        "data set": bundle.manifest.dataset.name,
+        **more,
+        "made by": f"cluster-vae-xai {__version__}",
+    }

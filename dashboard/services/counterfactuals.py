@@ -1,0 +1,175 @@
+"""Cached counterfactuals of a bundle's images, and what lies along their way."""
+
+import time
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import batch
+from dashboard.services.scheduler.scheduler import apart, heavy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.api import Counterfactual
+    from xai_core.counterfactual.task import Method
+
+
+FRAMES = 13
+"""Pictures along a way; as many codes as the engine keeps, so that each has its own."""
+
+
+OTHER = {"classifier": "cluster", "cluster": "classifier"}
+"""Whose second opinion is asked for."""
+
+
+LATENT_METHODS = ("default", "diffeomorphic")
+
+
+Floats = NDArray[np.float32]
+
+
+class Change(NamedTuple):
+    """One image on its way to a target.
+
+    `image`, `reconstruction` and `counterfactual` are (28, 28) in [0, 1], `frames` are what lies
+    between, (frames, 28, 28); `before`, `after` and `frame_probs` are what the explained function
+    says of them; `codes`, `density` (log p(z), nats) and `places` (on the map) belong to the
+    frames; `other` is what the model that is not explained says of the counterfactual.
+    """
+
+    image: Floats
+    reconstruction: Floats
+    counterfactual: Floats
+    source: int
+    target: int
+    before: Floats
+    after: Floats
+    frames: Floats
+    frame_probs: Floats
+    codes: Floats
+    density: Floats
+    places: Floats
+    other: Floats | None
+    l1: float
+    l2: float
+    converged: bool
+    reason: str
+    steps: int
+    seconds: float
+
+
+def explainable(bundle: "Bundle") -> list[str]:
+    """List the functions that tell classes apart: "classifier" and "cluster", where there."""
+    several = bundle.model.config.num_clusters > 1
+    return ["classifier"] * (bundle.classifier is not None) + ["cluster"] * several
+
+
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
+    """Give what a function says of one image: (classes,), sum 1."""
+    with heavy():
+        return _probs(bundle, of, batch(bundle, [image_id]))[0]
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@apart
+def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Change:
+    """Search one counterfactual, and look at the way to it."""
+    import torch
+
+    x = batch(bundle, [image_id])
+    with heavy():
+        found, seconds = search(bundle, x, target, of, method)
+        frames = found.frames(0, FRAMES)
+        with torch.no_grad():
+            if method in LATENT_METHODS:
+                codes = _along(found.path[0, : int(found.num_steps[0])])
+            else:
+                codes = bundle.model.encode_mean(frames)
+            density = bundle.model.prior.log_prob(codes)
+        places = bundle.latent_index.place(codes)
+        other, opinion = OTHER[of], None
+        if other == "cluster" or bundle.classifier is not None:
+            opinion = _probs(bundle, other, found.counterfactuals)[0]
+        return Change(
+            image=_picture(found.images[0]),
+            reconstruction=_picture(found.reconstructions[0]),
+            counterfactual=_picture(found.counterfactuals[0]),
+            source=int(found.source[0]),
+            target=target,
+            before=found.source_probabilities[0].numpy(),
+            after=found.probabilities[0].numpy(),
+            frames=frames[:, 0].float().numpy(),
+            frame_probs=_probs(bundle, of, frames),
+            codes=codes.numpy(),
+            density=density.float().numpy(),
+            places=places.float().numpy(),
+            other=opinion,
+            l1=float(found.l1[0]),
+            l2=float(found.l2[0]),
+            converged=bool(found.converged[0]),
+            reason=found.reasons[0],
+            steps=int(found.evaluations[0]),
+            seconds=seconds,
+        )
+
+
+@st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def usual_density(bundle: "Bundle") -> tuple[float, float, float]:
+    """Give the 5th, 50th and 95th percentile of log p(z) over the test images' codes."""
+    import torch
+
+    test = (bundle.index["split"] == "test").to_numpy()
+    codes = bundle.latents[torch.from_numpy(test.copy())] if test.any() else bundle.latents
+    with heavy(), torch.no_grad():
+        density = torch.cat([bundle.model.prior.log_prob(part) for part in codes.split(4096)])
+    low, middle, high = np.percentile(density.numpy(), [5, 50, 95])
+    return float(low), float(middle), float(high)
+
+
+def search(
+    bundle: "Bundle",
+    x: "Tensor",
+    target: int | Literal["all"],
+    of: str,
+    method: "Method",
+    *,
+    path_points: int = FRAMES,
+) -> "tuple[Counterfactual, float]":
+    """Search, and give the seconds that it took."""
+    from xai_core.counterfactual.of_bundle import counterfactuals
+    from xai_core.counterfactual.task import CounterfactualConfig
+
+    config = CounterfactualConfig(method=method, path_points=path_points)
+    start = time.perf_counter()
+    found = counterfactuals(bundle, x, target, of=of, config=config)
+    return found, time.perf_counter() - start
+
+
+def _probs(bundle: "Bundle", of: str, x: "Tensor") -> Floats:
+    """Evaluate a function's probabilities; within `heavy`."""
+    import torch
+
+    from xai_core.bundle.outputs import explained
+
+    with torch.no_grad():
+        return explained(bundle, of)(x).softmax(-1).float().numpy()
+
+
+def _along(path: "Tensor") -> "Tensor":
+    """Place `FRAMES` codes evenly along a path."""
+    import torch
+
+    place = torch.linspace(0, len(path) - 1, FRAMES)
+    left = place.floor().long().clamp(max=max(len(path) - 2, 0))
+    right = (left + 1).clamp(max=len(path) - 1)
+    return torch.lerp(path[left], path[right], (place - left).unsqueeze(1))
+
+
+def _picture(image: "Tensor") -> Floats:
+    return image[0].float().numpy()

@@ -1,0 +1,150 @@
+"""Images that the model makes up: decoded codes, traversals, samples, walks."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.bundles import latents
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import inferred
+from dashboard.services.scheduler.scheduler import heavy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from xai_core.bundle.reading import Bundle
+
+
+class Imagined(NamedTuple):
+    """Decoded codes (codes, 28, 28) in [0, 1], and q(c|x) of each, (codes, clusters)."""
+
+    images: NDArray[np.float32]
+    probs: NDArray[np.float32]
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
+    """Decode codes given as tuples: (codes, 28, 28) in [0, 1]."""
+    import torch
+
+    with heavy(), torch.inference_mode():
+        return bundle.model.decode(torch.tensor(codes))[:, 0].float().numpy()
+
+
+@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
+    """Give the centres mu_c, the scales sigma_c and the deviation of each z_j under p(z)."""
+    import torch
+
+    from xai_core.latent_space.traversal import prior_deviation
+
+    with torch.no_grad():
+        mean, scale = bundle.model.prior.mean.clone(), bundle.model.prior.scale.clone()
+        return mean, scale, prior_deviation(mean, scale)
+
+
+@st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def carried_nats(bundle: "Bundle") -> NDArray[np.float32]:
+    """Estimate what each latent dimension tells about an image, in nats, on all images."""
+    import torch
+
+    from xai_core.latent_space.traversal import carried_nats
+
+    columns = [f"log_var_{j}" for j in range(bundle.model.config.latent_dim)]
+    log_var = torch.from_numpy(bundle.index[columns].to_numpy(np.float32, copy=True))
+    return carried_nats(torch.tensor(latents(bundle)), log_var).numpy()
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def traversal(
+    bundle: "Bundle", image_id: str, reach: float, steps: int, dims: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Decode an image's code moved along some dimensions: (dims, steps, 28, 28) in [0, 1].
+
+    Goes from -reach to +reach standard deviations of the prior round the code; a decoder that
+    reads c is given the image's own q(c|x) throughout.
+    """
+    import torch
+
+    from xai_core.latent_space.traversal import traverse
+
+    seen = inferred(bundle, image_id)
+    offsets = torch.linspace(-reach, reach, steps)
+    codes = traverse(torch.from_numpy(seen.mean), deviation=prior(bundle)[2], offsets=offsets)
+    codes = codes[list(dims)].flatten(0, 1)
+    with heavy(), torch.inference_mode():
+        given = torch.from_numpy(seen.probs).expand(len(codes), -1)
+        images = bundle.model.decode(codes, given)[:, 0].float().numpy()
+    return images.reshape(len(dims), steps, 28, 28)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def edited(bundle: "Bundle", image_id: str, shifts: tuple[float, ...]) -> Imagined:
+    """Decode an image's code moved by `shifts` standard deviations of the prior."""
+    import torch
+
+    seen = inferred(bundle, image_id)
+    code = torch.from_numpy(seen.mean) + prior(bundle)[2] * torch.tensor(shifts)
+    return _imagine(bundle, code[None], torch.from_numpy(seen.probs)[None])
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
+    """Decode one image under each cluster.
+
+    A decoder that reads c decodes the image's code with each one-hot c. One that reads only z
+    decodes the code's place in its own cluster carried over to each: `traversal.transport`.
+    """
+    import torch
+
+    from xai_core.latent_space.traversal import transport
+
+    seen, (mean, scale, _) = inferred(bundle, image_id), prior(bundle)
+    code = torch.from_numpy(seen.mean)
+    if bundle.model.config.decoder_conditioning == "z+c":
+        return _imagine(bundle, code.expand(len(mean), -1), torch.eye(len(mean)))
+    source = int(seen.probs.argmax())
+    return _imagine(
+        bundle, transport(code, source=source, mean=mean, scale=scale, rescale=rescale)
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def prototypes(bundle: "Bundle") -> Imagined:
+    """Decode the centre of each cluster, as that cluster."""
+    import torch
+
+    mean = prior(bundle)[0]
+    return _imagine(bundle, mean, torch.eye(len(mean)))
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def samples(bundle: "Bundle", cluster: int, temperature: float, seed: int, count: int) -> Imagined:
+    """Draw codes from p(z|c) and decode them, as that cluster."""
+    import torch
+
+    clusters = torch.full((count,), cluster)
+    noise = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        codes = bundle.model.prior.sample(clusters, temperature=temperature, generator=noise)
+    return _imagine(bundle, codes, torch.eye(bundle.model.config.num_clusters)[clusters])
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def walk(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
+    """Decode the straight line from one cluster's centre to another's."""
+    from xai_core.latent_space.traversal import walk as line
+
+    mean = prior(bundle)[0]
+    return _imagine(bundle, line(mean[start], mean[end], steps=steps))
+
+
+def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -> Imagined:
+    import torch
+
+    with heavy(), torch.inference_mode():
+        images = bundle.model.decode(codes, given)
+        probs = bundle.model.cluster_probs(images)
+        return Imagined(images[:, 0].float().numpy(), probs.float().numpy())

@@ -1,0 +1,369 @@
+"""Starting, stopping and watching trainings; all there is to know of one is on the disk.
+
+A run called NAME writes the bundle `checkpoints/NAME` and has a folder `checkpoints/.runs/NAME`:
+
+    run.json      what was asked for, when it began, its process group and machine
+    events.jsonl  epochs and progress, told by `xai train --events`
+    log.txt       all that the command printed
+    end.json      its exit status
+    lock          locked by the run's processes as long as one of them lives
+
+Whether a run lives is asked of the lock, never of a process id, which may be another's by now.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from dashboard.services.jobs.supervisor import END, write_json
+from xai_core.errors import ConfigError, XaiError
+from xai_core.training.events import News, read_news
+
+CHECKPOINTS = Path("checkpoints")
+"""The first place where bundles are looked for."""
+PRESETS = ("default", "pure_elbo", "density", "smoke")
+MOST_AT_ONCE = 2
+LOG_READ = 16_000
+"""Bytes at the end of a log that are read."""
+SWITCH = "XAI_TRAINING"
+"""Variable that, set to `off`, keeps a server from starting trainings."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
+
+State = Literal["running", "stopping", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to train; what is None is as the preset has it."""
+
+    name: str
+    data: str
+    preset: str
+    clusters: int | None = None
+    latent_dim: int | None = None
+    epochs: int | None = None
+    train_images: int | None = None
+    seed: int = 0
+
+    def options(self) -> list[str]:
+        """Write it as options of `xai train`, but for the places."""
+        given = asdict(self)
+        del given["name"]
+        names = {key: f"--{key.replace('_', '-')}" for key in given}
+        pairs = [(names[key], str(value)) for key, value in given.items() if value is not None]
+        return [part for pair in pairs for part in pair]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training, as it is now.
+
+    Attributes:
+        request: What was asked for.
+        begun: When it was started or resumed last, in seconds since 1970.
+        state: What became of it.
+        why: Why it failed; empty otherwise.
+        news: What it told.
+    """
+
+    request: Request
+    begun: float
+    state: State
+    why: str
+    news: News
+
+    @property
+    def name(self) -> str:
+        """Return the name of the run and of its bundle."""
+        return self.request.name
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether its process runs."""
+        return self.state in ("running", "stopping")
+
+
+def allowed() -> bool:
+    """Tell whether this server may start trainings."""
+    return os.environ.get(SWITCH, "").lower() != "off"
+
+
+def start(request: Request, *, offered: tuple[str, ...]) -> None:
+    """Start a training that goes on when the page, the tab or the server is closed.
+
+    Args:
+        request: What to train.
+        offered: Data sets that may be trained on.
+
+    Raises:
+        ConfigError: If name, data or preset is not one that is taken.
+        XaiError: If too many trainings run, or the run cannot be written.
+    """
+    _check(request, offered)
+    with _one_at_a_time():
+        _check_room()
+        folder = _folder(request.name)
+        if (
+            (CHECKPOINTS / request.name).exists()
+            or folder.exists()
+            or _state(request.name).exists()
+        ):
+            raise ConfigError(
+                f"There is already a bundle or a training called '{request.name}'. Choose "
+                "another name."
+            )
+        folder.mkdir(parents=True)
+        try:
+            _launch(request)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def resume(name: str) -> None:
+    """Go on with a run that was stopped or failed, at its last finished epoch.
+
+    Raises:
+        XaiError: If it runs or is finished, or too many trainings run.
+    """
+    with _one_at_a_time():
+        run = read(name)
+        if run.alive or run.state == "finished":
+            raise XaiError(f"The training '{name}' is {run.state}: there is nothing to resume.")
+        _check_room()
+        _launch(run.request)
+
+
+def stop(name: str) -> None:
+    """Stop a run; what it has finished of its epochs is kept.
+
+    Raises:
+        XaiError: If it does not run, or runs on another machine.
+    """
+    with _one_at_a_time():
+        known, folder = _record(name), _folder(name)
+        if not _is_locked(folder):
+            raise XaiError(f"The training '{name}' does not run any more.")
+        if known["host"] != socket.gethostname():
+            raise XaiError(f"The training '{name}' runs on '{known['host']}': stop it there.")
+        write_json(folder / "run.json", {**known, "stop": True})
+        if known["group"] is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(known["group"], signal.SIGTERM)
+
+
+def remove(name: str) -> None:
+    """Forget a run and its unfinished state; a bundle that it wrote stays.
+
+    Raises:
+        XaiError: If it runs.
+    """
+    with _one_at_a_time():
+        if _is_locked(_folder(name)):
+            raise XaiError(f"The training '{name}' runs. Stop it first.")
+        shutil.rmtree(_state(name), ignore_errors=True)
+        shutil.rmtree(_folder(name))
+
+
+def all_runs() -> list[Run]:
+    """Read all runs, the one begun last first."""
+    if not _root().is_dir():
+        return []
+    names = [entry.name for entry in _root().iterdir() if (entry / "run.json").is_file()]
+    runs = [_read_or_say_why(name) for name in names if _NAME.fullmatch(name)]
+    return sorted(runs, key=lambda run: run.begun, reverse=True)
+
+
+def read(name: str) -> Run:
+    """Read one run.
+
+    Raises:
+        XaiError: If there is none of that name, or its record is damaged.
+    """
+    folder, known = _folder(name), _record(name)
+    try:
+        news = read_news(folder / "events.jsonl", time.time())
+        state, why = _outcome(folder, bool(known.get("stop")))
+        request, begun = _request(known["request"]), float(known["begun"])
+        time.localtime(begun)  # refuses what is no time
+    except (ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise XaiError(f"`{folder}` is damaged ({said:.100}). Remove this training.") from error
+    return Run(request=request, begun=begun, state=state, why=why, news=news)
+
+
+def log_tail(name: str, lines: int = 30) -> str:
+    """Give the last lines of what a run printed."""
+    path = _folder(name) / "log.txt"
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_READ))
+        text = file.read().decode("utf-8", errors="replace")
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _read_or_say_why(name: str) -> Run:
+    """Read a run; one whose record is damaged has failed and can be removed."""
+    try:
+        return read(name)
+    except XaiError as error:
+        asked = Request(name=name, data="?", preset="?")
+        return Run(request=asked, begun=0.0, state="failed", why=str(error), news=News())
+
+
+def _check(request: Request, offered: tuple[str, ...]) -> None:
+    if not _NAME.fullmatch(request.name):
+        raise ConfigError(
+            "A run's name must be letters, digits and hyphens, at most 40, the first no hyphen; "
+            f"got {request.name!r:.60}. Choose another name."
+        )
+    if request.data not in offered:
+        raise ConfigError(f"`data` must be one of {', '.join(offered)}, got {request.data!r:.60}.")
+    if request.preset not in PRESETS:
+        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {request.preset!r}.")
+    if not allowed():
+        raise XaiError(f"This server starts no trainings ({SWITCH}=off). Train with `xai train`.")
+
+
+def _check_room() -> None:
+    running = [run.name for run in all_runs() if run.alive]
+    if len(running) >= MOST_AT_ONCE:
+        raise XaiError(
+            f"{len(running)} trainings run already ({', '.join(sorted(running))}), which is as "
+            "many as this server takes. Wait for one to end, or stop one."
+        )
+
+
+def _launch(request: Request) -> None:
+    """Begin or go on: `xai train --resume` does both."""
+    folder = _folder(request.name)
+    places = ["--out", str(CHECKPOINTS / request.name), "--events", str(folder / "events.jsonl")]
+    command = [sys.executable, "-m", "xai_core", "train", *request.options(), *places, "--resume"]
+    record = {"request": asdict(request), "begun": time.time(), "host": socket.gethostname()}
+    write_json(folder / "run.json", {**record, "group": None})  # nothing starts that is not listed
+    (folder / END).unlink(missing_ok=True)
+    with (folder / "lock").open("a") as lock, (folder / "log.txt").open("ab") as log:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        beside = [sys.executable, "-m", "dashboard.services.jobs.supervisor", str(folder)]
+        process = subprocess.Popen(
+            [*beside, str(lock.fileno()), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(lock.fileno(),),
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie behind
+    try:
+        write_json(folder / "run.json", {**record, "group": process.pid})
+    except OSError:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+
+
+def _request(found: dict) -> Request:
+    """Make a request of what was recorded.
+
+    Raises:
+        TypeError: If it is another's.
+    """
+    request = Request(**found)
+    for name, value in asdict(request).items():
+        kind = str if name in ("name", "data", "preset") else int
+        if type(value) is not kind and (value is not None or kind is str):
+            raise TypeError(f"`{name}` is {value!r:.60}")
+    return request
+
+
+def _outcome(folder: Path, stop_asked: bool) -> tuple[State, str]:
+    if _is_locked(folder):
+        return ("stopping" if stop_asked else "running"), ""
+    end = folder / END
+    status = json.loads(end.read_text())["status"] if end.is_file() else None
+    if status == 0:
+        return "finished", ""
+    if stop_asked:
+        return "stopped", ""
+    return "failed", _why(status, log_tail(folder.name))
+
+
+def _why(status: int | None, log: str) -> str:
+    """Say why a training ended before its time."""
+    if status is None:
+        return (
+            "Its process is gone without a word: it was killed, or the machine was switched off."
+        )
+    if status == -signal.SIGKILL:
+        return (
+            "It was killed from outside (SIGKILL). Systems do that when memory runs out: close "
+            "other programs, or train on fewer images."
+        )
+    if status < 0:
+        return f"It was ended by a signal ({signal.Signals(-status).name})."
+    lines = log.splitlines()
+    said = [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
+    return f"{said[-1][:500]} (exit status {status})"
+
+
+def _is_locked(folder: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError), (folder / "lock").open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one session or server at a time change what runs; name what cannot be written."""
+    try:
+        _root().mkdir(parents=True, exist_ok=True)
+        with (_root() / ".lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise XaiError(
+            f"Cannot write `{error.filename or _root()}`: {reason}. Make room, or start the "
+            "dashboard in a folder that can be written."
+        ) from error
+
+
+def _record(name: str) -> dict:
+    path = _folder(name) / "run.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise XaiError(f"There is no training called '{name}'.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise XaiError(f"`{path}` is damaged ({error}). Remove this training.") from error
+
+
+def _root() -> Path:
+    return CHECKPOINTS / ".runs"
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise XaiError(f"There is no training called {name!r:.60}.")
+    return _root() / name
+
+
+def _state(name: str) -> Path:
+    """Where `xai train` keeps what it needs to resume."""
+    return CHECKPOINTS / f".{name}.run"

@@ -1,0 +1,36 @@
+"""Stands beside one training: `python -m dashboard.services.jobs.supervisor FOLDER LOCK COMMAND`.
+
+It runs the command at low priority, waits for it and writes its exit status, so that a training
+that was killed can be told from one that ended, also when the server is no more. Imports nothing
+slow. Both processes inherit the open file LOCK, whose lock lasts as long as one of them.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+END = "end.json"
+NICENESS = 10
+
+
+def supervise(folder: Path, lock: int, command: list[str]) -> None:
+    """Run a command to its end and write how it ended into `folder`."""
+    os.nice(NICENESS)
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a signal to the group is for the training
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,))
+    write_json(folder / END, {"status": process.wait(), "at": time.time()})
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file that is whole or, as before, absent."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    supervise(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

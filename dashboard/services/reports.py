@@ -1,0 +1,28 @@
+"""Everything a bundle says of one image, asked when a person wants it on paper."""
+
+from typing import TYPE_CHECKING
+
+from dashboard.services.scheduler.scheduler import heavy
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Method
+    from xai_core.report.image_report import ImageReport
+
+
+def image_report(
+    bundle: "Bundle", image_id: str, of: str | None = None, search: "Method" = "default"
+) -> "ImageReport":
+    """Ask for it; a second or two.
+
+    Args:
+        bundle: The models.
+        image_id: Of the bundle, or one's own.
+        of: What is explained; the classifier where there is one, if None.
+        search: Method of the counterfactuals.
+    """
+    from xai_core.report.image_report import ReportConfig
+    from xai_core.report.image_report import image_report as ask
+
+    with heavy():
+        return ask(bundle, image_id, config=ReportConfig(of=of, search=search))

@@ -1,0 +1,1 @@
+"""Who may compute when: compute slots, a fair queue, a pool of worker processes."""

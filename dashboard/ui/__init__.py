@@ -1,0 +1,1 @@
+"""What pages share: names, charts, downloads, messages, links to the next pages."""

@@ -1,0 +1,1 @@
+"""Widgets with their own JavaScript and CSS."""

@@ -1,0 +1,87 @@
+"""Small images, crisp at any size: one picture, or a grid to read and to pick from."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+from xai_core.plots import sprites
+
+SHEET_COLUMNS = 20
+_HERE = Path(__file__).parent
+
+_grid = st.components.v2.component(
+    "image_grid",
+    html='<div class="grid" role="list"></div>\n',
+    css=(_HERE / "image_grid.css").read_text(encoding="utf-8"),
+    js=(_HERE / "image_grid.js").read_text(encoding="utf-8"),
+)
+
+
+def picture(
+    pixels: NDArray[np.generic],
+    *,
+    alt: str,
+    key: str,
+    width: int | Literal["stretch"] = "stretch",
+    caption: str | None = None,
+) -> None:
+    """Show one image, or one composed of many, with its pixels kept sharp.
+
+    Args:
+        pixels: (height, width) grey or (height, width, 3); bytes, or floats in [0, 1].
+        alt: What is to be seen, for those who cannot see it.
+        key: Unique on the page.
+        width: On the screen, in pixels, or "stretch".
+        caption: Text below.
+    """
+    with st.container(key=f"picture-{key}", width=width):
+        image = sprites.png(sprites.as_bytes(np.asarray(pixels)))
+        st.image(image, caption=caption, width=width, alt=alt, output_format="PNG")
+
+
+def image_grid(
+    images: NDArray[np.generic],
+    *,
+    alt: Sequence[str],
+    key: str,
+    captions: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+    colours: Sequence[str] | None = None,
+    selected: str | None = None,
+    scale: int = 2,
+    columns: int | None = None,
+    on_pick: Callable[[str], None] = state.select_image,
+) -> None:
+    """Show small images side by side; with `ids`, each is a button that picks its id.
+
+    Args:
+        images: (images, height, width) or (images, height, width, 3); bytes or [0, 1].
+        alt: One description an image.
+        key: Unique on the page.
+        captions: One short text under each image; a line break is kept.
+        ids: What a click hands to `on_pick`; None for a grid that is only read.
+        colours: A colour bar under each image, `#rrggbb`; colour means cluster.
+        selected: Id to be framed.
+        scale: Screen pixels an image pixel.
+        columns: Images a row; as many as fit if None.
+        on_pick: Called with the picked id before the page runs again.
+    """
+    data = {
+        "png": sprites.data_url(sprites.sprite_sheet(np.asarray(images), SHEET_COLUMNS)),
+        "count": len(images),
+        "size": list(images.shape[1:3]),
+        "sheet": SHEET_COLUMNS,
+        "scale": scale,
+        "columns": columns,
+        "alt": list(alt),
+        "captions": list(captions or ()),
+        "ids": list(ids or ()),
+        "colours": list(colours or ()),
+        "selected": selected,
+    }
+    _grid(key=key, data=data, on_pick_change=state.from_component(key, "pick", on_pick))

@@ -1,0 +1,1 @@
+"""The interactive latent map: its component, its files, its legend."""

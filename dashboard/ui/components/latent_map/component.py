@@ -1,0 +1,211 @@
+"""The latent map: all images as points, to look at, pick from and draw a lasso round."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+from dashboard.services import bundles, cache, image_data
+from dashboard.ui.components.latent_map import legend
+from dashboard.ui.components.latent_map.files import MapFiles, address, map_files
+from xai_core.plots import theme
+from xai_core.plots.latent_map import colouring, points
+from xai_core.plots.latent_map.marks import Marks, packed
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+KEY = "latent map"
+_HERE = Path(__file__).parent
+
+_map = st.components.v2.component(
+    "latent_map",
+    html=(_HERE / "latent_map.html").read_text(encoding="utf-8"),
+    css=(_HERE / "latent_map.css").read_text(encoding="utf-8"),
+    js=(_HERE / "latent_map.js").read_text(encoding="utf-8"),
+)
+
+
+def latent_map(
+    bundle: "Bundle",
+    column: colouring.Column,
+    *,
+    shown: NDArray[np.bool_] | None = None,
+    neighbours: Sequence[str] = (),
+    marks: Sequence[Marks] = (),
+) -> None:
+    """Draw the map.
+
+    A click selects an image; a lasso is kept in `state.lasso()`, a place to decode in
+    `state.place()`, and what the legend leaves in as `map_legend` says.
+
+    Args:
+        bundle: What to draw.
+        column: What the points are coloured by.
+        shown: True for the points in question (index order), the others are grey; None for all.
+        neighbours: Ids to join to the selected image.
+        marks: What else to draw, each with a picture.
+    """
+    files = map_files(bundle)
+    ids = bundles.rows(bundle)
+    data = _fixed(bundle, files) | _coloured(bundle, files, column)
+    here = image_data.facts(bundle, state.selected_id())
+    data |= {
+        "mark": [float(here["umap_x"]), float(here["umap_y"])],
+        "shown": None if shown is None else _base64(np.packbits(shown).tobytes()),
+        "selected": bundles.row_of(bundle, state.selected_id()),
+        "neighbours": bundles.map_places(bundle)[bundles.rows_of(bundle, neighbours)].tolist(),
+        "lasso": state.lasso(),
+        "marks": [packed(m) for m in marks],
+        "only": legend.only(bundle, column),
+        "range": legend.level_range(column),
+        "inQuestion": f"{len(ids) if shown is None else int(shown.sum()):,}",
+        "focus": state.setting("map focus"),
+    }
+    _map(
+        key=KEY,
+        data=data,
+        on_pick_change=state.from_component(
+            KEY, "pick", lambda row: state.select_image(str(ids[int(row) % len(ids)]))
+        ),
+        on_lasso_change=state.from_component(KEY, "lasso", state.set_lasso),
+        on_place_change=state.from_component(KEY, "place", state.set_place),
+        on_only_change=state.from_component(
+            KEY, "only", lambda levels: legend.set_only(column, levels)
+        ),
+        on_range_change=state.from_component(
+            KEY, "range", lambda ends: legend.set_range(column, ends)
+        ),
+    )
+    _say_what_lacks(files)
+
+
+def plain_map(
+    bundle: "Bundle",
+    column: colouring.Column,
+    *,
+    key: str,
+    palette: Sequence[str] | None = None,
+) -> None:
+    """Draw a map only to look at and to select on: no lasso, no legend, no place to decode.
+
+    Args:
+        bundle: What to draw.
+        column: Categories that the points are coloured by; their names stand on the map.
+        key: Unique on the page.
+        palette: A colour a category, where not the usual ones.
+    """
+    files, ids = map_files(bundle), bundles.rows(bundle)
+    here = image_data.facts(bundle, state.selected_id())
+    data = _fixed(bundle, files) | _coloured(bundle, files, column)
+    data |= {"palette": list(palette)} if palette else {}
+    data |= {
+        "plain": True,
+        "mark": [float(here["umap_x"]), float(here["umap_y"])],
+        "shown": None,
+        "selected": bundles.row_of(bundle, state.selected_id()),
+        "neighbours": [],
+        "lasso": None,
+        "marks": [],
+        "only": [],
+        "range": colouring.FULL_RANGE,
+        "inQuestion": f"{len(ids):,}",
+        "focus": None,
+    }
+    _map(
+        key=key,
+        data=data,
+        on_pick_change=state.from_component(
+            key, "pick", lambda row: state.select_image(str(ids[int(row) % len(ids)]))
+        ),
+    )
+    _say_what_lacks(files)
+
+
+def _say_what_lacks(files: MapFiles) -> None:
+    """Say what is not drawn, and why pointing shows no pictures, where it does not."""
+    drawn, images = len(files.places.order), len(files.places.along)
+    if drawn < images:
+        st.caption(
+            f"{drawn:,} of {images:,} points are drawn, fewer where they lie dense; lasso and "
+            "search know all."
+        )
+    if files.folder is None:
+        st.caption(
+            "The folder `dashboard/static` cannot be written or served, so pointing at a place "
+            "shows what it is but not its picture."
+        )
+    elif not files.pictures:
+        _wait_for_pictures(files)
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_pictures(files: MapFiles) -> None:
+    st.caption("Preparing the pictures shown at each point; this happens once a bundle.")
+    if files.pictures:
+        st.rerun()
+
+
+def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
+    """Give what no setting changes."""
+    places = files.places
+    blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
+    return {
+        "name": cache.fingerprint(bundle),
+        "count": len(places.order),
+        "centre": places.centre,
+        "half": places.half,
+        "splits": [["train", 0], ["test", bundle.manifest.dataset.num_train]],
+        "classNames": list(bundle.dataset.class_names),
+        "points": _source(bundle, files, "points", places.blob),
+        "cluster": _source(bundle, files, "cluster", blobs["cluster"].tobytes()),
+        "label": _source(bundle, files, "label", blobs["label"].tobytes())
+        if "label" in blobs
+        else None,
+        "sheets": f"{address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
+        "sheetImages": points.SHEET_IMAGES,
+        "sheetColumns": points.SHEET_COLUMNS,
+    }
+
+
+def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> dict[str, Any]:
+    """Give what belongs to a colouring: a byte a point, colours, legend and labels."""
+    levels, low, high = files.columns[column.name]
+    clusters, dark = bundle.model.config.num_clusters, state.dark()
+    names = legend.names(bundle, column)
+    named = list(bundle.cluster_labels)
+    grouped = names and column.name != "split"
+    places = _middles(bundle, column.name, levels, len(names)) if grouped else []
+    return {
+        "title": column.title,
+        "colour": _source(bundle, files, column.name, levels.tobytes()),
+        "palette": colouring.palette(column, len(names), clusters, named, dark),
+        "quiet": theme.muted(dark),
+        "legend": colouring.legend(column, names, low, high),
+        "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
+        "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
+        "walk from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
+        "zoom. In the mode What is here?, arrow keys move a cross and Enter decodes its place.",
+    }
+
+
+def _middles(
+    bundle: "Bundle", name: str, levels: NDArray[np.uint8], count: int
+) -> list[tuple[int, float, float]]:
+    xy = bundles.map_places(bundle)
+    return cache.once(bundle, f"map middles {name}", lambda: points.medians(xy, levels, count))
+
+
+def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[str, str]:
+    if files.folder is None:
+        return {"base64": _base64(blob)}
+    return {"url": f"{address(bundle)}/{name}.bin"}
+
+
+def _base64(blob: bytes) -> str:
+    return base64.b64encode(blob).decode()

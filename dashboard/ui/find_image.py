@@ -1,0 +1,49 @@
+"""Find an image by its id, or choose one from a strip."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.links import PAGES
+from dashboard.services import bundles
+from dashboard.ui import image_strip
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found: None) -> None:
+    """Select the image whose id is typed; say which ids there are where it is none.
+
+    Args:
+        bundle: Where to look.
+        key: Unique over the pages.
+        then: Told the id that was found, before the page runs again.
+    """
+
+    def go(text: str) -> None:
+        if bundles.row_of(bundle, text.strip()) is not None:
+            state.select_image(text.strip())
+            then(text.strip())
+
+    typed = st.text_input("Find by id", placeholder="test:123", **state.act(key, go))
+    if typed and bundles.row_of(bundle, typed.strip()) is None:
+        ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
+        valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
+        st.caption(f":red[No image `{typed[:40]}`.] There are {valid}.")
+
+
+def choose(bundle: "Bundle", key: str) -> None:
+    """Offer another image, folded away: by id, from a strip, or on the map."""
+    with st.expander("Choose another image", icon=":material/image_search:"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+            with st.container(width=220):
+                by_id(bundle, key)
+            st.page_link(
+                PAGES["latent_map"],
+                label="Find one on the map",
+                icon=":material/scatter_plot:",
+            )
+        image_strip.strip(bundle)

@@ -1,0 +1,121 @@
+"""From the selected image to another: neighbours in the index, in latent space, and hard ones."""
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import bundles, cache, image_data
+from dashboard.ui import messages
+from xai_core.evaluation import exemplars
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+Step = tuple[str, str]
+"""An id, and how it was come by."""
+
+AT_ONCE = 64
+"""Neighbours searched together."""
+
+
+def buttons(bundle: "Bundle") -> None:
+    """Draw the ways to another image, and say by which one the selected image was come by."""
+    labelled = bool((bundle.index["label"] >= 0).any())
+    with st.container(horizontal=True, gap="xsmall", key="steps"):
+        _button("Previous", "The image before this one", lambda: _beside(bundle, -1))
+        _button("Next", "The image after this one", lambda: _beside(bundle, 1))
+        _button("Random", "Any image", lambda: _random(bundle))
+        _button("Most like it", "The image with the nearest code; again for the next nearest",
+                lambda: _nearest(bundle))  # fmt: skip
+        _button("Least sure", "The image with the lowest confidence; again for the next",
+                lambda: _least_sure(bundle))  # fmt: skip
+        _button(
+            "Confused",
+            "Of the label and cluster most often confused, the surest mistake; again for the next"
+            if labelled
+            else "These images have no labels to confuse",
+            lambda: _confused(bundle),
+            disabled=not labelled,
+        )
+    found, how = state.setting("come by", ("", ""))
+    if found == state.selected_id() and how:
+        st.caption(how)
+
+
+def _button(
+    label: str, help_text: str, find: Callable[[], Step | None], *, disabled: bool = False
+) -> None:
+    def go() -> None:
+        with messages.errors_as_text():
+            found = find()
+            if found is not None:
+                state.put_setting("come by", found)
+                state.select_image(found[0])
+
+    st.button(label, help=help_text, key=f"step {label}", wrap=False, on_click=go,
+              disabled=disabled)  # fmt: skip
+
+
+def _beside(bundle: "Bundle", by: int) -> Step:
+    """Step through the index, from a person's own image to its ends."""
+    row = bundles.row_of(bundle, state.selected_id())
+    start = row if row is not None else 0 if by < 0 else -1
+    return _id(bundle, (start + by) % len(bundle.index)), ""
+
+
+def _random(bundle: "Bundle") -> Step:
+    return _id(bundle, random.randrange(len(bundle.index))), ""
+
+
+def _nearest(bundle: "Bundle") -> Step | None:
+    """Walk outwards from the image where the walk began, as long as nothing else is selected."""
+    here = state.selected_id()
+    start, last, place = state.setting("outwards", ("", "", 0))
+    if last != here or not image_data.is_known(bundle, start):
+        start, place = here, 0
+    within = AT_ONCE * (place // AT_ONCE + 1)
+    ids, distances = image_data.neighbours(bundle, start, within)
+    if place >= len(ids):
+        return None
+    state.put_setting("outwards", (start, ids[place], place + 1))
+    name = "your image" if image_data.is_own(start) else f"`{start}`"
+    nearest = "Nearest" if place == 0 else f"{_ordinal(place + 1)} nearest"
+    return ids[place], f"{nearest} to {name}, {distances[place]:.2f} latent units away"
+
+
+def _least_sure(bundle: "Bundle") -> Step:
+    rows = cache.once(bundle, "least sure", lambda: exemplars.least_sure(bundle.index))
+    place = _following("least sure", len(rows))
+    return _id(bundle, rows[place]), f"{_ordinal(place + 1)} least sure of {len(rows):,} images"
+
+
+def _confused(bundle: "Bundle") -> Step | None:
+    named = bundle.cluster_labels
+    found = cache.once(bundle, "confused", lambda: exemplars.most_confused(bundle.index, named))
+    if not len(found.rows):
+        return None
+    place, classes = _following("confused", len(found.rows)), bundle.manifest.dataset.class_names
+    label, cluster = classes[found.label], found.cluster
+    how = f"{place + 1} of {len(found.rows):,} with label {label} in cluster {cluster}"
+    return _id(bundle, found.rows[place]), how
+
+
+def _following(name: str, count: int) -> int:
+    """Give the next place in a list, from its beginning at first."""
+    place = state.setting(f"next {name}", 0) % count
+    state.put_setting(f"next {name}", place + 1)
+    return int(place)
+
+
+def _id(bundle: "Bundle", row: int | np.integer) -> str:
+    return str(bundles.rows(bundle)[row])
+
+
+def _ordinal(number: int) -> str:
+    teen = 10 < number % 100 < 14
+    ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"

@@ -1,0 +1,33 @@
+"""The map of all images as a picture, to draw single places and ways on."""
+
+from typing import TYPE_CHECKING
+
+from dashboard.services import bundles, cache
+from dashboard.ui import naming
+from xai_core.plots import theme
+from xai_core.plots.latent_map import path, points
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+Backdrop = tuple[str, tuple[float, float, float]]
+"""What `map_path.backdrop` gives."""
+
+
+def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:
+    """Draw all images in the colours of their clusters, once a bundle."""
+    xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
+    colours = theme.categorical(bundle.model.config.num_clusters)
+    return cache.once(
+        bundle,
+        f"map backdrop dark {dark}",
+        lambda: path.backdrop(xy, clusters, colours, dark),
+    )
+
+
+def middles(bundle: "Bundle") -> list[tuple[str, float, float]]:
+    """Give the clusters' names and the middles of their places."""
+    names = naming.cluster_names(bundle)
+    xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
+    found = cache.once(bundle, "path middles", lambda: points.medians(xy, clusters, len(names)))
+    return [(names[c], x, y) for c, x, y in found]

@@ -1,0 +1,58 @@
+"""The model card: headline numbers, measures with their meaning, and how it was made."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.ui import download
+from xai_core.report import model_card
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+def headlines(bundle: "Bundle") -> None:
+    """Show the numbers to read first."""
+    clusters = bundle.model.config.num_clusters
+    rows = model_card.headlines(bundle.manifest.metrics, clusters)
+    with st.container(horizontal=True, key="headlines"):
+        for i, (name, value, why) in enumerate(rows):
+            box = st.container(key=f"headline-{i}")
+            box.metric(name, value, why, delta_color="off", delta_arrow="off", border=True)
+
+
+def tables(bundle: "Bundle") -> None:
+    """Show what was measured and how the bundle was made, one tab each."""
+    how_good, how_made, files = st.tabs(["How good it is", "How it was made", "Files"])
+    with how_good:
+        _measures(bundle)
+        st.markdown(f"**The map.** {map_words(bundle)}")
+    with how_made:
+        made = model_card.making(bundle.manifest, bundle.model.config)
+        _table(bundle, made, ["What", "Value"], "making")
+    with files:
+        _table(bundle, model_card.files(bundle.manifest), ["File", "Size", "SHA-256"], "files")
+
+
+def map_words(bundle: "Bundle") -> str:
+    """Say in figures how far the map can be trusted."""
+    return model_card.map_words(bundle.manifest.metrics)
+
+
+def _measures(bundle: "Bundle") -> None:
+    metrics, clusters = bundle.manifest.metrics, bundle.model.config.num_clusters
+    rows = model_card.measures(metrics, clusters)
+    trained = any(row.train != model_card.number(None, "") for row in rows)
+    columns = ["Measure", "Test", *(["Train"] if trained else []), "What it says"]
+    body = [(r.name, r.test, *([r.train] if trained else []), r.meaning) for r in rows]
+    _table(bundle, body, columns, "measures")
+
+
+def _table(
+    bundle: "Bundle", rows: Sequence[tuple[str, ...]], columns: list[str], name: str
+) -> None:
+    table = pd.DataFrame(rows, columns=columns)
+    st.table(table, hide_index=True, border="horizontal")
+    download.table(bundle, table, name=name)

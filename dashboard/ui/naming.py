@@ -1,0 +1,97 @@
+"""What the names of clusters on all pages mean."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dashboard.services import image_data
+from xai_core.plots import theme
+from xai_core.plots.clusters import table
+from xai_core.plots.latent_map import colouring
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+ARROW_MEANS = (
+    "**3 → 7** is cluster 3, which was named after label 7 once training was over: each cluster "
+    "gets one label, chosen on the train images so that as many as possible agree."
+)
+
+
+WHO = {"classifier": "the classifier", "cluster": "the cluster model"}
+
+
+TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
+
+
+SYMBOLS = {"classifier": "p", "cluster": "q"}
+
+
+def names(bundle: "Bundle", of: str, count: int) -> list[str]:
+    """Name the classes that a function tells apart, in order."""
+    if of == "cluster":
+        return cluster_names(bundle)
+    return [label_name(bundle, c) for c in range(count)]
+
+
+def colours(bundle: "Bundle", of: str, count: int) -> list[str]:
+    """Colour classes as their clusters: a class has the colour of the cluster named after it."""
+    clusters = bundle.model.config.num_clusters
+    if of == "cluster":
+        return theme.categorical(clusters)
+    column = next(c for c in colouring.COLUMNS if c.name == "predicted")
+    return colouring.palette(column, count, clusters, list(bundle.cluster_labels), dark=False)
+
+
+def called(of: str, name: str) -> str:
+    """Say a class in a sentence: "an 8", or "cluster 3 → 7"."""
+    if of == "cluster":
+        return f"cluster {name}"
+    return f"{'an' if name[0] in '8AEIOUaeiou' or name in ('11', '18') else 'a'} {name}"
+
+
+def cluster_names(bundle: "Bundle") -> list[str]:
+    """Name clusters by number and by the label that each was matched with."""
+    clusters, names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
+    return table.cluster_names(clusters, bundle.cluster_labels, names)
+
+
+def describe(bundle: "Bundle", image_id: str) -> str:
+    """Say in one line what is known of an image: id, cluster, confidence, label."""
+    return describe_all(bundle, [image_id])[0]
+
+
+def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
+    """Say in one line each what is known of images."""
+    known = image_data.table(bundle, ids)
+    labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
+    return [
+        f"{display_name(image_id)}: cluster {cluster} ({sure(confidence)} sure){label}"
+        for image_id, cluster, confidence, label in zip(
+            ids, known["cluster"], known["confidence"], labels, strict=True
+        )
+    ]
+
+
+def display_name(image_id: str) -> str:
+    """Name an image in a sentence: its id, or "your image" for a person's own."""
+    return "your image" if image_data.is_own(image_id) else image_id
+
+
+def marked(image_id: str) -> str:
+    """Name an image in Markdown."""
+    name = display_name(image_id)
+    return f"`{name}`" if name == image_id else name
+
+
+def sure(confidence: float) -> str:
+    """Write a confidence, never as more than it is."""
+    return "over 99.9 %" if confidence > 0.999 else f"{confidence:.1%}".replace("%", " %")
+
+
+def label_name(bundle: "Bundle", label: int) -> str:
+    """Name a label in the data set's words; a dash where there is none."""
+    names = bundle.dataset.class_names
+    if label < 0:
+        return "-"
+    return names[label] if label < len(names) else str(label)

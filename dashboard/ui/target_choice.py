@@ -1,0 +1,27 @@
+"""The choice of a target class, shared by the pages that ask for a counterfactual."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+
+RUNNER_UP = "runner-up"
+"""The class that the image is likeliest of after its own."""
+
+
+def choose_target(probs: NDArray[np.floating], names: list[str]) -> tuple[int, int]:
+    """Let a person choose what to turn the image into; give its own class and the target.
+
+    Args:
+        probs: What is explained says of the image, (classes,).
+        names: Of the classes.
+    """
+    source, runner_up = (int(c) for c in probs.argsort()[::-1][:2])
+    others = [c for c in range(len(names)) if c != source]
+    labels = {RUNNER_UP: f"its runner-up: {names[runner_up]}"} | {c: names[c] for c in others}
+    picked = st.selectbox(
+        "Turn it into", list(labels), width=210, format_func=labels.__getitem__,
+        **state.bind("cf target", RUNNER_UP, list(labels), link="to"),
+    )  # fmt: skip
+    return source, runner_up if picked == RUNNER_UP else int(picked)

@@ -1,0 +1,1 @@
+"""The Clusters page: prototypes, samples, members, boundary images, interpolation."""

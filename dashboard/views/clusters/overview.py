@@ -1,0 +1,90 @@
+"""All clusters at a glance: prototype, name, size and confidence; one of them is picked."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import cache, generation, image_data
+from dashboard.ui import download, naming
+from dashboard.ui.components.image_grid import image_grid
+from xai_core.plots import sprites, theme
+from xai_core.plots.clusters import table as cluster_table
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+SPLIT = "test"
+_PREFIX = "cluster "
+
+
+def show(bundle: "Bundle") -> int:
+    """Show the prototypes as buttons, and beside them a table; give the picked cluster."""
+    picked, table = picked_cluster(bundle), _table(bundle)
+    pictures, numbers = st.columns([13, 10], gap="medium")
+    with pictures:
+        _prototypes(bundle, table, picked)
+    with numbers:
+        _numbers(table, naming.cluster_names(bundle))
+        download.table(bundle, table, name="clusters", split=SPLIT)
+    return picked
+
+
+def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
+    names, made = naming.cluster_names(bundle), generation.prototypes(bundle)
+    sizes = [f"{size:,}" for size in table["images"]]
+    image_grid(
+        made.images,
+        alt=[f"{_PREFIX}{n}, {size} images" for n, size in zip(names, sizes, strict=True)],
+        key="prototypes",
+        captions=[f"{n}\n{size}" for n, size in zip(names, sizes, strict=True)],
+        ids=[f"{_PREFIX}{c}" for c in range(len(names))],
+        colours=theme.categorical(len(names)),
+        selected=f"{_PREFIX}{picked}",
+        scale=3,
+        on_pick=_pick,
+    )
+    st.caption(f"Under each prototype: the cluster and how many {SPLIT} images it holds.")
+    sheet = sprites.sheet(made.images, columns=len(names), gap=1)
+    download.picture(bundle, sheet, name="prototypes")
+
+
+def picked_cluster(bundle: "Bundle") -> int:
+    """Give the cluster in question: the one last picked, else that of the selected image."""
+    count = bundle.model.config.num_clusters
+    picked = state.keep("cluster", None, [None, *range(count)], link="cluster")
+    if picked is None:
+        return int(image_data.facts(bundle, state.selected_id())["cluster"])
+    return picked
+
+
+def _pick(name: str) -> None:
+    state.put_setting("cluster", int(name.removeprefix(_PREFIX)))
+
+
+def _table(bundle: "Bundle") -> pd.DataFrame:
+    def count() -> pd.DataFrame:
+        scale, named = generation.prior(bundle)[1].numpy(), bundle.cluster_labels
+        return cluster_table.overview(
+            bundle.index, SPLIT, scale, named, bundle.dataset.class_names
+        )
+
+    return cache.once(bundle, "clusters", count)
+
+
+def _numbers(table: pd.DataFrame, names: list[str]) -> None:
+    shares = ["purity", "mean_confidence", "share"]
+    shown = table.assign(cluster=names, **{c: 100 * table[c] for c in shares if c in table})
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    columns = {
+        "cluster": text("cluster"),
+        "images": number(f"{SPLIT} images", format="localized"),
+        "purity": number("its label", format="%.1f %%", help="Images that have the label"),
+        "mean_confidence": number("confidence", format="%.1f %%", help="Mean of max q(c|x)"),
+        "sigma": number("\N{GREEK SMALL LETTER SIGMA}_c", format="%.2f", help="Spread of p(z|c)"),
+        "share": number("of all", format="%.1f %%"),
+    }
+    order = [c for c in columns if c in shown]
+    alt = "Size, purity, confidence and spread of each cluster"
+    st.dataframe(shown, hide_index=True, column_order=order, column_config=columns, alt=alt)

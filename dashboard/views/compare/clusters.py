@@ -1,0 +1,107 @@
+"""Two clusterings of the same images: how far they agree, and on which images not."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import image_data
+from dashboard.ui import download, naming
+from dashboard.ui.chart import chart
+from dashboard.ui.components.image_grid import image_grid
+from dashboard.views.compare.loader import Compared, compared
+from dashboard.views.compare.settings import Pair, colours
+from xai_core.plots.clusters import confusion
+from xai_core.plots.probabilities import percent
+
+SPLITS = ("test", "train")
+COUNT = 40
+
+
+@st.fragment
+def agreement(pair: Pair) -> None:
+    """Show the counts of both clusterings, with NMI, ARI and the share that goes together."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        split = st.segmented_control(
+            "Images", SPLITS, required=True,
+            **state.bind("compare split", "test", SPLITS, link="images"),
+        )  # fmt: skip
+        found = compared(*pair.both, split)
+        table = _counts(pair, found)
+        long = table.stack().rename("images").rename_axis([pair.first.name, pair.second.name])
+        download.table(
+            pair.first, long.reset_index(), name="both clusterings", split=split, **pair.about
+        )
+    agreed = found.agreement
+    for box, (name, value, why) in zip(st.columns(3), (
+        ("Same cluster", percent(agreed.share), "once clusters are matched one to one"),
+        ("NMI", f"{agreed.nmi:.3f}", "1: one tells the other"),
+        ("ARI", f"{agreed.ari:.3f}", "0 by chance, 1 at best"),
+    ), strict=True):  # fmt: skip
+        box.metric(name, value, why, delta_color="off", delta_arrow="off", border=True)
+    figure = confusion.heat_map(
+        table, list(table.index), list(table.columns), state.dark(),
+        row=f"{pair.first.name} cluster", column=f"{pair.second.name} cluster",
+    )  # fmt: skip
+    words = (
+        f"Counts of {found.images:,} {split} images by their cluster in both bundles; "
+        f"{percent(agreed.share)} are in clusters that go together"
+    )
+    chart(figure, key="both clusterings", alt=words)
+
+
+@st.fragment
+def differences(pair: Pair, image_id: str) -> None:
+    """Show the images that both are surest of and sort differently; a click selects one."""
+    state.follow(image_id)
+    split = state.setting("compare split", "test")
+    found = compared(*pair.both, split)
+    ids = found.differ[:COUNT]
+    if not ids:
+        st.caption(f"There are none: both sort all {found.images:,} {split} images alike.")
+        return
+    facts = [image_data.table(b, ids) for b in pair.both]
+    names = [
+        [naming.cluster_names(b)[c] for c in f["cluster"]]
+        for b, f in zip(pair.both, facts, strict=True)
+    ]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(found.differ):,}** of {found.images:,} {split} images differ.")
+        download.table(pair.first, _differ_table(pair, found.differ), name="differing images",
+                       split=split, **pair.about)  # fmt: skip
+    own, _ = colours(pair)
+    image_grid(
+        image_data.images(pair.first, ids),
+        alt=[
+            f"{i}: cluster {a} in {pair.first.name}, cluster {b} in {pair.second.name}"
+            for i, a, b in zip(ids, *names, strict=True)
+        ],
+        captions=[f"{a}\n{b}" for a, b in zip(*names, strict=True)],
+        key="differences",
+        ids=ids,
+        colours=[own[c] for c in facts[0]["cluster"]],
+        selected=image_id,
+    )
+    st.caption(
+        f"Above: the cluster in `{pair.first.name}`; below: that in `{pair.second.name}`. The "
+        "images of which both are surest come first; those chosen above are shown: "
+        f"*{split}*."
+    )
+
+
+def _counts(pair: Pair, found: Compared) -> pd.DataFrame:
+    """Order the second's clusters so that those that go together lie on the diagonal."""
+    first, second = (naming.cluster_names(b) for b in pair.both)
+    paired = [int(c) for c in found.agreement.partner if c >= 0]
+    order = paired + [c for c in range(len(second)) if c not in paired]
+    counts = found.agreement.counts[:, order]
+    return pd.DataFrame(np.asarray(counts), index=first, columns=[second[c] for c in order])
+
+
+def _differ_table(pair: Pair, ids: list[str]) -> pd.DataFrame:
+    parts = {"id": ids}
+    for bundle in pair.both:
+        facts = image_data.table(bundle, ids)
+        parts[f"cluster in {bundle.name}"] = facts["cluster"].tolist()
+        parts[f"confidence in {bundle.name}"] = facts["confidence"].tolist()
+    return pd.DataFrame(parts)

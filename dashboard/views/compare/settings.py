@@ -1,0 +1,86 @@
+"""Which second bundle stands beside the chosen one, and how clusters of both are coloured."""
+
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import bundles, cache
+from dashboard.ui import messages
+from dashboard.views.compare import loader
+from xai_core.plots import theme
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+class Pair(NamedTuple):
+    """Two bundles; `alike` where an id names the same image in both."""
+
+    first: "Bundle"
+    second: "Bundle"
+    alike: bool
+
+    @property
+    def both(self) -> "tuple[Bundle, Bundle]":
+        """Give both, the chosen one first."""
+        return self.first, self.second
+
+    @property
+    def about(self) -> dict[str, object]:
+        """Name the second one in a file."""
+        return {"beside": f"{self.second.name} ({cache.fingerprint(self.second)})"}
+
+
+def ask(bundle: "Bundle") -> Pair:
+    """Let a person choose what to compare the chosen bundle with; stop where there is nothing."""
+    found = bundles.summaries()
+    others = [name for name in bundles.whole(found) if name != bundle.name]
+    if not others:
+        _only_one(bundle)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        name = st.selectbox(
+            f"Compare {bundle.name} with", others, width=260,
+            **state.bind("compare with", others[0], others, link="with"),
+        )  # fmt: skip
+        st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
+                  args=(bundle.name, name))  # fmt: skip
+    second = bundles.bundle(found[name].path)
+    pair = Pair(bundle, second, loader.same_images(bundle, second))
+    if not pair.alike:
+        messages.note(
+            f"`{bundle.name}` was trained on *{bundle.manifest.dataset.name}* and `{name}` on "
+            f"*{second.manifest.dataset.name}*: the same id names another picture in each, so "
+            "they cannot be compared image by image. Below is what can be: their numbers and "
+            "how they were made."
+        )
+    return pair
+
+
+def colours(pair: Pair) -> tuple[list[str], list[str]]:
+    """Colour the clusters of both: those that go together alike, the rest of the second grey."""
+    first, second = (b.model.config.num_clusters for b in pair.both)
+    own = theme.categorical(first)
+    theirs = [theme.muted(state.dark())] * second
+    for c, partner in enumerate(loader.compared(*pair.both, "train").agreement.partner):
+        if partner >= 0:
+            theirs[int(partner)] = own[c]
+    return own, theirs
+
+
+def _swap(first: str, second: str) -> None:
+    state.select_bundle(second)
+    state.put_setting("compare with", first)
+
+
+def _only_one(bundle: "Bundle") -> NoReturn:
+    data = bundle.manifest.dataset.name
+    messages.empty(
+        "Only one bundle here",
+        f"`{bundle.name}` is the only bundle that was found, and a comparison needs two. Train a "
+        "second one on the same images with another seed, or with the pure ELBO or the other "
+        "factorisation instead, then reload this page.",
+        f"xai train --data {data} --seed 1 --out checkpoints/{data}-seed-1\n"
+        f"xai train --data {data} --preset pure_elbo --out checkpoints/{data}-pure-elbo\n"
+        f"xai train --data {data} --factorisation c_given_z --out checkpoints/{data}-c-given-z",
+    )

@@ -1,0 +1,70 @@
+"""Compare: two bundles side by side, on the same image and on all of them."""
+
+from dashboard import state
+from dashboard.ui import naming
+from dashboard.ui.frame import layout
+from dashboard.views.compare import clusters, image, maps, numbers, settings
+
+bundle = layout.page(
+    "Compare",
+    "Two bundles side by side: two seeds, two factorisations, the pure ELBO against the default. "
+    "What changes in the numbers, and what in the answer to the same image?",
+)
+pair = settings.ask(bundle)
+image_id = state.selected_id()
+
+layout.section(
+    "The numbers",
+    "What was measured on the test images of each.",
+    "The difference is the second minus the first. Differences of shares are in points, of the "
+    "bound and its terms in nats per image. Two seeds of one setting differ too: a difference "
+    "smaller than that says nothing about the settings.",
+)
+numbers.measures(pair)
+
+if pair.alike:
+    layout.section(
+        "The same image in both",
+        f"{naming.describe(bundle, image_id)}. Its reconstruction and numbers in each.",
+        "Clusters carry numbers of their own in each bundle: compare the labels after the arrow, "
+        "not the numbers before it. **Warm is ink that was lost, cold is ink that was added.** "
+        "The bound's terms are in nats for the whole image; what one term gives, another takes, "
+        "so compare the ELBO first.",
+    )
+    image.show(pair, image_id)
+
+    layout.section(
+        "Its place on each map",
+        "Click a point on either map: its image is selected in both.",
+        "Each map is a UMAP projection of its own bundle's codes. **Only neighbourhoods can be "
+        "compared**: rotation, order and gaps of the groups mean nothing, and differ between "
+        "two runs of one setting as well. Clusters that hold mostly the same images have the "
+        "same colour in both; a cluster of the second without such a partner is grey.",
+    )
+    maps.show(pair)
+
+    layout.section(
+        "Do they sort alike?",
+        "How many images of each cluster of the first lie in each cluster of the second.",
+        "Clusters are matched one to one so that as many images as possible agree, and ordered "
+        "so that matched ones lie on the diagonal. Colour is the share of the row. NMI and ARI "
+        "need no matching. Labels play no part in this.",
+    )
+    clusters.agreement(pair)
+
+    layout.section(
+        "Where they differ",
+        "Images that the two put into clusters that do not go together. Click one to select it.",
+        "Sorted by how sure both are: the first ones are where two confident answers contradict "
+        "each other, so at least one is wrong. Further down, both were in doubt.",
+    )
+    clusters.differences(pair, image_id)
+
+layout.section(
+    "How they were made",
+    "In what data, model, training and versions of the two differ.",
+    "A difference above can come from any of these lines, and from chance: two seeds of one "
+    "setting differ too. Names after *model*, *training* and *critic* are those of the settings "
+    "in the bundle.",
+)
+numbers.making(pair)

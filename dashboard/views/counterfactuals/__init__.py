@@ -1,0 +1,1 @@
+"""The Counterfactuals page: what would have to change, and how far to trust it."""

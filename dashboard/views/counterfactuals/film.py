@@ -1,0 +1,148 @@
+"""The way from an image to its counterfactual: a film to scrub, and what is known along it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import counterfactuals
+from dashboard.ui import download, map_backdrop, messages, naming
+from dashboard.ui.chart import chart
+from dashboard.ui.components import image_grid
+from dashboard.views.counterfactuals.settings import Question
+from xai_core.plots.counterfactual import change, path_lines
+from xai_core.plots.latent_map import path
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+HOW_TO_READ = (
+    "The probabilities are those of the very pictures shown; the thick line is the target, the "
+    "dashed one the class it began as, the dotted level is 99 %; classes that stay below 2 % are "
+    "left out. *Near search* shows the straight way from the image's own code to the one found, "
+    "not the steps of its search. On the map, the way runs from "
+    "the circle to the star, each frame where its nearest neighbours in latent space lie; it may "
+    "jump, since the map tears. Density is $\\log p(z)$ under the model's own prior: below the "
+    "band, the code is where 19 of 20 real images are not. *Pixel ascent* and *nearest real "
+    "image* have no way through latent space: their frames are faded, and encoded again."
+)
+
+FRAMES = counterfactuals.FRAMES
+STOP = 0.99
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Show the film strip, the frame in question, and three figures that follow it."""
+    found = counterfactuals.change(bundle, *asked[:4])
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        at = st.slider(
+            "Frame", 1, FRAMES, width=360,
+            **state.bind("cf frame", FRAMES, span=(1, FRAMES, 1), link="frame"),
+        ) - 1  # fmt: skip
+        symbol = naming.SYMBOLS[asked.of]
+        table = change.table(found.frame_probs, found.density, asked.names, symbol)
+        download.table(bundle, table, name="way", **asked.about)
+        download.animation(bundle, found.frames, name="film", **asked.about)
+    _strip(asked, found, at)
+    picture, lines = st.columns([1, 3], gap="medium", vertical_alignment="center")
+    with picture:
+        words = _words(asked, found, at)
+        image_grid.picture(found.frames[at], alt=words, key="frame")
+        st.caption(words)
+    with lines:
+        st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
+        _probabilities(asked, found, at)
+    on_map, density = st.columns(2, gap="medium")
+    with on_map:
+        st.markdown("**On the map of all images**")
+        _map(bundle, asked, found, at)
+    with density:
+        st.markdown("**Is it still where data are?** $\\log p(z)$ of each frame's code")
+        _density(bundle, asked, found, at)
+
+
+def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
+    shares = [percent(p) for p in found.frame_probs[:, asked.target]]
+    target = asked.names[asked.target]
+    image_grid.image_grid(
+        found.frames,
+        alt=[f"frame {i + 1} of {FRAMES}, {target} at {p}" for i, p in enumerate(shares)],
+        key="strip",
+        captions=[p.replace(" ", "\N{NO-BREAK SPACE}") for p in shares],
+        ids=[f"frame {i + 1}" for i in range(FRAMES)],
+        colours=[asked.colours[c] for c in found.frame_probs.argmax(1)],
+        selected=f"frame {at + 1}",
+        on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
+    )
+    st.caption(
+        f"Below each frame: the probability of {target}; the bar has the colour of the likeliest "
+        "class."
+    )
+
+
+def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> None:
+    symbol = naming.SYMBOLS[asked.of]
+    figure = path_lines.probability_lines(
+        found.frame_probs, asked.names, asked.colours, state.dark(),
+        source=asked.source, target=asked.target, at=at, stop=STOP, symbol=f"{symbol}(class|x)",
+    )  # fmt: skip
+    chart(figure, key="probabilities", alt=crossing(found.frame_probs, asked), **asked.about)
+
+
+def crossing(probs: np.ndarray, asked: Question) -> str:
+    """Say when the target becomes the likeliest class."""
+    target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
+    if not len(first):
+        return f"{target} never becomes the likeliest class along the way"
+    share = first[0] / max(len(probs) - 1, 1)
+    between = dict.fromkeys(probs[: first[0]].argmax(1).tolist())
+    via = [asked.names[c] for c in between if c not in (asked.source, asked.target)]
+    words = f", by way of {' and '.join(via)}" if via else ""
+    return f"{target} becomes the likeliest class after {share:.0%} of the way{words}"
+
+
+def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
+    dark = state.dark()
+    figure = path.map_path(
+        found.places, map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle), dark,
+        ends=(naming.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
+    )  # fmt: skip
+    far = float(np.hypot(*(found.places[-1] - found.places[0])))
+    way = f"the way from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
+    alt = f"Map of all images with {way}, {far:.1f} map units as the crow flies"
+    chart(figure, key="path on the map", alt=alt, **asked.about)
+
+
+def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
+    usual, density = counterfactuals.usual_density(bundle), found.density
+    first, last, least, low, high = (
+        f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
+        for v in (density[0], density[-1], density.min(), usual[0], usual[2])
+    )
+    words = (
+        f"From {first} to {last} nats, {least} at the lowest; 19 of 20 real images are above {low}"
+    )
+    figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
+    alt = f"log p(z) along the way. {words}, 9 of 10 between {low} and {high}"
+    chart(figure, key="density", alt=alt, **asked.about)
+    st.caption(f"{words}. {_region(density >= usual[0])}")
+
+
+def _region(inside: np.ndarray) -> str:
+    """Say how the way lies to the region in which 19 of 20 real images are."""
+    if inside.all():
+        return "The whole way is where data are."
+    if inside[0]:
+        return f"The way {'leaves' if not inside[-1] else 'is for a while outside'} that region."
+    ends = "back inside" if inside[-1] else "outside too"
+    return f"The image itself is unusual, outside that region; the way ends {ends}."
+
+
+def _words(asked: Question, found: counterfactuals.Change, at: int) -> str:
+    probs = found.frame_probs[at]
+    parts = [f"{asked.names[c]}: {percent(probs[c])}" for c in (asked.source, asked.target)]
+    return f"Frame {at + 1} of {FRAMES}. {', '.join(parts)}"

@@ -1,0 +1,109 @@
+"""The same question put to every method, the baselines among them, with the same numbers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import counterfactuals
+from dashboard.ui import download, messages, naming
+from dashboard.ui.components.image_grid import image_grid
+from dashboard.views.counterfactuals.settings import METHODS, Question, set_method
+from xai_core.plots.counterfactual import change
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+HOW_TO_READ = (
+    "*Pixel ascent* shows why the latent space matters: it pleases what is explained with a "
+    "faint pattern that nobody would call a stroke, and the second opinion often still sees the "
+    "old class. *Nearest real image* is a "
+    "real member of the target class, but another person's handwriting: compare its L1. "
+    "Counterfactual and change side by side, warm for added ink, cold for removed."
+)
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Show each method's counterfactual and change, then its numbers."""
+    found = [
+        counterfactuals.change(bundle, asked.image_id, asked.of, method, asked.target)
+        for method in METHODS
+    ]
+    table = _table(bundle, asked, found)
+    pictures, numbers = st.columns([2, 5], gap="medium", vertical_alignment="center")
+    with pictures:
+        _pictures(asked, found)
+    with numbers:
+        _numbers(table)
+        download.table(bundle, table, name="methods", **asked.about | {"method": "all"})
+    reasons = [
+        f"*{title}* did not get there: {one.reason}."
+        for (title, _), one in zip(METHODS.values(), found, strict=True)
+        if not one.converged
+    ]
+    st.caption(" ".join(reasons) or "Every method got there.")
+
+
+def _pictures(asked: Question, found: list[counterfactuals.Change]) -> None:
+    deltas = np.stack([one.counterfactual - one.image for one in found])
+    grey = np.stack([one.counterfactual for one in found])
+    images = change.with_change(grey, deltas, state.dark())
+    titles = [title for title, _ in METHODS.values()]
+    image_grid(
+        images,
+        alt=[f"{title}: counterfactual and change" for title in titles],
+        key="methods",
+        captions=titles,
+        ids=list(METHODS),
+        selected=asked.method,
+        scale=2,
+        on_pick=_pick,
+    )
+
+
+def _pick(method: str) -> None:
+    set_method(method)
+
+
+def _table(bundle: "Bundle", asked: Question, found: list[counterfactuals.Change]) -> pd.DataFrame:
+    second = [one.other for one in found]
+    count = 0 if second[0] is None else len(second[0])
+    names = naming.names(bundle, counterfactuals.OTHER[asked.of], count) if count else []
+    opinions = [
+        "-" if o is None else f"{names[int(o.argmax())]} ({percent(o.max())})" for o in second
+    ]
+    return pd.DataFrame(
+        {
+            "method": [title for title, _ in METHODS.values()],
+            "probability": [float(one.after[asked.target]) for one in found],
+            "second_opinion": opinions,
+            "l1": [one.l1 for one in found],
+            "l2": [one.l2 for one in found],
+            "log_p_z": [float(one.density[-1]) for one in found],
+            "converged": [one.converged for one in found],
+            "gradient_steps": [one.steps for one in found],
+            "milliseconds": [1000 * one.seconds for one in found],
+        }
+    )
+
+
+def _numbers(table: pd.DataFrame) -> None:
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    columns = {
+        "method": text("method"),
+        "probability": number("p(target)", format="%.1f %%"),
+        "second_opinion": text("second opinion", help="What the model that was not asked sees"),
+        "l1": number("L1", format="%.1f", help="Ink changed, in full pixels"),
+        "l2": number("L2", format="%.2f"),
+        "log_p_z": number("log p(z)", format="%.1f", help="Of its code, in nats"),
+        "converged": st.column_config.CheckboxColumn("reached"),
+        "gradient_steps": number("steps", help="Gradients taken"),
+        "milliseconds": number("ms", format="%.0f"),
+    }
+    shown = table.assign(probability=100 * table["probability"])
+    st.dataframe(shown, hide_index=True, column_config=columns, alt="Each method's numbers")

@@ -1,0 +1,106 @@
+"""What is asked on the Counterfactuals page: of which image, for whom, by which method."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import counterfactuals
+from dashboard.ui import messages, naming
+from dashboard.ui.target_choice import choose_target
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Method
+
+
+METHODS: "dict[Method, tuple[str, str]]" = {
+    "default": (
+        "Near search",
+        "looks for the nearest code of the target class in the latent space, and carries over "
+        "what the decoder does not draw",
+    ),
+    "diffeomorphic": (
+        "Latent ascent",
+        "climbs log p(target) in the latent space by plain gradient steps: the diffeomorphic "
+        "counterfactual",
+    ),
+    "pixel": (
+        "Pixel ascent",
+        "climbs the same log p(target) on the pixels themselves: an adversarial example, shown "
+        "for contrast",
+    ),
+    "nearest": (
+        "Nearest real image",
+        "hands back the train image of the target class that differs least: the trivial baseline",
+    ),
+}
+"""A title, and how it works."""
+
+
+class Question(NamedTuple):
+    """What is asked; `source` is the class that the image is taken for."""
+
+    image_id: str
+    of: str
+    method: "Method"
+    target: int
+    source: int
+    names: list[str]
+    colours: list[str]
+
+    @property
+    def about(self) -> dict[str, object]:
+        """Say it in a file."""
+        return {
+            "image": self.image_id,
+            "explained": self.of,
+            "method": self.method,
+            "from": self.names[self.source],
+            "to": self.names[self.target],
+        }
+
+
+def ask(bundle: "Bundle") -> Question:
+    """Draw the settings above the figures; stop where nothing tells classes apart."""
+    functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
+    if not functions:
+        messages.empty(
+            "Nothing to turn an image into",
+            "This bundle has no classifier and a single cluster, so there is no other class. "
+            "Train one with more clusters, or on data with labels.",
+            "xai train --data mnist --clusters 10 --out checkpoints/mnist",
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        of = st.segmented_control(
+            "Explain", functions, format_func=naming.TITLES.__getitem__, required=True,
+            help="Whose decision is explained: the supervised classifier's digit class, or the "
+            "cluster that the model found without labels, q(c|x).",
+            **state.bind("cf of", functions[0], functions, link="of"),
+        )  # fmt: skip
+        probs = counterfactuals.decided(bundle, image_id, of)
+        names = naming.names(bundle, of, len(probs))
+        source, target = choose_target(probs, names)
+        method = st.selectbox(
+            "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
+            **state.bind("cf method", "default", list(METHODS), link="method"),
+        )  # fmt: skip
+    sure, within = percent(probs[source]), "in " if of == "cluster" else ""
+    st.markdown(
+        f"To {naming.WHO[of]}, {naming.marked(image_id)} is {within}"
+        f"{naming.called(of, names[source])} ({sure}). "
+        f"*{METHODS[method][0]}* {METHODS[method][1]}."
+    )
+    colours = naming.colours(bundle, of, len(names))
+    return Question(image_id, of, method, target, source, names, colours)
+
+
+def set_target(name: str) -> None:
+    """Ask for another target, as named in a grid: "to 3"."""
+    state.put_setting("cf target", int(name.removeprefix("to ")))
+
+
+def set_method(name: str) -> None:
+    """Ask for another method."""
+    state.put_setting("cf method", name)

@@ -1,0 +1,70 @@
+"""One image turned into every other class; a click chooses the target."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.ui import download
+from dashboard.ui.components.image_grid import image_grid
+from dashboard.views.counterfactuals import loader
+from dashboard.views.counterfactuals.settings import METHODS, Question, set_target
+from xai_core.plots import sprites
+from xai_core.plots.counterfactual import change
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+HOW_TO_READ = (
+    "Each picture is at least 99 % its target to what is explained, but where it says *not "
+    "reached*. Read what all of them keep: "
+    "slant, weight and size of the handwriting; and what changes: the strokes that decide. Less "
+    "ink means that the image was nearer to that class."
+)
+
+
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Show a counterfactual a target, each a button, with the ink that it takes."""
+    found = loader.changes(bundle, asked.image_id, asked.of, "default")
+    names = [asked.names[t] for t in found.targets]
+    captions = [
+        f"{name}\n{l1:.0f} px" if reached else f"{name}\nnot reached"
+        for name, l1, reached in zip(names, found.l1, found.converged, strict=True)
+    ]
+    image_grid(
+        found.counterfactuals,
+        alt=[
+            f"turned into {name}, probability {percent(p[t])}, {l1:.0f} pixels' worth of ink"
+            for name, p, t, l1 in zip(names, found.probs, found.targets, found.l1, strict=True)
+        ],
+        key="targets",
+        captions=captions,
+        ids=[f"to {t}" for t in found.targets],
+        colours=[asked.colours[t] for t in found.targets],
+        selected=f"to {asked.target}",
+        scale=3,
+        on_pick=set_target,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{len(names)} searches at once by *{METHODS['default'][0].lower()}*: "
+            f"{1000 * found.seconds:.0f} ms. Below each image: the target, and the ink that is "
+            f"changed, in full pixels. {change.why_not(found.reasons)}"
+        )
+        about = asked.about | {"to": "all", "method": "default"}
+        download.table(bundle, _table(found, names), name="all targets", **about)
+        sheet = sprites.sheet(found.counterfactuals, columns=len(names), gap=1)
+        download.picture(bundle, sheet, name="all targets", **about)
+
+
+def _table(found: loader.Changes, names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "target": names,
+            "probability": [p[t] for p, t in zip(found.probs, found.targets, strict=True)],
+            "l1": found.l1,
+            "converged": found.converged,
+            "reason": found.reasons,
+        }
+    )

@@ -1,0 +1,51 @@
+"""The mean heatmap of each cluster, and how far single images stray from it."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import attributions
+from dashboard.ui import download, messages, naming
+from dashboard.ui.chart import chart
+from dashboard.views.heatmaps import loader
+from dashboard.views.heatmaps.settings import Question
+from xai_core.plots import image_sheet
+from xai_core.plots.image_sheet import Row
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+SPLITS, EACH = ("test", "train"), 20
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Draw mean input, mean heatmap and spread of every cluster."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        method = st.selectbox(
+            "Method", asked.methods, format_func=attributions.title, width=210,
+            **state.bind("heat mean method", asked.methods[0], asked.methods, link="meanof"),
+        )  # fmt: skip
+        split = st.segmented_control(
+            "Images", SPLITS, required=True,
+            **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),
+        )  # fmt: skip
+        place = st.container()
+    found = loader.cluster_means(bundle, method, asked.of, split, EACH)
+    limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
+    rows = [
+        Row(name="mean input", values=found.ink, kind="ink"),
+        Row(name="mean heatmap", values=found.mean, limit=limit),
+        Row(name="spread", values=found.spread, limit=limit),
+    ]
+    sheet = image_sheet.compose(rows, naming.cluster_names(bundle), state.dark())
+    with place:
+        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.of,
+                         method=method, split=split)  # fmt: skip
+    figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=380)
+    chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
+    counts = sorted(set(found.counts))
+    each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    st.caption(f"{each} {split} images a cluster, drawn at random.")

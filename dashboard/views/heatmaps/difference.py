@@ -1,0 +1,75 @@
+"""Whether heatmaps of train and of test images differ by more than chance."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import attributions
+from dashboard.ui import download, messages
+from dashboard.ui.chart import chart
+from dashboard.views.heatmaps import loader
+from dashboard.views.heatmaps.settings import Question
+from xai_core.plots import image_sheet
+from xai_core.plots.image_sheet import Row
+
+if TYPE_CHECKING:
+    from xai_core.attribution.group_means import SetDifference
+    from xai_core.bundle.reading import Bundle
+
+EACH = (50, 200, 500)
+SETS = ("train against test", "two halves of train")
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Test it for a method, and draw where the means differ."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        method = st.selectbox(
+            "Method", asked.methods, format_func=attributions.title, width=210,
+            **state.bind("heat diff method", asked.methods[0], asked.methods, link="diffof"),
+        )  # fmt: skip
+        bound = state.bind("heat diff each", EACH[0], EACH, link="diffn")
+        each = st.selectbox("Images a set", EACH, width=130, **bound)
+        sets = st.segmented_control(
+            "Compare", SETS, required=True,
+            help="Two halves of one set have nothing to find: a fair test stays silent.",
+            **state.bind("heat diff sets", SETS[0], SETS, link="diffsets"),
+        )  # fmt: skip
+    found = loader.compared(bundle, method, asked.of, each, sets == SETS[1])
+    if found is None:
+        st.caption("This bundle has images in one set only, so there is nothing to compare.")
+        return
+    left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with left:
+        limit = image_sheet.shared_limit([found.difference.numpy()], 1.0)
+        row = Row(name="", values=found.difference.numpy()[None], limit=limit)
+        sheet = image_sheet.compose([row], [""], state.dark())
+        figure = image_sheet.figure(
+            sheet, state.dark(), unit="first mean minus second", height=370
+        )
+        chart(figure, key="heat-difference", alt=f"Difference of the mean maps. {_reading(found)}")
+    with right:
+        st.markdown(f"**{_reading(found)}**")
+        st.markdown(_numbers(found))
+        download.picture(bundle, sheet.pixels, name="difference", explained=asked.of,
+                         method=method, sets=sets, limit=limit)  # fmt: skip
+
+
+def _reading(found: "SetDifference") -> str:
+    if not found.differs:
+        return "No difference beyond chance: the explanation carries over to new images."
+    count = int(found.pixels.sum())
+    where = f"{count} pixels stand out" if count else "no single pixel stands out"
+    return f"The two sets are explained differently, more than chance gives; {where}."
+
+
+def _numbers(found: "SetDifference") -> str:
+    share = np.array([found.distance, found.low, found.high, found.chance]) * 100
+    return (
+        f"The mean maps lie **{share[0]:.1f} %** of the mean map's length apart, 95 % interval "
+        f"{share[1]:.1f} to {share[2]:.1f} %. Shuffling the same images between the sets gives up "
+        f"to {share[3]:.1f} % in 95 of 100 tries; p = {found.p_value:.3f} by permutation."
+    )

@@ -1,0 +1,185 @@
+"""Cached answers of the Heatmaps page: scores, trust criteria, cluster means."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.attributions import card, maps, methods
+from dashboard.services.bundles import rows
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import batch, images
+from dashboard.services.scheduler.scheduler import apart, breathe, heavy
+
+if TYPE_CHECKING:
+    from xai_core.attribution.group_means import SetDifference
+    from xai_core.bundle.reading import Bundle
+
+
+class Scores(NamedTuple):
+    """What one image's maps are worth, a value a method."""
+
+    insertion: NDArray[np.float32]
+    deletion: NDArray[np.float32]
+    sparsity: NDArray[np.float32]
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scores | None:
+    """Score the maps of every method on one image; None where the output is no probability."""
+    from xai_core.attribution.of_bundle import WITH_CLASSES
+
+    if of not in WITH_CLASSES:
+        return None
+    names = methods(bundle, of)
+    found = [maps(bundle, (image_id,), name, of, target) for name in names]
+    ranked = [
+        np.abs(one.values) if card(name).by_size else one.values
+        for name, one in zip(names, found, strict=True)
+    ]
+    targets = np.concatenate([one.targets for one in found])
+    return _worth(bundle, image_id, of, np.concatenate(ranked), targets)
+
+
+@apart
+def _worth(
+    bundle: "Bundle",
+    image_id: str,
+    of: str,
+    ranked: NDArray[np.float32],
+    targets: NDArray[np.int64],
+) -> Scores:
+    import torch
+
+    from xai_core.evaluation.faithfulness.map_scores import map_scores
+
+    x = batch(bundle, [image_id]).expand(len(ranked), -1, -1, -1)
+    with heavy():
+        worth = map_scores(bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), of=of)
+    return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
+
+
+class Trust(NamedTuple):
+    """Scores of every method on the same images.
+
+    `table` is that of `FaithfulnessTable.frame`; `insertion` and `deletion` hold each method's
+    mean curve over `shares` of the pixels.
+    """
+
+    table: pd.DataFrame
+    insertion: dict[str, NDArray[np.float32]]
+    deletion: dict[str, NDArray[np.float32]]
+    shares: tuple[float, ...]
+    images: int
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _measured(bundle: "Bundle", of: str, count: int) -> list[Trust]:
+    """Keep a place for a result: what draws its progress cannot itself be cached."""
+    return []
+
+
+def trust(
+    bundle: "Bundle", of: str, count: int, on_progress: Callable[[str, int, int], None]
+) -> Trust:
+    """Measure how far each method can be believed, on the first test images, once.
+
+    Args:
+        bundle: The models.
+        of: What is explained.
+        count: Images at most.
+        on_progress: Told the method that comes next, its number, and how many there are.
+    """
+    place = _measured(bundle, of, count)
+    if not place:
+        place.append(_measure(bundle, of, count, on_progress))
+    return place[0]
+
+
+def _measure(
+    bundle: "Bundle", of: str, count: int, on_progress: Callable[[str, int, int], None]
+) -> Trust:
+    from xai_core.evaluation.faithfulness.table import scores as measure
+
+    split = bundle.dataset.test if len(bundle.dataset.test) else bundle.dataset.train
+
+    def between(method: str, number: int, methods: int) -> None:
+        on_progress(method, number, methods)
+        breathe()
+
+    with heavy():
+        found = measure(bundle, split.images[:count], of=of, on_progress=between)
+    return Trust(
+        found.frame(),
+        {name: one.insertion_curve.mean(0).numpy() for name, one in found.measured.items()},
+        {name: one.deletion_curve.mean(0).numpy() for name, one in found.measured.items()},
+        found.shares,
+        found.num_images,
+    )
+
+
+class Means(NamedTuple):
+    """Mean heatmap and spread (clusters, 28, 28), mean input likewise, and images a cluster."""
+
+    ink: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    counts: list[int]
+
+
+@st.cache_data(max_entries=64, show_spinner="Averaging heatmaps", hash_funcs=BY_FINGERPRINT)
+def cluster_means(bundle: "Bundle", method: str, of: str, split: str, each: int) -> Means:
+    """Average the maps of up to `each` images of every cluster."""
+    import torch
+
+    from xai_core.attribution.group_means import group_means
+
+    clusters, index = bundle.model.config.num_clusters, bundle.index
+    rng, found = np.random.default_rng(0), []
+    there = (index["split"] == split).to_numpy()
+    for c in range(clusters):
+        rows_in = np.flatnonzero(there & (index["cluster"] == c).to_numpy())
+        found.append(rng.permutation(rows_in)[:each])
+    chosen = np.concatenate(found)
+    ids = tuple(str(i) for i in rows(bundle)[chosen])
+    groups = torch.from_numpy(index["cluster"].to_numpy()[chosen])
+    values = torch.from_numpy(maps(bundle, ids, method, of).values)
+    ink = torch.from_numpy(images(bundle, list(ids)) / np.float32(255))
+    of_maps, of_ink = (group_means(part, groups, clusters) for part in (values, ink))
+    return Means(
+        of_ink.mean.numpy(), of_maps.mean.numpy(), of_maps.spread.numpy(), of_maps.count.tolist()
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing the sets", hash_funcs=BY_FINGERPRINT)
+def compared(
+    bundle: "Bundle", method: str, of: str, each: int, halves: bool
+) -> "SetDifference | None":
+    """Test whether the maps of train and of test images differ; None without both.
+
+    Args:
+        bundle: The models.
+        method: Whose maps.
+        of: What is explained.
+        each: Images of each set, drawn at random.
+        halves: Compare two halves of the train set instead, where there is nothing to find.
+    """
+    import torch
+
+    from xai_core.attribution.group_means import compare_sets
+
+    rng, split = np.random.default_rng(0), bundle.index["split"].to_numpy()
+    first, second = (rng.permutation(np.flatnonzero(split == name)) for name in ("train", "test"))
+    if halves:
+        second = first[each : 2 * each]
+    sets = [part[:each] for part in (first, second)]
+    if not all(len(part) for part in sets):
+        return None
+    found = [
+        torch.from_numpy(maps(bundle, tuple(str(i) for i in rows(bundle)[s]), method, of).values)
+        for s in sets
+    ]
+    return compare_sets(*found)

@@ -1,0 +1,124 @@
+"""The report's figures 2 and 3: input, reconstruction and heatmap, for train and for test."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import attributions, bundles, image_data
+from dashboard.ui import download, messages, naming
+from dashboard.ui.chart import chart
+from dashboard.views.heatmaps.settings import Question
+from xai_core.evaluation import exemplars
+from xai_core.plots import image_sheet
+from xai_core.plots.image_sheet import Row, Sheet
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+SPLITS = {"train": "Training set", "test": "Test set"}
+COUNT = 9
+ROW_HEIGHT, AROUND = 46, 92
+"""Screen pixels of a row of images, nine of them in half a page, and of names and colour bar."""
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Draw both sets on one scale a method, and offer what is shown."""
+    shown = state.selected_id()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        hows = list(exemplars.HOWS)
+        how = st.selectbox(
+            "Images", hows, width=170, **state.bind("heat nine", hows[0], hows, link="nine")
+        )
+        methods = st.multiselect(
+            "Methods", asked.methods, format_func=attributions.title, width=340,
+            **state.bind("heat methods", asked.methods[:1], asked.methods, link="rows"),
+        )  # fmt: skip
+        percents = (0, 100, 10)
+        through = st.slider(
+            "Input shining through", *percents[:2], step=percents[2], format="%d %%", width=200,
+            **state.bind("heat through", 0, link="through", span=percents),
+        )  # fmt: skip
+        seed = state.keep("heat seed", 0, link="draw", span=state.SEEDS)
+        st.button("Others", icon=":material/refresh:",
+                  on_click=state.put_setting, args=("heat seed", seed + 1))  # fmt: skip
+    ids = {
+        split: tuple(str(i) for i in bundles.rows(bundle)[rows])
+        for split in SPLITS
+        if len(rows := exemplars.choose(bundle.index, split, how, count=COUNT, seed=seed))
+    }
+    sheets = _sheets(bundle, asked, ids, tuple(methods), through / 100)
+    for column, (split, sheet) in zip(st.columns(2, gap="medium"), sheets.items(), strict=False):
+        with column:
+            only = methods[0] if len(methods) == 1 else None
+            _sheet(bundle, asked, split, ids[split], sheet, only)
+    scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
+    st.caption(
+        f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}, which is written above each "
+        f"image. {scale}, the same for both sets."
+    )
+    state.follow(shown)
+
+
+def _sheets(
+    bundle: "Bundle",
+    asked: Question,
+    ids: dict[str, tuple[str, ...]],
+    methods: tuple[str, ...],
+    through: float,
+) -> dict[str, Sheet]:
+    ink = {s: image_data.images(bundle, i) / np.float32(255) for s, i in ids.items()}
+    rows = {s: [Row(name="input", values=ink[s], kind="ink"),
+                Row(name="output", values=image_data.reconstructions(bundle, i), kind="ink")]
+            for s, i in ids.items()}  # fmt: skip
+    for method in methods:
+        maps = {s: attributions.maps(bundle, i, method, asked.of) for s, i in ids.items()}
+        limit = image_sheet.shared_limit([found.values for found in maps.values()])
+        for s, found in maps.items():
+            name = attributions.title(method).lower()
+            rows[s].append(Row(name=name, values=found.values, limit=limit, under=ink[s]))
+    return {
+        s: image_sheet.compose(
+            rows[s], _decisions(bundle, asked, i), state.dark(), through=through
+        )
+        for s, i in ids.items()
+    }
+
+
+def _sheet(
+    bundle: "Bundle",
+    asked: Question,
+    split: str,
+    ids: tuple[str, ...],
+    sheet: Sheet,
+    method: str | None,
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{SPLITS[split]}**")
+        download.picture(bundle, sheet.pixels, name=f"heatmaps {split}", images=" ".join(ids),
+                         rows=", ".join(sheet.rows), explained=asked.of)  # fmt: skip
+        st.selectbox(
+            "Look into one below", ids, index=None, placeholder="Look into one below", width=210,
+            label_visibility="collapsed", **state.act(f"heat open {split}", _open),
+        )  # fmt: skip
+    unit = asked.unit(method) if method else ""
+    height = AROUND + ROW_HEIGHT * len(sheet.rows)
+    words = f"{SPLITS[split]}: {', '.join(sheet.rows)} of {len(ids)} images"
+    chart(image_sheet.figure(sheet, state.dark(), unit=unit, height=height),
+          key=f"heatmaps-{split}", alt=words)  # fmt: skip
+
+
+def _open(image_id: str | None) -> None:
+    if image_id:
+        state.select_image(image_id)
+
+
+def _decisions(bundle: "Bundle", asked: Question, ids: tuple[str, ...]) -> list[str]:
+    """Name the columns: what is explained where it is a class, else the cluster."""
+    column = "predicted" if asked.of == "classifier" else "cluster"
+    found = bundle.index[column].take(bundles.rows_of(bundle, ids))
+    names = asked.names or naming.cluster_names(bundle)
+    return [names[c] for c in found]

@@ -1,0 +1,72 @@
+"""What the Heatmaps page explains: which output, of which model."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import attributions, counterfactuals
+from dashboard.ui import naming
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+TITLES = {
+    **naming.TITLES,
+    "elbo": "ELBO",
+    "reconstruction": "Reconstruction term",
+    "latent": "One latent",
+}
+UNITS = {
+    "classifier": "logit",
+    "cluster": "nats of log q(c|x)",
+    "elbo": "nats",
+    "reconstruction": "nats",
+    "latent": "units of the latent",
+}
+
+
+class Question(NamedTuple):
+    """What is explained; `methods` are those that apply, `names` the classes, if there are any."""
+
+    of: str
+    methods: list[str]
+    names: list[str]
+
+    @property
+    def words(self) -> str:
+        """Say it in a sentence."""
+        return {
+            "classifier": "what the classifier decides",
+            "cluster": "which cluster the model sees",
+            "elbo": "how well the model explains the image (its ELBO)",
+            "reconstruction": "how well the model draws the image (its reconstruction term)",
+        }.get(self.of, f"what {self.of.replace(':', ' ')} is")
+
+    def unit(self, method: str) -> str:
+        """Say what a method's numbers are."""
+        card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]
+        if card.kind in ("mask", "baseline"):
+            return "weight of the pixel"
+        return f"share of the output, {unit}" if card.contribution else f"slope, {unit} an ink"
+
+
+def ask(bundle: "Bundle") -> Question:
+    """Draw the settings above the figures."""
+    functions = [*counterfactuals.explainable(bundle), "elbo", "reconstruction", "latent"]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        of = st.segmented_control(
+            "Explain", functions, format_func=TITLES.__getitem__, required=True,
+            help="The classifier's decision, the cluster q(c|x), how well the model explains "
+            "or draws the image, or one number of its code.",
+            **state.bind("heat of", functions[0], functions, link="of"),
+        )  # fmt: skip
+        if of == "latent":
+            dims = list(range(bundle.model.config.latent_dim))
+            picked = st.selectbox("Latent", dims, width=100,
+                                  **state.bind("heat latent", 0, dims, link="latent"))  # fmt: skip
+            of = f"latent:{picked}"
+    count = len(counterfactuals.decided(bundle, state.selected_id(), of)) if of in (
+        "classifier", "cluster") else 0  # fmt: skip
+    names = naming.names(bundle, of, count) if count else []
+    return Question(of, attributions.methods(bundle, of), names)

@@ -1,0 +1,100 @@
+"""Which methods to believe on this model: scores measured when asked for."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import attributions
+from dashboard.ui import download, messages
+from dashboard.ui.chart import chart
+from dashboard.views.heatmaps import loader
+from dashboard.views.heatmaps.settings import Question
+from xai_core.plots import faithfulness
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from xai_core.bundle.reading import Bundle
+
+COUNTS = (8, 32, 100)
+
+
+@st.fragment
+@messages.errors_as_text()
+def show(bundle: "Bundle", asked: Question) -> None:
+    """Offer to measure; then show the table, and the curves of the method chosen above."""
+    wanted = f"heat trust {bundle.name} {asked.of}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.selectbox("Test images", COUNTS, width=120,
+                             **state.bind("heat trust images", COUNTS[1], COUNTS))  # fmt: skip
+        started = count in state.setting(wanted, ())
+        st.button("Measure", icon=":material/fact_check:", disabled=started, key="heat measure",
+                  on_click=state.put_setting,
+                  args=(wanted, (*state.setting(wanted, ()), count)))  # fmt: skip
+        bar = st.container()
+    if not started:
+        st.caption("Takes about half a second an image. Other people's clicks come in between.")
+        return
+    place = bar.empty()
+    found = loader.trust(bundle, asked.of, count, _progress(place))
+    place.empty()
+    _table(bundle, asked, found)
+    _curves(bundle, asked, found)
+
+
+def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
+    def show(method: str, number: int, methods: int) -> None:
+        place.progress(
+            number / methods, f"{attributions.title(method)}, {number + 1} of {methods}"
+        )
+
+    return show
+
+
+def _table(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
+    titles = {name: attributions.title(name) for name in found.table["method"]}
+    shown = faithfulness.words(found.table, titles)
+    about = {
+        title: st.column_config.TextColumn(help=text)
+        for title, text in faithfulness.SCORES.values()
+    }
+    about["seconds"] = st.column_config.NumberColumn(format="%.1f", help="To measure all scores")
+    about["verdict"] = st.column_config.TextColumn(width="medium")
+    st.dataframe(shown, hide_index=True, column_config=about, height="content",
+                 alt="Scores of every method")  # fmt: skip
+    passed = found.table[found.table["trusted"]]["method"]
+    named = ", ".join(titles[name] for name in passed if name not in ("random", "edges"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"Means over {found.images} test images with 95 % bootstrap intervals. Passed every "
+            f"check: {named or 'none'}."
+        )
+        download.table(bundle, found.table, name="faithfulness", explained=asked.of,
+                       images=found.images)  # fmt: skip
+
+
+def _curves(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
+    method = state.setting("heat method", asked.methods[0])
+    titles = {name: attributions.title(name) for name in found.insertion}
+    method = method if method in titles else asked.methods[0]
+    sides = {"insertion": "pixels shown, most important first",
+             "deletion": "pixels taken away, most important first"}  # fmt: skip
+    curves = [
+        {"method": name, "curve": kind, "share of pixels": share, "probability": float(value)}
+        for kind in sides
+        for name, values in getattr(found, kind).items()
+        for share, value in zip(found.shares, values, strict=True)
+    ]
+    download.table(bundle, pd.DataFrame(curves), name="faithfulness curves", explained=asked.of,
+                   images=found.images)  # fmt: skip
+    for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
+        with column:
+            st.markdown(f"**{kind.capitalize()}**")
+            figure = faithfulness.curves(
+                getattr(found, kind), found.shares, titles, state.dark(),
+                emphasised=method, axis=axis,
+            )  # fmt: skip
+            chart(figure, key=f"heat-{kind}", alt=f"{kind} curves of every method")

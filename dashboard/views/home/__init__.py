@@ -1,0 +1,1 @@
+"""The Home page: the map, the model card, where to go next."""

@@ -1,0 +1,41 @@
+"""One file with the whole story of the selected image."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import counterfactuals, reports
+from dashboard.ui import download, naming
+from xai_core.report import html
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+HOLDS = (
+    "Its reconstruction and error, the bound term by term, clusters and classes, its place on "
+    "the map, every method's heatmap with its scores, a counterfactual for every target, all "
+    "settings and versions, and the `xai` commands that give each number again. One HTML file "
+    "of some 300 kB that needs no other: it opens offline, in light and dark, and prints."
+)
+
+
+def show(bundle: "Bundle") -> None:
+    """Offer the report of the selected image, made when asked for."""
+    image_id, functions = state.selected_id(), counterfactuals.explainable(bundle)
+    of = None
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        if functions:
+            of = st.segmented_control(
+                "Explain", functions, format_func=naming.TITLES.__getitem__, required=True,
+                help="Whose decision heatmaps and counterfactuals explain.",
+                **state.bind("report of", functions[0], functions, link="report"),
+            )  # fmt: skip
+        download.page(
+            bundle,
+            lambda: html.html(bundle, reports.image_report(bundle, image_id, of)),
+            name="report",
+            label=f"Report of {naming.display_name(image_id)}",
+            image=image_id,
+        )
+    st.caption(HOLDS)

@@ -1,0 +1,67 @@
+"""Home: what the bundle is, how good it is, an image to start from, ways on."""
+
+from dashboard.links import PAGES
+from dashboard.ui import image_strip, model_card, next_pages
+from dashboard.ui.frame import layout
+from dashboard.views.home import first_visit, report_button
+
+WAYS = (
+    (PAGES["latent_map"], "Latent map", ":material/scatter_plot:",
+     "Where is it among all images, and what is near it?"),
+    (PAGES["reconstructions"], "Reconstructions", ":material/compare:",
+     "What did the model keep of it, and what did it lose?"),
+    (PAGES["clusters"], "Clusters", ":material/category:",
+     "What does each cluster stand for, and where do two meet?"),
+    (PAGES["heatmaps"], "Heatmaps", ":material/gradient:",
+     "Which pixels decided, and which heatmap can be believed?"),
+    (PAGES["counterfactuals"], "Counterfactuals", ":material/alt_route:",
+     "What would it have to look like to be a 3 instead?"),
+    (PAGES["compare"], "Compare", ":material/balance:",
+     "What would another bundle make of it, and where do two differ?"),
+    (PAGES["own_image"], "Your image", ":material/draw:",
+     "Draw a digit, or bring a picture: what does the model make of it?"),
+    (PAGES["train"], "Train", ":material/model_training:",
+     "Train a model of your own, and compare it with this one."),
+)  # fmt: skip
+
+bundle = layout.page(
+    "Look through a cluster VAE",
+    "A neural network sorted these images into clusters **without seeing a single label**. "
+    "Everything it learned is here to be looked at and asked about: pick an image, and it "
+    "goes with you through every page.",
+)
+first_visit.show()
+model_card.headlines(bundle)
+
+layout.section(
+    "Pick an image",
+    "Click one; it is then selected on every page and shown in the side bar.",
+    "Each picture is one image of the data set, 28 by 28 pixels, white ink on black. Below it is "
+    "the cluster that the model puts it in and, after the arrow, the label that this cluster was "
+    "matched with afterwards; the bar has the cluster's colour, as on all pages. "
+    "**Odd one out** shows images whose cluster is named after another label: often the "
+    "handwriting is at fault, sometimes the label.",
+)
+image_strip.strip(bundle)
+
+layout.section("Go on", "One question a page, all about the selected image.")
+next_pages.ways_on(WAYS)
+layout.section("Why it works", "The mathematics, live: move something and see what follows.")
+next_pages.all_stops()
+
+layout.section(
+    "Take it with you",
+    "Everything the bundle says of the selected image, in one file.",
+)
+report_button.show(bundle)
+
+layout.section(
+    "Model card",
+    "What was trained, on what, and how good it is, measured on images it never saw.",
+    "Everything an image is scored by is in **nats per image**, summed over its 784 pixels: "
+    "one nat is a factor of e = 2.718 in probability. The ELBO is a lower bound on "
+    "the log-likelihood. Training maximised it together with two terms that keep clusters and are "
+    "no part of it, unless the bundle was trained on the bound alone (preset *pure_elbo*); the "
+    "log-likelihood is that of binarised images.",
+)
+model_card.tables(bundle)

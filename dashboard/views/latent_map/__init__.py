@@ -1,0 +1,1 @@
+"""The Latent map page: points, marks, selections, downloads."""

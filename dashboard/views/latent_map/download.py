@@ -1,0 +1,48 @@
+"""The map that is shown, as a drawing to save."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard import state
+from dashboard.services import bundles, image_data
+from dashboard.ui import download, naming
+from xai_core.plots.latent_map import picture
+from xai_core.plots.latent_map.colouring import Column
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+def show(bundle: "Bundle", column: Column, shown: NDArray[np.bool_] | None = None) -> None:
+    """Offer the map as SVG: in its colours, the images that are left out grey.
+
+    Args:
+        bundle: Whose map.
+        column: What the points are coloured by.
+        shown: True for the points in question; None for all.
+    """
+    image_id = state.selected_id()
+    about = {"image": image_id, "coloured by": column.title}
+    if shown is not None:
+        about["images in question"] = f"{int(shown.sum()):,} of {len(shown):,}"
+    here = image_data.facts(bundle, image_id)
+
+    def drawn() -> bytes:
+        return picture.draw(
+            bundle.index,
+            column,
+            picture.Names(
+                naming.cluster_names(bundle),
+                bundle.manifest.dataset.class_names,
+                bundle.cluster_labels,
+            ),
+            (float(here["umap_x"]), float(here["umap_y"])),
+            title=f"{len(bundle.index):,} images of {bundle.name} by {column.title.lower()}; the "
+            f"ring is {naming.display_name(image_id)}",
+            about=bundles.about(bundle, what="map", **about),
+            shown=shown,
+        )
+
+    download.drawing(bundle, drawn, name="map", **about)

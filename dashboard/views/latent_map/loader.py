@@ -1,0 +1,75 @@
+"""What lies on the map without being an image of the data set: samples, and decoded places."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.bundles import rows
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.scheduler.scheduler import heavy
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+Floats = NDArray[np.float32]
+
+
+class Sampled(NamedTuple):
+    """Samples of the prior: images (samples, 28, 28), the cluster each was drawn from, places."""
+
+    images: Floats
+    clusters: NDArray[np.int64]
+    places: Floats
+
+
+class Guess(NamedTuple):
+    """What a place on the map decodes to.
+
+    `image` is (28, 28) in [0, 1], `probs` what the model says of it, `density` log p(z) of its
+    code in nats; `nearest` is the nearest image's id and `distance` how far that is on the map;
+    `returns` is how far from the place the code is put when it is placed like any image's.
+    """
+
+    image: Floats
+    probs: Floats
+    density: float
+    nearest: str
+    distance: float
+    returns: float
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
+    """Draw codes from p(z), decode them, and place them as any image is placed."""
+    import torch
+
+    noise = torch.Generator().manual_seed(seed)
+    num_clusters = bundle.model.config.num_clusters
+    clusters = torch.randint(num_clusters, (count,), generator=noise)
+    with heavy(), torch.inference_mode():
+        codes = bundle.model.prior.sample(clusters, generator=noise)
+        images = bundle.model.decode(codes, torch.eye(num_clusters)[clusters])[:, 0]
+        places = bundle.latent_index.place(codes)
+        return Sampled(images.float().numpy(), clusters.numpy(), places.float().numpy())
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
+    """Decode the code that `LatentIndex.code_at` guesses for a place on the map."""
+    import torch
+
+    there = torch.tensor([place])
+    with heavy(), torch.inference_mode():
+        code, near, far = bundle.latent_index.code_at(there)
+        image = bundle.model.decode(code)
+        again = bundle.latent_index.place(code)
+        return Guess(
+            image=image[0, 0].float().numpy(),
+            probs=bundle.model.cluster_probs(image)[0].float().numpy(),
+            density=float(bundle.model.prior.log_prob(code)),
+            nearest=str(rows(bundle)[int(near[0, 0])]),
+            distance=float(far[0, 0]),
+            returns=float((again - there).norm()),
+        )

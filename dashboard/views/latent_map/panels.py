@@ -1,0 +1,173 @@
+"""Beside and below the map: its settings, neighbours, what the lasso holds, the table."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+from dashboard.services import bundles, image_data
+from dashboard.ui import download, find_image, image_strip, messages, model_card, naming
+from dashboard.ui.components.latent_map import legend
+from dashboard.ui.components.latent_map.files import map_files
+from dashboard.ui.frame import layout
+from xai_core.plots.latent_map import colouring, points
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+Shown = NDArray[np.bool_] | None
+"""True for the images in question, in index order; None for all of them."""
+
+GRID_IMAGES, TABLE_ROWS, NUM_NEIGHBOURS = 60, 1000, 12
+TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", "reconstruction")
+
+
+def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
+    """Let a person choose colours and which images are in question, or find one by its id."""
+    columns = {c.name: c for c in colouring.available(bundle.index)}
+    parts = ["all", *bundle.index["split"].unique()]
+    clusters = list(range(bundle.model.config.num_clusters))
+    colour_box, part_box, cluster_box, find_box = st.columns([3, 3, 4, 2.5])
+    names = list(columns)
+    name = colour_box.selectbox(
+        "Colour by",
+        names,
+        format_func=lambda n: columns[n].title,
+        **state.bind("map colour", "cluster", names, link="colour"),
+    )
+    part = part_box.segmented_control(
+        "Images", parts, required=True, format_func=str.title,
+        **state.bind("map part", "all", parts, link="images"),
+    )  # fmt: skip
+    chosen = cluster_box.multiselect(
+        "Clusters",
+        clusters,
+        placeholder="All",
+        **state.bind("map clusters", [], clusters, link="clusters"),
+    )
+    with find_box:
+        find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
+    shown = colouring.in_question(bundle.index, part, chosen)
+    return columns[name], _both(shown, legend.left_in(bundle, columns[name]))
+
+
+def neighbours(bundle: "Bundle") -> tuple[str, ...]:
+    """Show the images nearest to the selected one in latent space; give their ids."""
+    ids, distances = image_data.neighbours(bundle, state.selected_id(), NUM_NEIGHBOURS)
+    layout.section(
+        "Nearest images",
+        "The 12 images whose codes lie nearest to the selected one's, and how far they are.",
+        "Distances are measured between codes in the full latent space, not on the map: one "
+        "unit is one standard deviation of N(0, I). The map joins these images to the selected "
+        "one by lines. A long line is a place where the map tore neighbours apart. Click one to "
+        "select it.",
+    )
+    captions = [f"{d:.2f}" for d in distances]
+    image_strip.show(bundle, ids, key="neighbours", captions=captions)
+    near = pd.DataFrame({"id": ids, "distance": distances})
+    download.table(bundle, near, name="neighbours", image=state.selected_id())
+    return tuple(ids)
+
+
+def trust(bundle: "Bundle") -> None:
+    """Say how far the map can be trusted."""
+    messages.note(
+        "Distances between groups on this map are not meaningful. "
+        f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."
+    )
+
+
+def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:
+    """Leave those images in question that the lasso holds; all of them without a lasso."""
+    corners = state.lasso()
+    if not corners:
+        return shown
+    return _both(shown, points.inside(np.array(corners), bundles.map_places(bundle)))
+
+
+def lassoed(bundle: "Bundle", held: Shown) -> None:
+    """Show what the lasso holds."""
+    layout.section(
+        "Inside the lasso",
+        "The images that you draw a line round: up to 60 of them, spread over the area.",
+        "Choose **Lasso** on the map (or hold Shift) and drag round some points. Images left out "
+        "above the map are left out here. The images are in reading order along the map, so "
+        "those near each other here are near each other there.",
+    )
+    if held is None or not state.lasso():
+        st.caption("Nothing yet. Choose *Lasso* on the map and draw round some points.")
+        return
+    along = map_files(bundle).places.along
+    along = along[held[along]]
+    some = along[np.linspace(0, len(along) - 1, min(GRID_IMAGES, len(along))).astype(int)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
+        inside = bundle.index[[*TABLE, "umap_x", "umap_y"]].take(along)
+        download.table(bundle, inside, name="lasso", images=len(along))
+    if len(some):
+        image_strip.show(bundle, [str(i) for i in bundles.rows(bundle)[some]], key="lassoed")
+
+
+def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
+    """Offer the images in question as a table; a row selects its image."""
+    layout.section(
+        "As a table",
+        "The images inside the lasso, or those that the settings and the legend leave in; a row "
+        "selects its image.",
+        "The page shows the first 1,000, sorted by what colours the map (by confidence for "
+        "categories), lowest first; the file holds all. The selected image's row bears a dot, and "
+        "stands first where it would come after those. ELBO and its terms are in nats per image.",
+    )
+    rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
+    sort_by = "confidence" if column.categorical else column.name
+    opened = st.expander(
+        f"Show {len(rows):,} images, lowest {sort_by.replace('_', ' ')} first",
+        icon=":material/table_rows:",
+        **state.bind("map table open", False, link="table"),
+    )
+    if not opened.open:
+        return
+    order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
+    names = list(dict.fromkeys([*TABLE, column.name]))
+    with opened:
+        here = bundles.row_of(bundle, state.selected_id())
+        found = bundle.index[names].take(_first(order, here))
+        ids = found["id"].tolist()
+        dots = np.where(found["id"] == state.selected_id(), "\N{BLACK CIRCLE}", "")
+        found.insert(0, "selected", dots)
+        st.dataframe(
+            found,
+            hide_index=True,
+            height=320,
+            alt="The images in question with their cluster, confidence and ELBO terms",
+            column_config={
+                "selected": st.column_config.TextColumn("", width=30, pinned=True),
+                "confidence": st.column_config.NumberColumn(format="%.4f"),
+            },
+            **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
+        )
+        everything = bundle.index[names].take(order)
+        download.table(bundle, everything, name="map", images=len(order), sorted_by=sort_by)
+
+
+def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:
+    """Give the table's rows, the selected image's first where it would be cut off."""
+    if here is not None and here in order[TABLE_ROWS:]:
+        return np.concatenate([[here], order[: TABLE_ROWS - 1]])
+    return order[:TABLE_ROWS]
+
+
+def _both(shown: Shown, held: Shown) -> Shown:
+    """Leave in what both leave in."""
+    if shown is None or held is None:
+        return held if shown is None else shown
+    return shown & held
+
+
+def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
+    counts: pd.Series = bundle.index["cluster"][held].value_counts()
+    names = naming.cluster_names(bundle)
+    return ", ".join(f"cluster {names[c]}: {n:,}" for c, n in counts.head(4).items())

@@ -1,0 +1,119 @@
+"""Ways to bring an image of one's own: draw it, or upload files."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard import state
+from dashboard.services import image_data
+from dashboard.ui.components import image_grid
+from dashboard.views.own_image import loader
+from dashboard.views.own_image.draw_pad import draw_pad
+from xai_core.errors import DataError
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+WAYS = ("Draw", "Upload")
+MOST = 60
+"""Uploads taken at once."""
+
+
+def show(bundle: "Bundle", image_id: str) -> None:
+    """Let a person draw or upload; what they make becomes the selected image."""
+    way = st.segmented_control(
+        "How", WAYS, required=True, label_visibility="collapsed",
+        **state.bind("own by", WAYS[0], WAYS, link="by"),
+    )  # fmt: skip
+    if way == WAYS[0]:
+        _draw(bundle, image_id)
+    else:
+        _upload(bundle, image_id)
+
+
+def _draw(bundle: "Bundle", image_id: str) -> None:
+    own = image_data.is_own(image_id)
+    draw_pad(
+        image_data.images(bundle, [image_id])[0] if own else None,
+        name=image_id,
+        drawn=image_id == state.setting("own drawn"),
+        on_draw=_drawn,
+    )
+    if not own:
+        state.put_setting("before own", image_id)
+        st.button(
+            f"Draw on {image_id}", icon=":material/stylus:",
+            help="Put the selected image on the sheet, to add strokes to it",
+            on_click=_copy, args=(bundle, image_id),
+        )  # fmt: skip
+
+
+def _drawn(ink: NDArray[np.uint8] | None) -> None:
+    image_id = state.setting("before own", "") if ink is None else loader.normalised(ink)
+    state.put_setting("own drawn", image_id)
+    state.select_image(image_id)
+
+
+def _copy(bundle: "Bundle", image_id: str) -> None:
+    state.select_image(image_data.as_own(bundle, image_id))
+
+
+def _upload(bundle: "Bundle", image_id: str) -> None:
+    files = st.file_uploader(
+        "PNG or JPEG, up to 5 MB each", ["png", "jpg", "jpeg"], accept_multiple_files=True,
+        **state.act("own files", _uploaded),
+    )  # fmt: skip
+    found, refused = _read(files)
+    for reason in refused:
+        st.error(reason, icon=":material/error:")
+    chosen = next((one for one in found if one.image_id == image_id), None)
+    if chosen is not None:
+        _beside(bundle, chosen)
+    if len(found) > 1:
+        st.caption(f"{len(found)} images, as the model sees them. Click one to look into it.")
+        image_grid.image_grid(
+            image_data.images(bundle, [one.image_id for one in found]),
+            alt=[f"{one.name}, as the model sees it" for one in found],
+            key="uploads",
+            captions=[one.name if len(one.name) < 18 else f"{one.name[:15]}..." for one in found],
+            ids=[one.image_id for one in found],
+            selected=image_id,
+        )
+
+
+def _read(files: list[Any]) -> tuple[list[loader.Upload], list[str]]:
+    found, refused = [], []
+    for file in files[:MOST]:
+        try:
+            found.append(loader.upload(file.getvalue(), file.name))
+        except DataError as error:
+            refused.append(str(error))
+    if len(files) > MOST:
+        refused.append(f"{MOST} images are taken at once; the other {len(files) - MOST} are not.")
+    return found, refused
+
+
+def _uploaded(files: list[Any]) -> None:
+    """Select the first image that was not there before."""
+    found, _ = _read(files)
+    known = state.setting("own uploads", [])
+    fresh = [one.image_id for one in found if one.image_id not in known]
+    state.put_setting("own uploads", [one.image_id for one in found])
+    if fresh:
+        state.select_image(fresh[0])
+
+
+def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
+    """Show an upload beside what became of it."""
+    before, after = st.columns(2)
+    with before:
+        image_grid.picture(chosen.original, alt=f"{chosen.name}, as uploaded", key="uploaded",
+                           width=130, caption="Uploaded")  # fmt: skip
+    with after:
+        image_grid.picture(image_data.images(bundle, [chosen.image_id])[0],
+                           alt=f"{chosen.name}, as the model sees it", key="converted",
+                           width=130, caption="As the model sees it")  # fmt: skip
+    done = [*chosen.notes, "cropped, scaled into 20 x 20 and centred by its mass in 28 x 28"]
+    st.caption(f"`{chosen.name}` was {', '.join(done)}.")

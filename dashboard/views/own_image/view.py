@@ -1,0 +1,36 @@
+"""Your image: draw one or upload some, and see all that the model says about it."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import image_data
+from dashboard.ui.frame import layout
+from dashboard.views.own_image import answers, input
+
+bundle = layout.page(
+    "Your image",
+    "Draw a digit or upload pictures. The model answers after every stroke, and says when an "
+    "image is unlike all it has learned from. Your image then goes with you through every page.",
+)
+image_id = state.selected_id()
+
+sheet, answer = st.columns([35, 65], gap="large")
+with sheet:
+    layout.section(
+        "Bring an image",
+        "It becomes white ink on black, 28 by 28 pixels.",
+        "The images the model learned from were made like this: grey, **white on black** "
+        "(inverted where the background is light), cropped to the ink, the longer side scaled to "
+        "20 pixels, and the centre of mass put in the middle of 28 x 28. The same is done to "
+        "yours, so that its size and place do not matter.",
+    )
+    input.show(bundle, image_id)
+with answer:
+    if image_data.is_own(image_id):
+        answers.verdict(bundle, image_id)
+    else:
+        answers.invite(bundle, image_id)
+if image_data.is_own(image_id):
+    answers.parts(bundle, image_id)
+else:
+    answers.prepare(bundle, image_id)

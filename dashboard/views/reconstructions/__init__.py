@@ -1,0 +1,1 @@
+"""The Reconstructions page: what the model keeps and loses."""

@@ -1,0 +1,57 @@
+"""Input, reconstruction and signed error of one image, large and with numbers."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import image_data
+from dashboard.ui import download, naming
+from dashboard.ui.chart import chart
+from xai_core.plots import pixel_map
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+SCALES = ("Same for all images", "Fitted to this image")
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str) -> None:
+    """Show the three side by side, the error about 0 with a colour bar."""
+    seen = image_data.inferred(bundle, image_id)
+    x = image_data.images(bundle, [image_id])[0] / np.float32(255)
+    error, dark, said = x - seen.reconstruction, state.dark(), naming.describe(bundle, image_id)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        scale = st.segmented_control(
+            "Colours of the error",
+            SCALES,
+            required=True,
+            **state.bind("error scale", SCALES[0], SCALES, link="error"),
+        )
+        about = {"image": image_id, "error": "input minus reconstruction, pixels in [0, 1]"}
+        triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], 1)
+        download.picture(bundle, triple, name="input reconstruction error", **about)
+    limit = 1.0 if scale == SCALES[0] else pixel_map.error_limit(error)
+    left, middle, right = st.container(key="large").columns(3, gap="medium")
+    with left:
+        st.markdown("**Input** $x$")
+        chart(pixel_map.ink_map(x, dark), key="input", alt=f"Input image, {said}")
+    with middle:
+        st.markdown("**Reconstruction** $g(z)$")
+        figure = pixel_map.ink_map(seen.reconstruction, dark)
+        chart(figure, key="reconstruction", alt=f"Reconstruction of {said}")
+    with right:
+        st.markdown("**Error** $x - g(z)$")
+        figure = pixel_map.signed_map(error, dark, limit=limit)
+        chart(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
+    st.caption(f"{_words(error)[:1].upper()}{_words(error)[1:]}.")
+
+
+def _words(error: np.ndarray) -> str:
+    lost, made = error[error > 0].sum(), -error[error < 0].sum()
+    return (
+        f"of 784 pixels, ink worth {lost:.1f} full pixels is lost and {made:.1f} is added; "
+        f"the largest error of one pixel is {np.abs(error).max():.2f}"
+    )

@@ -1,0 +1,59 @@
+"""One image as each cluster would have it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import generation, image_data
+from dashboard.ui import download, naming
+from dashboard.ui.components.image_grid import image_grid
+from xai_core.plots import sprites, theme
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+READS_C = "This decoder reads c: the image's code z is decoded with each cluster in turn, g(z, c)."
+READS_Z = (
+    "This bundle's decoder reads z alone, so there is no g(z, c) to show. Shown instead is its "
+    "nearest relative: the code moved from its own cluster s to each cluster c, keeping its place "
+    "relative to the centre, $z' = z - \\mu_s + \\mu_c$, then decoded."
+)
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str) -> None:
+    """Show the image's code decoded under each cluster, and whether the model agrees."""
+    reads_c = bundle.model.config.decoder_conditioning == "z+c"
+    st.markdown(READS_C if reads_c else READS_Z)
+    rescale = not reads_c and st.toggle(
+        "Scale the distance to the centre by $\\sigma_c / \\sigma_s$",
+        **state.bind("rescale", False, link="rescaled"),
+    )
+    seen, made = (
+        image_data.inferred(bundle, image_id),
+        generation.under_clusters(bundle, image_id, rescale),
+    )
+    names, own = naming.cluster_names(bundle), int(seen.probs.argmax())
+    kept = made.probs.diagonal()
+    image_grid(
+        made.images,
+        alt=[f"as cluster {n}, q(c|x) {percent(p)}" for n, p in zip(names, kept, strict=True)],
+        key="under clusters",
+        captions=[
+            f"{n}{' (own)' if c == own else ''}\n{percent(p)}"
+            for c, (n, p) in enumerate(zip(names, kept, strict=True))
+        ],
+        colours=theme.categorical(len(names)),
+        selected=None,
+        scale=3,
+    )
+    agreed = int((made.probs.argmax(1) == np.arange(len(names))).sum())
+    st.caption(
+        f"The percentage is q(c|x) of the decoded image for the cluster it was made for. The "
+        f"model puts {agreed} of {len(names)} into that cluster."
+    )
+    sheet = sprites.sheet(made.images, columns=len(names), gap=1)
+    download.picture(bundle, sheet, name="under each cluster", image=image_id, rescaled=rescale)

@@ -1,0 +1,1 @@
+"""What the Theory pages share: draws, questions, steps, formulas."""

@@ -1,0 +1,1 @@
+"""The Theory page on the evidence lower bound."""

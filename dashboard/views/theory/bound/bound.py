@@ -1,0 +1,165 @@
+"""One image's bound: beside other images, and beside log p(x)."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import image_data
+from dashboard.ui import download, naming
+from dashboard.ui.chart import chart
+from dashboard.ui.components import image_grid
+from dashboard.views.theory import loader as theory_loader
+from dashboard.views.theory import question
+from dashboard.views.theory.bound import loader
+from dashboard.views.theory.formulas import formulas
+from xai_core.plots import elbo_terms
+from xai_core.plots.style import plain, signed
+from xai_core.plots.theory import bounds
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+    from xai_core.theory.bounds import EvidenceCurve
+
+FORMULA = (
+    r"""\mathcal L(x)=
+\underbrace{\mathbb E_q[\log p(x|z,c)]}_{\text{reconstruction}}
++\underbrace{\mathbb E_q[\log p(z|c)]}_{\text{prior alignment}}""",
+    r"""-\underbrace{\mathrm{KL}(q(c)\,\|\,p(c))}_{\text{cluster}}
+\underbrace{-\,\mathbb E_q[\log q(z|x)]}_{\text{entropy of the code}}""",
+)
+CLOSING = (
+    r"\log p(x)=\mathcal L(x)+\mathrm{KL}\bigl(q(z,c|x)\,\|\,p(z,c|x)\bigr)",
+    r"""\log p(x)\approx\log\frac1k\sum_{i=1}^{k}\frac{\sum_c p(x|z_i,c)\,p(z_i,c)}{q(z_i|x)},
+\quad z_i\sim q(z|x)""",
+)
+
+
+@st.fragment
+def waterfalls(bundle: "Bundle", image_id: str) -> None:
+    """Show the terms of the image's bound, and those of others on the same scale."""
+    formulas(*FORMULA)
+    choice = st.segmented_control(
+        "Beside it", bounds.BESIDE, required=True,
+        **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE),
+    )  # fmt: skip
+    facts, dark = image_data.facts(bundle, image_id), state.dark()
+    own, said = bounds.terms_of(facts), naming.display_name(image_id)
+    name, other = bounds.beside(bundle.index, facts, choice)
+    span = bounds.room(own, other)
+    for place, key, title, terms in zip(
+        st.columns(2, gap="large"), ("own terms", "other terms"), (said, name), (own, other),
+        strict=True,
+    ):  # fmt: skip
+        with place:
+            st.markdown(f"**{title}**")
+            chart(bounds.waterfall(terms, span, dark), key=key, alt=_words(title, terms))
+    apart = own["elbo"] - other["elbo"]
+    most = max(elbo_terms.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"$\\mathcal L$ of {naming.marked(image_id)} is **{abs(apart):.1f} nats "
+            f"{'above' if apart >= 0 else 'below'}** that beside it ({name}); the largest "
+            f"difference, {signed(own[most] - other[most])}, is in {_in_words(most)}."
+        )
+        table = pd.DataFrame({"term": list(own), said: own.values(), name: other.values()})
+        download.table(bundle, table, name="bounds beside each other", image=image_id)
+    _ask_about_terms(own)
+
+
+@st.fragment
+def closing(bundle: "Bundle", image_id: str) -> None:
+    """Show the estimate of log p(x) rising with k, the bounds below it, and the gap."""
+    from xai_core.theory.bounds import SAMPLE_COUNTS
+
+    formulas(*CLOSING)
+    chosen = st.select_slider(
+        "k, draws of z in one estimate", SAMPLE_COUNTS,
+        **state.bind("evidence draws", theory_loader.FEWEST_DRAWS, SAMPLE_COUNTS),
+    )  # fmt: skip
+    curve, upper, lower = loader.closing(bundle, image_id, max(chosen, theory_loader.FEWEST_DRAWS))
+    counts = list(curve.counts)
+    at = counts.index(chosen)
+    left, right = st.columns([3, 1], gap="large")
+    with left:
+        figure = bounds.closing(
+            counts, curve.mean, curve.low, curve.high, {"L": upper, "L\u0302": lower}, chosen,
+            state.dark(),
+        )  # fmt: skip
+        chart(figure, key="closing", alt=_closing_words(curve, upper, lower))
+    with right:
+        image_grid.picture(
+            loader.binary_image(bundle, image_id),
+            alt=f"{naming.describe(bundle, image_id)}, as the likelihood reads it",
+            key="binary",
+            width=84,
+        )
+        st.metric(f"log p(x), k = {chosen:,}", plain(curve.mean[at]), border=False)
+        spread = (curve.high[at] - curve.low[at]) / 2
+        estimates = "1 estimate" if curve.groups[at] == 1 else f"{curve.groups[at]:,} estimates"
+        st.caption(f"± {spread:.2f} nats, {estimates}")
+        st.metric("Inference gap", f"{curve.mean[-1] - upper:.2f}", border=False)
+        st.caption(f"nats, log p(x) at k = {counts[-1]:,} minus $\\mathcal L$")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight. Pixels are drawn "
+            "to black or white, as the Bernoulli likelihood needs."
+            if bundle.model.config.likelihood == "bernoulli"
+            else f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight."
+        )
+        table = pd.DataFrame(
+            {"k": counts, "mean": curve.mean, "low": curve.low, "high": curve.high,
+             "estimates": curve.groups}
+        )  # fmt: skip
+        download.table(bundle, table, name="evidence", image=image_id, elbo=upper, seed=0)
+    _ask_about_gap(curve.mean[0], curve.mean[-1])
+
+
+def _ask_about_terms(own: dict[str, float]) -> None:
+    parts = [own[key] for key in elbo_terms.ORDER[:-1]]
+    question.estimate(
+        "terms",
+        "Leave the reconstruction out: how many nats does this image pay for its code and its "
+        "cluster together, that is, the sum of the other three terms?",
+        value=float(np.sum(parts[1:])),
+        within=0.15,
+        unit="nats",
+        because=f"{signed(parts[1])} {signed(parts[2])} {signed(parts[3])} = "
+        f"{signed(sum(parts[1:]))} nats: minus the information that the code and the cluster "
+        "carry about this image, by the model's own prior.",
+    )
+
+
+def _ask_about_gap(first: float, last: float) -> None:
+    question.choose(
+        "gap",
+        "At k = 1 the mean of the estimates is a familiar number. Which?",
+        [
+            "The bound, with the sum over c exact",
+            "log p(x) itself, only noisier",
+            "The reconstruction term",
+        ],
+        right=0,
+        because=f"The mean of log w over single draws is the bound ({first:.2f} nats here); the "
+        f"logarithm of a mean of k weights can only lie higher, up to log p(x): {last:.2f}.",
+    )
+
+
+def _in_words(term: str) -> str:
+    name = elbo_terms.TERMS[term].name
+    return f"the {name[0].lower()}{name[1:]}"
+
+
+def _words(name: str, terms: dict[str, float]) -> str:
+    said = (f"{elbo_terms.TERMS[key].name} {signed(terms[key])}" for key in elbo_terms.ORDER)
+    return f"Terms of the bound of {name} in nats: " + ", ".join(said)
+
+
+def _closing_words(curve: "EvidenceCurve", upper: float, lower: float) -> str:
+    mean, counts = curve.mean, curve.counts
+    return (
+        f"The estimate of log p(x) rises from {mean[0]:.2f} nats at k = 1 to {mean[-1]:.2f} at "
+        f"k = {counts[-1]}; the bounds lie at {upper:.2f} and {lower:.2f}"
+    )

@@ -1,0 +1,44 @@
+"""Theory, first part: the model, one image's bound, and log p(x)."""
+
+from dashboard import state
+from dashboard.ui import next_pages
+from dashboard.ui.frame import layout
+from dashboard.views.theory.bound import bound, graphical_model
+
+bundle = layout.page(
+    "The bound",
+    "Everything here is trained by pushing one number up: a lower bound of log p(x). Follow one "
+    "image, the one selected at the left, from the model to its bound, and on to what the bound "
+    "hides. All numbers are in nats per image.",
+)
+image_id = state.selected_id()
+
+layout.section(
+    "The model",
+    "Figure 1. Who depends on whom: as the model makes an image, and as it infers from one.",
+    "A circle is a random variable, a shaded one is seen; a dot is a parameter; a plate is "
+    "repeated as often as its corner says. Solid arrows make an image: cluster c, then its code "
+    "z, then its pixels x. Dashed arrows go back. The two ways back differ in where c comes from: "
+    "from the image by a branch of its own, or from the code by Bayes' rule.",
+)
+graphical_model.show(bundle)
+
+layout.section(
+    "One image's bound",
+    "The four terms of the selected image, and of others on the same scale.",
+    "Each bar starts where the last one ended; the dark one is the sum, the bound. Reconstruction "
+    "is what is still surprising about the pixels when the code is known; the other three say "
+    "what the code and the cluster cost. The stored bound is of grey pixels at one draw of z.",
+)
+bound.waterfalls(bundle, image_id)
+
+layout.section(
+    "The bound closes",
+    "The more codes are drawn, the closer an estimate comes to log p(x).",
+    "The line is the mean of estimates from k draws, the band holds 80 % of them (at the largest "
+    "k: one standard error). Its left end is the bound; it can only rise. What is left between "
+    "it and a bound's line is the inference gap: how far q(z, c|x) is from the true posterior. "
+    "The dotted line is the bound with q(c|x) in the place of q(c|z): the next page.",
+)
+bound.closing(bundle, image_id)
+next_pages.on("theory")

@@ -1,0 +1,1 @@
+"""The Theory page on the collapse of clusters."""

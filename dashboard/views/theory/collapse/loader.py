@@ -1,0 +1,49 @@
+"""Cached answers of the page on the collapse: the recorded trainings."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+if TYPE_CHECKING:
+    from xai_core.training.collapse import Recording
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def recording() -> "Recording":
+    """Read the recorded trainings; read only."""
+    from xai_core.training.collapse import read_collapse
+
+    return read_collapse()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def collapse_summary() -> pd.DataFrame:
+    """Average the recorded trainings over their images, a row a run and epoch."""
+    return recording().summary()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def titles() -> dict[str, str]:
+    """Name the recorded trainings."""
+    from xai_core.training.collapse import RECIPES
+
+    return {run: RECIPES[run].title for run in recording().runs}
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def cluster_order(run: str) -> list[int]:
+    """Order a recorded training's clusters by the label they ended at."""
+    import torch
+
+    from xai_core.evaluation.metrics import fit_cluster_labels
+
+    seen = recording()
+    last = seen.epochs[-1]
+    probs = torch.from_numpy(seen.probs(run, last))
+    labels = torch.from_numpy(seen.at(run, last)["label"].to_numpy(copy=True))
+    if bool((labels < 0).any()):
+        return list(range(probs.shape[1]))
+    fitted = fit_cluster_labels(probs.argmax(-1), labels, probs.shape[1])
+    ranks = torch.where(fitted < 0, fitted.max() + 1, fitted)
+    return torch.argsort(ranks, stable=True).tolist()

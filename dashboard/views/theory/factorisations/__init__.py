@@ -1,0 +1,1 @@
+"""The Theory page on the two factorisations of q(z, c|x)."""

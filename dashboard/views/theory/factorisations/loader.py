@@ -1,0 +1,102 @@
+"""Cached answers of the page on the two factorisations."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import table
+from dashboard.views.theory.loader import FEWEST_DRAWS, draws
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+
+class Factorised(NamedTuple):
+    """L, L^ and what lies between them, in nats.
+
+    `likelihood`, `prior` and `kl` are expectations with q(c|z) and with q(c|x); `divergence` is
+    E[KL(q(c|x) || p(c|z))].
+    """
+
+    upper: float
+    lower: float
+    divergence: float
+    likelihood: tuple[float, float]
+    prior: tuple[float, float]
+    kl: tuple[float, float]
+
+
+class Sides(NamedTuple):
+    """The two sides of Jensen's inequality for many images, in nats."""
+
+    ids: list[str]
+    clusters: NDArray[np.int64]
+    greater: NDArray[np.float64]
+    lesser: NDArray[np.float64]
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
+    """Read the model both ways, with a chosen q(c|x).
+
+    Args:
+        bundle: The model.
+        image_id: The image.
+        given: q(c|x): "encoder", "average" of q(c|z), "unsure" (1/K), or "certain" of one.
+    """
+    import torch
+
+    from xai_core.theory import bounds
+
+    drawn = draws(bundle, image_id, FEWEST_DRAWS)
+    average = drawn.average
+    probs = {
+        "encoder": drawn.encoder_probs,
+        "average": average,
+        "unsure": torch.full_like(average, 1 / average.shape[-1]),
+        "certain": torch.nn.functional.one_hot(average.argmax(-1), average.shape[-1]).double(),
+    }[given]
+    six = bounds.six_expectations(drawn, probs)
+    return Factorised(
+        upper=bounds.bound_given_z(drawn).elbo.item(),
+        lower=bounds.bound_given_x(drawn, probs).elbo.item(),
+        divergence=bounds.cluster_divergence(drawn, probs).item(),
+        likelihood=(six.likelihood_given_z.item(), six.likelihood_given_x.item()),
+        prior=(six.prior_given_z.item(), six.prior_given_x.item()),
+        kl=(six.kl_given_z.item(), six.kl_given_x.item()),
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def sides(bundle: "Bundle", image_id: str, count: int, samples: int) -> Sides:
+    """Measure both sides of the inequality on the selected image and some test images.
+
+    Needs the mixture alone, not the decoder: q(z|x) of every image is in the index.
+    """
+    import torch
+
+    from xai_core.models.distributions import categorical_kl_to_uniform, sample_normal
+
+    index = bundle.index
+    test = np.flatnonzero((index["split"] == "test").to_numpy())
+    rows = np.random.default_rng(0).choice(test, min(count, len(test)), replace=False)
+    others = [i for i in index["id"].iloc[rows] if i != image_id]
+    size = bundle.model.config.latent_dim
+    columns = [[f"{kind}_{j}" for j in range(size)] for kind in ("mean", "log_var")]
+    here = table(bundle, [image_id, *others])
+    mean, log_var = (torch.tensor(here[names].to_numpy(np.float32)) for names in columns)
+    noise = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        parts = [
+            bundle.model.prior.responsibilities(sample_normal(mean, log_var, generator=noise))
+            for _ in range(samples)
+        ]
+        probs = torch.stack(parts).double()
+        each = categorical_kl_to_uniform(probs.flatten(0, 1)).reshape(samples, -1)
+        lesser = categorical_kl_to_uniform(probs.mean(0))
+    return Sides(
+        here["id"].tolist(), here["cluster"].to_numpy(), each.mean(0).numpy(), lesser.numpy()
+    )

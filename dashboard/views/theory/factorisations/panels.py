@@ -1,0 +1,174 @@
+"""The two factorisations of one posterior, their difference, and Jensen's inequality."""
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.ui import download, naming
+from dashboard.ui.chart import chart
+from dashboard.views.theory import question
+from dashboard.views.theory.factorisations import loader
+from dashboard.views.theory.formulas import formulas
+from xai_core.plots import theme
+from xai_core.plots.style import plain, signed
+from xai_core.plots.theory import bounds
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+ENCODER, AVERAGE = "The encoder's branch", "The average of q(c|z)"
+UNSURE, CERTAIN = "Undecided, 1/K", "Certain of one"
+GIVEN = {ENCODER: "encoder", AVERAGE: "average", UNSURE: "unsure", CERTAIN: "certain"}
+SIX = (
+    r"""\mathcal L-\hat{\mathcal L}=\underbrace{\mathbb E_{q(z|x)}\bigl[
+\mathbb E_{q(c|z)}-\mathbb E_{q(c|x)}\bigr][\log p(x|z,c)]}_{\text{likelihood pair}}""",
+    r"""+\underbrace{\mathbb E_{q(z|x)}\bigl[
+\mathbb E_{q(c|z)}-\mathbb E_{q(c|x)}\bigr][\log p(z|c)]}_{\text{prior pair}}""",
+    r"""-\underbrace{\mathbb E_{q(z|x)}[\mathrm{KL}(q(c|z)\|p(c))]
+-\mathrm{KL}(q(c|x)\|p(c))}_{\text{KL pair}}""",
+)
+HOLDS = (
+    r"q(c|z)=p(c|z)\ \text{and a decoder that reads no }c:",
+    r"\mathcal L-\hat{\mathcal L}=\mathbb E_{q(z|x)}[\mathrm{KL}(q(c|x)\,\|\,p(c|z))]\ge 0",
+)
+JENSEN = (
+    r"\mathbb E_{q(z|x)}\bigl[\mathrm{KL}(q(c|z)\,\|\,p(c))\bigr]",
+    r"\ge\ \mathrm{KL}\bigl(\mathbb E_{q(z|x)}[q(c|z)]\,\|\,p(c)\bigr)",
+)
+COUNTS = (100, 300, 1000)
+
+
+@st.fragment
+def both(bundle: "Bundle", image_id: str) -> None:
+    """Show L, L^ and the six expectations between them, for a chosen q(c|x)."""
+    formulas(*SIX)
+    choices = list(GIVEN)
+    if bundle.model.config.factorisation == "c_given_z":
+        choices.remove(ENCODER)
+    choice = st.segmented_control(
+        "q(c|x) in L\u0302", choices, required=True, **state.bind("q(c|x)", choices[0], choices)
+    )
+    seen = loader.factorised(bundle, image_id, GIVEN[choice])
+    left, right = st.columns([4, 3], gap="large")
+    with left:
+        _table(bundle, seen, image_id, choice)
+    with right:
+        values = {
+            "Likelihood pair": seen.likelihood[0] - seen.likelihood[1],
+            "Prior pair": seen.prior[0] - seen.prior[1],
+            "KL pair": seen.kl[1] - seen.kl[0],
+        }
+        words = "; ".join(f"{name} {signed(value, 4)}" for name, value in values.items())
+        chart(bounds.pairs(values, state.dark()), key="pairs", alt=f"L minus L^: {words}")
+    _verdict(bundle, seen)
+    _ask_about_sign()
+
+
+@st.fragment
+def inequality(bundle: "Bundle", image_id: str) -> None:
+    """Show both sides of Jensen's inequality for many images, about the line of equality."""
+    formulas(*JENSEN)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.segmented_control(
+            "Images", COUNTS, required=True, **state.bind("jensen images", COUNTS[1], COUNTS)
+        )
+        samples = st.select_slider(
+            "Draws of z an image", [1, 2, 4, 16, 64], width=260,
+            **state.bind("jensen draws", 16, [1, 2, 4, 16, 64]),
+        )  # fmt: skip
+    seen = loader.sides(bundle, image_id, count, samples)
+    clusters = bundle.model.config.num_clusters
+    colours = theme.categorical(clusters)
+    gap = seen.greater - seen.lesser
+    figure = bounds.inequality(
+        seen.lesser, seen.greater, seen.ids, [colours[c] for c in seen.clusters],
+        math.log(clusters), state.dark(),
+    )  # fmt: skip
+    words = (
+        f"The two sides for {len(gap)} images: {(gap >= -1e-12).mean():.0%} lie on or above the "
+        f"line of equality, on average by {gap.mean():.4f} nats"
+    )
+    chart(figure, key="jensen", alt=words)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{int((gap >= -1e-12).sum()):,} of {len(gap):,}** images lie on or above the line; "
+            f"on average by **{gap.mean():.4f}** nats, {naming.marked(image_id)} by "
+            f"**{gap[0]:.4f}**, at most by {gap.max():.3f}. Both sides are at most "
+            f"ln {clusters} = {math.log(clusters):.3f}."
+        )
+        table = pd.DataFrame({"id": seen.ids, "left": seen.greater, "right": seen.lesser})
+        download.table(bundle, table, name="jensen", draws=samples, seed=0)
+    question.choose(
+        "jensen",
+        "Set the draws of z to 1. All points fall on the line. Why?",
+        [
+            "The encoder is then certain",
+            "The average over one draw is that draw: both sides are the same number",
+            "One draw is too few to see the clusters",
+        ],
+        right=1,
+        because="The gap is the mutual information of c and z under q(z|x) for this one image: it "
+        "needs at least two codes that disagree about the cluster.",
+    )
+
+
+def _table(bundle: "Bundle", seen: loader.Factorised, image_id: str, choice: str) -> None:
+    lines = (
+        (r"$\log p(x\mid z,c)$", "log p(x|z, c)", seen.likelihood, 1),
+        (r"$\log p(z\mid c)$", "log p(z|c)", seen.prior, 1),
+        (r"$\mathrm{KL}(q\,\Vert\,p(c))$", "KL(q || p(c))", seen.kl, -1),
+    )
+    rows = "\n".join(
+        f"| {formula} | {plain(of_z, 3)} | {plain(of_x, 3)} | {signed(sign * (of_z - of_x), 4)} |"
+        for formula, _, (of_z, of_x), sign in lines
+    )
+    st.markdown(
+        r"| $\mathbb E$ of | $q(c\mid z)$ | $q(c\mid x)$ | to $\mathcal L-\hat{\mathcal L}$ |"
+        f"\n|---|--:|--:|--:|\n{rows}"
+    )
+    table = pd.DataFrame(
+        [(name, *values, sign) for _, name, values, sign in lines],
+        columns=["expectation of", "with q(c|z)", "with q(c|x)", "sign of the first"],
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("The six expectations, in nats, and what each pair adds")
+        download.table(bundle, table, name="six expectations", image=image_id, q=choice)
+
+
+def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
+    """Say what the two ways to compute the difference give."""
+    apart = seen.upper - seen.lower
+    first, second, third = st.columns(3)
+    first.metric("L, with q(c|z)", plain(seen.upper, 3), border=True)
+    second.metric("L\u0302, with q(c|x)", plain(seen.lower, 3), border=True)
+    third.metric("E KL(q(c|x) || p(c|z))", f"{seen.divergence:.4f}", border=True)
+    formulas(*HOLDS)
+    if bundle.model.config.decoder_conditioning == "z+c":
+        st.markdown(
+            f"This decoder reads c, so the sign is an empirical question: here L \N{MINUS SIGN} "
+            f"L\u0302 is **{signed(apart, 4)}** nats, while the divergence is "
+            f"{seen.divergence:.4f}."
+        )
+        return
+    same = abs(apart - seen.divergence) < 1e-3
+    st.markdown(
+        f"Computed apart, the sides are **{apart:.4f}** and **{seen.divergence:.4f}** nats: they "
+        f"{'agree' if same else 'differ'}. So $\\mathcal L\\ge\\hat{{\\mathcal L}}$ holds here "
+        "because the decoder reads z alone, not because of Jensen's inequality, whose KL pair "
+        "pushes the other way."
+    )
+
+
+def _ask_about_sign() -> None:
+    question.choose(
+        "sign",
+        "Which choice of q(c|x) makes L\u0302 as large as it can be for this model?",
+        [UNSURE, CERTAIN, "The one nearest to p(c|z) over all codes"],
+        right=2,
+        because="The difference is an expected KL(q(c|x) || p(c|z)). It is least at the "
+        "normalised geometric mean of p(c|z) over the codes, near their average when they agree. "
+        "Try the four choices and watch L\u0302.",
+    )

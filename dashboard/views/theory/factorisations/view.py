@@ -1,0 +1,35 @@
+"""Theory, second part: two factorisations of the posterior and an inequality."""
+
+from dashboard import state
+from dashboard.ui import naming, next_pages
+from dashboard.ui.frame import layout
+from dashboard.views.theory.factorisations import panels
+
+bundle = layout.page(
+    "Two factorisations",
+    "c can be inferred from the image, q(c|x), or from the code, q(c|z). Both are lower bounds of "
+    "the same log p(x). Which one is higher, and does a simple inequality decide it?",
+)
+image_id = state.selected_id()
+
+layout.section(
+    "The same model, read two ways",
+    f"L with q(c|z) = p(c|z), L\u0302 with q(c|x), and the six expectations between them, of "
+    f"{naming.marked(image_id)}.",
+    "The entropy of q(z|x) is in both bounds and cancels; three pairs remain. The bars lead from "
+    "0 to the difference. Choose which q(c|x) stands in the bound: all numbers are averages over "
+    "the same 500 codes, so nothing here is noise between the two.",
+)
+panels.both(bundle, image_id)
+
+layout.section(
+    "The inequality",
+    "For every image, both sides of Jensen's inequality; the selected image is ringed.",
+    "Up: the average divergence of q(c|z). Right: the divergence of the average q(c|x). No image "
+    "can lie below the dashed line. Near the upper right corner clusters are certain; a point "
+    "far above the line is an image whose codes disagree about its cluster. The report takes "
+    "this inequality for the reason that L ≥ L\u0302, but in L the larger side is *subtracted*: "
+    "alone, it would make L the smaller one.",
+)
+panels.inequality(bundle, image_id)
+next_pages.on("theory_factorisations")

@@ -1,0 +1,1 @@
+"""The Theory page on counterfactuals along the decoder's manifold."""

@@ -1,0 +1,1 @@
+"""The Theory page on mean-field variational inference."""

@@ -1,0 +1,194 @@
+"""Cached answers of the page on mean-field inference: the probe and its gradients."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from dashboard.services.bundles import latents
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.image_data import batch, code
+from dashboard.services.scheduler.scheduler import heavy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from xai_core.bundle.reading import Bundle
+    from xai_core.theory.variational import MeanField
+
+
+SAMPLES_OF_MOMENTS = 4096
+
+
+RECORD_EVERY = 6
+"""Steps of a probe's fit between two points of its curve."""
+
+
+class Probe(NamedTuple):
+    """A Bayesian logistic regression of a property on the latents.
+
+    Attributes:
+        names: Of the weights: z0, z1, ..., and the intercept.
+        q: The posterior, of standardised latents.
+        centre: Subtracted from latents; `scale` divides them.
+        scale: See `centre`.
+        elbos: Before every `RECORD_EVERY`-th step and at the end, in nats, by the estimator.
+        converged: Whether the reparameterised fit arrived.
+        accuracy: On other images, and its standard error.
+        error: See `accuracy`.
+        base: Share of the commoner answer on those images.
+        fitted: Images it was fitted on.
+        tested: Other images.
+    """
+
+    names: list[str]
+    q: "MeanField"
+    centre: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    elbos: dict[str, NDArray[np.float64]]
+    converged: bool
+    accuracy: float
+    error: float
+    base: float
+    fitted: int
+    tested: int
+
+
+class Spread(NamedTuple):
+    """Variance of an estimator's mean over S draws, summed over parameters, for each S."""
+
+    counts: list[int]
+    variance: dict[str, list[float]]
+    bias: dict[str, float]
+
+
+@st.cache_resource(max_entries=32, show_spinner="Fitting the probe", hash_funcs=BY_FINGERPRINT)
+def probe(bundle: "Bundle", of: str, count: int, samples: int) -> Probe:
+    """Fit a probe by both estimators and score it on other images; read only.
+
+    Args:
+        bundle: Whose latents.
+        of: "ink", "slant" or "width" above its median, "label:J" or "cluster:J".
+        count: Images fitted, from the train split; the test split scores.
+        samples: Draws of w a step.
+    """
+    from xai_core.theory import variational
+
+    with heavy():
+        (x, y), (other, answers), (centre, scale) = _probed(bundle, of, count)
+        fits = {}
+        for estimator in variational.ESTIMATORS:
+            config = variational.MeanFieldConfig(
+                estimator=estimator, num_samples=samples, record_every=RECORD_EVERY
+            )
+            fits[estimator] = variational.fit_mean_field(x, y, config)
+        q = fits["reparameterised"].posterior
+        right = ((variational.predict(q, other).probs > 0.5) == answers).double()
+    share = answers.double().mean().item()
+    return Probe(
+        names=[*(f"z{j}" for j in range(x.shape[1] - 1)), "intercept"],
+        q=q,
+        centre=centre.numpy(),
+        scale=scale.numpy(),
+        elbos={name: fit.elbos.numpy() for name, fit in fits.items()},
+        converged=fits["reparameterised"].converged,
+        accuracy=right.mean().item(),
+        error=(right.std() / np.sqrt(len(right))).item() if len(right) > 1 else float("nan"),
+        base=max(share, 1 - share),
+        fitted=len(x),
+        tested=len(other),
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def spread(bundle: "Bundle", of: str, count: int, samples: int, where: str) -> Spread:
+    """Measure both estimators' variance against the number of draws.
+
+    Args:
+        bundle: Whose latents.
+        of: As in `probe`, with `count` and `samples`.
+        count: As in `probe`.
+        samples: As in `probe`.
+        where: "start" of the fit, or its "end".
+    """
+    import torch
+
+    from xai_core.theory import variational
+
+    q = probe(bundle, of, count, samples).q
+    if where == "start":
+        q = variational.MeanField(torch.zeros_like(q.mean), torch.full_like(q.log_std, -1.0))
+    (x, y), _, _ = _probed(bundle, of, count)
+    counts = [1, 4, 16, 64, 256]
+    exact = variational.exact_gradient(q, x, y)
+    variance: dict[str, list[float]] = {}
+    bias: dict[str, float] = {}
+    for estimator in variational.ESTIMATORS:
+        rows = variational.gradient_draws(
+            q, x, y, estimator=estimator, num_samples=SAMPLES_OF_MOMENTS,
+            generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+        groups = [rows.reshape(-1, s, rows.shape[1]).mean(1) for s in counts]
+        variance[estimator] = [group.var(0).sum().item() for group in groups]
+        error = (rows.var(0) / len(rows)).sqrt().clamp(min=1e-300)
+        bias[estimator] = ((rows.mean(0) - exact) / error).square().mean().sqrt().item()
+    return Spread(counts, variance, bias)
+
+
+def moved(
+    bundle: "Bundle", image_id: str, found: Probe, dim: int, reach: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Predict along one latent of an image: probabilities, and their band's lower and upper edge.
+
+    Args:
+        bundle: Where the image is.
+        image_id: Whose code is moved.
+        found: The probe.
+        dim: The latent moved.
+        reach: How far, in standard deviations over images.
+    """
+    import torch
+
+    from xai_core.theory import variational
+
+    z = code(bundle, image_id).double().numpy()
+    codes = np.tile((z - found.centre) / found.scale, (len(reach), 1))
+    codes[:, dim] += reach
+    seen = variational.predict(found.q, variational.with_intercept(torch.from_numpy(codes)))
+    return seen.probs.numpy(), seen.low.numpy(), seen.high.numpy()
+
+
+Data = tuple["Tensor", "Tensor"]
+
+
+def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
+    """Give standardised features and answers of train and of test images, and the standard."""
+    import torch
+
+    from xai_core.theory.variational import with_intercept
+
+    noise = np.random.default_rng(0)
+    splits = bundle.index["split"].to_numpy()
+    picked = [np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")]
+    rows = [noise.choice(p, min(n, len(p)), replace=False)
+            for p, n in zip(picked, (count, 1000), strict=True)]  # fmt: skip
+    z = [torch.from_numpy(latents(bundle)[r].astype(float)) for r in rows]
+    values = [_values(bundle, of, r) for r in rows]
+    if ":" not in of:
+        values = [v > values[0].median() for v in values]
+    centre, scale = z[0].mean(0), z[0].std(0).clamp(min=1e-9)
+    x, other = (with_intercept((part - centre) / scale) for part in z)
+    return (x, values[0].bool()), (other, values[1].bool()), (centre, scale)
+
+
+def _values(bundle: "Bundle", of: str, rows: NDArray[np.int64]) -> "Tensor":
+    import torch
+
+    from xai_core.theory.image_properties import PROPERTIES
+
+    if ":" in of:
+        column, _, wanted = of.partition(":")
+        return torch.from_numpy(bundle.index[column].to_numpy()[rows] == int(wanted))
+    ids = bundle.index["id"].iloc[rows].tolist()
+    return PROPERTIES[of](batch(bundle, ids))

@@ -1,0 +1,43 @@
+"""Theory, fifth part: mean-field variational inference, as a probe on the codes."""
+
+from dashboard import state
+from dashboard.ui import naming, next_pages
+from dashboard.ui.frame import layout
+from dashboard.views.theory.mean_field import probe
+
+bundle = layout.page(
+    "Mean-field",
+    "Is a property of the images linearly readable from their codes, and how sure can one be? A "
+    "logistic regression with a posterior over its weights answers both, and shows what the "
+    "bound's gradients cost.",
+)
+image_id = state.selected_id()
+said, of, count = probe.choice(bundle)
+
+layout.section(
+    "The posterior of the probe",
+    f"“{said}”, read from the mean of q(z|x): one weight a latent, with error bars.",
+    "A dot is the mean of q(w), a bar two standard deviations to both sides. Blue weights are "
+    "clear of 0. The latents are standardised, so weights can be compared. Mean-field: weights "
+    "are independent under q, which makes the bars a little too short where latents go together.",
+)
+probe.posterior(bundle, of, said, count)
+
+layout.section(
+    "The predictive band",
+    f"The probe's answer for {naming.marked(image_id)} as one latent of its code moves.",
+    "The line is the prediction averaged over q(w), the band holds 95 % of q(w); the diamond is "
+    "the image itself. Far from the images the band is wide: the probe knows that it does not "
+    "know. The averaged line is less sure than the band's middle.",
+)
+probe.prediction(bundle, image_id, of, said, count)
+
+layout.section(
+    "Two gradients of one bound",
+    "The score function needs only values of log p(y|w); reparameterisation needs its slope.",
+    "Left: variance of the gradient's estimate, summed over parameters, against the draws in it; "
+    "both axes logarithmic. Right: the exact ELBO along an ascent by each, with equal draws and "
+    "steps. Both estimators have the same mean, the exact gradient.",
+)
+probe.estimators(bundle, of, count)
+next_pages.on("theory_probe")

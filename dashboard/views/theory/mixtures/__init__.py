@@ -1,0 +1,1 @@
+"""The Theory page on Gaussian mixtures by EM."""

@@ -1,0 +1,178 @@
+"""Two trainings in one figure, with the numbers of both."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services.jobs.runs import Run
+from dashboard.ui import download
+from dashboard.ui.chart import chart
+from dashboard.ui.frame import layout
+from dashboard.views.train import loader
+from xai_core.plots.style import plain
+from xai_core.plots.theory import collapse
+from xai_core.training.events import News
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+NONE = "nothing"
+CURVES = (
+    ("vae", "elbo", "ELBO, nats"),
+    ("vae", "cluster_information", "I(c; x), nats"),
+    ("vae", "accuracy", "accuracy of clusters*"),
+    ("classifier", "loss", "classifier's loss, nats"),
+)
+TERMS = (
+    ("vae", "reconstruction", "E log p(x|z, c), nats"),
+    ("vae", "prior_alignment", "E log p(z|c), nats"),
+    ("vae", "kl_c", "KL(q(c) ‖ p(c)), nats"),
+    ("vae", "entropy_z", "-E log q(z|x), nats"),
+)
+NUMBERS = (
+    ("Epochs of the cluster VAE", "vae", "epoch", 0),
+    ("ELBO after the last, nats", "vae", "elbo", 2),
+    ("Reconstruction, nats", "vae", "reconstruction", 2),
+    ("Prior alignment, nats", "vae", "prior_alignment", 2),
+    ("KL of c, nats", "vae", "kl_c", 3),
+    ("Entropy of z, nats", "vae", "entropy_z", 2),
+    ("Cluster information, nats", "vae", "cluster_information", 3),
+    ("Accuracy of clusters*", "vae", "accuracy", 4),
+    ("NMI*", "vae", "nmi", 3),
+    ("Seconds an epoch", "vae", "seconds", 1),
+    ("Classifier's loss, nats", "classifier", "loss", 4),
+    ("Critics' loss", "critic", "loss", 3),
+)
+TESTED = (
+    ("Test ELBO, nats", "elbo", 2),
+    ("Test accuracy of clusters", "accuracy", 4),
+    ("Test accuracy of the classifier", "classifier_accuracy", 4),
+)
+
+
+def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
+    """Draw the curves of two trainings, and list their numbers side by side."""
+    histories = _histories(now, bundle)
+    if not histories:
+        return
+    layout.section(
+        "Curves",
+        "One training, or two in one figure, epoch by epoch.",
+        "The ELBO is what is pushed up, the sum of the four terms below it; the first third of "
+        "epochs may lie outside of what is shown. Cluster information says how many nats the "
+        "clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, the "
+        "clusters have collapsed. Lines marked * use labels, which the cluster VAE is never "
+        "trained on; the classifier is.",
+    )
+    shown = _chosen(list(histories))
+    frames = {name: histories[name] for name in shown}
+    _charts(frames, _most(shown, now, bundle))
+    table = numbers(frames, loader.test_scores()).rename_axis("Measure").reset_index()
+    st.table(table, hide_index=True, border="horizontal")
+    st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
+    if bundle is not None:
+        epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+        with st.container(horizontal=True):
+            download.table(bundle, table, "Numbers as CSV", name="trainings")
+            download.table(bundle, epochs, "Epochs as CSV", name="epochs")
+
+
+def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Put the last numbers of trainings beside each other, a column each."""
+    columns = {}
+    for name, frame in frames.items():
+        rows = {label: _last(frame, stage, key, digits) for label, stage, key, digits in NUMBERS}
+        known = tested.get(name, {})
+        rows |= {label: _text(known.get(key), digits) for label, key, digits in TESTED}
+        columns[name] = rows
+    return pd.DataFrame(columns)
+
+
+def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
+    """Collect what was told epoch by epoch, by name; the opened bundle's too."""
+    found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
+    if bundle is not None:
+        found.setdefault(bundle.name, bundle.history)
+    return found
+
+
+def _frame(news: News) -> pd.DataFrame:
+    told = [key for _, key, _ in (*CURVES, *TERMS)]
+    columns = dict.fromkeys(["stage", "epoch", *told, "nmi", "seconds"])
+    frame = pd.DataFrame(list(news.epochs), columns=list(columns))
+    return frame.astype(dict.fromkeys(list(columns)[1:], float))
+
+
+def _chosen(names: list[str]) -> list[str]:
+    left, right = st.columns(2)
+    first = left.selectbox("Training", names, **state.bind("train first", names[0], names))
+    others = [NONE, *(name for name in names if name != first)]
+    usual = others[1] if len(others) > 1 else NONE
+    second = right.selectbox("Beside", others, **state.bind("train second", usual, others))
+    return [first] if second == NONE else [first, second]
+
+
+def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
+    """Find ln K, where all that is shown have one K."""
+    known = {run.name: run.news.num_clusters for run in now}
+    if bundle is not None:
+        known.setdefault(bundle.name, bundle.model.config.num_clusters)
+    found = {known.get(name) for name in shown}
+    clusters = found.pop() if len(found) == 1 else None
+    return math.log(clusters) if clusters else None
+
+
+def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
+    summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
+    _grid(frames, summary, CURVES, most=most)
+    st.markdown("**The four terms of the ELBO**; the KL divergence counts against it")
+    _grid(frames, summary, TERMS, height=220)
+
+
+def _grid(
+    frames: dict[str, pd.DataFrame],
+    summary: pd.DataFrame,
+    curves: Sequence[tuple[str, str, str]],
+    *,
+    most: float | None = None,
+    height: int = 280,
+) -> None:
+    boxes = [box for _ in range(0, len(curves), 2) for box in st.columns(2, gap="large")]
+    for box, (stage, key, axis) in zip(boxes, curves, strict=True):
+        level = most if key == "cluster_information" else None
+        with box:
+            _curve(frames, summary, stage, key, axis, most=level, height=height)
+
+
+def _curve(
+    frames: dict[str, pd.DataFrame],
+    summary: pd.DataFrame,
+    stage: str,
+    key: str,
+    axis: str,
+    *,
+    most: float | None,
+    height: int,
+) -> None:
+    here = summary[summary["stage"] == stage].dropna(subset=[key])
+    if here.empty:
+        return
+    titles, at = {name: name for name in frames}, int(here["epoch"].max())
+    figure = collapse.over_epochs(
+        here, titles, key, axis, at, state.dark(), most=most, height=height
+    )
+    ends = "; ".join(f"{name}: {_last(frame, stage, key, 3)}" for name, frame in frames.items())
+    chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
+
+
+def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:
+    values = frame[frame["stage"] == stage][key].dropna()
+    return _text(values.iloc[-1] if len(values) else None, digits)
+
+
+def _text(value: float | None, digits: int) -> str:
+    return "-" if value is None or math.isnan(value) else plain(value, digits)

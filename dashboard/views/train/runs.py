@@ -1,0 +1,150 @@
+"""Trainings that run or ran here: how far they are, what became of them, and their curves."""
+
+import time
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.links import PAGES
+from dashboard.services.jobs import runs
+from dashboard.ui import messages
+from dashboard.ui.frame import layout
+from dashboard.views.train import curves
+from xai_core.training.progress import STAGES
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+EVERY = 2.0
+"""Seconds between two looks at a training that runs."""
+BADGES = {
+    "running": ("Running", ":material/autorenew:", "blue"),
+    "stopping": ("Stopping", ":material/hourglass_bottom:", "orange"),
+    "finished": ("Finished", ":material/check:", "green"),
+    "stopped": ("Stopped", ":material/pause:", "gray"),
+    "failed": ("Failed", ":material/error:", "red"),
+}
+
+
+def watch(bundle: "Bundle | None") -> None:
+    """Show all runs and the curves of two; looks again by itself while one runs."""
+    before = _states(runs.all_runs())
+    alive = any(what in ("running", "stopping") for _, what in before)
+
+    def part() -> None:
+        now = runs.all_runs()
+        if _states(now) != before:
+            st.rerun()
+        _list(now)
+        curves.compare(now, bundle)
+
+    st.fragment(part, run_every=EVERY if alive else None)()
+
+
+def _states(now: list[runs.Run]) -> list[tuple[str, str]]:
+    return [(run.name, run.state) for run in now]
+
+
+def _list(now: list[runs.Run]) -> None:
+    layout.section(
+        "Trainings",
+        "Every training that was started here, the latest first.",
+        "A training is a process of its own: it goes on when this page, the browser or the "
+        "server is closed, and its state is kept after every epoch. **Stop** ends it at once, "
+        "**Resume** goes on after the last finished epoch, with the same weights as if it had "
+        "never stopped. The bar counts work, not steps: stages differ in what a step costs. The "
+        f"time left is an estimate from the speed so far. At most {runs.MOST_AT_ONCE} run at "
+        "the same time.",
+    )
+    if not now:
+        st.caption("None yet. Choose what to train above.")
+    for run in now:
+        with st.container(border=True, key=f"run-{run.name}"):
+            _one(run)
+
+
+def _one(run: runs.Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label, icon, colour = BADGES[run.state]
+        st.markdown(f"**{run.name}**", width="content")
+        st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]  # a name it knows
+        st.caption(_asked(run), width="stretch")
+        _buttons(run)
+    if run.alive:
+        st.progress(run.news.share, text=_progress(run))
+    if run.state == "failed":
+        kept = " What it has finished is kept: go on with **Resume**." if run.begun else ""
+        st.error(f"{run.why}{kept}", icon=":material/error:")
+    if run.state == "stopped":
+        st.caption(f"Stopped at {run.news.share:.0%} of the work.".replace("%", " %"))
+    with st.expander("Log"):
+        st.code(runs.log_tail(run.name) or "Nothing yet.", language=None, height=240)
+
+
+def _asked(run: runs.Run) -> str:
+    asked = run.request
+    changed = {
+        "K": asked.clusters,
+        "d": asked.latent_dim,
+        "epochs": asked.epochs,
+        "images": asked.train_images,
+    }
+    parts = [f"{name} {value:,}" for name, value in changed.items() if value is not None]
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.begun))
+    return " · ".join([asked.data, asked.preset, *parts, f"seed {asked.seed}", f"begun {when}"])
+
+
+def _progress(run: runs.Run) -> str:
+    if run.state == "stopping":
+        return "Stopping"
+    news = run.news
+    if not news.stage:
+        return "Starting: reading the images"
+    stage = STAGES.get(news.stage, news.stage)
+    steps = f", step {news.done:,} of {news.total:,}" if news.total > 1 else ""
+    left = "" if news.seconds_left is None else f" · about {time_left(news.seconds_left)} left"
+    return f"{stage}{steps} · {100 * news.share:.0f} % of the work{left}"
+
+
+def time_left(seconds: float) -> str:
+    """Write an estimate as coarsely as it is known."""
+    if seconds < 60:
+        return "a minute" if seconds >= 30 else "half a minute"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def _buttons(run: runs.Run) -> None:
+    name = run.name
+    with messages.errors_as_text():
+        if run.state == "running" and _button("Stop", "stop", name):
+            runs.stop(name)
+            st.rerun()
+        left = run.state in ("stopped", "failed") and run.begun
+        if left and _button("Resume", "play_arrow", name):
+            runs.resume(name)
+            st.rerun()
+        if run.state == "finished" and _button("Open", "open_in_new", name):
+            state.select_bundle(name)
+            st.switch_page(PAGES["home"])
+        if not run.alive:
+            _removal(run)
+
+
+def _removal(run: runs.Run) -> None:
+    with st.popover("Remove", icon=":material/delete:", type="tertiary"):
+        kept = run.state == "finished"
+        st.markdown(
+            "Takes it off this list; its bundle stays."
+            if kept
+            else "Deletes its log and its unfinished state; it cannot be resumed then."
+        )
+        if _button("Remove it", "delete", run.name):
+            runs.remove(run.name)
+            st.rerun()
+
+
+def _button(label: str, icon: str, name: str) -> bool:
+    return st.button(label, icon=f":material/{icon}:", key=f"{label} {name}", wrap=False)

@@ -1,0 +1,177 @@
+"""The Counterfactuals page, on the tiny bundle: what is asked, found, shown and saved."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dashboard.services import bundles
+from dashboard.services import counterfactuals as services_counterfactuals
+from dashboard.views.counterfactuals import loader
+from xai_core.plots.counterfactual import change
+
+from ..parts import charts, linked, widget
+
+FIGURES = {"input", "reconstruction", "counterfactual", "change", "probabilities",
+           "path on the map", "density", "first order law", "singular values"}  # fmt: skip
+
+
+def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    found = charts(app)
+    assert set(found) >= FIGURES
+    assert all(chart.alt for chart in found.values())
+    assert len(app.subheader) == 7
+    assert "To the classifier, `test:3` is a -" in text_of(app)
+    assert "From **-** to **|**" in text_of(app)
+
+
+def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
+    from xai_core.counterfactual.of_bundle import counterfactuals
+
+    app = open_page("counterfactuals", image="test:3")
+    images = tiny_bundle.dataset.images(["test:3"])
+    found = counterfactuals(tiny_bundle, images, 0, of="classifier")
+    shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
+    np.testing.assert_allclose(shown.counterfactual, found.counterfactuals[0, 0], atol=1e-6)
+    assert f"(L1 {float(found.l1[0]):.1f}, L2 {float(found.l2[0]):.2f})" in text_of(app)
+
+
+def test_the_frames_lead_from_the_image_to_the_counterfactual(open_page, tiny_bundle):
+    open_page("counterfactuals", image="test:3")
+    for method in ("default", "pixel", "nearest"):
+        shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", method, 0)
+        np.testing.assert_allclose(shown.frames[0], shown.image, atol=1e-5)
+        np.testing.assert_allclose(shown.frames[-1], shown.counterfactual, atol=1e-5)
+        np.testing.assert_allclose(shown.frame_probs[-1], shown.after, atol=1e-4)
+        np.testing.assert_allclose(shown.frame_probs.sum(1), 1, atol=1e-5)
+        assert (
+            len(shown.codes)
+            == len(shown.places)
+            == len(shown.density)
+            == services_counterfactuals.FRAMES
+        )
+
+
+@pytest.mark.parametrize("of", ["classifier", "cluster"])
+@pytest.mark.parametrize("method", ["default", "diffeomorphic", "pixel", "nearest"])
+def test_each_method_answers_for_each_function(open_page, of, method):
+    app = open_page("counterfactuals", image="test:3")
+    widget(app.segmented_control, "Explain").set_value(of)
+    widget(app.selectbox, "Method").set_value(method).run()
+    assert not app.exception, app.exception[0].message
+    assert set(charts(app)) >= FIGURES
+    assert linked(app, "of") == (None if of == "classifier" else of)
+    assert linked(app, "method") == (None if method == "default" else method)
+
+
+def test_clusters_are_named_as_everywhere(open_page, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    widget(app.segmented_control, "Explain").set_value("cluster").run()
+    assert "To the cluster model, `test:3` is in cluster" in text_of(app)
+    options = widget(app.selectbox, "Turn it into").options
+    assert len(options) == 2 and " \N{RIGHTWARDS ARROW} " in options[1]
+
+
+def test_a_click_on_a_target_asks_for_it_and_the_url_holds_it(open_page, component, send):
+    app = open_page("counterfactuals", image="test:3")
+    assert linked(app, "to") is None
+    assert component(app, "targets")[0]["ids"] == ["to 0"]
+    send(app, "targets", "pick", "to 0")
+    assert linked(app, "to") == "0"
+    assert widget(app.selectbox, "Turn it into").value == 0
+
+
+def test_a_target_that_is_the_images_own_class_gives_way(open_page):
+    app = open_page("counterfactuals", image="test:3")
+    app.query_params.update({"bundle": "bars", "image": "test:3", "to": "1"})
+    app.run()
+    assert widget(app.selectbox, "Turn it into").value == "runner-up"
+    assert linked(app, "to") is None
+
+
+def test_scrubbing_moves_the_frame_and_its_figures(open_page, component, send, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    assert (
+        f"Frame {services_counterfactuals.FRAMES} of {services_counterfactuals.FRAMES}"
+        in text_of(app)
+    )
+    before = charts(app)["probabilities"].spec
+    widget(app.slider, "Frame").set_value(4).run()
+    assert f"Frame 4 of {services_counterfactuals.FRAMES}" in text_of(app)
+    assert charts(app)["probabilities"].spec != before
+    assert linked(app, "frame") == "4"
+    send(app, "strip", "pick", "frame 9")
+    assert widget(app.slider, "Frame").value == 9
+
+
+def test_a_method_can_be_picked_beside_the_others(open_page, component, send):
+    app = open_page("counterfactuals", image="test:3")
+    assert component(app, "methods")[0]["ids"] == ["default", "diffeomorphic", "pixel", "nearest"]
+    send(app, "methods", "pick", "pixel")
+    assert widget(app.selectbox, "Method").value == "pixel"
+
+
+def test_a_search_that_does_not_arrive_says_why(open_page, tiny_bundle, monkeypatch, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    failed = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
+    failed = failed._replace(converged=False, reason="the ascent stalled (p = 0.123)")
+    monkeypatch.setattr(services_counterfactuals, "change", lambda *asked: failed)
+    app.run()
+    assert "The target was not reached: the ascent stalled (p = 0.123)" in app.warning[0].value
+    assert "did not get there: the ascent stalled" in text_of(app)
+
+
+def test_the_sheet_is_computed_a_row_at_a_time_and_can_be_closed(open_page, component, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    widget(app.button, "Compute the sheet").click().run()
+    assert linked(app, "sheet") == "yes"
+    for _ in range(3):
+        app.run()
+    assert not app.exception
+    assert "2 of 2 reached" in text_of(app) or "1 of 2 reached" in text_of(app)
+    widget(app.button, "Close").click().run()
+    assert linked(app, "sheet") is None and "of 2 reached" not in text_of(app)
+
+
+def test_one_of_each_class_agrees_with_its_label(tiny_bundle, open_page):
+    open_page("counterfactuals")
+    index = tiny_bundle.index.set_index("id")
+    for of, column in (("classifier", "predicted"), ("cluster", "cluster")):
+        ids = loader.one_of_each(tiny_bundle, of, seed=3)
+        assert [index[column][i] for i in ids] == [0, 1]
+        assert {i.partition(":")[0] for i in ids} == {"test"}
+        assert ids == loader.one_of_each(tiny_bundle, of, seed=3)
+
+
+def test_a_bundle_without_a_classifier_explains_clusters_alone(open_page, monkeypatch, text_of):
+    monkeypatch.setattr(services_counterfactuals, "explainable", lambda bundle: ["cluster"])
+    app = open_page("counterfactuals", image="test:3")
+    assert "To the cluster model" in text_of(app)
+
+
+def test_a_bundle_with_nothing_to_tell_apart_says_so(open_page, monkeypatch, text_of):
+    monkeypatch.setattr(services_counterfactuals, "explainable", lambda bundle: [])
+    app = open_page("counterfactuals")
+    assert "Nothing to turn an image into" in text_of(app) and not app.exception
+
+
+def test_files_say_where_they_come_from_and_hold_what_is_shown(open_page, tiny_bundle):
+    open_page("counterfactuals", image="test:3")
+    shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
+    about = bundles.about(tiny_bundle, image="test:3", to="|")
+    film = Image.open(io.BytesIO(change.gif(shown.frames, about)))
+    assert (
+        film.n_frames == 2 * services_counterfactuals.FRAMES - 2
+        and b"test:3" in film.info["comment"]
+    )
+    film.seek(services_counterfactuals.FRAMES - 1)
+    last = np.asarray(film.convert("L"))[::8, ::8]
+    assert np.abs(last / 255 - shown.counterfactual).max() < 0.01
+    saved = np.load(io.BytesIO(change.arrays({"frames": shown.frames}, about)), allow_pickle=False)
+    np.testing.assert_array_equal(saved["frames"], shown.frames)
+    assert "test:3" in str(saved["about"])
+    table = change.table(shown.frame_probs, shown.density, ["|", "-"], "p")
+    assert isinstance(table, pd.DataFrame) and len(table) == services_counterfactuals.FRAMES

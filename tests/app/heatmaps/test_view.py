@@ -1,0 +1,104 @@
+"""The Heatmaps page, on the tiny bundle: what is explained, drawn, scored and compared."""
+
+import numpy as np
+import pytest
+
+from dashboard.services import attributions as heatmaps
+from xai_core.attribution.of_bundle import attributions
+from xai_core.evaluation import exemplars
+
+from ..parts import widget
+
+FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-means", "heat-difference"}
+
+
+@pytest.fixture(scope="module")
+def opened(tiny_bundle_path):
+    """The page once, for what only reads it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tiny_bundle_path.parents[1])
+        from ..conftest import _open
+
+        yield _open("heatmaps", image="test:3")
+
+
+def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
+    found = {e.proto.id: e.proto for e in opened.get("plotly_chart")}
+    for name in FIGURES:
+        assert [p.alt for key, p in found.items() if key.endswith(name)] != [], name
+    assert all(chart.alt for chart in found.values())
+    assert len(opened.subheader) == 5
+    assert "test:3: cluster" in text_of(opened)
+
+
+def test_every_method_stands_around_the_image(opened, component, tiny_bundle):
+    data, _ = component(opened, "heat-around")
+    assert data["ids"] == heatmaps.methods(tiny_bundle, "classifier")
+    assert all(" +0" in c.replace("\n", " ") or " +1" in c.replace("\n", " ")
+               for c in data["captions"]), "insertion under each"  # fmt: skip
+
+
+def test_a_click_makes_a_method_large(open_page, send, text_of):
+    app = open_page("heatmaps")
+    send(app, "heat-around", "pick", "lrp")
+    assert "**Layer-wise relevance**, for " in text_of(app)
+
+
+def test_maps_are_those_of_the_library(tiny_bundle):
+    ids = ("test:3", "train:5")
+    found = heatmaps.maps(tiny_bundle, ids, "integrated_gradients", "cluster", 1)
+    images = tiny_bundle.dataset.images(list(ids))
+    asked = attributions(tiny_bundle, images, "integrated_gradients", of="cluster", target=1)
+    assert np.array_equal(found.values, asked.attributions.numpy())
+    assert found.targets.tolist() == [1, 1]
+
+
+def test_what_has_no_classes_offers_none(open_page, text_of):
+    app = open_page("heatmaps")
+    widget(app.segmented_control, "Explain").set_value("elbo").run()
+    assert not app.exception
+    assert not [w for w in app.selectbox if w.label == "For the class"]
+    assert "for how well the model explains the image" in text_of(app)
+    widget(app.segmented_control, "Explain").set_value("latent").run()
+    widget(app.selectbox, "Latent").set_value(1).run()
+    assert not app.exception
+    assert "for what latent 1 is" in text_of(app)
+
+
+def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
+    chosen = ["saliency", "integrated_gradients", "critic", "edges", "random"]
+    monkeypatch.setattr(
+        "xai_core.evaluation.faithfulness.table.methods_for", lambda bundle, of: chosen
+    )
+    app = open_page("heatmaps")
+    assert not app.dataframe
+    widget(app.selectbox, "Test images").set_value(8).run()
+    widget(app.button, "Measure").click().run(timeout=300)
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert len(table) == len(chosen)
+    verdicts = dict(zip(table["method"], table["verdict"], strict=True))
+    assert verdicts["Random"] == verdicts["Edges"] == "knows no model"
+    assert "Passed every check:" in text_of(app)
+    assert widget(app.button, "Measure").disabled
+
+
+def test_the_difference_says_what_it_found(opened, text_of):
+    said = text_of(opened)
+    assert "difference beyond chance" in said or "more than chance gives" in said
+    assert "by permutation" in said
+
+
+@pytest.mark.parametrize("how", list(exemplars.HOWS))
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_both_sets_are_chosen_by_one_rule(tiny_bundle, how, split):
+    index = tiny_bundle.index
+    rows = exemplars.choose(index, split, how, count=9, seed=0)
+    assert (index["split"].to_numpy()[rows] == split).all()
+    assert len(set(rows.tolist())) == len(rows) == (2 if how == "One a cluster" else 9)
+    if how == "One a cluster":
+        assert index["cluster"].to_numpy()[rows].tolist() == [0, 1]
+    if how == "Least sure":
+        confidence = index["confidence"].to_numpy()
+        others = np.setdiff1d(np.flatnonzero(index["split"] == split), rows)
+        assert confidence[rows].max() <= confidence[others].min()

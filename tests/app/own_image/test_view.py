@@ -1,0 +1,102 @@
+"""The page Your image: what is drawn or uploaded becomes the selected image and is explained."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.services import image_data
+from dashboard.views.own_image.draw_pad import SIDE
+from xai_core.data.preprocessing import normalise_digit
+from xai_core.data.user_images import own_id, own_image
+
+
+@pytest.fixture(scope="module")
+def strokes():
+    """An upright bar, small and in a corner."""
+    ink = np.zeros((SIDE, SIDE), np.uint8)
+    ink[8:60, 12:24] = 255
+    return ink
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page("own_image")
+
+
+def linked(app):
+    value = app.query_params["image"]
+    return value[0] if isinstance(value, list) else value
+
+
+def encoded(ink):
+    return "" if ink is None else base64.b64encode(ink.tobytes()).decode()
+
+
+def png(pixels):
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+def test_it_invites_before_anything_is_drawn(page, text_of, component):
+    assert "Nothing of yours yet" in text_of(page)
+    data, _ = component(page, "draw pad")
+    assert data["seed"] == "" and not data["drawn"]
+
+
+def test_a_drawing_becomes_the_selected_image_and_is_explained(
+    page, send, component, strokes, text_of
+):
+    app = send(page, "draw pad", "ink", encoded(strokes))
+    assert linked(app) == own_id(normalise_digit(strokes))
+    text = text_of(app)
+    for part in ("Which cluster?", "Where among all images?", "Reconstruction", "**As "):
+        assert part in text, part
+    assert not app.error and component(app, "draw pad")[0]["drawn"]
+    app = send(app, "draw pad", "ink", "")
+    assert linked(app) == "test:0" and "Nothing of yours yet" in text_of(app)
+
+
+@pytest.mark.parametrize("ink", ["%%%", "QUJD", encoded(np.zeros((SIDE, SIDE), np.uint8))])
+def test_what_is_no_drawing_changes_nothing(page, send, ink):
+    assert linked(send(page, "draw pad", "ink", ink)) == "test:0"
+
+
+def test_the_selected_image_can_be_drawn_on(page, component, tiny_bundle):
+    page.button[[b.label for b in page.button].index("Draw on test:0")].click().run()
+    assert np.array_equal(own_image(linked(page)), tiny_bundle.image("test:0"))
+    data, _ = component(page, "draw pad")
+    assert base64.b64decode(data["seed"]) == tiny_bundle.image("test:0").numpy().tobytes()
+
+
+def test_uploads_are_converted_refused_by_name_and_chosen_from(
+    open_page, component, send, text_of, strokes
+):
+    app = open_page("own_image")
+    app.segmented_control[0].set_value("Upload").run()
+    other = np.ascontiguousarray(255 - strokes.T)
+    files = [("up.png", png(strokes), "image/png"), ("flat.png", png(other), "image/png"),
+             ("bad.png", b"no image", "image/png"),
+             ("blank.png", png(np.full((9, 9), 7, np.uint8)), "image/png")]  # fmt: skip
+    app.file_uploader[0].set_value(files).run()
+    assert not app.exception, app.exception[0].message
+    first, second = (own_id(normalise_digit(p)) for p in (strokes, other))
+    assert linked(app) == first
+    said = " ".join(e.value for e in app.error)
+    assert "`bad.png` cannot be read as a PNG or JPEG" in said and "`blank.png` is blank" in said
+    assert component(app, "uploads")[0]["ids"] == [first, second]
+    assert "`up.png` was cropped" in text_of(app)
+    app = send(app, "uploads", "pick", second)
+    assert linked(app) == second and "`flat.png` was cropped" in text_of(app)
+
+
+def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(open_page, text_of, tiny_bundle):
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    app = open_page("own_image", image=own_id(noise))
+    assert image_data.typicality(tiny_bundle, own_id(noise)).unlike
+    assert "Unlike the training images" in app.warning[0].value
+    assert "Unlike the training images" in " ".join(e.value for e in app.sidebar.caption)
+    assert "Not to be believed" in text_of(app)

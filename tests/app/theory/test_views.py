@@ -1,0 +1,230 @@
+"""The Theory pages on the tiny bundle: each is whole, and what it says is measured."""
+
+import math
+import re
+from itertools import pairwise
+
+import pytest
+import torch
+
+from dashboard.services import bundles
+from dashboard.ui.next_pages import STOPS
+from dashboard.views.theory import loader as theory_loader
+from dashboard.views.theory.bound import loader
+from dashboard.views.theory.collapse import loader as collapse_loader
+from dashboard.views.theory.factorisations import loader as factorisations_loader
+from dashboard.views.theory.manifold import loader as manifold_loader
+from dashboard.views.theory.mean_field import loader as mean_field_loader
+from dashboard.views.theory.mean_field import probe
+from dashboard.views.theory.mixtures import loader as mixtures_loader
+from tests.benchmarks.theory import reactions
+from xai_core.errors import DataError
+from xai_core.plots.style import plain
+from xai_core.training import collapse
+
+from ..parts import charts, widget
+
+PAGES = [name for name, *_ in STOPS]
+CHARTS = {
+    "theory": {"own terms", "other terms", "closing"},
+    "theory_factorisations": {"pairs", "jensen"},
+    "theory_collapse": {"beliefs", "information", "elbos"},
+    "theory_mixtures": {"bells Maximum likelihood", "bells Maximum a posteriori", "objectives"},
+    "theory_probe": {"weights", "band", "variances", "ascents"},
+    "theory_manifold": {"first order law", "singular values"},
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_whole(open_page, page):
+    """Every figure with words, a formula, a question whose answer is checked, a way on."""
+    app = open_page(page, image="test:3")
+    found = charts(app)
+    assert set(found) == CHARTS[page]
+    assert all(chart.alt for chart in found.values())
+    assert app.get("latex")
+    assert "Check yourself" in "\n".join(m.value for m in app.markdown)
+    assert not app.error
+
+
+def test_the_waterfalls_add_up_and_follow_the_choice(open_page, tiny_bundle):
+    app = open_page("theory", image="test:3")
+    row = tiny_bundle.index.set_index("id").loc["test:3"]
+    assert f"ELBO {row.elbo:+.1f}".replace("-", "\N{MINUS SIGN}") in charts(app)["own terms"].alt
+    before = charts(app)["other terms"].alt
+    widget(app.segmented_control, "Beside it").set_value("The hardest image").run()
+    test = tiny_bundle.index[tiny_bundle.index["split"] == "test"]
+    hardest = test.sort_values("elbo")["id"].iloc[0]
+    assert hardest in charts(app)["other terms"].alt != before
+
+
+def test_the_estimate_rises_and_starts_at_the_bound(open_page, tiny_bundle):
+    open_page("theory", image="test:3")
+    seen = loader.closing(tiny_bundle, "test:3", 5000)
+    assert list(seen.curve.mean) == sorted(seen.curve.mean)
+    assert seen.curve.counts[-1] == 5000
+    assert seen.curve.mean[0] == pytest.approx(seen.upper, abs=0.2)
+    assert seen.upper >= seen.lower - 1e-6
+    app = open_page("theory", image="test:3")
+    widget(app.select_slider, "k, draws of z in one estimate").set_value(5000).run()
+    assert widget(app.metric, "log p(x), k = 5,000").value == plain(seen.curve.mean[-1])
+    few = loader.closing(tiny_bundle, "test:3", theory_loader.FEWEST_DRAWS)
+    widget(app.select_slider, "k, draws of z in one estimate").set_value(50).run()
+    assert widget(app.metric, "log p(x), k = 50").value == plain(few.curve.mean[3])
+
+
+def test_a_number_asked_for_is_checked(open_page, tiny_bundle):
+    row = tiny_bundle.index.set_index("id").loc["test:3"]
+    answer = row.prior_alignment - row.kl_c + row.entropy_z
+    app = open_page("theory", image="test:3")
+    app.number_input[0].set_value(round(float(answer), 2)).run()
+    assert "Right." in app.success[0].value
+    app.number_input[0].set_value(round(float(answer) + 3, 2)).run()
+    assert "Not quite." in app.warning[0].value
+
+
+def test_the_two_readings_agree_for_every_choice(open_page, tiny_bundle, text_of):
+    app = open_page("theory_factorisations", image="test:3")
+    for given in ("encoder", "average", "unsure", "certain"):
+        seen = factorisations_loader.factorised(tiny_bundle, "test:3", given)
+        assert seen.upper - seen.lower == pytest.approx(seen.divergence, abs=1e-5)
+        pairs = (
+            seen.likelihood[0] - seen.likelihood[1] + seen.prior[0] - seen.prior[1]
+            + seen.kl[1] - seen.kl[0]
+        )  # fmt: skip
+        assert pairs == pytest.approx(seen.divergence, abs=1e-5)
+    assert "they agree" in text_of(app)
+    undecided = factorisations_loader.factorised(tiny_bundle, "test:3", "unsure")
+    assert undecided.kl[1] == pytest.approx(0, abs=1e-9)
+    widget(app.segmented_control, "q(c|x) in L\u0302").set_value("Undecided, 1/K").run()
+    assert plain(undecided.lower, 3) in [m.value for m in app.metric]
+
+
+def test_jensen_holds_for_every_image_and_is_equal_at_one_draw(open_page, tiny_bundle):
+    open_page("theory_factorisations")
+    seen = factorisations_loader.sides(tiny_bundle, "test:3", 100, 16)
+    assert seen.ids[0] == "test:3" and len(seen.ids) == len(set(seen.ids)) == 20
+    assert (seen.greater >= seen.lesser - 1e-12).all()
+    assert seen.greater.max() <= math.log(2) + 1e-9
+    single = factorisations_loader.sides(tiny_bundle, "test:3", 100, 1)
+    assert single.greater == pytest.approx(single.lesser, abs=1e-12)
+
+
+def test_the_replay_steps_plays_and_stops(open_page, text_of):
+    app = open_page("theory_collapse")
+    last = collapse_loader.recording().epochs[-1]
+    assert f"Epoch {last}." in text_of(app)
+    widget(app.slider, "Epoch").set_value(1).run()
+    assert "Epoch 1." in text_of(app)
+    widget(app.button, "Previous").click().run()
+    assert "Epoch 0." in text_of(app) and widget(app.button, "Previous").disabled
+    widget(app.slider, "Epoch").set_value(last).run()
+    assert f"Epoch {last}." in text_of(app) and widget(app.button, "Next").disabled
+    widget(app.button, "Play").click().run()
+    assert widget(app.button, "Pause")
+    assert re.search(r"Epoch [01]\.", text_of(app))
+    widget(app.button, "Pause").click().run()
+    assert widget(app.button, "Play")
+
+
+def test_the_price_of_the_cure_is_on_the_page(open_page, text_of):
+    app = open_page("theory_collapse")
+    seen = collapse_loader.recording()
+    price = seen.price("cure", "pure", seen.epochs[-1])
+    said = f"{plain(price.nats, 1)} ± {price.standard_error:.1f}"
+    assert widget(app.metric, "Price of the cure, nats").value == said
+    assert f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats" in text_of(app)
+
+
+def test_the_recording_that_is_shipped_is_whole():
+    seen = collapse.read_collapse()
+    table = seen.summary()
+    assert seen.runs == ["pure", "prior", "cure"]
+    assert seen.epochs == list(range(seen.epochs[-1] + 1))
+    assert table["cluster_information"].between(-1e-6, math.log(10)).all()
+    sums = seen.probs("cure", seen.epochs[-1]).sum(1)
+    assert sums == pytest.approx(1, abs=2e-3)
+    last = table[table["epoch"] == seen.epochs[-1]].set_index("run")
+    assert last.loc["cure", "cluster_information"] > 0.8 * math.log(10)
+
+
+def test_without_a_recording_the_page_says_how_to_make_one(tmp_path):
+    with pytest.raises(DataError, match="xai record-collapse"):
+        collapse.read_collapse(tmp_path / "none.parquet")
+
+
+def test_em_steps_and_says_what_is_degenerate(open_page, text_of):
+    app = open_page("theory_mixtures")
+    assert "iteration 0 of" in text_of(app)
+    widget(app.button, "Next").click().run()
+    assert "iteration 1 of" in text_of(app)
+    widget(app.segmented_control, "Points").set_value("Points with a pair of twins").run()
+    widget(app.slider, "Components").set_value(6).run()
+    widget(app.slider, "Iteration").set_value(widget(app.slider, "Iteration").max).run()
+    assert any("shrunk to the variance floor" in w.value for w in app.warning)
+
+
+def test_the_two_fits_begin_alike_and_never_fall(open_page, tiny_bundle):
+    open_page("theory_mixtures")
+    fits = [
+        mixtures_loader.mixture(tiny_bundle, "points", (0, 1), 200, 4, "full", strength, 0)
+        for strength in (0.0, 1.0)
+    ]
+    torch.testing.assert_close(
+        fits[0].states[0].responsibilities, fits[1].states[0].responsibilities
+    )
+    for fit in fits:
+        values = [state.objective for state in fit.states]
+        assert all(b >= a - 1e-8 for a, b in pairwise(values))
+    assert fits[1].last.degenerate == ()
+
+
+def test_the_probe_reads_the_label_of_bars(open_page, tiny_bundle):
+    app = open_page("theory_probe", image="test:3")
+    options = widget(app.selectbox, "Is this readable from the code?").options
+    assert {"Label |", "Label -", "More ink than the median"} <= set(options)
+    widget(app.selectbox, "Is this readable from the code?").set_value("Label |").run()
+    assert not app.exception
+    found = mean_field_loader.probe(tiny_bundle, "label:0", 200, 8)
+    assert found.tested == 20 and found.fitted == 40 and found.base == 0.5
+    assert 0 <= found.accuracy <= 1
+    assert all(values[-1] > values[0] for values in found.elbos.values())
+    assert found.names == ["z0", "z1", "intercept"]
+
+
+def test_both_estimators_are_unbiased_and_variance_falls_with_draws(open_page, tiny_bundle):
+    open_page("theory_probe")
+    for where in ("start", "end"):
+        seen = mean_field_loader.spread(tiny_bundle, "label:0", 200, 8, where)
+        for name in ("score", "reparameterised"):
+            assert seen.bias[name] < 2.5
+            values = seen.variance[name]
+            assert values[0] / values[-1] == pytest.approx(256, rel=0.8)
+
+
+def test_the_law_holds_at_an_image(open_page, tiny_bundle, text_of):
+    app = open_page("theory_manifold", image="test:3")
+    found = manifold_loader.certificate(tiny_bundle, "test:3", 0, 1.0)
+    assert found.slope.item() == pytest.approx(2, abs=0.1)
+    assert found.share_in_span.item() > 0.999
+    widget(app.segmented_control, "Steps").set_value("large").run()
+    assert not app.exception
+    assert "approximately diffeomorphic" in text_of(app)
+
+
+def test_the_loaders_give_arrays_of_the_image(open_page, tiny_bundle):
+    open_page("theory", image="test:3")
+    assert loader.binary_image(tiny_bundle, "test:3").shape == (28, 28)
+    assert bundles.row_of(tiny_bundle, "test:3") is not None
+
+
+@pytest.mark.parametrize("said", list(probe.SHAPES))
+def test_every_property_can_be_asked_for(open_page, said):
+    app = open_page("theory_probe")
+    widget(app.selectbox, "Is this readable from the code?").set_value(said).run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_the_benchmark_of_the_controls_asks_each(tiny_bundle):
+    assert all(milliseconds > 0 for milliseconds in reactions(tiny_bundle, 1).values())

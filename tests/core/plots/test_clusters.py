@@ -1,0 +1,131 @@
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from xai_core.plots import probabilities, theme
+from xai_core.plots.clusters import confusion, film_strip
+from xai_core.plots.clusters import table as cluster_table
+
+
+@pytest.fixture
+def index():
+    return pd.DataFrame(
+        {
+            "split": ["test"] * 7 + ["train"] * 2,
+            "label": [0, 0, 0, 1, 1, 1, 1, 0, 1],
+            "cluster": [1, 1, 0, 0, 0, 0, 1, 2, 2],
+            "confidence": [0.9, 0.7, 0.5, 1.0, 1.0, 0.6, 0.8, 0.5, 0.5],
+        }
+    )
+
+
+def test_confusion_counts_every_image_of_the_split_once(index):
+    table = confusion.counts(index, "test", 3, 2)
+    np.testing.assert_array_equal(table, [[1, 2, 0], [3, 1, 0]])
+    np.testing.assert_array_equal(confusion.counts(index, "train", 3, 2), [[0, 0, 1], [0, 0, 1]])
+
+
+def test_accuracy_is_the_share_whose_cluster_has_their_label(index):
+    table = confusion.counts(index, "test", 3, 2)
+    assert confusion.accuracy(table, (1, 0, -1)) == pytest.approx(5 / 7)
+    assert confusion.accuracy(table, (-1, -1, -1)) == 0
+
+
+def test_accuracy_is_the_manifest_s(tiny_bundle):
+    for split in ("train", "test"):
+        table = confusion.counts(tiny_bundle.index, split, 2, 2)
+        scored = tiny_bundle.manifest.metrics[split]["accuracy"]
+        assert confusion.accuracy(table, tiny_bundle.cluster_labels) == pytest.approx(scored)
+
+
+def test_clusters_are_ordered_by_name_the_unnamed_last():
+    assert confusion.by_name((2, -1, 0, 1), 4) == [2, 3, 0, 1]
+    assert confusion.by_name((), 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_heat_map_s_colours_are_shares_of_the_row(index, dark):
+    table = confusion.counts(index, "test", 3, 2)[[1, 0, 2]]
+    trace = confusion.heat_map(table, ["zero", "one"], ["b", "a", "c"], dark).data[0]
+    np.testing.assert_allclose(trace.z, [[2 / 3, 1 / 3, 0], [1 / 4, 3 / 4, 0]])
+    assert (trace.zmin, trace.zmax) == (0, 1)
+    assert trace.text[0] == ["2", "1", ""]
+    shares = confusion.heat_map(
+        table, ["zero", "one"], ["b", "a", "c"], dark, show="% of the label"
+    )
+    assert shares.data[0].text[0] == ["66.7", "33.3", ""]
+
+
+def test_overview_says_size_purity_and_confidence(index):
+    table = cluster_table.overview(index, "test", np.ones(3), (1, 0, -1), ("zero", "one"))
+    assert table["images"].tolist() == [4, 3, 0]
+    assert table["share"].sum() == pytest.approx(1)
+    assert table["label"].tolist() == ["one", "zero", "\N{EN DASH}"]
+    assert table["purity"][0] == pytest.approx(3 / 4) and np.isnan(table["purity"][2])
+    assert table["mean_confidence"][1] == pytest.approx(0.8)
+
+
+def test_without_labels_the_overview_has_none(index):
+    table = cluster_table.overview(index, "test", np.ones(3), (-1, -1, -1), ())
+    assert not {"label", "purity"} & set(table)
+    assert cluster_table.cluster_names(3, (-1, -1, -1), ()) == ["0", "1", "2"]
+
+
+def test_names_tell_number_and_label():
+    names = cluster_table.cluster_names(3, (1, -1, 7), ("zero", "one"))
+    assert names == ["0 \N{RIGHTWARDS ARROW} one", "1", "2 \N{RIGHTWARDS ARROW} 7"]
+
+
+def test_bars_have_their_cluster_s_colour_and_number():
+    figure = probabilities.bar_chart(np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False)
+    assert list(figure.data[0].marker.color) == theme.categorical(3)
+    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "0 %"]
+    before = np.array([1.0, 0.0, 0.0])
+    figure = probabilities.bar_chart(before, ["a", "b", "c"], False, before=before)
+    assert len(figure.data) == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (1e-9, "< 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"), (0.99999, "> 99.9 %"),
+     (1, "100.0 %")],
+)  # fmt: skip
+def test_a_probability_is_never_rounded_to_certainty(share, text):
+    assert probabilities.percent(share) == text
+
+
+def film():
+    images = np.linspace(0, 1, 5)[:, None, None] * np.ones((5, 28, 28))
+    along = np.linspace(0, 1, 5)
+    return images, np.stack([1 - along, along, 0 * along], 1)
+
+
+def test_each_frame_stands_over_its_own_point():
+    images, probs = film()
+    figure = film_strip.film_strip(images, probs, ["a", "b", "c"], False)
+    strip, *lines = figure.data
+    pixels = Image.open(io.BytesIO(base64.b64decode(strip.source.split(",")[1])))
+    assert pixels.size == (5 * 28, 28)
+    left, right = strip.x0 - strip.dx / 2, strip.x0 + strip.dx * (5 * 28 - 0.5)
+    centres = left + (np.arange(5) + 0.5) * (right - left) / 5
+    np.testing.assert_allclose(centres, lines[0].x, atol=1e-12)
+    np.testing.assert_allclose(figure.layout.xaxis.range, [left, right], atol=1e-12)
+
+
+def test_clusters_never_seen_have_no_line_and_the_others_differ_without_colour():
+    images, probs = film()
+    lines = film_strip.film_strip(images, probs, ["a", "b", "c"], True).data[1:]
+    assert [line.name for line in lines] == ["a", "b"]
+    assert len({line.marker.symbol for line in lines}) == 2
+
+
+def test_crossing_says_where_and_to_whom():
+    _, probs = film()
+    assert film_strip.crossing(probs, 0) == (
+        "the frames leave cluster 0 after 75% of the way, for cluster 1"
+    )
+    assert "every frame" in film_strip.crossing(probs[:2], 0)

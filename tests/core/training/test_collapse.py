@@ -1,0 +1,125 @@
+"""Trainings recorded on the tiny data set, and what a recording says."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from xai_core.cli import app
+from xai_core.errors import ConfigError, DataError
+from xai_core.models.vae import ClusterVAE
+from xai_core.runtime import Launch
+from xai_core.training.collapse import RECIPES, Recording, read_collapse, record_collapse
+
+
+@pytest.fixture(scope="module")
+def recorded(tiny_dataset, tmp_path_factory):
+    path, told = tmp_path_factory.mktemp("recorded") / "new" / "collapse.parquet", []
+    recording = record_collapse(
+        tiny_dataset,
+        path,
+        images=12,
+        train_images=40,
+        epochs=2,
+        launch=Launch(device="cpu"),
+        on_epoch=lambda run, row: told.append((run, row.epoch)),
+    )
+    return recording, path, told
+
+
+def test_every_recipe_is_recorded_before_and_after_every_epoch(recorded):
+    recording, _, told = recorded
+    assert recording.runs == list(RECIPES) and recording.epochs == [0, 1, 2]
+    assert told == [(run, epoch) for run in RECIPES for epoch in (1, 2)]
+    assert len(recording.table) == 3 * 3 * 12
+    for run in RECIPES:
+        for epoch in recording.epochs:
+            assert recording.probs(run, epoch).shape == (12, 10)
+            np.testing.assert_allclose(recording.probs(run, epoch).sum(1), 1, atol=1e-3)
+            here = recording.at(run, epoch)
+            assert here["id"].is_unique and here["id"].str.startswith("test:").all()
+            parts = here.reconstruction + here.prior_alignment - here.kl_c + here.entropy_z
+            np.testing.assert_allclose(here.elbo, parts, atol=0.01)
+
+
+def test_epoch_zero_is_the_seeded_model_and_training_changes_it(recorded):
+    recording = recorded[0]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ClusterVAE(RECIPES["cure"].model).eval()
+    assert recording.probs("cure", 0).max() < 0.5
+    assert model.config == RECIPES["cure"].model
+    for run in RECIPES:
+        assert recording.at(run, 2)["elbo"].mean() > recording.at(run, 0)["elbo"].mean()
+
+
+def test_what_is_written_is_read_back(recorded):
+    recording, path, _ = recorded
+    again = read_collapse(path)
+    pd.testing.assert_frame_equal(again.table, recording.table, check_dtype=False)
+    assert json.loads(json.dumps(recording.about)) == again.about
+    assert again.about["epochs"] == 2 and set(again.about["seconds"]) == set(RECIPES)
+    assert not list(path.parent.glob(".*"))
+
+
+def test_the_recipes_differ_in_one_thing_each():
+    pure, prior, cure = (RECIPES[name] for name in ("pure", "prior", "cure"))
+    assert prior.model == cure.model and prior.guess_weight == 0 < cure.guess_weight
+    assert (pure.model.decoder_conditioning, pure.model.prior) == ("z+c", "standard")
+    assert (prior.model.decoder_conditioning, prior.model.prior) == ("z", "mixture")
+    assert pure.model.decoder_channels == prior.model.decoder_channels
+
+
+def test_price_and_summary_are_averages_over_images():
+    rows = []
+    for run, shift, sure in (("prior", 3.0, False), ("cure", 0.0, True)):
+        for image in range(4):
+            probs = [float(c == image % 2) if sure else 0.5 for c in range(2)]
+            rows.append(
+                {"run": run, "epoch": 1, "id": f"test:{image}", "label": image % 2,
+                 "elbo": -100 - 10 * image + shift + 0.1 * image * shift,
+                 **dict.fromkeys(("reconstruction", "prior_alignment", "kl_c", "entropy_z"), 0.0),
+                 "prob_0": probs[0], "prob_1": probs[1]}
+            )  # fmt: skip
+    recording = Recording(table=pd.DataFrame(rows), about={})
+    price = recording.price("cure", "prior", 1)
+    assert price.nats == pytest.approx(3.45)
+    assert price.standard_error == pytest.approx(np.std([3, 3.3, 3.6, 3.9], ddof=1) / 2)
+    table = recording.summary().set_index("run")
+    assert table.loc["cure", "cluster_information"] == pytest.approx(math.log(2))
+    assert table.loc["prior", "cluster_information"] == pytest.approx(0)
+    assert table.loc["cure", "accuracy"] == 1
+
+
+def test_wrong_files_and_arguments_are_named(tiny_dataset, tmp_path, recorded):
+    with pytest.raises(ConfigError, match=r"`images` must be in \[2, 20\]"):
+        record_collapse(tiny_dataset, tmp_path / "a.parquet", images=21)
+    with pytest.raises(DataError, match="is no recording"):
+        read_collapse(tmp_path / "missing.parquet")
+    bare = tmp_path / "bare.parquet"
+    pq.write_table(pq.read_table(recorded[1]).replace_schema_metadata({}), bare)
+    with pytest.raises(DataError, match="xai record-collapse"):
+        read_collapse(bare)
+
+
+def test_the_command_records_and_says_what_came_out(tiny_dataset, tmp_path, monkeypatch, recorded):
+    asked = {}
+
+    def record(dataset, out, **options):
+        asked.update(options, out=out, data=dataset.name)
+        return recorded[0]
+
+    monkeypatch.setattr("xai_core.training.collapse.record_collapse", record)
+    monkeypatch.setattr("xai_core.data.registry.load_dataset", lambda source: tiny_dataset)
+    out = tmp_path / "c.parquet"
+    options = ["record-collapse", "--out", str(out), "--epochs", "2", "--seed", "3", "--json"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    assert asked["out"] == out and asked["epochs"] == 2 and asked["seed"] == 3
+    assert {row["run"] for row in json.loads(result.stdout)["rows"]} == set(RECIPES)
+    assert "cluster_information" in CliRunner().invoke(app, options[:-1]).stdout

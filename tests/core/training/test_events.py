@@ -1,0 +1,63 @@
+"""What `xai train --events` tells other programs."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from xai_core.errors import DataError
+from xai_core.models.vae import ClusterVAEConfig
+from xai_core.training.config import TrainingConfig
+from xai_core.training.eta import MILLISECONDS, expected_seconds
+from xai_core.training.events import event_file
+from xai_core.training.progress import EpochMetrics, Progress
+
+FULL = Path("/dev/full")
+
+
+def test_events_are_lines_of_strict_json(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event": "epo')  # a process was killed here
+    with event_file(path) as events:
+        events.on_begin({"vae": 60.0}, 10)
+        events.on_progress(Progress("vae", 3, 8))
+        events.on_epoch(EpochMetrics(stage="vae", epoch=1, epochs=2, loss=math.nan, seconds=0.5))
+    told = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+    assert [event["event"] for event in told] == ["begin", "progress", "epoch"]
+    assert (told[0]["expected"], told[0]["num_clusters"]) == ({"vae": 60.0}, 10)
+    assert (told[1]["stage"], told[1]["done"], told[1]["total"]) == ("vae", 3, 8)
+    assert told[2]["loss"] is None and told[2]["epochs"] == 2
+
+
+def test_without_a_file_nothing_is_told():
+    with event_file(None) as events:
+        events.on_progress(Progress("vae", 3, 8))
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux's disk that is always full is not here")
+def test_events_that_cannot_be_written_are_named(tmp_path):
+    wanted = r"Cannot write the events into `{}`: .* --events; .* --resume"
+    with pytest.raises(DataError, match=wanted.format(FULL)), event_file(FULL) as events:
+        events.on_progress(Progress("vae", 3, 8))
+    with pytest.raises(DataError, match=wanted.format(tmp_path)), event_file(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("labels", "clusters", "guess", "stages"),
+    [
+        (True, 10, 1.0, "assign vae classifier surrogate critic evaluation index"),
+        (True, 10, 0.0, "vae classifier surrogate critic evaluation index"),
+        (False, 10, 1.0, "assign vae surrogate critic evaluation index"),
+        (False, 1, 1.0, "vae evaluation index"),
+    ],
+)
+def test_the_expected_stages_are_those_there_will_be(
+    tiny_dataset, labels, clusters, guess, stages
+):
+    data = tiny_dataset if labels else tiny_dataset.without_labels()
+    training = TrainingConfig(guess_weight=guess, epochs=3, train_images=20)
+    expected = expected_seconds(data, ClusterVAEConfig(num_clusters=clusters), training)
+    assert list(expected) == stages.split()
+    assert expected["vae"] == pytest.approx(3 * 20 * MILLISECONDS["vae"] / 1000)

@@ -1,1 +1,0 @@
-"""Questions put to a bundle: the explainers, tied to what it holds."""

@@ -1,0 +1,74 @@
+"""Files that are whole or, as before, absent, whatever happens while they are written."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from .errors import DataError
+
+__all__ = [
+    "sync_folder",
+    "whole_file",
+    "write_arrays",
+]
+
+
+MAKE_ROOM = "Make room or give a place that can be written."
+
+
+@contextmanager
+def whole_file(
+    path: Path, *, make_folder: bool = False, fix: str = MAKE_ROOM
+) -> Iterator[IO[bytes]]:
+    """Give a file to write into, and put it in the place of `path` at the end.
+
+    If the body raises, or the machine stops, `path` is what it was before.
+
+    Args:
+        path: The file.
+        make_folder: Whether to make the folder it lies in.
+        fix: What to do where it cannot be written.
+
+    Raises:
+        DataError: If it cannot be written; the message names it.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise DataError(f"Cannot write `{path}`: {error.strerror or error}. {fix}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write a folder's entries through to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write an .npz that is whole or, as before, absent.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    with whole_file(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Which pixels matter: attribution methods, their baselines, and means over groups."""

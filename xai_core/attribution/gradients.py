@@ -1,0 +1,127 @@
+"""Attribution by gradients of any differentiable function; nothing is hooked.
+
+Captum takes the gradients. Where Captum would draw from the global random numbers, which threads
+share, the draws are made here, from a seed: the same for every image, so that an image's map
+does not depend on which others are asked for with it.
+
+References:
+    Deep Inside Convolutional Networks (Simonyan et al., 2014), https://arxiv.org/abs/1312.6034
+    Axiomatic Attribution for Deep Networks (Sundararajan et al., 2017),
+    https://arxiv.org/abs/1703.01365
+    SmoothGrad (Smilkov et al., 2017), https://arxiv.org/abs/1706.03825
+    A Unified Approach to Interpreting Model Predictions (Lundberg & Lee, 2017),
+    https://arxiv.org/abs/1705.07874, whose expected gradients gradient_shap estimates.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .._types import Images
+from .task import AT_ONCE, Baselines, Problem
+
+__all__ = [
+    "gradient_shap",
+    "input_x_gradient",
+    "integrated_gradients",
+    "path_points",
+    "saliency",
+    "smoothgrad",
+]
+
+
+def saliency(problem: Problem) -> Images:
+    """Take the absolute gradient of the target: how strongly each pixel could move it."""
+    return _gradient(problem, problem.leaf(), 1).abs()
+
+
+def input_x_gradient(problem: Problem) -> Images:
+    """Multiply pixels with their gradient: the first-order share of each."""
+    from captum.attr import InputXGradient
+
+    return (
+        InputXGradient(problem.forward).attribute(problem.leaf(), target=problem.target).detach()
+    )
+
+
+def integrated_gradients(problem: Problem) -> Images:
+    """Integrate gradients from the baseline to the image, by Gauss-Legendre quadrature."""
+    from captum.attr import IntegratedGradients
+
+    maps: Tensor = IntegratedGradients(problem.forward).attribute(
+        problem.inputs.detach().clone(),
+        baselines=problem.baselines,
+        target=problem.target,
+        n_steps=problem.config.n_steps,
+        internal_batch_size=max(len(problem.inputs), AT_ONCE),
+    )
+    return maps.detach().to(problem.inputs.dtype)
+
+
+def smoothgrad(problem: Problem) -> Images:
+    """Average gradients over noisy copies of the image."""
+    n, x = problem.config.n_samples, problem.inputs.detach()
+    noise = torch.randn(n, *x.shape[1:], generator=problem.generator()).to(x)
+    total = torch.zeros_like(x)
+    for part in _parts(problem, n):
+        copies = x.unsqueeze(1) + problem.config.stdevs * noise[part]
+        total += (
+            _gradient(problem, copies.flatten(0, 1), len(part)).unflatten(0, (len(x), -1)).sum(1)
+        )
+    return total / n
+
+
+def gradient_shap(problem: Problem) -> Images:
+    """Average (x - b) times the gradient at random points between the image and baselines b.
+
+    Every baseline gets the same number of points, which may make them a few more than asked for,
+    on a grid that is shifted at random: the mean is that of plain draws, the error much smaller.
+    """
+    n, x = problem.config.n_points, problem.inputs.detach()
+    which, alphas = path_points(n, len(problem.baselines), problem.generator())
+    total = torch.zeros_like(x)
+    for part in _parts(problem, len(which)):
+        b = problem.baselines[which[part]].to(x)
+        a = alphas[part].to(x).reshape(-1, 1, 1, 1)
+        points = torch.lerp(b, x.unsqueeze(1), a)
+        gradient = _gradient(problem, points.flatten(0, 1), len(part)).unflatten(0, (len(x), -1))
+        total += (gradient * (x.unsqueeze(1) - b)).sum(1)
+    return total / len(which)
+
+
+def path_points(
+    count: int, num_baselines: int, generator: torch.Generator
+) -> tuple[Tensor, Float[Tensor, " points"]]:
+    """Choose the baseline of each point, and its place on the path from it, in [0, 1].
+
+    Args:
+        count: Points at least; rounded up to as many for each baseline.
+        num_baselines: Baselines.
+        generator: Of the order of the baselines and of one shift.
+
+    Returns:
+        For each point its baseline, and its place: uniform in [0, 1], while those of one baseline
+        have equal distances and those of all together have too.
+    """
+    each = -(-count // num_baselines)
+    which = torch.arange(num_baselines).repeat(each)
+    turn = torch.arange(each).repeat_interleave(num_baselines)
+    order = torch.randperm(num_baselines, generator=generator)
+    shift = torch.rand(1, generator=generator)
+    return which, (turn + (order[which] + shift) / num_baselines) / each
+
+
+def _parts(problem: Problem, count: int) -> Iterator[Tensor]:
+    """Split samples so that all images times the samples of a part are few enough."""
+    yield from torch.arange(count).split(max(AT_ONCE // len(problem.inputs), 1))
+
+
+def _gradient(problem: Problem, points: Baselines, copies: int) -> Baselines:
+    """Take the gradient at points, `copies` in a row for each image."""
+    from captum.attr import Saliency
+
+    target = problem.target.repeat_interleave(copies)
+    leaf = points if points.requires_grad else points.requires_grad_()
+    return Saliency(problem.forward).attribute(leaf, target=target, abs=False).detach()

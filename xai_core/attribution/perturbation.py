@@ -1,0 +1,87 @@
+"""Attribution by replacing squares of pixels with the baseline; any function, no gradient.
+
+References:
+    Visualizing and Understanding Convolutional Networks (Zeiler & Fergus, 2014),
+    https://arxiv.org/abs/1311.2901, for occlusion.
+    Polynomial Calculation of the Shapley Value Based on Sampling (Castro et al., 2009),
+    https://doi.org/10.1016/j.cor.2008.04.004
+"""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from .._types import Images
+from .task import AT_ONCE, Problem
+
+__all__ = ["feature_ablation", "occlusion", "patches", "shapley_sampling"]
+
+
+def occlusion(problem: Problem) -> Images:
+    """Slide a window of baseline over the image; a pixel gets the mean drop it takes part in."""
+    from captum.attr import Occlusion
+
+    side, stride = problem.config.patch, problem.config.stride
+    return Occlusion(problem.forward).attribute(
+        problem.inputs.detach(),
+        sliding_window_shapes=(1, side, side),
+        strides=(1, stride, stride),
+        baselines=problem.baselines,
+        target=problem.target,
+        perturbations_per_eval=_per_eval(problem),
+    )
+
+
+def feature_ablation(problem: Problem) -> Images:
+    """Replace one patch at a time; its pixels get the drop of the target."""
+    from captum.attr import FeatureAblation
+
+    height, width = problem.inputs.shape[-2:]
+    return FeatureAblation(problem.forward).attribute(
+        problem.inputs.detach(),
+        baselines=problem.baselines,
+        target=problem.target,
+        feature_mask=patches(height, width, problem.config.patch)[None, None],
+        perturbations_per_eval=_per_eval(problem),
+    )
+
+
+def shapley_sampling(problem: Problem) -> Images:
+    """Add patches to the baseline in random orders; a patch's mean gain is shared by its pixels.
+
+    Captum's sampler, its orders drawn from the seed instead of the global random numbers.
+    """
+    from captum.attr import ShapleyValueSampling
+
+    height, width = problem.inputs.shape[-2:]
+    mask = patches(height, width, problem.config.patch)
+    generator = problem.generator()
+
+    def orders(num_features: int, num_samples: int) -> Iterator[list[int]]:
+        for _ in range(num_samples):
+            yield torch.randperm(num_features, generator=generator).tolist()
+
+    method = ShapleyValueSampling(problem.forward)
+    method.permutation_generator = orders
+    maps = method.attribute(
+        problem.inputs.detach(),
+        baselines=problem.baselines,
+        target=problem.target,
+        feature_mask=mask[None, None],
+        n_samples=problem.config.n_permutations,
+        perturbations_per_eval=_per_eval(problem),
+    )
+    return maps / mask.flatten().bincount()[mask].to(maps)
+
+
+def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:
+    """Number the squares of a grid, row by row; those at the far edges may be smaller."""
+    columns = -(-width // side)
+    rows = torch.arange(height) // side
+    return rows.unsqueeze(1) * columns + torch.arange(width) // side
+
+
+def _per_eval(problem: Problem) -> int:
+    return max(2 * AT_ONCE // len(problem.inputs), 1)

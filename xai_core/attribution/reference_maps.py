@@ -1,0 +1,33 @@
+"""Maps that know nothing of the model: what a real method has to beat.
+
+References:
+    Sanity Checks for Saliency Maps (Adebayo et al., 2018), https://arxiv.org/abs/1810.03292,
+    for the edge detector.
+"""
+
+import zlib
+
+import torch
+from torch import nn
+
+from .._types import Images
+from .task import Problem
+
+__all__ = ["edges", "random_map"]
+
+
+def random_map(problem: Problem) -> Images:
+    """Draw a normal number a pixel, from the seed and the image's own bytes."""
+    x = problem.inputs.detach().cpu()
+    seeds = [zlib.crc32(image.numpy().tobytes(), problem.seed) for image in x]
+    maps = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds]
+    return torch.stack(maps).to(problem.inputs)
+
+
+def edges(problem: Problem) -> Images:
+    """Measure the length of the image's gradient by Sobel's filters."""
+    x = problem.inputs.detach()
+    across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).to(x) / 8
+    filters = torch.stack([across, across.T]).unsqueeze(1)
+    padded = nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    return nn.functional.conv2d(padded, filters).square().sum(1, keepdim=True).sqrt()

@@ -1,0 +1,345 @@
+"""The attribution methods: what each needs, what may be set, what its values mean and promise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from .._types import Images
+from . import gradients, layer_rules, perturbation, reference_maps
+from .config import CONTROLS, Control
+from .task import Problem
+
+__all__ = [
+    "METHODS",
+    "MethodCard",
+    "Needs",
+    "method_card",
+]
+
+
+Needs = Literal["nothing", "function", "gradient", "layers", "mask"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodCard:
+    """What a person should know of a method before reading its map.
+
+    Attributes:
+        name: Key in `METHODS`.
+        title: For people.
+        kind: How it works; a "baseline" knows nothing of the model.
+        needs: "function": any; "gradient": a differentiable one; "layers": an `nn.Sequential` of
+            `propagation.LAYERS`; "mask": a trained critic; "nothing": the image alone.
+        signed: Whether a negative value speaks against the target; else values are sizes.
+        contribution: Whether values are shares of the output's change from the baseline, or of
+            it; else slopes or weights in [0, 1], whose unit is another.
+        complete: Whether the values promise to sum to f(x) - f(baseline).
+        baseline: Whether it takes none, one (an image's own), or a set of baselines.
+        controls: What may be set.
+        seeded: Whether it draws random numbers.
+        paper: Authors and title.
+        year: Of the paper.
+        url: Of the paper.
+        note: How to read the map, in a sentence.
+    """
+
+    name: str
+    title: str
+    kind: Literal["gradient", "perturbation", "mask", "baseline"]
+    needs: Needs
+    signed: bool
+    contribution: bool
+    complete: bool = False
+    baseline: Literal["none", "one", "set"] = "none"
+    controls: tuple[Control, ...] = ()
+    seeded: bool = False
+    paper: str
+    year: int
+    url: str
+    note: str
+
+    @property
+    def by_size(self) -> bool:
+        """Tell whether pixels are ranked by the size of their values, as slopes are."""
+        return self.signed and not self.contribution
+
+
+def method_card(name: str) -> MethodCard:
+    """Look a method up.
+
+    Raises:
+        ValueError: If there is none of that name; the message says which there are.
+    """
+    if name not in METHODS:
+        raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {name!r}.")
+    return METHODS[name]
+
+
+def _controls(*names: str) -> tuple[Control, ...]:
+    return tuple(CONTROLS[name] for name in names)
+
+
+_CARDS = (
+    MethodCard(
+        name="saliency",
+        title="Saliency",
+        kind="gradient",
+        needs="gradient",
+        signed=False,
+        contribution=False,
+        paper="Simonyan et al., Deep Inside Convolutional Networks",
+        year=2014,
+        url="https://arxiv.org/abs/1312.6034",
+        note="Size of the slope: where a small change of ink would move the output most.",
+    ),
+    MethodCard(
+        name="input_x_gradient",
+        title="Input x gradient",
+        kind="gradient",
+        needs="gradient",
+        signed=True,
+        contribution=True,
+        paper="Shrikumar et al., Not Just a Black Box",
+        year=2016,
+        url="https://arxiv.org/abs/1605.01713",
+        note="Ink times slope: the background, which is 0, always gets 0.",
+    ),
+    MethodCard(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        kind="gradient",
+        needs="gradient",
+        signed=True,
+        contribution=True,
+        complete=True,
+        baseline="one",
+        controls=_controls("n_steps"),
+        paper="Sundararajan et al., Axiomatic Attribution for Deep Networks",
+        year=2017,
+        url="https://arxiv.org/abs/1703.01365",
+        note="Shares of the output's change on the straight way from the baseline.",
+    ),
+    MethodCard(
+        name="smoothgrad",
+        title="SmoothGrad",
+        kind="gradient",
+        needs="gradient",
+        signed=True,
+        contribution=False,
+        controls=_controls("n_samples", "stdevs"),
+        seeded=True,
+        paper="Smilkov et al., SmoothGrad: Removing Noise by Adding Noise",
+        year=2017,
+        url="https://arxiv.org/abs/1706.03825",
+        note="Slope averaged over noisy copies: positive where more ink would help.",
+    ),
+    MethodCard(
+        name="gradient_shap",
+        title="Gradient SHAP",
+        kind="gradient",
+        needs="gradient",
+        signed=True,
+        contribution=True,
+        complete=True,
+        baseline="set",
+        controls=_controls("n_points"),
+        seeded=True,
+        paper="Lundberg & Lee, A Unified Approach to Interpreting Model Predictions",
+        year=2017,
+        url="https://arxiv.org/abs/1705.07874",
+        note="Integrated gradients averaged over baselines, by random points.",
+    ),
+    MethodCard(
+        name="deep_lift",
+        title="DeepLift",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=True,
+        complete=True,
+        baseline="one",
+        paper="Shrikumar et al., Learning Important Features Through Propagating Activation "
+        "Differences",
+        year=2017,
+        url="https://arxiv.org/abs/1704.02685",
+        note="Shares of the output's change, handed back layer by layer.",
+    ),
+    MethodCard(
+        name="deep_lift_shap",
+        title="DeepLift SHAP",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=True,
+        complete=True,
+        baseline="set",
+        paper="Lundberg & Lee, A Unified Approach to Interpreting Model Predictions",
+        year=2017,
+        url="https://arxiv.org/abs/1705.07874",
+        note="DeepLift averaged over baselines.",
+    ),
+    MethodCard(
+        name="guided_backprop",
+        title="Guided backpropagation",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=False,
+        paper="Springenberg et al., Striving for Simplicity",
+        year=2015,
+        url="https://arxiv.org/abs/1412.6806",
+        note="Slope without the paths that speak against; known to redraw the image.",
+    ),
+    MethodCard(
+        name="deconvolution",
+        title="Deconvolution",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=False,
+        paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks",
+        year=2014,
+        url="https://arxiv.org/abs/1311.2901",
+        note="As guided backpropagation, through silent units too; known to redraw the image.",
+    ),
+    MethodCard(
+        name="guided_gradcam",
+        title="Guided Grad-CAM",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=False,
+        paper="Selvaraju et al., Grad-CAM",
+        year=2017,
+        url="https://arxiv.org/abs/1610.02391",
+        note="Guided backpropagation where the last convolution sees evidence.",
+    ),
+    MethodCard(
+        name="lrp",
+        title="Layer-wise relevance",
+        kind="gradient",
+        needs="layers",
+        signed=True,
+        contribution=True,
+        controls=_controls("gamma", "epsilon"),
+        paper="Bach et al., On Pixel-Wise Explanations by Layer-Wise Relevance Propagation",
+        year=2015,
+        url="https://doi.org/10.1371/journal.pone.0130140",
+        note="The logit handed back to the ink; what biases explain is lost on the way.",
+    ),
+    MethodCard(
+        name="occlusion",
+        title="Occlusion",
+        kind="perturbation",
+        needs="function",
+        signed=True,
+        contribution=True,
+        baseline="one",
+        controls=_controls("patch", "stride"),
+        paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks",
+        year=2014,
+        url="https://arxiv.org/abs/1311.2901",
+        note="How far the output falls when a window shows the baseline.",
+    ),
+    MethodCard(
+        name="feature_ablation",
+        title="Patch ablation",
+        kind="perturbation",
+        needs="function",
+        signed=True,
+        contribution=True,
+        baseline="one",
+        controls=_controls("patch"),
+        paper="Kokhlikyan et al., Captum",
+        year=2020,
+        url="https://arxiv.org/abs/2009.07896",
+        note="How far the output falls when one patch shows the baseline.",
+    ),
+    MethodCard(
+        name="shapley_sampling",
+        title="Shapley sampling",
+        kind="perturbation",
+        needs="function",
+        signed=True,
+        contribution=True,
+        complete=True,
+        baseline="one",
+        controls=_controls("patch", "n_permutations"),
+        seeded=True,
+        paper="Castro et al., Polynomial Calculation of the Shapley Value Based on Sampling",
+        year=2009,
+        url="https://doi.org/10.1016/j.cor.2008.04.004",
+        note="A patch's mean gain over random orders of adding patches to the baseline.",
+    ),
+    MethodCard(
+        name="critic",
+        title="Critic",
+        kind="mask",
+        needs="mask",
+        signed=False,
+        contribution=False,
+        paper="Dabkowski & Gal, Real Time Image Saliency for Black Box Classifiers",
+        year=2017,
+        url="https://arxiv.org/abs/1705.07857",
+        note="The pixels that suffice for the decision, marked by a trained network.",
+    ),
+    MethodCard(
+        name="random",
+        title="Random",
+        kind="baseline",
+        needs="nothing",
+        signed=True,
+        contribution=False,
+        seeded=True,
+        paper="Adebayo et al., Sanity Checks for Saliency Maps",
+        year=2018,
+        url="https://arxiv.org/abs/1810.03292",
+        note="Noise: what any method has to beat.",
+    ),
+    MethodCard(
+        name="edges",
+        title="Edges",
+        kind="baseline",
+        needs="nothing",
+        signed=False,
+        contribution=False,
+        paper="Adebayo et al., Sanity Checks for Saliency Maps",
+        year=2018,
+        url="https://arxiv.org/abs/1810.03292",
+        note="Where the ink begins and ends: looks like an explanation, knows no model.",
+    ),
+)
+
+
+METHODS = {card.name: card for card in _CARDS}
+"""The cards of all methods by name, in the order to show them."""
+
+
+def _critic(problem: Problem) -> Images:
+    if problem.mask_of is None:
+        raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
+    with torch.no_grad():
+        return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
+
+
+RUNS: dict[str, Callable[[Problem], Images]] = {
+    "saliency": gradients.saliency,
+    "input_x_gradient": gradients.input_x_gradient,
+    "integrated_gradients": gradients.integrated_gradients,
+    "smoothgrad": gradients.smoothgrad,
+    "gradient_shap": gradients.gradient_shap,
+    "deep_lift": layer_rules.deep_lift,
+    "deep_lift_shap": layer_rules.deep_lift_shap,
+    "guided_backprop": layer_rules.guided_backprop,
+    "deconvolution": layer_rules.deconvolution,
+    "guided_gradcam": layer_rules.guided_gradcam,
+    "lrp": layer_rules.lrp,
+    "occlusion": perturbation.occlusion,
+    "feature_ablation": perturbation.feature_ablation,
+    "shapley_sampling": perturbation.shapley_sampling,
+    "critic": _critic,
+    "random": reference_maps.random_map,
+    "edges": reference_maps.edges,
+}

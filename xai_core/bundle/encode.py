@@ -1,0 +1,105 @@
+"""Encode new images with a bundle's models and place them on its map."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .._types import ByteImages, Latents, Probs
+from ..latent_space.encoding import Encoding, classify, encode_dataset
+from ..latent_space.index import LatentIndex
+from .reading import Bundle
+
+__all__ = [
+    "Encoded",
+    "encode",
+]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoded:
+    """What a bundle says about images, on the CPU.
+
+    Attributes:
+        encoding: q(z|x), q(c|x) and the bound's terms.
+        class_probs: Of the classifier; None in a bundle without one.
+        umap: Places on the bundle's map.
+    """
+
+    encoding: Encoding
+    class_probs: Probs | None
+    umap: Float[Tensor, "images 2"]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return everything by name, ready for an .npz."""
+        terms = self.encoding.terms
+        tensors = {
+            "mean": self.encoding.mean,
+            "log_var": self.encoding.log_var,
+            "cluster_probs": self.encoding.cluster_probs,
+            "elbo": terms.elbo,
+            "reconstruction": terms.reconstruction,
+            "prior_alignment": terms.prior_alignment,
+            "kl_c": terms.kl_c,
+            "entropy_z": terms.entropy_z,
+            "umap": self.umap,
+        }
+        if self.class_probs is not None:
+            tensors["class_probs"] = self.class_probs
+        return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def encode(
+    bundle: Bundle,
+    images: ByteImages,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Encoded:
+    """Encode images, classify them, and place them on the bundle's map.
+
+    An image that is one of the bundle's own lies where the map has it.
+
+    Args:
+        bundle: The models, on the device to compute on, and the map.
+        images: uint8 (N, 28, 28).
+        seed: Of the one draw of z per image.
+        first: Images before these in a larger set, in thousands.
+        on_progress: Told how many images are encoded, of how many.
+
+    Returns:
+        Tensors on the CPU, a row an image.
+    """
+    encoding = encode_dataset(
+        bundle.model, images, device=bundle.device, seed=seed, first=first, on_progress=on_progress
+    )
+    class_probs = None
+    if bundle.classifier is not None:
+        class_probs = classify(bundle.classifier, images, device=bundle.device)
+    return Encoded(
+        encoding=encoding,
+        class_probs=class_probs,
+        umap=_places(bundle, images, encoding.mean),
+    )
+
+
+def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:
+    """Find the bundle's own images on the map, and place others among their neighbours."""
+    known = bundle.latent_index
+    asked = [image.tobytes() for image in images.numpy()]
+    found = dict.fromkeys(asked, -1)  # of those asked for, since the known may be a million
+    parts = (bundle.dataset.train.images, bundle.dataset.test.images)
+    for row, image in enumerate(chain.from_iterable(part.numpy() for part in parts)):
+        if (pixels := image.tobytes()) in found:
+            found[pixels] = row
+    rows = torch.tensor([found[pixels] for pixels in asked])
+    places, new = known.places[rows], rows < 0
+    if new.any():
+        index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))
+        places[new] = index.place(z[new]).cpu()
+    return places

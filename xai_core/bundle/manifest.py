@@ -1,0 +1,367 @@
+"""A bundle's manifest: what it is, how it was made, how good it is, and each file's hash."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import BundleError, BundleVersionError
+
+__all__ = [
+    "KNOWN_FILES",
+    "MANIFEST",
+    "SCHEMA_VERSION",
+    "DatasetCard",
+    "Manifest",
+    "damage",
+    "file_entry",
+    "is_bundle_name",
+    "read_manifest",
+    "readable",
+    "regular_file",
+    "sized_files",
+]
+
+
+SCHEMA_VERSION = 1
+
+
+MANIFEST = "manifest.json"
+
+
+REQUIRED_FILES = ("model.safetensors", "index.parquet", "history.parquet")
+
+
+KNOWN_FILES = (
+    *REQUIRED_FILES,
+    "classifier.safetensors",
+    "critic.safetensors",
+    "images.safetensors",
+)
+"""Files a manifest may list: a new part of a bundle is named here."""
+
+
+MAX_BYTES = 1 << 22
+"""The largest manifest that is read: 4 MiB."""
+
+
+LARGEST = 1e18
+"""Absolute value of a number in a manifest at most."""
+
+
+MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
+
+
+DEEPEST = 20
+"""Objects and lists within each other in a manifest at most."""
+
+
+MOST_CLASSES = 10_000
+
+
+PIXELS = 784
+
+
+PACKAGED_IMAGES = 70_000
+"""Of MNIST, the one data set that a bundle need not carry."""
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+_VALUES_OF: dict[str, type | tuple[type, ...]] = {
+    str(dict[str, str]): str,
+    str(dict[str, int | float]): (int, float),
+    str(dict[str, dict[str, Any]]): dict,
+}
+"""Types of the values of a JSON object, by the annotation of the field."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """Which data a bundle is of.
+
+    Attributes:
+        name: "mnist", or the folder's or file's name.
+        sha256: Of images and labels, as `Dataset.sha256`.
+        num_train: Train images.
+        num_test: Test images.
+        class_names: The name of each label; empty without labels.
+        source: Whom it comes from, or the path it was read from.
+        report: What was done to the images, in sentences.
+        own_images: Whether the bundle carries the images; otherwise they are package data.
+    """
+
+    name: str
+    sha256: str
+    num_train: int
+    num_test: int
+    class_names: tuple[str, ...]
+    source: str
+    report: tuple[str, ...]
+    own_images: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    Attributes:
+        schema_version: Of this layout.
+        name: The bundle's name when it was saved.
+        dataset: Which data it is of.
+        configs: Settings by part: "model", and others as they were given.
+        seed: Of everything random.
+        device: What it was trained on.
+        versions: Of Python and the packages that matter.
+        metrics: "train", "test": scores by name; "map": its quality; "critic": scores of each
+            critic by name; "cluster_labels": the label of each cluster, -1 for none.
+        files: SHA-256 and size in bytes of each file, by name.
+        created: ISO 8601, UTC.
+        seconds: Spent, by stage.
+    """
+
+    name: str
+    dataset: DatasetCard
+    configs: dict[str, dict[str, Any]]
+    seed: int
+    device: str
+    versions: dict[str, str]
+    metrics: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    created: str
+    seconds: dict[str, int | float]
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_json(self) -> str:
+        """Write as JSON.
+
+        Raises:
+            ValueError: If a number is not finite, or a value has no form in JSON.
+        """
+        try:
+            return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`configs`, `metrics` and `seconds` must be what JSON can say: {error}."
+            ) from error
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of a bundle; its files are looked at elsewhere.
+
+    Args:
+        folder: The bundle.
+
+    Raises:
+        BundleVersionError: If it was written by another schema version.
+        BundleError: If it is missing, not a file, not JSON, or says something else than expected.
+    """
+    path = regular_file(folder, MANIFEST)
+    with readable(path):
+        if path.stat().st_size > MAX_BYTES:
+            raise damage(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+        content = path.read_bytes()
+    try:
+        found = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise damage(path, f"it is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise damage(path, "it is not a JSON object")
+    _check_version(found.get("schema_version"), path)
+    _check_leaves(found, path)
+    _check_fields(found, Manifest, "", path)
+    _check_fields(found["dataset"], DatasetCard, "dataset.", path)
+    card: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in found["dataset"].items()
+    }
+    manifest = Manifest(**{**found, "dataset": DatasetCard(**card)})
+    _check_values(manifest, path)
+    return manifest
+
+
+def regular_file(folder: Path, name: str) -> Path:
+    """Return the path of a file of a bundle that is there and is no link.
+
+    Raises:
+        BundleError: If it is missing, a link, or not a file.
+    """
+    path = folder / name
+    with readable(path):
+        if path.is_symlink():
+            raise damage(path, "it is a link, a bundle's files are plain files")
+        if not path.is_file():
+            raise damage(path, "it is not a file" if path.exists() else "it is missing")
+    return path
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Name a file of a bundle that the system does not let us read.
+
+    Raises:
+        BundleError: In place of an `OSError` of the body.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"`{path}` cannot be read: {error.strerror or error}. See whether it is still there "
+            "and may be read."
+        ) from error
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Hash and measure a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def is_bundle_name(name: str) -> bool:
+    """Tell whether a bundle may be called so: letters, digits, and ._+- after the first."""
+    return _NAME.fullmatch(name) is not None
+
+
+def damage(path: Path, problem: str) -> BundleError:
+    """Make the error for a file of a bundle that cannot be used."""
+    return BundleError(
+        f"`{path}`: {problem.rstrip('.')}. Copy the bundle again or train anew with `xai train`."
+    )
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _check_version(version: object, path: Path) -> None:
+    if type(version) is not int or version < 1:
+        raise damage(path, f"`schema_version` must be a whole number from 1, got {version!r:.60}")
+    if version != SCHEMA_VERSION:
+        fix = (
+            "Update this package to open it"
+            if version > SCHEMA_VERSION
+            else "Train anew with `xai train`"
+        )
+        raise BundleVersionError(
+            f"`{path}` has schema version {version}, this package reads {SCHEMA_VERSION}. {fix}."
+        )
+
+
+def _check_fields(found: Mapping[str, Any], kind: type, prefix: str, path: Path) -> None:
+    """Compare names and types of a JSON object with those of a dataclass."""
+    expected = {entry.name: entry.type for entry in dataclasses.fields(kind)}
+    if missing := expected.keys() - found.keys():
+        raise damage(path, f"`{prefix}{min(missing)}` is missing")
+    if unknown := found.keys() - expected.keys():
+        raise damage(path, f"it has an unknown field `{prefix}{min(unknown):.60}`")
+    for name, type_of in expected.items():
+        problem = _mismatch(found[name], type_of)
+        if problem:
+            raise damage(path, f"`{prefix}{name}` {problem}")
+
+
+def _mismatch(value: object, type_of: object) -> str | None:
+    """Say what is wrong with a JSON value; None where nothing is."""
+    if type_of is int:
+        wrong = type(value) is not int
+        return f"must be a whole number, got {value!r:.60}" if wrong else None
+    if type_of in (str, bool):
+        kind = "text" if type_of is str else "true or false"
+        return None if type(value) is type_of else f"must be {kind}, got {value!r:.60}"
+    if type_of == tuple[str, ...]:
+        right = isinstance(value, list) and all(isinstance(part, str) for part in value)
+        return None if right else "must be a list of texts"
+    if not isinstance(value, dict):
+        return f"must be an object, got {value!r:.60}"
+    wanted = _VALUES_OF.get(str(type_of), object)
+    right = all(isinstance(part, wanted) for part in value.values())
+    return None if right else "has a value of another type than expected"
+
+
+def _check_values(manifest: Manifest, path: Path) -> None:
+    """Refuse names, counts, hashes and metrics that cannot be."""
+    if not is_bundle_name(manifest.name):
+        raise damage(path, f"`name` must be letters, digits, ._+-, got {manifest.name!r:.60}")
+    data = manifest.dataset
+    if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
+        raise damage(path, "`dataset` has an impossible number of images or SHA-256")
+    if len(data.class_names) > MOST_CLASSES:
+        raise damage(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
+    for name, entry in manifest.files.items():
+        _check_file(name, entry, path)
+    if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
+        raise damage(path, f"`files` does not list '{missing[0]}'")
+    if data.own_images != ("images.safetensors" in manifest.files):
+        raise damage(path, "`dataset.own_images` and 'images.safetensors' contradict each other")
+    _check_images(data, manifest.files, path)
+    for split in ("train", "test", "map", "critic"):
+        found = manifest.metrics.get(split, {})
+        if not isinstance(found, dict):
+            raise damage(path, f"`metrics.{split}` must be an object")
+        for name, value in found.items() if split != "critic" else ():
+            if value is not None and type(value) not in (int, float):
+                raise damage(path, f"`metrics.{split}.{name:.60}` must be a number")
+    found = manifest.metrics.get("map") or MAP_METRICS
+    if not set(found) >= MAP_METRICS:
+        raise damage(path, f"`metrics.map` lacks one of {', '.join(sorted(MAP_METRICS))}")
+    labels = manifest.metrics.get("cluster_labels", [])
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        raise damage(path, "`metrics.cluster_labels` must be a list of whole numbers")
+
+
+def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
+    """Refuse numbers and texts that nothing could show, and depths that nothing could walk."""
+    if depth > DEEPEST:
+        raise damage(path, f"it is nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        _check_leaves([*value, *value.values()], path, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _check_leaves(part, path, depth + 1)
+    elif isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise damage(path, "it has a text that is not UTF-8") from error
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+        raise damage(path, f"it has a number beyond {LARGEST:g}")
+
+
+def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
+    """Refuse to take memory for images that are nowhere."""
+    claimed = data.num_train + data.num_test
+    there = files["images.safetensors"]["bytes"] // PIXELS if data.own_images else 0
+    if claimed > max(there, PACKAGED_IMAGES):
+        raise damage(path, f"`dataset` claims {claimed} images, there is room for {there}")
+
+
+def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:
+    if name not in KNOWN_FILES:
+        known = ", ".join(f"'{known}'" for known in KNOWN_FILES)
+        raise damage(path, f"`files` lists {name!r:.60}, but a bundle has only {known}")
+    size = entry.get("bytes")
+    if entry.keys() != {"sha256", "bytes"} or type(size) is not int or size < 1:
+        raise damage(path, f"`files` must give 'sha256' and 'bytes' of '{name}'")
+    if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
+        raise damage(path, f"`files` must give 'sha256' of '{name}' as 64 hex digits")
+
+
+def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the files of a bundle that are there and as long as the manifest says."""
+    for name, entry in manifest.files.items():
+        path, size = regular_file(folder, name), entry["bytes"]
+        with readable(path):
+            found = path.stat().st_size
+        if found != size:
+            raise damage(path, f"it has {found} bytes, the manifest says {size}")
+        yield path, entry

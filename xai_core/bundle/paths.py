@@ -1,0 +1,188 @@
+"""Where bundles lie: names, roots, and putting a whole folder in its place."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..atomic_write import sync_folder
+from ..data.io.folders import is_text
+from ..errors import BundleError, BundleNotFoundError
+from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
+
+__all__ = ["bundle_folders", "bundle_roots", "check_target", "find_bundle", "replaced_folder"]
+
+MAKE_ONE = "Make one with `xai train`."
+A_DAY = 86_400.0
+"""Seconds; nobody writes a bundle for as long."""
+
+
+def bundle_roots() -> tuple[Path, ...]:
+    """Return the folders in which names are looked for: ./checkpoints, then $XAI_BUNDLES."""
+    more = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
+    return (Path("checkpoints"), *(_expanded(root) for root in more if root))
+
+
+def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
+    """Yield the folders in `roots` that hold any file of a bundle, by name in each root.
+
+    A folder whose name is no text in UTF-8 is no bundle's: nothing could write its name.
+
+    Raises:
+        BundleError: If a root cannot be listed.
+    """
+    for root in roots:
+        if not os.path.isdir(root):
+            continue
+        try:
+            folders = sorted(root.iterdir())
+        except OSError as error:
+            raise BundleError(
+                f"`{root}` cannot be listed: {error.strerror}. Make it readable, or take it out "
+                "of $XAI_BUNDLES."
+            ) from error
+        named = (f for f in folders if not f.name.startswith(".") and is_text(f.name))
+        yield from (f for f in named if _is_bundle(f))
+
+
+def find_bundle(name_or_path: str | Path) -> Path:
+    """Find the folder of a bundle.
+
+    Args:
+        name_or_path: A path (a `Path`, text with a separator, or a folder with a manifest), or a
+            name that is looked for in ./checkpoints and then in the folders of $XAI_BUNDLES.
+
+    Returns:
+        The folder; whether it is a whole bundle, `load_bundle` finds out.
+
+    Raises:
+        BundleNotFoundError: If there is none; the message says which there are.
+    """
+    text = os.fspath(name_or_path)
+    path = _expanded(text)
+    separators = (os.sep, os.altsep or os.sep)
+    is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
+    if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
+        if os.path.isdir(path):
+            return Path(os.path.abspath(path))
+        raise BundleNotFoundError(f"There is no folder `{path}`. {MAKE_ONE}")
+    roots = bundle_roots()
+    folders = [root / text for root in roots if is_bundle_name(text) and (root / text).is_dir()]
+    whole = [folder for folder in folders if (folder / MANIFEST).is_file()]
+    if folders:
+        return Path(os.path.abspath((whole or folders)[0]))
+    for root in roots:
+        if is_bundle_name(text) and (kept := _previous(root / text)).is_dir():
+            raise BundleNotFoundError(
+                f"Bundle '{text}' was being replaced when that was stopped; the one of before is "
+                f"in `{kept}`. Rename that folder to '{text}'."
+            )
+    places = ", ".join(f"{root}{os.sep}" for root in roots)
+    found = ", ".join(f"'{folder.name}'" for folder in bundle_folders(roots)) or "none"
+    raise BundleNotFoundError(f"No bundle {text!r:.80} in {places}. Found: {found}. {MAKE_ONE}")
+
+
+@contextmanager
+def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a new folder to write into, and put it in the place of `target` at the end.
+
+    If the body raises, `target` stays as it is. A bundle that is replaced is kept beside it as
+    `.NAME.previous` until the new one has its place.
+
+    Args:
+        target: An absolute path.
+        overwrite: Whether a bundle that is there may be replaced.
+
+    Raises:
+        BundleError: If `target` may not be written.
+    """
+    check_target(target, overwrite=overwrite)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        _forget_half_written(target)
+        temporary.mkdir(parents=True)
+        yield temporary
+        sync_folder(temporary)
+        _put_in_place(temporary, target)
+    except OSError as error:
+        place, reason = error.filename or target, error.strerror or error
+        raise BundleError(
+            f"Cannot write `{place}`: {reason}. Make room or give a place that can be written."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse names that cannot be looked up, and folders with what is not a bundle's.
+
+    Raises:
+        BundleError: If no bundle may be written there.
+    """
+    if not is_bundle_name(target.name):
+        raise BundleError(
+            f"A bundle's name must be letters, digits and ._+- after the first, at most 100, got "
+            f"{target.name!r:.120}. Choose another name."
+        )
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise BundleError(f"`{target}` is there and is not a folder. Choose another place.")
+    found = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else []
+    visible = [name for name in found if not name.startswith(".")]
+    if found and not overwrite:
+        raise BundleError(
+            f"`{target}` is there already. Choose another place, or replace it with "
+            "`overwrite=True` (`--overwrite`)."
+        )
+    if strange := [name for name in visible if name not in (MANIFEST, *KNOWN_FILES)]:
+        raise BundleError(
+            f"`{target}` holds '{strange[0]}', which is not a bundle's. Choose another place, or "
+            "move it away."
+        )
+
+
+def _forget_half_written(target: Path) -> None:
+    """Remove what was left by those that were killed while they wrote, once a day old."""
+    for folder in target.parent.glob(f".{target.name}.????????.tmp"):
+        if time.time() - folder.stat().st_mtime > A_DAY:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    previous = _previous(target)
+    if not target.exists():
+        temporary.rename(target)
+    else:
+        if previous.exists():
+            shutil.rmtree(previous)
+        target.rename(previous)
+        try:
+            temporary.rename(target)
+        except BaseException:
+            if not target.exists():
+                previous.rename(target)
+            raise
+    sync_folder(target.parent)
+    if previous.exists():
+        shutil.rmtree(previous)
+
+
+def _expanded(text: str) -> Path:
+    """Write out a home folder; one of nobody stays as it is, and is not found."""
+    try:
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):
+        return Path(text)
+
+
+def _is_bundle(folder: Path) -> bool:
+    try:
+        return any((folder / name).exists() for name in (MANIFEST, *KNOWN_FILES))
+    except OSError:
+        return True  # a folder that may not be read is listed with that error
+
+
+def _previous(target: Path) -> Path:
+    return target.with_name(f".{target.name}.previous")

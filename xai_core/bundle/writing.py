@@ -1,0 +1,141 @@
+"""Write a bundle: whole or not at all."""
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from .._version import __version__
+from ..data.dataset import Dataset
+from ..errors import BundleError
+from ..latent_space.index import index_columns
+from ..models.classifier import Classifier
+from ..models.critic import Critic
+from ..models.vae import ClusterVAE
+from .files import write_bytes, write_table, write_tensors
+from .manifest import MANIFEST, Manifest, file_entry
+from .parts import (
+    dataset_card,
+    image_tensors,
+)
+from .paths import replaced_folder
+from .reading import HISTORY_COLUMNS, load_bundle
+
+__all__ = [
+    "save_bundle",
+]
+
+
+def save_bundle(
+    path: str | Path,
+    *,
+    model: ClusterVAE,
+    classifier: Classifier | None,
+    dataset: Dataset,
+    index: pd.DataFrame,
+    history: pd.DataFrame,
+    configs: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    metrics: Mapping[str, Any],
+    device: str,
+    seconds: Mapping[str, float],
+    critics: Mapping[str, Critic] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a bundle beside its place, open it as a check, and rename it.
+
+    Args:
+        path: Its folder; the last part is the bundle's name.
+        model: The cluster VAE.
+        classifier: The independent CNN, or None.
+        dataset: The images; they are written too unless they are the package's MNIST.
+        index: As `build_index` makes it.
+        history: A row an epoch, with `HISTORY_COLUMNS` and others if there are.
+        configs: Settings by part; "model", "classifier" and "critic" are added.
+        seed: Of everything random.
+        metrics: As `Manifest.metrics` describes them.
+        device: What it was trained on.
+        seconds: Spent, by stage.
+        critics: All of one configuration, by the name of what each explains.
+        overwrite: Whether to replace a bundle that is there; it is kept until the new one is
+            whole.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BundleError: If the place is taken or cannot be written, or the parts do not fit together.
+        ValueError: If a table lacks a column, or settings or metrics cannot be written as JSON.
+    """
+    target = Path(os.path.abspath(path))
+    card = dataset_card(dataset)
+    settings = {name: dict(part) for name, part in configs.items()}
+    settings["model"] = dataclasses.asdict(model.config)
+    with replaced_folder(target, overwrite=overwrite) as folder:
+        write_tensors(folder / "model.safetensors", model.state_dict())
+        if classifier is not None:
+            settings["classifier"] = {"num_classes": classifier.num_classes}
+            write_tensors(folder / "classifier.safetensors", classifier.state_dict())
+        if critics:
+            settings["critic"] = _critic_settings(critics)
+            write_tensors(folder / "critic.safetensors", nn.ModuleDict(critics).state_dict())
+        if card.own_images:
+            write_tensors(folder / "images.safetensors", image_tensors(dataset))
+        columns = index_columns(model.config.latent_dim)
+        write_table(folder / "index.parquet", index, columns)
+        write_table(folder / "history.parquet", history, _history_columns(history))
+        manifest = Manifest(
+            name=target.name,
+            dataset=card,
+            configs=settings,
+            seed=seed,
+            device=device,
+            versions=_versions(),
+            metrics=dict(metrics),
+            files={entry.name: file_entry(entry) for entry in sorted(folder.iterdir())},
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=dict(seconds),
+        )
+        write_bytes(folder / MANIFEST, manifest.to_json().encode())
+        _check_whole(folder, target)
+    return target
+
+
+def _critic_settings(critics: Mapping[str, Critic]) -> dict[str, Any]:
+    first = next(iter(critics.values()))
+    targets = {name: critic.num_targets for name, critic in critics.items()}
+    return {**dataclasses.asdict(first.config), "targets": targets}
+
+
+def _check_whole(folder: Path, target: Path) -> None:
+    """Open what was written, so that nothing is put in place that cannot be opened."""
+    try:
+        load_bundle(folder).dataset  # noqa: B018  reads and checks the images
+    except BundleError as error:
+        raise BundleError(f"`{target}` was not saved, its parts do not fit: {error}") from error
+
+
+def _history_columns(history: pd.DataFrame) -> dict[str, str]:
+    """Name the history's columns with their types, those of `HISTORY_COLUMNS` first."""
+    more = {
+        name: {"i": "int64", "f": "float64"}.get(dtype.kind, "str")
+        for name, dtype in history.dtypes.items()
+        if name not in HISTORY_COLUMNS
+    }
+    return {**HISTORY_COLUMNS, **more}
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "numpy", "umap-learn", "scikit-learn", "pandas", "pyarrow", "safetensors")
+    return {
+        "xai_core": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }

@@ -1,0 +1,277 @@
+"""Which pixels decided, and whether to believe it: `xai attribute`, `faithfulness`."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError
+from .options import (
+    Device,
+    Devices,
+    Images,
+    Json,
+    Name,
+    NumNodes,
+    Out,
+    Seed,
+    check_out,
+    images_of,
+    open_bundle,
+    shapes_of,
+)
+from .sharded_output import write_parts
+from .terminal import print_json, print_table, spinner
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .._types import ByteImages
+    from ..attribution.api import Attribution
+    from ..attribution.config import AttributionConfig
+    from ..bundle.reading import Bundle
+    from ..evaluation.faithfulness.intervals import Interval
+    from ..evaluation.faithfulness.table import FaithfulnessTable, MethodScores
+
+__all__ = ["attribute", "faithfulness"]
+
+Of = Annotated[
+    str,
+    typer.Option(help="What is explained: classifier, cluster, elbo, reconstruction, latent:J."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of methods, such as n_steps=64."),
+]
+DRAWN = 9
+"""Images of a figure at most."""
+SCORES = (
+    "insertion",
+    "deletion",
+    "infidelity",
+    "sensitivity",
+    "gap",
+    "sparsity",
+    "randomisation",
+    "class_sensitivity",
+)
+
+
+def attribute(
+    bundle: Name,
+    images: Images,
+    method: Annotated[str, typer.Option(help="Such as integrated_gradients, saliency, critic.")],
+    out: Out,
+    of: Of = "classifier",
+    target: Annotated[
+        int | None, typer.Option(min=0, help="Class or cluster; the predicted one if not given.")
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="mean, zero, blurred, other_cluster or prototypes.")
+    ] = None,
+    settings: Set = None,
+    scored: Annotated[
+        bool, typer.Option("--scores", help="Write each map's insertion, deletion, sparsity too.")
+    ] = False,
+    figure: Annotated[
+        Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
+    ] = None,
+    devices: Devices = 1,
+    num_nodes: NumNodes = 1,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write how much each pixel matters, as arrays or as one Parquet part a process."""
+    from ..atomic_write import write_arrays
+    from ..attribution.of_bundle import IMAGES_AT_ONCE, attributions
+    from ..runtime import Launch
+
+    check_out(out, devices * num_nodes, figure, ".png", ".svg")
+    config = _config(settings)
+
+    def explain(
+        opened: "Bundle", some: "ByteImages"
+    ) -> "tuple[Attribution, dict[str, np.ndarray]]":
+        found = attributions(
+            opened,
+            some,
+            method,
+            of=of,
+            target=target,
+            baseline=baseline,
+            config=config,
+            seed=seed,
+        )
+        scores = _scores(opened, some, found, of) if scored else {}
+        return found, _arrays(found) | scores
+
+    if not out.suffix:
+        write_parts(
+            out,
+            lambda opened, some, _: explain(opened, some)[1],
+            bundle=bundle,
+            images=images,
+            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            block=IMAGES_AT_ONCE,
+            about={"of": of, "method": method, "seed": seed},
+            as_json=as_json,
+        )
+        return
+    opened = open_bundle(bundle, device)
+    pixels = images_of(opened, images)
+    with spinner("Explaining"):
+        found, arrays = explain(opened, pixels)
+        write_arrays(out, arrays)
+    if figure is not None:
+        from .figures import draw_attribution
+
+        draw_attribution(opened, pixels[:DRAWN], found, figure, of=of)
+    shapes = shapes_of(arrays)
+    about = {"bundle": opened.name, "of": of, "method": method, "gap": _gap(found)}
+    if as_json:
+        drawn = {"figure": None if figure is None else str(figure)}
+        print_json({**about, "seed": seed, "out": str(out), **drawn, "arrays": shapes})
+    else:
+        print_table(f"{out}", [*about.items(), *shapes.items()])
+
+
+def faithfulness(
+    bundle: Name,
+    methods: Annotated[
+        str, typer.Option(help="'all' that apply, or some: saliency,deep_lift.")
+    ] = "all",
+    images: Images = "test",
+    num_images: Annotated[
+        int, typer.Option(min=2, help="Images measured on, drawn of them.")
+    ] = 50,
+    of: Of = "classifier",
+    settings: Set = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score heatmaps, with random and edges beside them, and say which not to trust."""
+    import torch
+
+    from ..evaluation.faithfulness.scores import FaithfulnessConfig
+    from ..evaluation.faithfulness.table import scores
+
+    config = _config(settings)
+    opened = open_bundle(bundle, device)
+    pixels = images_of(opened, images)
+    order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))
+    chosen = pixels[order[:num_images]]
+    with spinner(f"Scoring on {len(chosen)} images"):
+        table = scores(
+            opened,
+            chosen,
+            "all" if methods == "all" else [name.strip() for name in methods.split(",")],
+            of=of,
+            config=FaithfulnessConfig(seed=seed),
+            attribution=config,
+        )
+    if as_json:
+        about = {"bundle": opened.name, "of": of, "num_images": table.num_images, "seed": seed}
+        print_json({**about, "shares": list(table.shares), "methods": _rows(table)})
+    else:
+        _show(opened.name, table)
+
+
+def _config(settings: list[str] | None) -> "AttributionConfig":
+    """Read settings such as "n_steps=64"."""
+    from ..attribution.config import AttributionConfig
+
+    kinds = {field.name: field.type for field in fields(AttributionConfig)}
+    found: dict[str, int | float] = {}
+    for text in settings or ():
+        name, _, value = text.partition("=")
+        if name not in kinds:
+            raise ConfigError(f"`--set` must name one of {', '.join(kinds)}, got '{text}'.")
+        try:
+            found[name] = int(value) if kinds[name] is int else float(value)
+        except ValueError as error:
+            raise ConfigError(f"`--set {name}` must be a number, got '{value}'.") from error
+    return AttributionConfig(**found)  # type: ignore[arg-type]
+
+
+def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
+    """Return everything by name, a row an image, ready for an .npz."""
+    import numpy as np
+
+    arrays = {
+        "attributions": found.attributions.numpy(),
+        "targets": found.target.numpy(),
+        "method": np.array(found.method),
+    }
+    if found.convergence_delta is not None and found.output_change is not None:
+        arrays["convergence_delta"] = found.convergence_delta.numpy()
+        arrays["output_change"] = found.output_change.numpy()
+    return arrays
+
+
+def _scores(
+    bundle: "Bundle", images: "ByteImages", found: "Attribution", of: str
+) -> "dict[str, np.ndarray]":
+    from ..evaluation.faithfulness.map_scores import map_scores, ranked
+
+    worth = map_scores(bundle, images, ranked(found), found.target.cpu(), of=of)
+    return {
+        "insertion": worth.insertion.numpy(),
+        "deletion": worth.deletion.numpy(),
+        "sparsity": worth.sparsity.numpy(),
+    }
+
+
+def _gap(found: "Attribution") -> float | None:
+    """Give what a complete method missed, as a share of the output's mean change."""
+    from ..evaluation.faithfulness.measures import completeness_gap
+
+    if found.convergence_delta is None or found.output_change is None:
+        return None
+    return float(completeness_gap(found.convergence_delta, found.output_change).mean())
+
+
+def _rows(table: "FaithfulnessTable") -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    rows = []
+    for row in table.rows:
+        curves = table.measured[row.method]
+        rows.append(
+            {
+                **asdict(row),
+                "trusted": row.trusted,
+                "insertion_curve": curves.insertion_curve.mean(0).tolist(),
+                "deletion_curve": curves.deletion_curve.mean(0).tolist(),
+            }
+        )
+    return rows
+
+
+def _show(name: str, table: "FaithfulnessTable") -> None:
+    from ..attribution.registry import METHODS
+
+    ranked = sorted(table.rows, key=lambda row: row.deletion.mean - row.insertion.mean)
+    cells = [
+        (METHODS[row.method].title, *(_cell(getattr(row, score)) for score in SCORES), _trust(row))
+        for row in ranked
+    ]
+    head = ("method", "insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
+            "random model", "other class", "trust")  # fmt: skip
+    print_table(f"{name}: {table.of}, {table.num_images} images", cells, head)
+    for row in ranked:
+        if row.reasons:
+            title = METHODS[row.method].title
+            typer.echo(f"Do not trust {title} here: {'; '.join(row.reasons)}.")
+
+
+def _cell(found: "Interval") -> str:
+    if found.mean != found.mean:
+        return "-"
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _trust(row: "MethodScores") -> str:
+    return "yes" if row.trusted else "NO"

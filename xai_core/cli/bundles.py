@@ -1,0 +1,43 @@
+"""`xai list` and `xai info`: what bundles there are, and one bundle's card."""
+
+import typer
+
+from .options import Json, Name, Unused, UnusedSeed, open_bundle, show_card
+from .terminal import print_json, print_table
+
+__all__ = [
+    "info",
+    "list_",
+]
+
+
+def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) -> None:
+    """List the bundles in ./checkpoints and $XAI_BUNDLES."""
+    from ..bundle.listing import list_bundles
+
+    rows = []
+    for found in list_bundles():
+        test = found.manifest.metrics.get("test", {}) if found.manifest else {}
+        rows.append(
+            {
+                "name": found.name,
+                "path": str(found.path),
+                "data": found.manifest.dataset.name if found.manifest else None,
+                "accuracy": test.get("accuracy"),
+                "created": found.manifest.created if found.manifest else None,
+                "error": found.error,
+            }
+        )
+    if as_json:
+        print_json({"bundles": rows})
+    elif rows:
+        print_table("Bundles", [list(row.values()) for row in rows], list(rows[0]))
+    else:
+        typer.echo("No bundles. Make one: xai train --data mnist --out checkpoints/mnist")
+
+
+def info(
+    bundle: Name, seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False
+) -> None:
+    """Show one bundle's card."""
+    show_card(open_bundle(bundle, "cpu"), as_json)

@@ -1,0 +1,180 @@
+"""Work on very many images: each process works on its share of them and writes it as a part.
+
+The parts are one Parquet data set, the same whatever the number of processes:
+
+    folder/part-00000-of-00002.parquet      images 0 to 4,999,999
+    folder/part-00001-of-00002.parquet      the others
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..atomic_write import whole_file
+from ..errors import DataError
+from .options import images_of
+from .terminal import print_json, print_table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lightning_fabric import Fabric
+
+    from .._types import ByteImages
+    from ..bundle.reading import Bundle
+    from ..runtime import Launch
+
+__all__ = [
+    "check_folder",
+    "write_part",
+    "write_parts",
+]
+
+
+AXES = {"umap": ("umap_x", "umap_y"), "distances": ("l1", "l2")}
+"""Columns whose names are not numbered."""
+
+
+BLOCKS_AT_ONCE = 20
+"""Worked on and written together, so that memory does not grow with the share."""
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder with anything in it, which would be read as parts too.
+
+    Raises:
+        DataError: If there is anything, or the place is no folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"`{folder}` is there and not an empty folder. Choose another place.")
+
+
+def write_part(
+    work: Callable[[slice], Mapping[str, np.ndarray]],
+    count: int,
+    folder: Path,
+    *,
+    fabric: "Fabric",
+    block: int,
+) -> Path | None:
+    """Do this process's share of some work on images and write it; waits for the others.
+
+    Work that goes in batches of `block` images, and whose random numbers depend on an image's row
+    alone, has the same batches and numbers in any number of processes. What it writes is then the
+    same to the bit on devices of one kind with one `torch.get_num_threads()`, which decides the
+    order of sums; and the same up to rounding elsewhere.
+
+    Args:
+        work: Gives arrays by name for images of the whole set: a row each, or equally many rows
+            each, or a scalar for all. Shapes past the first axis are the same at every call.
+        count: Images.
+        folder: Where the parts go; made if it is not there.
+        fabric: The launch, which numbers the processes.
+        block: Images that are worked on together; only whole blocks are shared out.
+
+    Returns:
+        This process's part; None where there are fewer blocks than processes. `row` is an image's
+        place in the set; matrices are a column an axis, `mean` as mean_0, mean_1 and so on; what
+        has more axes is a column of tensors, flat lists to what does not know their shape.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    from ..runtime import share_of
+
+    rank, world = fabric.global_rank, fabric.world_size
+    share, path = share_of(count, block, rank, world), None
+    if share.start < share.stop:
+        path = folder / f"part-{rank:05d}-of-{world:05d}.parquet"
+        _write(path, _tables(work, share, block * BLOCKS_AT_ONCE))
+    fabric.barrier()
+    return path
+
+
+def _write(path: Path, tables: Iterator[pa.Table]) -> None:
+    first = next(tables)
+    with (
+        whole_file(path, make_folder=True) as file,
+        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+    ):
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _tables(
+    work: Callable[[slice], Mapping[str, np.ndarray]], share: slice, at_once: int
+) -> Iterator[pa.Table]:
+    for first in range(share.start, share.stop, at_once):
+        rows = slice(first, min(first + at_once, share.stop))
+        yield _table(work(rows), np.arange(rows.start, rows.stop))
+
+
+def _table(arrays: Mapping[str, np.ndarray], images: np.ndarray) -> pa.Table:
+    """Lay arrays out as columns, with the image that each row is of."""
+    length = max(len(array) for array in arrays.values() if array.ndim)
+    columns: dict[str, object] = {"row": images.repeat(length // len(images))}
+    for name, array in arrays.items():
+        if array.ndim == 2:
+            names = AXES.get(name) or [f"{name}_{axis}" for axis in range(array.shape[1])]
+            columns |= zip(names, np.ascontiguousarray(array.T), strict=True)
+        elif array.ndim > 2:
+            tensors = np.ascontiguousarray(array)
+            columns[name] = pa.FixedShapeTensorArray.from_numpy_ndarray(tensors)
+        else:
+            columns[name] = np.broadcast_to(array, length)
+    return pa.table(columns)
+
+
+def write_parts(
+    folder: Path,
+    work: "Callable[[Bundle, ByteImages, int], Mapping[str, np.ndarray]]",
+    *,
+    bundle: str,
+    images: str,
+    launch: "Launch",
+    block: int,
+    about: Mapping[str, object],
+    as_json: bool,
+) -> None:
+    """Do some work on images in as many processes as asked for; the first one tells.
+
+    Args:
+        folder: Where the parts go, new or empty.
+        work: What is written of some of the images, and how many there are before these; the
+            rest is as `parts.write_part` asks for it.
+        bundle: Name or path.
+        images: As `images_of` takes them.
+        launch: Devices and processes.
+        block: Images that are worked on together.
+        about: What else to tell.
+        as_json: Whether to tell it as JSON.
+    """
+    from ..bundle.reading import load_bundle
+    from ..runtime import is_first_process, losses_named, make_fabric
+
+    if is_first_process():
+        check_folder(folder)
+    fabric = make_fabric(launch)
+    opened = load_bundle(bundle, device=fabric.device)
+    pixels = images_of(opened, images)
+    with losses_named(fabric, "Empty the folder and begin anew."):
+        write_part(
+            lambda rows: work(opened, pixels[rows], rows.start),
+            len(pixels),
+            folder,
+            fabric=fabric,
+            block=block,
+        )
+    if not is_first_process():
+        return
+    files = sorted(path.name for path in folder.iterdir())
+    told = {"bundle": opened.name, **about, "out": str(folder)}
+    told |= {"images": len(pixels), "parts": files}
+    if as_json:
+        print_json(told)
+    else:
+        print_table(f"{folder}", list(told.items()))

@@ -1,0 +1,1 @@
+"""What would have to change: searches for counterfactuals, and their certificate."""

@@ -1,0 +1,160 @@
+"""Several different counterfactuals of one image for one target.
+
+The search ends in the part of the target class that it starts in, so different starts give
+different answers: each begins at the mean of a few real codes of the target class, and these
+groups are spread over the class by farthest-point sampling.
+
+References:
+    Explaining Machine Learning Classifiers through Diverse Counterfactual Explanations
+    (Mothilal et al., 2020), https://arxiv.org/abs/1905.07697.
+    Clustering to Minimize the Maximum Intercluster Distance (Gonzalez, 1985).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._types import ByteImages, Images, Latents
+from ..bundle.outputs import explained
+from ..bundle.reading import Bundle
+from ..data.preprocessing import to_float
+from .api import Counterfactual, find_counterfactual
+from .of_bundle import reference_of
+from .reference import Reference
+from .task import CounterfactualConfig
+
+__all__ = ["Alternatives", "alternatives"]
+
+GROUP = 8
+"""Real codes that a start is the mean of."""
+NEAREST = 3000
+"""Members of the target class, the nearest to the image, over which starts are spread."""
+APART = 0.5
+"""Two counterfactuals differ if this share of the ink that the nearer one changes is between
+them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alternatives:
+    """Counterfactuals of one image from different starts.
+
+    Attributes:
+        found: A row a start, in the order of the starts.
+        kept: Rows that converged and differ from each other, the nearest to the image first.
+    """
+
+    found: Counterfactual
+    kept: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Starts(Reference):
+    """Real images that give each row of a batch codes of its own to start from."""
+
+    starts: Float[Tensor, "batch group latent"]
+
+    def codes_at(
+        self, rows: Int[Tensor, "batch count"], codes: Latents
+    ) -> Float[Tensor, "batch count latent"]:
+        """Give each row its own group, repeated where it is too small."""
+        order = torch.arange(rows.shape[1]).clamp(max=self.starts.shape[1] - 1)
+        return self.starts[:, order].to(codes)
+
+
+def alternatives(
+    bundle: Bundle,
+    image: ByteImages | Images,
+    target: int,
+    *,
+    of: str = "classifier",
+    count: int = 5,
+    starts: int = 8,
+    config: CounterfactualConfig | None = None,
+    seed: int = 0,
+) -> Alternatives:
+    """Find counterfactuals of one image that differ from each other.
+
+    Args:
+        bundle: The models and the real images.
+        image: One image: uint8 (1, 28, 28), or floats (1, 1, 28, 28) in [0, 1].
+        target: Class or cluster to reach, with at least one real image.
+        of: "classifier" or "cluster".
+        count: How many to keep at most.
+        starts: Searches.
+        config: Settings of each search; the method is "default".
+        seed: Of the first start; the others are spread from it.
+
+    Returns:
+        Every search, and which of them to show: fewer than `count` where searches fail or come
+        to the same.
+
+    Raises:
+        ValueError: If there is not exactly one image, or no real image of the target.
+    """
+    if len(image) != 1:
+        raise ValueError(f"`image` must hold one image, got {len(image)}.")
+    reference = reference_of(bundle, of)
+    if reference is None or not len(reference.members(target)):
+        raise ValueError(f"`target` must have real images to start from, got {target} of {of!r}.")
+    bytes_ = not image.is_floating_point()
+    x = to_float(image, bundle.device) if bytes_ else image.to(bundle.device)
+    with torch.no_grad():
+        code = bundle.model.encode_mean(x)
+    groups = _groups(reference, code, target, starts, seed)
+    found = find_counterfactual(
+        x.expand(len(groups), -1, -1, -1).contiguous(),
+        target=target,
+        encode=bundle.model.encode_mean,
+        decode=bundle.model.decode,
+        forward=explained(bundle, of),
+        prior=bundle.model.prior,
+        reference=_Starts(
+            images=reference.images,
+            classes=reference.classes,
+            codes=reference.codes,
+            starts=groups,
+        ),
+        config=config,
+    )
+    return Alternatives(found=found, kept=_different(found, count))
+
+
+def _groups(
+    reference: Reference, code: Latents, target: int, starts: int, seed: int
+) -> Float[Tensor, "starts group latent"]:
+    """Spread starts over the near part of a class; each is some members near each other."""
+    codes = reference.codes[reference.members(target)].to(code)
+    near = torch.cdist(code, codes)[0].topk(min(NEAREST, len(codes)), largest=False).indices
+    codes = codes[near]
+    generator = torch.Generator().manual_seed(seed)
+    here = int(torch.randint(len(codes), (), generator=generator))
+    distance, groups = torch.full_like(codes[:, 0], torch.inf), []
+    for _ in range(min(starts, len(codes))):
+        around = torch.cdist(codes[here : here + 1], codes)[0]
+        groups.append(codes[around.topk(min(GROUP, len(codes)), largest=False).indices])
+        distance = distance.minimum(around)
+        here = int(distance.argmax())
+    return torch.stack(groups)
+
+
+def _different(found: Counterfactual, count: int) -> tuple[int, ...]:
+    """Keep, the nearest first, what differs from all that was kept before."""
+    images, ink = found.counterfactuals.flatten(1), found.l1
+    kept: list[int] = []
+    for row in ink.argsort().tolist():
+        if bool(found.converged[row]) and len(kept) < count and _is_new(images, ink, row, kept):
+            kept.append(row)
+    return tuple(kept)
+
+
+def _is_new(
+    images: Float[Tensor, "batch pixels"],
+    ink: Float[Tensor, " batch"],
+    row: int,
+    kept: Sequence[int],
+) -> bool:
+    gaps = (images[list(kept)] - images[row]).abs().sum(1)
+    return bool((gaps >= APART * ink[list(kept)]).all())

@@ -1,0 +1,370 @@
+"""Counterfactuals: what an image would have to look like to be of another class.
+
+One call, four methods (`CounterfactualConfig.method`); every image comes back with its path,
+whether it converged, and why not.
+
+References:
+    Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
+    https://arxiv.org/abs/2206.05075.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from .._types import Images, Latents, Logits, Probs
+from ..models.prior import MixturePrior
+from ..runtime import on_each_core
+from .boundary_search import search_near
+from .gradient_ascent import ascend_in_latent_space, ascend_on_pixels
+from .nearest import nearest_image
+from .reference import Reference
+from .residual_transfer import carry_over
+from .task import CounterfactualConfig, Found, Method, Problem
+
+__all__ = [
+    "Counterfactual",
+    "CounterfactualConfig",
+    "Method",
+    "Reference",
+    "find_counterfactual",
+]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Counterfactual:
+    """Images that became their targets, or did not: a row an image, on the CPU.
+
+    Attributes:
+        method: How they were searched for.
+        images: The inputs x.
+        reconstructions: g(z(x)), what the decoder knows of x.
+        counterfactuals: x'.
+        source: Class of x.
+        target: Class asked for. Where the image is of that class already, and probably enough,
+            it comes back unchanged.
+        source_probabilities: Of every class, at x.
+        probabilities: Of every class, at x'.
+        path: Codes, the start first; rows past `num_steps` repeat the last. "default" walks
+            straight from z(x); "pixel" and "nearest" have the codes of both ends alone.
+        path_probabilities: Of every class, along the path.
+        num_steps: Codes on the path.
+        evaluations: Gradients taken.
+        converged: Whether the target is at least `target_probability` probable at x'.
+        reasons: Why not, "" where converged.
+        l1: Distance of x' to x in ink, summed over pixels.
+        l2: Euclidean distance of x' to x.
+        decode: The decoder, for `frames`.
+    """
+
+    method: Method
+    images: Images
+    reconstructions: Images
+    counterfactuals: Images
+    source: Int[Tensor, " batch"]
+    target: Int[Tensor, " batch"]
+    source_probabilities: Probs
+    probabilities: Probs
+    path: Float[Tensor, "batch steps latent"]
+    path_probabilities: Float[Tensor, "batch steps clusters"]
+    num_steps: Int[Tensor, " batch"]
+    evaluations: Int[Tensor, " batch"]
+    converged: Bool[Tensor, " batch"]
+    reasons: tuple[str, ...]
+    l1: Float[Tensor, " batch"]
+    l2: Float[Tensor, " batch"]
+    decode: Callable[[Latents], Images] = field(repr=False)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.images)
+
+    def frames(self, row: int, count: int) -> Images:
+        """Show one image change: evenly spaced along its path, the counterfactual last.
+
+        "default" begins at the image itself, "diffeomorphic" at its reconstruction, since it
+        shows what the decoder draws; "pixel" and "nearest" have no path of images and fade.
+
+        Args:
+            row: Which image.
+            count: Frames.
+
+        Raises:
+            ValueError: If there is no room for both ends.
+        """
+        if count < 2:
+            raise ValueError(f"`count` must be at least 2, to hold both ends, got {count}.")
+        along = torch.linspace(0, 1, count)
+        x, end = self.images[row : row + 1], self.counterfactuals[row : row + 1]
+        if self.method in ("pixel", "nearest"):
+            return torch.lerp(x, end, along.reshape(-1, 1, 1, 1))
+        drawn = self._drawn(row, along)
+        if self.method == "default":
+            before = self.reconstructions[row : row + 1].expand_as(drawn)
+            drawn = carry_over(x.expand_as(drawn), before, drawn)
+        return torch.cat([drawn[:-1], end])
+
+    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
+        """Decode codes at shares of the path between its recorded ones."""
+        place = along * (int(self.num_steps[row]) - 1)
+        left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
+        right = (left + 1).clamp(max=int(self.num_steps[row]) - 1)
+        path = self.path[row]
+        with torch.no_grad():
+            return self.decode(torch.lerp(path[left], path[right], (place - left).unsqueeze(1)))
+
+
+def find_counterfactual(
+    images: Images,
+    *,
+    target: int | Int[Tensor, " batch"] | Literal["all"],
+    encode: Callable[[Images], Latents],
+    decode: Callable[[Latents], Images],
+    forward: Callable[[Images], Logits],
+    prior: MixturePrior | None = None,
+    reference: Reference | None = None,
+    config: CounterfactualConfig | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Counterfactual:
+    """Change images until `forward` finds the target in them.
+
+    Args:
+        images: In [0, 1], on the device of the models.
+        target: Class to reach: one for all, one a row, or "all": each image towards every class
+            but its own, rows image-major.
+        encode: Images to codes, the mean of q(z|x).
+        decode: Codes to images in [0, 1].
+        forward: Images to logits of at least two classes: what is explained. All three are called
+            from several threads where a CPU has work for several cores.
+        prior: Mixture that codes are drawn from; it keeps "default" where data are.
+        reference: Real images, which "nearest" needs and "default" starts from. For "default"
+            their classes should be what `forward` says, so that it is `forward` that is explained.
+        config: Method and settings.
+        on_progress: Told how many images are done, of how many, after each batch.
+
+    Returns:
+        A row an image and target; read `converged` before trusting one.
+
+    Raises:
+        ValueError: If images are no floats (batch, 1, height, width), one is not finite or leaves
+            [0, 1], `target` is no class, `forward` has fewer than two classes, or "nearest" has no
+            reference.
+    """
+    config = config or CounterfactualConfig()
+    _check_images(images)
+    if isinstance(target, str) and target == "all":
+        images, targets = _towards_all(images, forward, config.batch_size)
+    else:
+        targets = _targets(target, images)
+
+    def search(start: int) -> Counterfactual:
+        rows = slice(start, start + config.batch_size)
+        return _search(
+            images[rows], targets[rows], encode, decode, forward, prior, reference, config
+        )
+
+    parts: list[Counterfactual] = []
+    starts = range(0, len(images), config.batch_size)
+    for part in on_each_core(search, starts, images.device):
+        parts.append(part)
+        if on_progress is not None:
+            on_progress(min(len(parts) * config.batch_size, len(images)), len(images))
+    return _joined(parts)
+
+
+def _search(
+    images: Images,
+    target: Int[Tensor, " batch"],
+    encode: Callable[[Images], Latents],
+    decode: Callable[[Latents], Images],
+    forward: Callable[[Images], Logits],
+    prior: MixturePrior | None,
+    reference: Reference | None,
+    config: CounterfactualConfig,
+) -> Counterfactual:
+    """Search one batch; images that are there already are left as they are."""
+    with torch.no_grad():
+        logits = forward(images)
+        _check_target(target, logits.shape[-1])
+        codes = encode(images)
+        reconstructions = decode(codes)
+    problem = Problem(
+        images=images,
+        codes=codes,
+        reconstructions=reconstructions,
+        target=target,
+        probabilities=logits.softmax(-1),
+        decode=decode,
+        forward=forward,
+        prior=prior,
+        reference=reference,
+    )
+    already = _probability(problem.probabilities, target) >= config.target_probability
+    found = _unchanged(problem)
+    if not already.all():
+        searched = (~already).nonzero().squeeze(1)
+        found = _with_rows(
+            found, searched, _METHODS[config.method](problem.rows(searched), config, encode)
+        )
+    return _result(problem, found, config)
+
+
+def _unchanged(problem: Problem) -> Found:
+    return Found(
+        images=problem.images.clone(),
+        probabilities=problem.probabilities.clone(),
+        path=problem.codes.unsqueeze(1),
+        path_probabilities=problem.probabilities.unsqueeze(1),
+        num_steps=torch.ones_like(problem.target),
+        evaluations=torch.zeros_like(problem.target),
+        why_not="",
+    )
+
+
+def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
+    """Put what was searched for among what was left as it was."""
+    steps = found.path.shape[1]
+    merged = Found(
+        images=all_.images,
+        probabilities=all_.probabilities,
+        path=all_.path.repeat(1, steps, 1),
+        path_probabilities=all_.path_probabilities.repeat(1, steps, 1),
+        num_steps=all_.num_steps,
+        evaluations=all_.evaluations,
+        why_not=found.why_not,
+    )
+    for name in _ROW_COLUMNS:
+        getattr(merged, name)[rows] = getattr(found, name)
+    return merged
+
+
+def _result(problem: Problem, found: Found, config: CounterfactualConfig) -> Counterfactual:
+    reached = _probability(found.probabilities, problem.target)
+    converged = (reached >= config.target_probability).tolist()
+    change = (found.images - problem.images).flatten(1)
+    reasons = tuple(
+        "" if there else f"{found.why_not} (p = {p:.3f})"
+        for there, p in zip(converged, reached.tolist(), strict=True)
+    )
+    return Counterfactual(
+        method=config.method,
+        images=problem.images.cpu(),
+        reconstructions=problem.reconstructions.cpu(),
+        counterfactuals=found.images.cpu(),
+        source=problem.probabilities.argmax(-1).cpu(),
+        target=problem.target.cpu(),
+        source_probabilities=problem.probabilities.cpu(),
+        probabilities=found.probabilities.cpu(),
+        path=found.path.cpu(),
+        path_probabilities=found.path_probabilities.cpu(),
+        num_steps=found.num_steps.cpu(),
+        evaluations=found.evaluations.cpu(),
+        converged=torch.tensor(converged),
+        reasons=reasons,
+        l1=change.abs().sum(1).cpu(),
+        l2=change.norm(dim=1).cpu(),
+        decode=lambda z: problem.decode(z.to(problem.codes.device)).cpu(),
+    )
+
+
+def _joined(parts: list[Counterfactual]) -> Counterfactual:
+    """Put batches together, their paths made equally long by repeating the last code."""
+    if len(parts) == 1:
+        return parts[0]
+    steps = max(part.path.shape[1] for part in parts)
+    columns: dict[str, Tensor] = {}
+    for name in _TENSORS:
+        values = [getattr(part, name) for part in parts]
+        if name in ("path", "path_probabilities"):
+            values = [_lengthened(value, steps) for value in values]
+        columns[name] = torch.cat(values)
+    return Counterfactual(
+        method=parts[0].method,
+        reasons=tuple(reason for part in parts for reason in part.reasons),
+        decode=parts[0].decode,
+        **columns,
+    )
+
+
+def _lengthened(path: Tensor, steps: int) -> Tensor:
+    return torch.cat([path, path[:, -1:].expand(-1, steps - path.shape[1], -1)], 1)
+
+
+def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
+    return probs.gather(1, target.unsqueeze(1)).squeeze(1)
+
+
+def _towards_all(
+    images: Images, forward: Callable[[Images], Logits], batch_size: int
+) -> tuple[Float[Tensor, "rows 1 height width"], Int[Tensor, " rows"]]:
+    """Repeat each image once a class other than its own."""
+    with torch.no_grad():
+        logits = torch.cat([forward(part) for part in images.split(batch_size)])
+    classes = logits.shape[1]
+    own = logits.argmax(1, keepdim=True)
+    others = (own + torch.arange(1, classes, device=images.device)) % classes
+    return images.repeat_interleave(classes - 1, 0), others.sort(1).values.flatten()
+
+
+def _targets(target: object, images: Tensor) -> Int[Tensor, " batch"]:
+    try:
+        wanted = torch.as_tensor(target)
+    except (OverflowError, RuntimeError, TypeError, ValueError):
+        wanted = torch.zeros(0)
+    if wanted.dtype not in _WHOLE or wanted.shape not in ((), (len(images),)):
+        raise ValueError(
+            f"`target` must be a class number, {len(images)} of them, one a row, or 'all', got "
+            f"{str(target)[:60]}."
+        )
+    return wanted.to(images.device, torch.long).expand(len(images))
+
+
+def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
+    if classes < 2:
+        raise ValueError(
+            f"`forward` must give logits of at least two classes, got {classes}. Explain "
+            "'classifier' or 'cluster'."
+        )
+    outside = target[(target < 0) | (target >= classes)]
+    if len(outside):
+        raise ValueError(
+            f"`target` must be in [0, {classes}) for {classes} classes, got {int(outside[0])}."
+        )
+
+
+def _check_images(images: Tensor) -> None:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ValueError(
+            "`images` must be floats (batch, 1, height, width) in [0, 1], got "
+            f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
+        )
+    if not len(images):
+        raise ValueError("`images` must hold at least one image, got none.")
+    for name, wrong in [
+        ("finite", ~images.isfinite().flatten(1).all(1)),
+        ("in [0, 1]", ((images < 0) | (images > 1)).flatten(1).any(1)),
+    ]:
+        if wrong.any():
+            row = int(wrong.int().argmax())
+            raise ValueError(f"`images` must be {name}, row {row} is not.")
+
+
+_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_TENSORS = tuple(
+    entry.name
+    for entry in fields(Counterfactual)
+    if entry.name not in ("method", "reasons", "decode")
+)
+_ROW_COLUMNS = (
+    *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),
+)
+_METHODS: dict[str, Callable[[Problem, CounterfactualConfig, Callable], Found]] = {
+    "default": lambda problem, config, encode: search_near(problem, config),
+    "diffeomorphic": lambda problem, config, encode: ascend_in_latent_space(problem, config),
+    "pixel": ascend_on_pixels,
+    "nearest": lambda problem, config, encode: nearest_image(problem, encode),
+}

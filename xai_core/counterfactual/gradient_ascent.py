@@ -1,0 +1,111 @@
+"""Plain gradient ascent of log p(target), in the decoder's latent space or on pixels.
+
+Both take Adam's steps on the log probability alone and stop when the target is probable enough:
+in latent space this is the diffeomorphic counterfactual, on pixels the adversarial contrast.
+
+References:
+    Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
+    https://arxiv.org/abs/2206.05075. A VAE is only approximately diffeomorphic.
+    Counterfactual Explanations without Opening the Black Box (Wachter et al., 2017),
+    https://arxiv.org/abs/1711.00399, for pixels.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._types import Images, Probs
+from .task import CounterfactualConfig, Found, Problem, Trace
+
+__all__ = ["ascend_in_latent_space", "ascend_on_pixels"]
+
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+Variables = Float[Tensor, "batch ..."]
+
+
+def ascend_in_latent_space(problem: Problem, config: CounterfactualConfig) -> Found:
+    """Move codes uphill, z <- z + Adam(d log f_t(g(z)) / dz), from the codes of the images."""
+    trace = Trace()
+    codes, probs, steps = _ascend(
+        problem, config, problem.codes, problem.decode, lambda z: z, trace.record
+    )
+    path, path_probabilities, num_steps = trace.thinned(steps + 1, config.path_points)
+    with torch.no_grad():
+        images = problem.decode(codes)
+    return Found(
+        images=images,
+        probabilities=probs,
+        path=path,
+        path_probabilities=path_probabilities,
+        num_steps=num_steps,
+        evaluations=steps,
+        why_not=f"the ascent stalled: not there after {config.step_limit} steps",
+    )
+
+
+def ascend_on_pixels(
+    problem: Problem, config: CounterfactualConfig, encode: Callable[[Images], Tensor]
+) -> Found:
+    """Move pixels uphill inside [0, 1]; the path has the codes of both ends."""
+    images, probs, steps = _ascend(
+        problem, config, problem.images, lambda x: x, lambda x: x.clamp(0, 1), _unrecorded
+    )
+    with torch.no_grad():
+        ends = torch.stack([problem.codes, encode(images)], 1)
+    return Found(
+        images=images,
+        probabilities=probs,
+        path=ends,
+        path_probabilities=torch.stack([problem.probabilities, probs], 1),
+        num_steps=torch.full_like(problem.target, 2),
+        evaluations=steps,
+        why_not=f"the ascent stalled: not there after {config.step_limit} steps",
+    )
+
+
+def _ascend(
+    problem: Problem,
+    config: CounterfactualConfig,
+    start: Variables,
+    to_image: Callable[[Tensor], Images],
+    project: Callable[[Tensor], Tensor],
+    record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
+) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:
+    """Take Adam's steps with every row until it is there; rows that are leave the batch."""
+    final, probs_at = start.clone(), problem.probabilities.clone()
+    steps = torch.zeros_like(problem.target)
+    rows, target = torch.arange(len(start), device=start.device), problem.target.unsqueeze(1)
+    variables, mean, square = start, torch.zeros_like(start), torch.zeros_like(start)
+    for step in range(config.step_limit + 1):
+        with torch.enable_grad():
+            variables = variables.detach().requires_grad_()
+            log_probs = problem.forward(to_image(variables)).log_softmax(-1)
+            (gradient,) = torch.autograd.grad(log_probs.gather(1, target).sum(), variables)
+        variables, probs = variables.detach(), log_probs.detach().exp()
+        record(rows, variables, probs)
+        going = probs.gather(1, target).squeeze(1) <= config.target_probability
+        if step == config.step_limit:
+            going.fill_(False)
+        if not going.all():
+            left = ~going
+            final[rows[left]], probs_at[rows[left]] = variables[left], probs[left]
+            steps[rows[left]] = step
+            if not going.any():
+                break
+            rows, target = rows[going], target[going]
+            variables, gradient = variables[going], gradient[going]
+            mean, square = mean[going], square[going]
+        mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
+        square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
+        rate = config.rate / (1 - BETAS[0] ** (step + 1))
+        scale = (square / (1 - BETAS[1] ** (step + 1))).sqrt() + EPSILON
+        variables = project(variables + rate * mean / scale)
+    return final, probs_at, steps
+
+
+def _unrecorded(rows: Tensor, images: Tensor, probs: Tensor) -> None:
+    """Keep nothing: images along the way would be large."""

@@ -1,0 +1,42 @@
+"""Codes to begin a search at that already lie in the target's part of the latent space."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .task import Problem
+
+__all__ = ["candidate_codes"]
+
+NEIGHBOURS = 8
+
+
+def candidate_codes(
+    problem: Problem, near: Int[Tensor, "batch count"] | None
+) -> Float[Tensor, "batch candidates latent"] | None:
+    """Propose codes of the target class, the most promising first; None where none is known.
+
+    With real images to refer to: the mean of the nearest codes of the target class, the nearest
+    of them, and its others in turn. With a mixture prior: the code carried from its cluster to
+    every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c.
+
+    Args:
+        problem: What is searched.
+        near: Rows of the reference, the nearest first, from its `nearest_rows`.
+    """
+    proposed = []
+    if problem.reference is not None and near is not None:
+        codes = problem.reference.codes_at(near[:, :NEIGHBOURS], problem.codes)
+        proposed += [codes.mean(1, keepdim=True), codes[:, :3]]
+    if problem.prior is not None:
+        proposed.append(_transported(problem))
+    return torch.cat(proposed, 1) if proposed else None
+
+
+def _transported(problem: Problem) -> Float[Tensor, "batch clusters latent"]:
+    """Carry each code's place in its own cluster over to every cluster."""
+    assert problem.prior is not None
+    mean, scale = problem.prior.mean.detach(), problem.prior.scale.detach()
+    source = problem.prior.responsibilities(problem.codes).argmax(-1)
+    offset = (problem.codes - mean[source]) / scale[source].unsqueeze(1)
+    return mean + offset.unsqueeze(1) * scale.unsqueeze(1)

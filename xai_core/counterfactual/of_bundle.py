@@ -1,0 +1,223 @@
+"""Counterfactuals of a bundle's images, or of new ones, for what the bundle can explain."""
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from .._types import ByteImages, Images, Latents
+from ..bundle.outputs import explained, floats
+from ..bundle.reading import Bundle
+from ..data.preprocessing import to_float
+from ..models.vae import ClusterVAE
+from .api import Counterfactual, find_counterfactual
+from .certificate import Certificate, certify, decoder_jacobian, path_shares
+from .reference import Reference
+from .task import CounterfactualConfig, Method
+
+__all__ = [
+    "LENGTHS",
+    "certify_images",
+    "certify_path",
+    "counterfactuals",
+    "reference_of",
+    "tangent_images",
+]
+
+
+def counterfactuals(
+    bundle: Bundle,
+    images: ByteImages | Images,
+    target: int | Int[Tensor, " batch"] | Literal["all"],
+    *,
+    of: str = "classifier",
+    method: Method | None = None,
+    config: CounterfactualConfig | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Counterfactual:
+    """Change images until the explained function finds the target in them.
+
+    Args:
+        bundle: The models, on the device to compute on, and the real images.
+        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1].
+        target: Class or cluster to reach: one for all, one a row, or "all": each image towards
+            every class but its own, rows image-major.
+        of: "classifier" for classes, "cluster" for clusters.
+        method: As `CounterfactualConfig.method`, and instead of it where given.
+        config: Settings.
+        on_progress: Told how many rows are done, of how many.
+
+    Returns:
+        A row an image and target; read `converged` before trusting one.
+
+    Raises:
+        ValueError: If images have another form, are not finite or leave [0, 1], `target` is no
+            class, or `of` has no classes.
+        BundleError: If the bundle has no classifier and it is to be explained.
+    """
+    config = config or CounterfactualConfig()
+    if method is not None:
+        config = replace(config, method=method)
+    return find_counterfactual(
+        floats(bundle, images),
+        target=target,
+        encode=bundle.model.encode_mean,
+        decode=bundle.model.decode,
+        forward=explained(bundle, of),
+        prior=bundle.model.prior,
+        reference=reference_of(bundle, of, labels=config.method == "nearest"),
+        config=config,
+        on_progress=on_progress,
+    )
+
+
+def reference_of(bundle: Bundle, of: str, *, labels: bool = False) -> Reference | None:
+    """Return the train images of a bundle with their classes and codes.
+
+    Args:
+        bundle: The bundle.
+        of: What says the classes: "classifier" or "cluster"; others have none.
+        labels: Whether the data's labels are the classes, for "classifier", where there are any.
+    """
+    if of not in ("classifier", "cluster"):
+        return None
+    train = bundle.dataset.train
+    if labels and of == "classifier" and train.labels is not None:
+        classes = train.labels
+    else:
+        column = bundle.index["predicted" if of == "classifier" else "cluster"]
+        classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
+    return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
+
+
+LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)
+"""Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
+the decoder changes side on the way; where one does, the decoder has no second order."""
+
+
+STANDS_STILL = 1e-6
+"""Latent units below which two codes of a path are one."""
+
+
+def certify_images(
+    bundle: Bundle,
+    images: ByteImages,
+    *,
+    target: int | Int[Tensor, " batch"] | None = None,
+    lengths: tuple[float, ...] = LENGTHS,
+) -> Certificate:
+    """Check the first-order law at the codes of images, towards a class of what is explained.
+
+    The classifier is explained, or log q(c|x) in a bundle without one.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28); their codes are the means of q(z|x).
+        target: Class ascended; the least probable one of each reconstruction where None.
+        lengths: Steps to try, in latent units, rising.
+
+    Returns:
+        The certificate, on the CPU.
+    """
+    model, decode = _decoder(bundle)
+    forward = _judge(bundle, model)
+    codes = _codes(model, images)
+    if target is None:
+        with torch.no_grad():
+            target = forward(decode(codes)).argmin(-1)
+    with _quietly():
+        return certify(codes, target=target, decode=decode, forward=forward, lengths=lengths)
+
+
+def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
+    """Give the first `count` columns of U at the code of each image, largest singular value first.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28).
+        count: At most the latent dimension.
+
+    Returns:
+        Signed images (N * count, 1, 28, 28) of unit length, those of one image together.
+    """
+    model, decode = _decoder(bundle)
+    with _quietly():
+        jacobian = decoder_jacobian(_codes(model, images), decode)
+    left = torch.linalg.svd(jacobian.detach(), full_matrices=False)[0][:, :, :count]
+    # a singular vector's sign is free: let most of its ink be added
+    left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
+    return left.mT.reshape(-1, 1, *images.shape[1:])
+
+
+def certify_path(
+    bundle: Bundle,
+    path: Float[Tensor, "steps latent"],
+    *,
+    target: int,
+    of: str = "classifier",
+    lengths: tuple[float, ...] = LENGTHS,
+) -> tuple[Certificate, Float[Tensor, " moves"]]:
+    """Check the first-order law where a path begins, and each step of it.
+
+    Args:
+        bundle: The models.
+        path: Codes, one after the other; a step that stands still is left out.
+        target: Class or cluster that the path leads to.
+        of: "classifier", or "cluster" for log q(c|x).
+        lengths: Steps to try, in latent units, rising.
+
+    Returns:
+        The certificate at the first code, in float64, and the share of each step's change of the
+        decoded image that lies in the tangent space where the step begins; both on the CPU.
+    """
+    model, decode = _decoder(bundle)
+    codes = path.cpu().double()
+    moved = torch.cat([torch.tensor([True]), codes.diff(dim=0).norm(dim=1) > STANDS_STILL])
+    codes, start = codes[moved], codes[:1]
+    forward = _judge(bundle, model, of)
+    with _quietly():
+        found = certify(start, target=target, decode=decode, forward=forward, lengths=lengths)
+        steps = codes.to(bundle.device, torch.float32)
+        shares = path_shares(steps, bundle.model.decode) if len(steps) > 1 else steps.new_ones(0)
+    return found, shares.cpu()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep to itself what torch warns of its own parts at the first forward-mode pass."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*torch.jit.script.*", FutureWarning)
+        yield
+
+
+def _decoder(bundle: Bundle) -> tuple[ClusterVAE, Callable[[Latents], Images]]:
+    model = copy.deepcopy(bundle.model).cpu().double().eval()
+
+    def decode(z: Latents) -> Images:
+        if model.config.decoder_conditioning == "z":
+            return model.decoder(z).sigmoid()
+        return model.decoder(z, model.prior.responsibilities(z)).sigmoid()
+
+    return model, decode
+
+
+def _judge(
+    bundle: Bundle, model: ClusterVAE, of: str = "classifier"
+) -> Callable[[Images], Tensor]:
+    if of == "classifier" and bundle.classifier is not None:
+        return copy.deepcopy(bundle.classifier).cpu().double().eval()
+    if model.cluster_encoder is not None:
+        return model.cluster_encoder
+    return lambda x: model.prior.log_joint(model.latent_encoder(x).chunk(2, dim=-1)[0])
+
+
+@torch.no_grad()
+def _codes(model: ClusterVAE, images: ByteImages) -> Latents:
+    parts = model.latent_encoder(to_float(images, "cpu").double())
+    return parts[:, : model.config.latent_dim].clone()

@@ -1,0 +1,197 @@
+"""What every search for a counterfactual takes and gives back."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from .._types import Images, Latents, Logits, Probs
+from ..errors import ConfigError
+from ..models.prior import MixturePrior
+from .reference import Reference
+
+__all__ = ["CounterfactualConfig", "Found", "Method", "Problem", "Trace"]
+
+Method = Literal["default", "diffeomorphic", "pixel", "nearest"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CounterfactualConfig:
+    """How a counterfactual is searched for.
+
+    Attributes:
+        method: "default" searches near the image in latent space and carries over what the
+            decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
+            "pixel" the same on pixels; "nearest" hands back a real image.
+        target_probability: An image has converged when its target is at least this probable.
+        max_steps: Gradient steps at most; None is 300 for the plain ascents, 7 for "default".
+        learning_rate: Adam's, of the plain ascents; None is 0.05 latent units for
+            "diffeomorphic", 0.01 of full ink for "pixel".
+        search_probability: What "default" aims at, at least `target_probability`: the nearer to
+            1, the further across the border it stops, and the farther from the image.
+        nearer_than_real: Share of the distance to a real image of the target class past which
+            "default" aims lower, down to `target_probability`.
+        density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default".
+        path_points: Codes kept of each path, its ends included; 2 is the fastest.
+        batch_size: Images searched at once.
+    """
+
+    method: Method = "default"
+    target_probability: float = 0.99
+    max_steps: int | None = None
+    learning_rate: float | None = None
+    search_probability: float = 0.998
+    nearer_than_real: float = 0.85
+    density_weight: float = 0.2
+    path_points: int = 17
+    batch_size: int = 250
+
+    def __post_init__(self) -> None:
+        """Refuse settings outside their range."""
+        if self.method not in get_args(Method):
+            choices = ", ".join(map(repr, get_args(Method)))
+            raise ConfigError(f"`method` must be one of {choices}, got {self.method!r}.")
+        if not 0 < self.target_probability < 1:
+            raise ConfigError(
+                f"`target_probability` must be in (0, 1), got {self.target_probability}."
+            )
+        if not self.target_probability <= self.search_probability < 1:
+            raise ConfigError(
+                f"`search_probability` must be in [target_probability, 1), here "
+                f"[{self.target_probability}, 1), got {self.search_probability}."
+            )
+        if not 0 < self.rate < math.inf:
+            raise ConfigError(f"`learning_rate` must be above 0, got {self.learning_rate}.")
+        if not self.nearer_than_real > 0:
+            raise ConfigError(f"`nearer_than_real` must be above 0, got {self.nearer_than_real}.")
+        if not self.density_weight >= 0 or not math.isfinite(self.density_weight):
+            raise ConfigError(f"`density_weight` must not be negative, got {self.density_weight}.")
+        for name, least in (("max_steps", 1), ("path_points", 2), ("batch_size", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"`{name}` must be at least {least}, got {value}.")
+
+    @property
+    def step_limit(self) -> int:
+        """Return `max_steps`, or the method's own."""
+        return self.max_steps or (7 if self.method == "default" else 300)
+
+    @property
+    def rate(self) -> float:
+        """Return `learning_rate`, or the method's own."""
+        own = 0.01 if self.method == "pixel" else 0.05
+        return own if self.learning_rate is None else self.learning_rate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """Images that shall become their targets, and the functions that say what they are.
+
+    Attributes:
+        images: x.
+        codes: z(x).
+        reconstructions: g(z(x)).
+        target: Class to reach, a row an image.
+        probabilities: Of every class, at x.
+        decode: Codes to images.
+        forward: Images to logits.
+        prior: Mixture that codes are drawn from, where known.
+        reference: Real images of every class, where known.
+    """
+
+    images: Images
+    codes: Latents
+    reconstructions: Images
+    target: Int[Tensor, " batch"]
+    probabilities: Probs
+    decode: Callable[[Latents], Images]
+    forward: Callable[[Images], Logits]
+    prior: MixturePrior | None
+    reference: Reference | None
+
+    def probs(self, images: Images) -> Probs:
+        """Evaluate the probability of every class, without a gradient."""
+        with torch.no_grad():
+            return self.forward(images).softmax(-1)
+
+    def rows(self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice) -> "Problem":
+        """Keep some images."""
+        return Problem(
+            images=self.images[rows],
+            codes=self.codes[rows],
+            reconstructions=self.reconstructions[rows],
+            target=self.target[rows],
+            probabilities=self.probabilities[rows],
+            decode=self.decode,
+            forward=self.forward,
+            prior=self.prior,
+            reference=self.reference,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """What a search came to, a row an image, whether it got there or not.
+
+    Attributes:
+        images: x'.
+        probabilities: Of every class, at x'.
+        path: Codes, the start first; rows past `num_steps` repeat the last.
+        path_probabilities: Of every class, along it.
+        num_steps: Codes on the path.
+        evaluations: Gradients taken.
+        why_not: Why an image whose target is not probable enough is not better.
+    """
+
+    images: Images
+    probabilities: Probs
+    path: Float[Tensor, "batch steps latent"]
+    path_probabilities: Float[Tensor, "batch steps clusters"]
+    num_steps: Int[Tensor, " batch"]
+    evaluations: Int[Tensor, " batch"]
+    why_not: str
+
+
+class Trace:
+    """Records codes and probabilities of a shrinking set of rows, and thins them at the end."""
+
+    def __init__(self) -> None:
+        self._codes: list[Latents] = []
+        self._probs: list[Probs] = []
+
+    def record(self, rows: Int[Tensor, " some"], codes: Latents, probs: Probs) -> None:
+        """Add a point to the paths of some rows; the first call is of all rows."""
+        if self._codes and len(rows) < len(self._codes[0]):
+            codes = self._codes[-1].index_copy(0, rows, codes)
+            probs = self._probs[-1].index_copy(0, rows, probs)
+        self._codes.append(codes)
+        self._probs.append(probs)
+
+    def thinned(
+        self, lengths: Int[Tensor, " batch"], points: int
+    ) -> tuple[
+        Float[Tensor, "batch steps latent"],
+        Float[Tensor, "batch steps clusters"],
+        Int[Tensor, " batch"],
+    ]:
+        """Give at most `points` points a path, evenly spaced, both ends included.
+
+        Args:
+            lengths: Points recorded of each row.
+            points: Points to keep.
+        """
+        kept = lengths.clamp(max=points)
+        place = torch.arange(int(kept.max()), device=kept.device)
+        spacing = (lengths - 1) / (kept - 1).clamp(min=1)
+        index = (place * spacing.unsqueeze(1)).round().long()
+        index = index.minimum(lengths.unsqueeze(1) - 1)
+        codes, probs = torch.stack(self._codes, 1), torch.stack(self._probs, 1)
+        return (
+            codes.gather(1, index.unsqueeze(-1).expand(-1, -1, codes.shape[-1])),
+            probs.gather(1, index.unsqueeze(-1).expand(-1, -1, probs.shape[-1])),
+            kept,
+        )

@@ -1,0 +1,1 @@
+"""Read untrusted files: arrays, image files, folders."""

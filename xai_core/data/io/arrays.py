@@ -1,0 +1,241 @@
+"""Arrays from files that nobody has vouched for.
+
+A header is checked against the bytes that are there before memory is taken for what it claims,
+and nothing is ever unpickled.
+"""
+
+import hashlib
+import io
+import math
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ...errors import DataError
+
+__all__ = ["MAX_BYTES", "damage_named", "listed", "read_idx", "read_npy", "read_npz"]
+
+MAX_BYTES = 2 << 30
+"""The largest array, or sum of arrays in one file, that is read: 2 GiB."""
+
+_BELIEVED = 64 << 20
+"""Bytes that an archive may unpack to whatever its own size: 64 MiB."""
+_MAX_RATIO = 200
+"""How often its own size an archive may unpack to beyond that; digits reach 10."""
+_MAX_HEADER = 1 << 16
+"""Bytes of a .npy header at most; numpy itself believes 10,000."""
+_END_AT_MOST = 22 + 0xFFFF
+"""Bytes of the last record of a zip, its comment included."""
+_MAX_DIRECTORY = 1 << 16
+"""Bytes of a zip's list of members at most; a data set's has some 200."""
+_MAX_WORD = 1000
+"""Letters of a word at most."""
+_SAVE_AGAIN = "Save it again with numpy.save or numpy.savez."
+_REINSTALL = "It is part of the package: restore it (`git checkout xai_core/data/mnist`)."
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@contextmanager
+def damage_named(path: Path, kind: str, fix: str) -> Iterator[None]:
+    """Turn whatever a decoder raises on a damaged file into a `DataError` that names the file.
+
+    Decoders raise nearly anything on hostile bytes, so wrap library calls only.
+
+    Args:
+        path: The file that is being read.
+        kind: What it was expected to be, with its article: "an image".
+        fix: What to do about it, in a sentence.
+
+    Raises:
+        DataError: In place of any other exception of the body.
+    """
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise DataError(f"`{path}` cannot be read as {kind}: {reason}. {fix}") from error
+
+
+def listed(names: Collection[object], limit: int = 5) -> str:
+    """Name the first few in quotes, and count the rest."""
+    shown = ", ".join(repr(str(name)[:60]) for name in list(names)[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """Read one array of numbers or text from a .npy file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The array, of any shape.
+
+    Raises:
+        DataError: If the file is damaged, holds Python objects, or claims more than it holds.
+    """
+    with damage_named(path, "a .npy array", _SAVE_AGAIN), path.open("rb") as file:
+        return _read_array(file, path.stat().st_size, str(path))
+
+
+def read_npz(
+    path: Path, *, required: Collection[str], optional: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read the arrays of an .npz file whose keys are known beforehand.
+
+    Args:
+        path: The file.
+        required: Keys that must be there.
+        optional: Keys that may be there; any other key is refused.
+
+    Returns:
+        The arrays by key.
+
+    Raises:
+        DataError: If the file is damaged, too large, holds Python objects, or has other keys.
+    """
+    _check_directory(path)
+    with damage_named(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_keys([_key(member) for member in members], required, optional, path)
+        if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
+            raise DataError(f"`{path}` is packed in a way that NumPy does not use. {_SAVE_AGAIN}")
+        claimed = sum(member.file_size for member in members)
+        if claimed > MAX_BYTES:
+            raise DataError(_too_large(str(path), claimed))
+        packed = sum(member.compress_size for member in members)
+        if claimed > _BELIEVED + _MAX_RATIO * packed:
+            raise DataError(
+                f"`{path}` unpacks {packed} bytes to {claimed}, as no images do. If they are "
+                "meant, save them unpacked with numpy.savez."
+            )
+        arrays = {}
+        for member in members:
+            with archive.open(member) as file:
+                name = f"{path}: {_key(member)}"
+                arrays[_key(member)] = _read_array(file, member.file_size, name)
+    return arrays
+
+
+def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarray, "..."]:
+    """Read a gzipped IDX file of bytes that is known by its hash.
+
+    Args:
+        path: The .gz file.
+        shape: The array's shape; no more than that is unpacked.
+        md5: Hex MD5 of the unpacked file, header included.
+
+    Returns:
+        A writable array of that shape.
+
+    Raises:
+        DataError: If the file is missing, damaged, or not the one of that hash.
+    """
+    header = 4 + 4 * len(shape)
+    if not path.is_file():
+        raise DataError(f"`{path}` is missing. {_REINSTALL}")
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)  # with the header and end of gzip
+    with damage_named(path, "a gzipped IDX file", _REINSTALL):
+        content = stream.decompress(path.read_bytes(), header + math.prod(shape) + 1)
+        content += stream.unused_data  # which no undamaged file has
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        raise DataError(f"`{path}` is damaged: its MD5 is {found}, expected {md5}. {_REINSTALL}")
+    return np.frombuffer(bytearray(content), np.uint8, offset=header).reshape(shape)
+
+
+def _check_directory(path: Path) -> None:
+    """Refuse an archive whose list of members alone would take long to read.
+
+    The last record of a zip says how many bytes the list has, unless it has a comment at the end
+    of the file; a record of another kind before it says so in more digits.
+    """
+    with damage_named(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END_AT_MOST))
+        end = file.read()
+        plain = end[-22:-18] == b"PK\5\6" and end[-2:] == b"\0\0"
+        start = len(end) - 22 if plain else end.rfind(b"PK\5\6")
+        length = int.from_bytes(end[start + 12 : start + 16], "little") if start >= 0 else 0
+        if end[: max(start, 0)][-20:].startswith(b"PK\6\7"):
+            raise DataError(
+                f"`{path}` is an archive of a kind that NumPy writes for 4 GB. {_SAVE_AGAIN}"
+            )
+        if length > _MAX_DIRECTORY:
+            raise DataError(
+                f"`{path}` lists far more arrays than a data set has. Save `images`, and `labels` "
+                "and `split` if there are, by themselves with numpy.savez."
+            )
+
+
+def _key(member: zipfile.ZipInfo) -> str:
+    return member.filename.removesuffix(".npy")
+
+
+def _check_keys(
+    keys: list[str], required: Collection[str], optional: Collection[str], path: Path
+) -> None:
+    expected = f"Expected {listed(required)}"
+    if optional:
+        expected += f" and, if you like, {listed(optional)}"
+    if unknown := [key for key in keys if key not in {*required, *optional}]:
+        raise DataError(f"`{path}` has unknown keys: {listed(unknown)}. {expected}.")
+    if missing := [key for key in required if key not in keys]:
+        raise DataError(f"`{path}` has no key {listed(missing)}. {expected}.")
+    if len(set(keys)) != len(keys):
+        raise DataError(f"`{path}` holds the same key twice: {listed(keys)}.")
+
+
+def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np.ndarray:
+    """Read one .npy stream of `size` bytes once its header has been believed."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADER_READERS:
+        raise DataError(f"`{name}` has .npy version {version}; save it again with numpy.save.")
+    _check_header_length(file, version, name)
+    shape, _, dtype = _HEADER_READERS[version](file)
+    if dtype.kind not in "biufU" or not dtype.itemsize:
+        raise DataError(
+            f"`{name}` has type {dtype}, expected numbers or text; Python objects are never "
+            "unpickled. Save it again, for example with .astype(numpy.uint8)."
+        )
+    if dtype.kind == "U" and dtype.itemsize > 4 * _MAX_WORD:
+        raise DataError(f"`{name}` has words of {dtype.itemsize // 4} letters. {_SAVE_AGAIN}")
+    needed = math.prod(shape) * dtype.itemsize
+    if needed > MAX_BYTES:
+        raise DataError(_too_large(name, needed))
+    if min(shape, default=0) < 0 or needed > size - file.tell():
+        raise DataError(
+            f"`{name}` is cut short: its header claims shape {shape} of {dtype}, {needed} bytes, "
+            f"and {size - file.tell()} are there."
+        )
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _check_header_length(file: io.BufferedIOBase | IO[bytes], version: tuple, name: str) -> None:
+    """Refuse a header that numpy would read into memory before it looks at it."""
+    start = file.tell()
+    length = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+    file.seek(start)
+    if length > _MAX_HEADER:
+        raise DataError(
+            f"`{name}` has a header of {length} bytes, at most {_MAX_HEADER} are read. "
+            f"{_SAVE_AGAIN}"
+        )
+
+
+def _too_large(name: str, num_bytes: int) -> str:
+    return (
+        f"`{name}` claims {num_bytes / 2**30:.1f} GiB, at most {MAX_BYTES >> 30} GiB are read. "
+        "Save the images as uint8, or fewer of them."
+    )

@@ -1,0 +1,190 @@
+"""Folders of images: which files, which labels, which split.
+
+    folder/*.png                      no labels
+    folder/LABEL/*.png                a sub-folder a label
+    folder/{train,test}/...           either of the two, twice, with the split given
+
+Nothing is opened here. Hidden files are the system's and are passed over; other files that are not
+images are named in `left_out`; links that lead out of the folder are refused.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import DataError
+from .arrays import listed
+
+__all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "is_text", "list_folder", "scan_folder"]
+
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".pbm", ".pgm", ".ppm"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What lies directly in one folder, each part sorted by name."""
+
+    images: tuple[Path, ...]
+    folders: tuple[Path, ...]
+    others: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderFiles:
+    """The images of a folder in a fixed order, with what the folders' names say about them."""
+
+    files: tuple[Path, ...]
+    class_names: tuple[str, ...]
+    """Sub-folder names, sorted; empty without labels."""
+    labels: tuple[int, ...] | None
+    in_test: tuple[bool, ...] | None
+    """None where the folder has no `train` and `test`."""
+    left_out: tuple[Path, ...]
+    """Files that are not images by their suffix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    file: Path
+    label: str | None
+    in_test: bool | None
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a name can be written as UTF-8; what a file system calls its files need not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def list_folder(folder: Path, root: Path) -> Listing:
+    """List a folder, refusing what leads out of `root`.
+
+    Args:
+        folder: The folder to list.
+        root: The folder the user named; links may not lead out of it.
+
+    Raises:
+        DataError: If an entry is a link out of `root`, a broken link or a device, or if the
+            folder cannot be read.
+    """
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"`{folder}` cannot be listed: {error.strerror}.") from error
+    real_root = os.path.realpath(root)
+    for entry in entries:
+        if not is_text(entry.name):
+            raise DataError(f"`{folder}` holds {entry.name!a}, which is no UTF-8. Rename it.")
+        if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(real_root):
+            raise DataError(f"`{entry}` is a link out of `{root}`. Copy the file in its place.")
+        if not entry.is_file() and not entry.is_dir():
+            raise DataError(f"`{entry}` is neither a file nor a folder. Remove it.")
+    files = [entry for entry in entries if entry.is_file()]
+    return Listing(
+        images=tuple(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES),
+        folders=tuple(entry for entry in entries if entry.is_dir()),
+        others=tuple(file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES),
+    )
+
+
+def scan_folder(root: Path) -> FolderFiles:
+    """Find the images of a data set and their labels by the names of the folders.
+
+    Args:
+        root: The data set's folder.
+
+    Returns:
+        Files, labels and split, in an order that depends on names alone.
+
+    Raises:
+        DataError: If a folder is empty, if images lie beside sub-folders or too deep, or if
+            `train` and `test` are half there.
+    """
+    top = list_folder(root, root)
+    entries: list[_Entry] = []
+    left_out = list(top.others)
+    if _has_splits(top, root):
+        for name in ("train", "test"):
+            part = list_folder(root / name, root)
+            left_out += part.others
+            entries += _scan_labels(part, root / name, root, left_out, in_test=name == "test")
+    else:
+        entries = _scan_labels(top, root, root, left_out, in_test=None)
+    return _numbered(entries, tuple(left_out), root)
+
+
+def _has_splits(top: Listing, root: Path) -> bool:
+    names = {folder.name for folder in top.folders}
+    found = names & {"train", "test"}
+    if len(found) == 2 and (names != found or top.images):
+        extra = sorted(names - found) + [file.name for file in top.images]
+        raise DataError(
+            f"`{root}` has {listed(extra)} beside 'train' and 'test'. Move them out of it."
+        )
+    if len(names) == 1 and found:
+        (half,) = found
+        missing = "test" if half == "train" else "train"
+        raise DataError(
+            f"`{root}` has '{half}' but no '{missing}'. Add it, or name the folder "
+            f"`{root / half}`, which is then split."
+        )
+    return len(found) == 2
+
+
+def _scan_labels(
+    listing: Listing, folder: Path, root: Path, left_out: list[Path], *, in_test: bool | None
+) -> list[_Entry]:
+    """Return the images of one split; adds to `left_out` what is not an image."""
+    if listing.folders and listing.images:
+        raise DataError(
+            f"`{folder}` has images ({listed([file.name for file in listing.images])}) beside "
+            "sub-folders. Put each into the sub-folder of its label, or use no sub-folders."
+        )
+    if not listing.folders:
+        _check_not_empty(listing, folder)
+        return [_Entry(file=file, label=None, in_test=in_test) for file in listing.images]
+    entries = []
+    for label_folder in listing.folders:
+        inside = list_folder(label_folder, root)
+        if inside.folders:
+            raise DataError(
+                f"`{inside.folders[0]}` lies too deep: `{label_folder}` is a label and may hold "
+                "images only."
+            )
+        _check_not_empty(inside, label_folder)
+        left_out += inside.others
+        for file in inside.images:
+            entries.append(_Entry(file=file, label=label_folder.name, in_test=in_test))
+    return entries
+
+
+def _check_not_empty(listing: Listing, folder: Path) -> None:
+    if not listing.images:
+        found = f"Found {listed([file.name for file in listing.others]) or 'nothing'}. "
+        raise DataError(
+            f"`{folder}` holds no images. {found}Images end in {', '.join(IMAGE_SUFFIXES)}."
+        )
+
+
+def _numbered(entries: list[_Entry], left_out: tuple[Path, ...], root: Path) -> FolderFiles:
+    """Replace label names by their place among the sorted names."""
+    names = {entry.label for entry in entries if entry.label is not None}
+    if names and any(entry.label is None for entry in entries):
+        raise DataError(f"Of `{root}`'s 'train' and 'test' only one has a sub-folder a label.")
+    class_names = tuple(sorted(names))
+    number = {name: label for label, name in enumerate(class_names)}
+    labels = tuple(number[entry.label] for entry in entries if entry.label is not None)
+    flags = tuple(entry.in_test for entry in entries if entry.in_test is not None)
+    return FolderFiles(
+        files=tuple(entry.file for entry in entries),
+        class_names=class_names,
+        labels=labels if class_names else None,
+        in_test=flags or None,
+        left_out=left_out,
+    )

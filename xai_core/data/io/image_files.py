@@ -1,0 +1,302 @@
+"""Grey pixels from one image file or one array, whatever its mode or type.
+
+Pillow opens only the formats named here, and its size is read from the header before a pixel is
+decoded.
+"""
+
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Transpose
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from ...errors import DataError
+from .arrays import MAX_BYTES, damage_named
+
+__all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
+
+MAX_PIXELS = 25_000_000
+"""The largest image that is decoded: 5000 x 5000."""
+
+MAX_FILE = 250_000_000
+"""Bytes of an image's file at most: more than the largest that is decoded has unpacked."""
+
+MAX_SCANS = 100
+"""Of a JPEG; a progressive one has some 10."""
+
+MAX_WRITTEN = 1_000_000
+"""Pixels of an image whose numbers are written out in letters; they are slow to read."""
+
+MAX_UPLOAD = 5_000_000
+"""Bytes of an uploaded image at most."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+_ORIENTATION = 0x0112
+_TILE = (0x0142, 0x0143)
+"""Width and length of the tiles of a TIFF."""
+_UPRIGHT = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
+_SAVE_AGAIN = "Save it as a PNG."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grey:
+    """One image in grey, and what it took, as ends of the sentence "N images were ..."."""
+
+    pixels: UInt8[np.ndarray, "height width"]
+    notes: tuple[str, ...] = ()
+
+
+def read_grey(path: Path) -> Grey:
+    """Read one image file as grey pixels, dark as stored.
+
+    Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
+    become 8; a photograph is turned the way its EXIF orientation says.
+
+    Args:
+        path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
+
+    Raises:
+        DataError: If the file is damaged or cut short, has more than 25 megapixels, more than one
+            frame or page, or 32 bits a pixel.
+    """
+    return _read(path, path, _FORMATS, "an image")
+
+
+def read_upload(content: bytes, name: str) -> Grey:
+    """Read an image that a person uploaded, as `read_grey` does.
+
+    Args:
+        content: Bytes of a PNG or JPEG; the name's ending is not believed.
+        name: What to call it in a message.
+
+    Raises:
+        DataError: If it is another format, larger than 5 MB, or what `read_grey` refuses.
+    """
+    if len(content) > MAX_UPLOAD:
+        raise DataError(
+            f"`{name}` has {len(content) / 10**6:.1f} MB, at most {MAX_UPLOAD // 10**6} are "
+            "taken. Save it smaller."
+        )
+    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
+
+
+def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images height width"]:
+    """Check an array of grey images and bring it to bytes.
+
+    Args:
+        array: (N, H, W), uint8 in 0..255 or float in [0, 1].
+        name: What to call it in a message.
+
+    Returns:
+        uint8 (N, H, W): the array itself if it is uint8, otherwise 256 levels rounded from it.
+
+    Raises:
+        DataError: If the shape, the type or a value is another; the message names the row.
+    """
+    if array.ndim != 3 or 0 in array.shape:
+        raise DataError(
+            f"`{name}` must have shape (N, 28, 28) with N >= 1, got {array.shape}."
+            + _shape_fix(array.shape)
+        )
+    count, height, width = array.shape
+    if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
+        raise DataError(
+            f"`{name}` has {count} images of {width} x {height} pixels. At most "
+            f"{MAX_PIXELS // 10**6} million pixels an image are read, and {MAX_BYTES // 784:,} "
+            "images."
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind != "f":
+        raise DataError(
+            f"`{name}` must be uint8 or float in [0, 1], got {array.dtype}. "
+            + (
+                "Use .astype(numpy.float32)."
+                if array.dtype == bool
+                else "Use .astype(numpy.uint8) if its values are 0..255."
+            )
+        )
+    _check_values(array, name)
+    return np.rint(array * 255).astype(np.uint8)
+
+
+def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
+    """Read an image from a file that messages call `path`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with (
+            damage_named(path, kind, _SAVE_AGAIN),
+            _bombs_named(path),
+            _foreign_named(path, kind),
+            _file(source, path) as file,
+            Image.open(file, formats=formats) as image,
+        ):
+            _check_header(image, path)
+            if image.format in ("JPEG", "MPO"):  # a telephone's, with a preview beside
+                _check_scans(file, path)
+            return _upright(image)
+
+
+@contextmanager
+def _file(source: Path | io.BytesIO, path: Path) -> Iterator[io.BytesIO | io.BufferedReader]:
+    """Open a file that is no larger than an image's can be."""
+    with source if isinstance(source, io.BytesIO) else source.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > MAX_FILE:
+            raise DataError(
+                f"`{path}` has {size / 1e6:,.0f} MB, at most {MAX_FILE // 10**6} are read. "
+                f"{_SAVE_AGAIN}"
+            )
+        file.seek(0)
+        yield file
+
+
+def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
+    """Refuse a JPEG that is drawn over and over: each scan goes through all its pixels."""
+    scans, last, place = 0, b"", file.tell()
+    file.seek(0)
+    while part := file.read(1 << 20):
+        scans += (last + part).count(b"\xff\xda")
+        last = part[-1:]
+        if scans > MAX_SCANS:
+            raise DataError(f"`{path}` is a JPEG of more than {MAX_SCANS} scans. {_SAVE_AGAIN}")
+    file.seek(place)
+
+
+@contextmanager
+def _foreign_named(path: Path, kind: str) -> Iterator[None]:
+    """Name a file of another format; Pillow names the object that holds its bytes."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"`{path}` cannot be read as {kind}: cannot identify image file. {_SAVE_AGAIN}"
+        ) from error
+
+
+def _shape_fix(shape: tuple[int, ...]) -> str:
+    if len(shape) == 2 and shape[1] == 784:
+        return " Use .reshape(-1, 28, 28)."
+    if len(shape) == 2:
+        return " Use images[None] for a single image."
+    if len(shape) == 4 and 1 in (shape[1], shape[3]):
+        return f" Use .squeeze({1 if shape[1] == 1 else 3})."
+    if len(shape) == 4 and shape[3] in (3, 4):
+        return " Make colours grey first: images[..., :3].mean(axis=-1)."
+    return ""
+
+
+def _check_values(array: np.ndarray, name: str) -> None:
+    """Name the first row that is not finite or leaves [0, 1]."""
+    lowest, highest = array.min(axis=(1, 2)), array.max(axis=(1, 2))
+    finite = np.isfinite(lowest) & np.isfinite(highest)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise DataError(f"`{name}` has NaN or infinity in row {row}. Remove or repair that image.")
+    outside = (lowest < 0) | (highest > 1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        fix = "Divide them by 255." if lowest.min() >= 0 else "Shift and scale them to [0, 1]."
+        raise DataError(
+            f"`{name}` has floats from {lowest[row]:g} to {highest[row]:g} in row {row}, expected "
+            f"[0, 1]. {fix}"
+        )
+
+
+@contextmanager
+def _bombs_named(path: Path) -> Iterator[None]:
+    """Say in our words what Pillow refuses by itself: it does not tell the size."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            f"`{path}` has far more pixels than the {MAX_PIXELS // 10**6} million that are read. "
+            "Save it smaller."
+        ) from error
+
+
+def _check_header(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if isinstance(image, TiffImageFile):
+        width, height = (
+            max(side, *np.ravel(image.tag_v2.get(tag, 0)).tolist())
+            for side, tag in zip(image.size, _TILE, strict=True)
+        )
+    if (
+        isinstance(image, PpmImageFile)
+        and image.tile[0][0] == "ppm_plain"
+        and width * height > MAX_WRITTEN
+    ):
+        raise DataError(f"`{path}` has its pixels written in letters. {_SAVE_AGAIN}")
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"`{path}` has {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are "
+            "read. Save it smaller."
+        )
+    # a telephone's JPEG may carry a preview as its second frame: the first one is the photograph
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise DataError(
+            f"`{path}` has more than one frame or page. Save the one you mean as a PNG."
+        )
+    if image.mode in ("I", "F"):
+        raise DataError(f"`{path}` has 32 bits a pixel. Save it with 8 or 16 as a PNG.")
+
+
+def _upright(image: Image.Image) -> Grey:
+    """Turn an image the way its EXIF orientation says, once it is grey and small."""
+    orientation, grey = image.getexif().get(_ORIENTATION, 1), _to_grey(image)
+    if orientation not in _UPRIGHT:
+        return grey
+    turned = Image.fromarray(grey.pixels).transpose(_UPRIGHT[orientation])
+    return Grey(pixels=np.asarray(turned), notes=("turned upright", *grey.notes))
+
+
+def _to_grey(image: Image.Image) -> Grey:
+    if image.mode.startswith("I;16"):
+        strips = np.array_split(np.asarray(image), 64)  # as floats all would take 400 MB
+        pixels = np.concatenate([np.rint(strip / 257).astype(np.uint8) for strip in strips])
+        return Grey(pixels=pixels, notes=("reduced from 16 to 8 bits",))
+    notes = () if image.mode == "L" else (f"converted to grey from {image.mode}",)
+    if not image.has_transparency_data:
+        return Grey(pixels=np.asarray(_luminance(image)), notes=notes)
+    if image.mode != "RGBA":
+        image = image.convert("RGBA")
+    grey, opacity = _luminance(image), image.getchannel("A")
+    if opacity.getextrema()[0] == 255:
+        return Grey(pixels=np.asarray(grey), notes=notes)
+    return _laid_on_background(grey, opacity, notes)
+
+
+def _luminance(image: Image.Image) -> Image.Image:
+    """Make an image grey, in one step where Pillow can: a photograph is large."""
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGB")
+    return image if image.mode == "L" else image.convert("L")
+
+
+def _laid_on_background(grey: Image.Image, opacity: Image.Image, notes: tuple[str, ...]) -> Grey:
+    """Lay see-through ink on the background it can be seen on."""
+    alpha = np.asarray(opacity)
+    seen = np.einsum("hw,hw->", np.asarray(grey), alpha, dtype=np.uint64)
+    ink = int(seen) / max(int(alpha.sum(dtype=np.uint64)), 1)
+    background, name = (0, "black") if ink > 127.5 else (255, "white")
+    laid = Image.composite(grey, Image.new("L", grey.size, background), opacity)
+    return Grey(pixels=np.asarray(laid), notes=(*notes, f"transparent and laid on {name}"))

@@ -1,0 +1,177 @@
+"""Where data sets come from: package data, torchvision, a folder of images, an .npz file."""
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+
+from ..errors import DataError
+from .dataset import Dataset, Split, build_dataset, image_id, parse_id
+from .downloads import REMOTE, read_remote
+from .io.arrays import listed, read_idx, read_npz
+from .io.folders import is_text, scan_folder
+from .io.image_files import check_pixels
+from .labels import check_labels, check_split, draw_test
+from .preprocessing import NPZ_KEYS, Converted, convert_array, convert_files
+
+__all__ = [
+    "BUILT_IN",
+    "Dataset",
+    "Split",
+    "at_hand",
+    "build_dataset",
+    "image_id",
+    "load_dataset",
+    "parse_id",
+]
+
+BUILT_IN = ("mnist", *REMOTE)
+"""Names that `load_dataset` knows; all but the first are downloaded at first use."""
+
+_MNIST_FOLDER = Path(__file__).parent / "mnist"
+_MNIST_FILES = {
+    "train-images-idx3-ubyte.gz": ((60_000, 28, 28), "6bbc9ace898e44ae57da46a324031adb"),
+    "train-labels-idx1-ubyte.gz": ((60_000,), "a25bea736e30d166cdddb491f175f624"),
+    "t10k-images-idx3-ubyte.gz": ((10_000, 28, 28), "2646ac647ad5339dbf082846283269ea"),
+    "t10k-labels-idx1-ubyte.gz": ((10_000,), "27ae3e4e09519cfbb04c329615203637"),
+}
+
+
+def at_hand(root: Path | None = None) -> tuple[str, ...]:
+    """Name the sets of `BUILT_IN` that need no network: MNIST, and those downloaded before."""
+    folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
+    return ("mnist", *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))))
+
+
+def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0) -> Dataset:
+    """Load a data set as grey 28 x 28 images.
+
+    Args:
+        source: One of `BUILT_IN`; or a folder of images, with a sub-folder a label or none, and
+            with `train` and `test` above them or not; or an .npz with `images` (N, H, W), uint8 or
+            float in [0, 1], and if you like `labels` (N,), integers from 0, and `split` (N,), the
+            words 'train' and 'test'. A folder called mnist is meant by `./mnist`.
+        root: Where downloads are kept; $XAI_DATA or ~/.cache/xai by default.
+        seed: Draws the test images where the source has no split: one in seven of each label.
+
+    Returns:
+        The data set; read its `report`.
+
+    Raises:
+        DataError: If it is missing, damaged, too small, or not made of images; the message names
+            the file, the row or the network, and the fix.
+    """
+    if source == "mnist":
+        return _load_mnist(_MNIST_FOLDER)
+    if source in REMOTE:
+        return _load_remote(str(source), root)
+    path = Path(source)
+    if not is_text(f"{path}{path.resolve().name}"):
+        raise DataError(f"{str(path)!a} is no UTF-8, which a bundle could not name. Rename it.")
+    if path.is_dir():
+        return _load_folder(path, seed)
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return _load_npz(path, seed)
+    if path.is_file():
+        raise DataError(
+            f"`{path}` must be a folder of images or an .npz file; save an array with "
+            "numpy.savez(FILE, images=...)."
+        )
+    raise DataError(
+        f"There is no data set '{source}'. Use {listed(BUILT_IN)}, or the path of a folder of "
+        "images or of an .npz file."
+    )
+
+
+@functools.cache
+def _load_mnist(folder: Path) -> Dataset:
+    arrays = [
+        torch.from_numpy(read_idx(folder / file, shape=shape, md5=md5))
+        for file, (shape, md5) in _MNIST_FILES.items()
+    ]
+    return build_dataset(
+        name="mnist",
+        train=Split(images=arrays[0], labels=arrays[1].long()),
+        test=Split(images=arrays[2], labels=arrays[3].long()),
+        class_names=tuple("0123456789"),
+        source="MNIST, Yann LeCun and Corinna Cortes, CC BY-SA 3.0",
+    )
+
+
+def _load_remote(name: str, root: Path | None) -> Dataset:
+    train, test = (read_remote(name, _downloads(root), train=train) for train in (True, False))
+    return build_dataset(
+        name=name,
+        train=Split(images=train.images, labels=train.labels),
+        test=Split(images=test.images, labels=test.labels),
+        class_names=train.class_names,
+        source=REMOTE[name].credit,
+    )
+
+
+def _downloads(root: Path | None) -> Path:
+    return root or Path(os.environ.get("XAI_DATA") or "~/.cache/xai").expanduser()
+
+
+def _load_folder(path: Path, seed: int) -> Dataset:
+    found = scan_folder(path)
+    converted = convert_files(found.files)
+    if found.left_out:
+        names = listed([file.name for file in found.left_out])
+        sentence = f"Left out, not being images: {names}."
+        converted = dataclasses.replace(converted, report=(*converted.report, sentence))
+    labels = None if found.labels is None else np.array(found.labels, np.int64)
+    in_test = None if found.in_test is None else np.array(found.in_test)
+    return _assembled(path, converted, labels, in_test, found.class_names, seed)
+
+
+def _load_npz(path: Path, seed: int) -> Dataset:
+    arrays = read_npz(path, required=("images",), optional=NPZ_KEYS)
+    pixels = check_pixels(arrays["images"], f"{path}: images")
+    labels, in_test = None, None
+    class_names: tuple[str, ...] = ()
+    if "labels" in arrays:
+        labels = check_labels(arrays["labels"], len(pixels), f"{path}: labels")
+        class_names = tuple(str(label) for label in range(int(labels.max()) + 1))
+    if "split" in arrays:
+        in_test = check_split(arrays["split"], len(pixels), f"{path}: split")
+    converted = convert_array(pixels)
+    if arrays["images"].dtype != np.uint8:
+        sentence = "Floats were rounded to 256 grey levels."
+        converted = dataclasses.replace(converted, report=(sentence, *converted.report))
+    return _assembled(path, converted, labels, in_test, class_names, seed)
+
+
+def _assembled(
+    path: Path,
+    converted: Converted,
+    labels: Int[np.ndarray, " images"] | None,
+    in_test: Bool[np.ndarray, " images"] | None,
+    class_names: tuple[str, ...],
+    seed: int,
+) -> Dataset:
+    report, num_images = converted.report, len(converted.images)
+    if in_test is None:
+        in_test = draw_test(labels if labels is not None else np.zeros(num_images, np.int64), seed)
+        whole = "the images" if labels is None else "each label"
+        report += (f"One in seven of {whole} was drawn for test, with seed {seed}.",)
+    train, test = (
+        Split(
+            images=converted.images[torch.from_numpy(rows)],
+            labels=None if labels is None else torch.from_numpy(labels[rows]),
+        )
+        for rows in (~in_test, in_test)
+    )
+    name = path.resolve().name if path.is_dir() else path.stem
+    return build_dataset(
+        name=name,
+        train=train,
+        test=test,
+        class_names=class_names,
+        report=report,
+        source=str(path),
+    )

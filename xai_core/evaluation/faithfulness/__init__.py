@@ -1,0 +1,1 @@
+"""How far a heatmap can be believed: measures, sanity checks, trust criteria."""

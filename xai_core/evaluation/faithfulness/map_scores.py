@@ -1,0 +1,78 @@
+"""How well maps order the pixels of their own images: three scores a map."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from ..._types import ByteImages, Images, Maps
+from ...attribution.api import Attribution
+from ...attribution.of_bundle import IMAGES_AT_ONCE, WITH_CLASSES
+from ...attribution.registry import method_card
+from ...bundle.outputs import explained, floats
+from ...bundle.reading import Bundle
+from .measures import area, deletion, gini, insertion, pixel_order, score_of
+from .table import infill_of
+
+__all__ = ["MapScores", "map_scores", "ranked"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapScores:
+    """What maps are worth on their own images, on the CPU, a value a map.
+
+    Attributes:
+        insertion: Area under the target's probability while pixels are shown in the map's order,
+            0 to 1; high is good.
+        deletion: Likewise while they are taken away; low is good.
+        sparsity: Gini index of the map: 0 if all pixels are alike, near 1 if few hold it.
+    """
+
+    insertion: Float[Tensor, " batch"]
+    deletion: Float[Tensor, " batch"]
+    sparsity: Float[Tensor, " batch"]
+
+
+@torch.no_grad()
+def map_scores(
+    bundle: Bundle,
+    images: ByteImages | Images,
+    values: Maps,
+    target: Int[Tensor, " batch"],
+    *,
+    of: str,
+) -> MapScores:
+    """Score maps, each on its own image; the scores of one do not depend on the others.
+
+    Args:
+        bundle: The models.
+        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]: those explained.
+        values: By which pixels are ranked, as `ranked` gives them, on the CPU.
+        target: The class or cluster explained, one a map.
+        of: "classifier" or "cluster".
+
+    Raises:
+        ValueError: If what is explained is no probability.
+    """
+    if of not in WITH_CLASSES:
+        raise ValueError(f"`of` must be {' or '.join(WITH_CLASSES)} to score maps, got {of!r}.")
+    function, infill = explained(bundle, of), infill_of(bundle)
+    # one map at a time, so that ties are broken alike in every batch
+    order = torch.cat([pixel_order(one[None], seed=0) for one in values])
+    areas = []
+    for rows in torch.arange(len(values)).split(IMAGES_AT_ONCE):
+        score = score_of(
+            lambda images: function(images).softmax(-1), target[rows].to(bundle.device)
+        )
+        x, ranks = floats(bundle, images[rows]), order[rows].to(bundle.device)
+        curves = (follow(x, ranks, score=score, infill=infill) for follow in (insertion, deletion))
+        areas.append(torch.stack([area(curve).cpu() for curve in curves]))
+    shown, gone = torch.cat(areas, 1)
+    return MapScores(insertion=shown, deletion=gone, sparsity=gini(values))
+
+
+def ranked(found: Attribution) -> Maps:
+    """Give the values by which a method ranks pixels: those of a slope by their size."""
+    values = found.attributions.cpu()
+    return values.abs() if method_card(found.method).by_size else values

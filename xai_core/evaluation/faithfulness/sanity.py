@@ -1,0 +1,82 @@
+"""Sanity checks: a map of the model must change with the model, and with the question.
+
+References:
+    Sanity Checks for Saliency Maps (Adebayo et al., 2018), https://arxiv.org/abs/1810.03292
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Float
+from scipy.stats import rankdata
+from torch import Tensor, nn
+
+from ..._types import Maps
+
+__all__ = ["cascade", "parameter_randomisation", "spearman"]
+
+
+def spearman(first: Maps, second: Maps) -> Float[Tensor, " batch"]:
+    """Correlate the ranks of the pixels of two maps, for each image; equal pixels share a rank.
+
+    A map without contrast has no ranks: 1 if neither has any, 0 if one has.
+    """
+    ranks = [
+        torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)) for m in (first, second)
+    ]
+    a, b = (rank - rank.mean(1, keepdim=True) for rank in ranks)
+    size = a.norm(dim=1) * b.norm(dim=1)
+    flat = (a.norm(dim=1) == 0) & (b.norm(dim=1) == 0)
+    found = torch.where(size > 0, (a * b).sum(1) / size.clamp(min=1e-30), flat.double())
+    return found.float()
+
+
+def cascade(module: nn.Module, *, seed: int) -> Iterator[tuple[str, nn.Module]]:
+    """Randomise a copy's layers from the output to the input, one more each time.
+
+    A layer's numbers are shuffled among themselves, tensor by tensor, so that their distribution
+    and the scale of activations stay; all that was learned about who reads what is gone.
+
+    Args:
+        module: It is copied first.
+        seed: Of the shuffles.
+
+    Yields:
+        The name of the layer that was last shuffled, and the copy; it is the same object each
+        time.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    other = copy.deepcopy(module)
+    layers = [
+        (name, layer)
+        for name, layer in other.named_modules()
+        if next(layer.parameters(recurse=False), None) is not None
+    ]
+    for name, layer in reversed(layers):
+        with torch.no_grad():
+            for values in layer.parameters(recurse=False):
+                order = torch.randperm(values.numel(), generator=generator).to(values.device)
+                values.copy_(values.flatten()[order].reshape(values.shape))
+        yield name, other
+
+
+def parameter_randomisation(
+    module: nn.Module, explain: Callable[[nn.Module], Maps], *, seed: int
+) -> tuple[tuple[str, ...], Float[Tensor, "batch layers"]]:
+    """Compare maps with those of a model whose layers are randomised one after the other.
+
+    Args:
+        module: The model that is explained.
+        explain: Gives the maps of a model.
+        seed: Of the shuffles.
+
+    Returns:
+        Names of the layers, output first, and the rank correlation of each image's map with the
+        original one, once all layers up to that one are random. It should fall towards 0.
+    """
+    maps, names, found = explain(module), [], []
+    for name, other in cascade(module, seed=seed):
+        names.append(name)
+        found.append(spearman(maps, explain(other)))
+    return tuple(names), torch.stack(found, 1)

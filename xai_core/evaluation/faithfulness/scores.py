@@ -1,0 +1,197 @@
+"""All scores of one method on some images, one value an image."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from ..._types import Images, Maps
+from ...errors import ConfigError
+from ..infill import Infill
+from .measures import (
+    area,
+    deletion,
+    gini,
+    infidelity,
+    insertion,
+    max_sensitivity,
+    pixel_order,
+    removal_masks,
+    score_of,
+)
+from .sanity import parameter_randomisation, spearman
+
+__all__ = ["Explain", "FaithfulnessConfig", "Measured", "Task", "measure"]
+
+Explain = Callable[[Images, Int[Tensor, " batch"], nn.Module], Maps]
+"""Gives the maps of images for targets under a model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaithfulnessConfig:
+    """How much is measured.
+
+    Attributes:
+        num_masks: Masks of infidelity, with random patches missing.
+        patch: Side of those patches, in pixels.
+        radius: Of the noise of max-sensitivity, in pixels' range [0, 1].
+        num_moves: Draws of that noise.
+        sanity_images: Images, the first ones, on which max-sensitivity, parameter randomisation
+            and class sensitivity are measured; they need a dozen maps an image.
+        seed: Of everything random.
+    """
+
+    num_masks: int = 30
+    patch: int = 4
+    radius: float = 0.02
+    num_moves: int = 4
+    sanity_images: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings outside their range."""
+        for name in ("num_masks", "patch", "num_moves", "sanity_images"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+        if self.radius <= 0:
+            raise ConfigError(f"`radius` must be above 0, got {self.radius}.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """What is explained, and for which images.
+
+    Attributes:
+        images: The images.
+        target: The output explained, one an image.
+        other: Another output, such as the second best; None where there is one output.
+        module: Images to (batch, outputs).
+        shown: Outputs to what insertion and deletion follow, such as softmax.
+        infill: Fills what is taken away.
+    """
+
+    images: Images
+    target: Int[Tensor, " batch"]
+    other: Int[Tensor, " batch"] | None
+    module: nn.Module
+    shown: Callable[[Tensor], Tensor]
+    infill: Infill
+
+    def output(self, x: Images) -> Float[Tensor, " batch"]:
+        """Evaluate the target's output."""
+        with torch.no_grad():
+            return self.module(x).gather(1, self.target.unsqueeze(1)).squeeze(1)
+
+    def score(self, x: Images) -> Float[Tensor, " batch"]:
+        """Evaluate what insertion and deletion follow, of versions of the whole batch."""
+        with torch.no_grad():
+            return score_of(lambda images: self.shown(self.module(images)), self.target)(x)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """One method's scores, a value an image.
+
+    Attributes:
+        maps: As they are ranked: values of shares and masks, sizes of slopes.
+        insertion_curve: The score while the first pixels are shown.
+        deletion_curve: The score while the first pixels are taken away.
+        insertion: Area under `insertion_curve`.
+        deletion: Area under `deletion_curve`.
+        infidelity: Share of the output's changes that the map does not foretell, in [0, 1].
+        sensitivity: Largest relative move of the map under noise.
+        sparsity: Gini index of the map.
+        gap: Share of the output's change that a complete method missed; None for others.
+        layers: Names of the layers that were randomised, output first.
+        randomisation: Rank correlation with the maps of the randomised model; None for what does
+            not read the model when it explains.
+        class_sensitivity: Rank correlation with the map for another output; None likewise.
+    """
+
+    maps: Maps
+    insertion_curve: Float[Tensor, "batch steps"]
+    deletion_curve: Float[Tensor, "batch steps"]
+    insertion: Float[Tensor, " batch"]
+    deletion: Float[Tensor, " batch"]
+    infidelity: Float[Tensor, " batch"]
+    sensitivity: Float[Tensor, " some"]
+    sparsity: Float[Tensor, " batch"]
+    gap: Float[Tensor, " batch"] | None
+    layers: tuple[str, ...]
+    randomisation: Float[Tensor, "some layers"] | None
+    class_sensitivity: Float[Tensor, " some"] | None
+
+    @property
+    def merit(self) -> Float[Tensor, " batch"]:
+        """Subtract deletion from insertion: what the order of the pixels is worth."""
+        return self.insertion - self.deletion
+
+
+def measure(
+    task: Task,
+    explain: Explain,
+    *,
+    contribution: bool,
+    by_size: bool,
+    reads_model: bool = True,
+    gap: Float[Tensor, " batch"] | None = None,
+    config: FaithfulnessConfig | None = None,
+) -> Measured:
+    """Measure all scores of one method.
+
+    Args:
+        task: What is explained.
+        explain: The method.
+        contribution: Whether its values are shares of the output's change, which add up.
+        by_size: Whether pixels are ranked by the size of their values, as slopes are.
+        reads_model: Whether it computes its map from the model; a trained critic does not.
+        gap: What a complete method missed, from `completeness_gap`.
+        config: How much is measured.
+    """
+    config = config or FaithfulnessConfig()
+    x, few = task.images, slice(config.sanity_images)
+    raw = explain(x, task.target, task.module)
+
+    def ranked(
+        target: Int[Tensor, " batch"], module: nn.Module
+    ) -> Float[Tensor, "some height width"]:
+        maps = explain(x[few], target[few], module)
+        return maps.abs() if by_size else maps
+
+    maps = raw.abs() if by_size else raw
+    order = pixel_order(maps, seed=config.seed)
+    shown = insertion(x, order, score=task.score, infill=task.infill)
+    gone = deletion(x, order, score=task.score, infill=task.infill)
+    layers: tuple[str, ...] = ()
+    randomisation = None
+    if reads_model:
+        layers, randomisation = parameter_randomisation(
+            task.module, lambda module: ranked(task.target, module), seed=config.seed
+        )
+    masks = removal_masks(config.num_masks, *x.shape[-2:], side=config.patch, seed=config.seed)
+    return Measured(
+        maps=maps,
+        insertion_curve=shown,
+        deletion_curve=gone,
+        insertion=area(shown),
+        deletion=area(gone),
+        infidelity=infidelity(
+            x, raw, score=task.output, infill=task.infill, masks=masks, contribution=contribution
+        ),
+        sensitivity=max_sensitivity(
+            x[few],
+            lambda moved: explain(moved, task.target[few], task.module),
+            radius=config.radius,
+            count=config.num_moves,
+            seed=config.seed,
+        ),
+        sparsity=gini(raw),
+        gap=gap,
+        layers=layers,
+        randomisation=randomisation,
+        class_sensitivity=(
+            None if task.other is None else spearman(maps[few], ranked(task.other, task.module))
+        ),
+    )

@@ -1,0 +1,247 @@
+"""The table of scores that says which heatmaps to trust on a bundle."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from ..._types import ByteImages, Images, Maps
+from ...attribution.api import Attribution, attribute
+from ...attribution.config import AttributionConfig
+from ...attribution.of_bundle import (
+    DEFAULT_BASELINES,
+    WITH_CLASSES,
+    baselines_of,
+    layers_of,
+    mask_of,
+    mean_image,
+    methods_for,
+)
+from ...attribution.registry import METHODS, MethodCard, method_card
+from ...bundle.outputs import explained, floats
+from ...bundle.reading import Bundle
+from ..infill import Infill, infill_from_rest
+from .intervals import Interval, mean_interval
+from .measures import SHARES, completeness_gap
+from .scores import FaithfulnessConfig, Measured, Task, measure
+from .trust_criteria import TrustRule, reasons_against
+
+__all__ = ["FaithfulnessTable", "MethodScores", "infill_of", "scores"]
+
+MODEL_FREE = tuple(name for name, card in METHODS.items() if card.kind == "baseline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodScores:
+    """One method's row: means over images with 95 % bootstrap intervals, NaN where not defined.
+
+    Attributes:
+        method: Key of `METHODS`.
+        insertion: Area under the output while the first pixels are shown; high is good.
+        deletion: The same while they are taken away; low is good.
+        infidelity: Share of the output's changes it does not foretell; low is good.
+        sensitivity: Largest relative move under noise of 0.02; low is good, constant maps have 0.
+        gap: Share of the output's change that is missed, where completeness is promised.
+        sparsity: Gini index; high means few pixels.
+        randomisation: Rank correlation with the map of a model whose layers are all random.
+        class_sensitivity: Rank correlation with the map for the second best class.
+        seconds: Spent on its scores.
+        reasons: Why not to trust it on this model; none where it passed every check.
+    """
+
+    method: str
+    insertion: Interval
+    deletion: Interval
+    infidelity: Interval
+    sensitivity: Interval
+    gap: Interval
+    sparsity: Interval
+    randomisation: Interval
+    class_sensitivity: Interval
+    seconds: float
+    reasons: tuple[str, ...]
+
+    @property
+    def trusted(self) -> bool:
+        """Tell whether it passed every check that applies."""
+        return not self.reasons
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FaithfulnessTable:
+    """Scores of methods on the same images.
+
+    Attributes:
+        of: What is explained.
+        rows: A row a method, then those of "random" and "edges".
+        measured: Everything behind the rows, by method: curves and values an image.
+        shares: Of the pixels, where curves are measured.
+        num_images: Images measured on.
+    """
+
+    of: str
+    rows: tuple[MethodScores, ...]
+    measured: dict[str, Measured]
+    shares: tuple[float, ...]
+    num_images: int
+
+    def frame(self) -> pd.DataFrame:
+        """Give the rows as a table, with columns such as insertion, insertion_low and _high."""
+        columns = []
+        for row in self.rows:
+            flat: dict[str, object] = {"method": row.method, "trusted": row.trusted}
+            for name, value in asdict(row).items():
+                if isinstance(value, dict):
+                    flat |= {name: value["mean"], f"{name}_low": value["low"]}
+                    flat[f"{name}_high"] = value["high"]
+            columns.append({**flat, "seconds": row.seconds, "reasons": "; ".join(row.reasons)})
+        return pd.DataFrame(columns)
+
+
+def scores(
+    bundle: Bundle,
+    images: ByteImages | Images,
+    methods: Sequence[str] | str = "all",
+    *,
+    of: str = "classifier",
+    config: FaithfulnessConfig | None = None,
+    attribution: AttributionConfig | None = None,
+    rule: TrustRule | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> FaithfulnessTable:
+    """Measure how far the maps of methods can be believed.
+
+    Methods are asked about the predicted class, with the baselines of `DEFAULT_BASELINES`; pixels
+    taken away are filled by the model's reconstruction of the rest. "random" and "edges" are
+    always measured too, since every other row is read against them.
+
+    Args:
+        bundle: The models, on the device to compute on.
+        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]; some 50 are enough.
+        methods: Keys of `METHODS`, or "all" that apply.
+        of: As `explained` takes it.
+        config: How much is measured.
+        attribution: Settings of the methods.
+        rule: When a method is not to be trusted.
+        on_progress: Told which method is next, and its number of how many.
+
+    Raises:
+        ValueError: If a method is none or does not apply.
+        BundleError: If the bundle lacks the classifier or critic that is asked for.
+    """
+    names = methods_for(bundle, of) if methods == "all" else [methods]
+    names = names if isinstance(methods, str) else list(methods)
+    wanted = [*dict.fromkeys([*names, *MODEL_FREE])]
+    config = config or FaithfulnessConfig()
+    task = _task(bundle, floats(bundle, images), of)
+    measured, seconds = {}, {}
+    for number, name in enumerate(wanted):
+        if on_progress is not None:
+            on_progress(name, number, len(wanted))
+        began = time.perf_counter()
+        measured[name] = _measure(bundle, task, method_card(name), of, config, attribution)
+        seconds[name] = time.perf_counter() - began
+    rows = tuple(_row(name, measured, seconds[name], rule, config.seed) for name in wanted)
+    return FaithfulnessTable(
+        of=of, rows=rows, measured=measured, shares=SHARES, num_images=len(task.images)
+    )
+
+
+def infill_of(bundle: Bundle) -> Infill:
+    """Give the in-fill by which pixels are taken away: the model's guess from the rest."""
+
+    @torch.no_grad()
+    def reconstruct(x: Images) -> Images:
+        return bundle.model.reconstruct(x)
+
+    return infill_from_rest(reconstruct, neutral=mean_image(bundle))
+
+
+@torch.no_grad()
+def _task(bundle: Bundle, x: Images, of: str) -> Task:
+    module = layers_of(bundle, of) or explained(bundle, of)
+    target, other = torch.zeros(len(x), dtype=torch.long, device=x.device), None
+    if of in WITH_CLASSES:
+        best = module(x).topk(2, -1).indices
+        target, other = best[:, 0], best[:, 1]
+    shown = {"classifier": lambda logits: logits.softmax(-1), "cluster": torch.exp}
+    return Task(
+        images=x,
+        target=target,
+        other=other,
+        module=module,
+        shown=shown.get(of, lambda outputs: outputs),
+        infill=infill_of(bundle),
+    )
+
+
+def _measure(
+    bundle: Bundle,
+    task: Task,
+    card: MethodCard,
+    of: str,
+    config: FaithfulnessConfig,
+    attribution: AttributionConfig | None,
+) -> Measured:
+    masks = mask_of(bundle, of) if card.needs == "mask" else None
+    named = DEFAULT_BASELINES.get(card.baseline)
+    baselines = None if named is None else baselines_of(bundle, task.images, named)
+
+    def found(x: Images, target: Int[Tensor, " batch"], module: nn.Module) -> Attribution:
+        return attribute(
+            x,
+            forward=module,
+            target=target,
+            method=card.name,
+            baselines=baselines,
+            config=attribution,
+            seed=config.seed,
+            mask_of=masks,
+        )
+
+    def explain(x: Images, target: Int[Tensor, " batch"], module: nn.Module) -> Maps:
+        return found(x, target, module).attributions
+
+    gap = None
+    if card.complete:
+        asked = found(task.images, task.target, task.module)
+        if asked.convergence_delta is not None and asked.output_change is not None:
+            gap = completeness_gap(asked.convergence_delta, asked.output_change)
+    return measure(
+        task,
+        explain,
+        contribution=card.contribution,
+        by_size=card.by_size,
+        reads_model=card.kind != "mask",
+        gap=gap,
+        config=config,
+    )
+
+
+def _row(
+    name: str, measured: dict[str, Measured], seconds: float, rule: TrustRule | None, seed: int
+) -> MethodScores:
+    own = measured[name]
+    others = {other: measured[other] for other in MODEL_FREE if other != name}
+
+    def interval(values: Tensor | None) -> Interval:
+        return Interval.missing() if values is None else mean_interval(values, seed=seed)
+
+    random = own.randomisation
+    return MethodScores(
+        method=name,
+        insertion=interval(own.insertion),
+        deletion=interval(own.deletion),
+        infidelity=interval(own.infidelity),
+        sensitivity=interval(own.sensitivity),
+        gap=interval(own.gap),
+        sparsity=interval(own.sparsity),
+        randomisation=interval(None if random is None else random[:, -1]),
+        class_sensitivity=interval(own.class_sensitivity),
+        seconds=seconds,
+        reasons=reasons_against(own, others, rule=rule, seed=seed),
+    )

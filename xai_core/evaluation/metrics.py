@@ -1,0 +1,368 @@
+"""How good a model is: bounds, likelihood, clustering, calibration, reconstruction.
+
+Labels score the clusters and are never used otherwise. Clusters are named one-to-one on the train
+split, and those names are kept for the test split.
+
+References:
+    Importance Weighted Autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
+    On Calibration of Modern Neural Networks (Guo et al., 2017), https://arxiv.org/abs/1706.04599
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from .._types import ByteImages, Images, Labels, Probs
+from ..data.dataset import Dataset
+from ..data.preprocessing import to_float
+from ..latent_space.encoding import Encoding, classify, encode_dataset, evaluating
+from ..models.distributions import normal_log_prob, sample_normal
+from ..models.vae import ClusterVAE, ElboTerms
+
+__all__ = [
+    "Encoding",
+    "Evaluation",
+    "binarise",
+    "classify",
+    "cluster_accuracy",
+    "cluster_information",
+    "encode_dataset",
+    "evaluate",
+    "expected_calibration_error",
+    "fit_cluster_labels",
+    "log_likelihood",
+]
+
+LIKELIHOOD_ROWS = 250
+"""Images decoded at once while likelihoods are estimated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The scores of one split; None where labels or the classifier are missing.
+
+    Attributes:
+        accuracy: Share of images whose cluster carries their label, one label a cluster.
+        nmi: Normalised mutual information of cluster and label.
+        ari: Adjusted Rand index of cluster and label.
+        cluster_information: I(c; x) in nats, at most ln K.
+        ece: Calibration error of max q(c|x) as the probability of being accurate.
+        elbo: Mean bound, in nats per image, of grey pixels.
+        reconstruction: Its term E_q[log p(x|z, c)].
+        prior_alignment: Its term E_q[log p(z|c)].
+        kl_c: Its term KL(q(c) || p(c)), subtracted.
+        entropy_z: Its term -E_q[log q(z|x)].
+        reconstruction_l1: Mean over images of sum over pixels of |x - g(z(x))|.
+        cluster_kept: Share of images whose reconstruction falls into their own cluster.
+        classifier_accuracy: Of the independent classifier.
+        log_likelihood: Mean log p(x) in nats, of binarised images for a Bernoulli likelihood.
+        log_likelihood_standard_error: Of that mean, over images.
+        log_likelihood_samples: Draws of z an image.
+        log_likelihood_images: Images drawn for it.
+    """
+
+    accuracy: float | None
+    nmi: float | None
+    ari: float | None
+    cluster_information: float
+    ece: float | None
+    elbo: float
+    reconstruction: float
+    prior_alignment: float
+    kl_c: float
+    entropy_z: float
+    reconstruction_l1: float
+    cluster_kept: float
+    classifier_accuracy: float | None
+    log_likelihood: float | None
+    log_likelihood_standard_error: float | None
+    log_likelihood_samples: int | None
+    log_likelihood_images: int | None
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the scores by name, ready for JSON."""
+        return dataclasses.asdict(self)
+
+
+def fit_cluster_labels(
+    clusters: Labels, labels: Labels, num_clusters: int
+) -> Int[Tensor, " clusters"]:
+    """Give each cluster a label of its own so that most images agree (Hungarian method).
+
+    Args:
+        clusters: Cluster of each train image, in [0, num_clusters).
+        labels: Label of each train image, from 0.
+        num_clusters: K.
+
+    Returns:
+        The label of each cluster; -1 for clusters beyond the number of labels.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    num_labels = int(labels.max()) + 1
+    pairs = torch.bincount(clusters * num_labels + labels, minlength=num_clusters * num_labels)
+    counts = pairs.reshape(num_clusters, num_labels)
+    rows, columns = linear_sum_assignment(counts.numpy(), maximize=True)
+    fitted = torch.full((num_clusters,), -1, dtype=torch.int64)
+    fitted[torch.from_numpy(rows)] = torch.from_numpy(columns)
+    return fitted
+
+
+def cluster_accuracy(
+    clusters: Labels, labels: Labels, cluster_labels: Int[Tensor, " clusters"]
+) -> float:
+    """Share of images whose cluster's label is their own."""
+    return (cluster_labels[clusters] == labels).double().mean().item()
+
+
+def cluster_information(probs: Probs) -> float:
+    """Estimate I(c; x) = H(mean_x q(c|x)) - mean_x H(q(c|x)), in nats.
+
+    0 where every image has the same q(c|x); ln K where all are certain and clusters are equal.
+    """
+    marginal = torch.special.entr(probs.double().mean(0)).sum()
+    return (marginal - torch.special.entr(probs.double()).sum(-1).mean()).item()
+
+
+def expected_calibration_error(
+    confidence: Float[Tensor, " images"], correct: Bool[Tensor, " images"], *, num_bins: int = 15
+) -> float:
+    """Average the distance of confidence and accuracy over bins of confidence.
+
+    Args:
+        confidence: Probabilities of being correct.
+        correct: Whether it was.
+        num_bins: Bins of equal width; bin i is (i / num_bins, (i + 1) / num_bins].
+
+    Returns:
+        Mean distance weighted by the images in a bin, in [0, 1].
+    """
+    bins = (confidence.double() * num_bins).ceil().long().sub(1).clamp(0, num_bins - 1)
+    gaps = torch.zeros(num_bins, dtype=torch.float64)
+    gaps.index_add_(0, bins, correct.double() - confidence.double())
+    return (gaps.abs().sum() / len(confidence)).item()
+
+
+def binarise(images: Images, generator: torch.Generator) -> Images:
+    """Draw binary images whose pixels are 1 with the probability that `images` says."""
+    noise = torch.rand(images.shape, generator=generator, device=images.device)
+    return (noise < images).to(images.dtype)
+
+
+@torch.inference_mode()
+def log_likelihood(
+    model: ClusterVAE,
+    images: Images,
+    *,
+    generator: torch.Generator,
+    num_samples: int = 500,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Float[Tensor, " batch"]:
+    """Estimate log p(x) by importance sampling from q(z|x), the sum over c exact.
+
+    log mean_k [sum_c p(x|z_k, c) p(z_k, c) / q(z_k|x)], in log space: its expectation rises with
+    `num_samples` towards log p(x) from below.
+
+    Args:
+        model: Lives where `images` do.
+        images: Binary images for a Bernoulli likelihood (see `binarise`), grey for a Gaussian.
+        generator: Source of the noise, on the same device.
+        num_samples: Draws of z an image.
+        on_progress: Told how many images are done, of how many.
+
+    Returns:
+        One estimate an image, in nats.
+
+    Raises:
+        ValueError: If `num_samples` is below 1.
+    """
+    if num_samples < 1:
+        raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
+    reads_cluster = model.config.decoder_conditioning == "z+c"
+    rows = max(1, LIKELIHOOD_ROWS // (model.config.num_clusters if reads_cluster else 1))
+    parts = []
+    with evaluating(model):
+        for batch in images.split(rows):
+            parts.append(_log_mean_weight(model, batch, generator, num_samples))
+            on_progress(min(len(parts) * rows, len(images)), len(images))
+    return torch.cat(parts)
+
+
+def evaluate(
+    model: ClusterVAE,
+    classifier: nn.Module | None,
+    dataset: Dataset,
+    split: str,
+    *,
+    device: torch.device | str,
+    cluster_labels: Sequence[int] | None = None,
+    encoding: Encoding | None = None,
+    predicted: Tensor | None = None,
+    seed: int = 0,
+    batch_size: int = 1000,
+    num_likelihood_images: int = 500,
+    num_likelihood_samples: int = 500,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Score a model on one split.
+
+    Args:
+        model: Lives on `device`.
+        classifier: Lives on `device`, or None.
+        dataset: Images, and labels where it has any.
+        split: "train" or "test".
+        device: Where to compute.
+        cluster_labels: The label of each cluster, as `fit_cluster_labels` found it on the train
+            split; found here where None.
+        encoding: Of this split, if it is there already.
+        predicted: The classifier's classes of this split, likewise.
+        seed: Of all noise and of the images drawn for the likelihood.
+        batch_size: Images at once.
+        num_likelihood_images: Images the likelihood is estimated on; 0 leaves it out.
+        num_likelihood_samples: Draws of z for each of them.
+        on_progress: Told how many images have their likelihood, which takes longest, of how many.
+
+    Returns:
+        The scores.
+    """
+    part = dataset.split(split)
+    if encoding is None:
+        encoding = encode_dataset(
+            model, part.images, device=device, batch_size=batch_size, seed=seed
+        )
+    if cluster_labels is None:
+        cluster_labels = _train_cluster_labels(model, dataset, device, batch_size)
+    return Evaluation(
+        **_clustering(encoding, part.labels, cluster_labels),
+        cluster_information=cluster_information(encoding.cluster_probs),
+        **_bound(encoding.terms),
+        **_reconstruction(model, part.images, encoding, device, batch_size),
+        classifier_accuracy=_classifier_accuracy(
+            classifier, part.images, part.labels, predicted, device, batch_size
+        ),
+        **_likelihood(
+            model,
+            part.images,
+            device,
+            seed,
+            num_likelihood_images,
+            num_likelihood_samples,
+            on_progress,
+        ),
+    )
+
+
+def _log_mean_weight(
+    model: ClusterVAE, x: Images, generator: torch.Generator, num_samples: int
+) -> Float[Tensor, " batch"]:
+    """Weigh one draw at a time, so that only weights are kept of each."""
+    posterior = model.encode(x)
+    weights = []
+    for _ in range(num_samples):
+        z = sample_normal(posterior.mean, posterior.log_var, generator=generator)
+        log_joint = model.log_likelihood_given_cluster(x, z) + model.prior.log_joint(z)
+        log_q = normal_log_prob(z, posterior.mean, posterior.log_var)
+        weights.append(log_joint.logsumexp(-1) - log_q)
+    return torch.stack(weights).logsumexp(0) - math.log(num_samples)
+
+
+def _train_cluster_labels(
+    model: ClusterVAE, dataset: Dataset, device: torch.device | str, batch_size: int
+) -> list[int] | None:
+    """Fit cluster labels by q(c|x) of the train split, without the decoder's share."""
+    if dataset.train.labels is None:
+        return None
+    with evaluating(model), torch.inference_mode():
+        batches = dataset.train.images.split(batch_size)
+        parts = [model.cluster_logits(to_float(batch, device)).argmax(-1) for batch in batches]
+    clusters = torch.cat(parts).cpu()
+    return fit_cluster_labels(clusters, dataset.train.labels, model.config.num_clusters).tolist()
+
+
+def _clustering(
+    encoding: Encoding, labels: Labels | None, cluster_labels: Sequence[int] | None
+) -> dict[str, Any]:
+    if labels is None or cluster_labels is None:
+        return dict.fromkeys(("accuracy", "nmi", "ari", "ece"))
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    clusters, names = encoding.clusters, torch.tensor(list(cluster_labels))
+    return {
+        "accuracy": cluster_accuracy(clusters, labels, names),
+        "nmi": float(normalized_mutual_info_score(labels, clusters)),
+        "ari": float(adjusted_rand_score(labels, clusters)),
+        "ece": expected_calibration_error(encoding.confidence, names[clusters] == labels),
+    }
+
+
+def _bound(terms: ElboTerms) -> dict[str, Any]:
+    names = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+    return {name: getattr(terms, name).double().mean().item() for name in names}
+
+
+@torch.inference_mode()
+def _reconstruction(
+    model: ClusterVAE,
+    images: ByteImages,
+    encoding: Encoding,
+    device: torch.device | str,
+    batch_size: int,
+) -> dict[str, Any]:
+    """Decode the means and encode the result."""
+    distance, kept = 0.0, 0
+    parts = (images, encoding.mean, encoding.cluster_probs)
+    batches = zip(*(part.split(batch_size) for part in parts), strict=True)
+    with evaluating(model):
+        for batch, mean, probs in batches:
+            reconstruction = model.decode(mean.to(device), probs.to(device))
+            distance += (to_float(batch, device) - reconstruction).abs().sum().item()
+            clusters = model.cluster_logits(reconstruction).argmax(-1)
+            kept += int((clusters.cpu() == probs.argmax(-1)).sum())
+    return {"reconstruction_l1": distance / len(images), "cluster_kept": kept / len(images)}
+
+
+def _classifier_accuracy(
+    classifier: nn.Module | None,
+    images: ByteImages,
+    labels: Labels | None,
+    predicted: Tensor | None,
+    device: torch.device | str,
+    batch_size: int,
+) -> float | None:
+    if classifier is None or labels is None:
+        return None
+    if predicted is None:
+        predicted = classify(classifier, images, device=device, batch_size=batch_size).argmax(-1)
+    return (predicted == labels).double().mean().item()
+
+
+def _likelihood(
+    model: ClusterVAE,
+    images: ByteImages,
+    device: torch.device | str,
+    seed: int,
+    num_images: int,
+    num_samples: int,
+    on_progress: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Estimate on a seeded sample of the images, drawn on the CPU for every device."""
+    names = ("", "_standard_error", "_samples", "_images")
+    if num_images < 1:
+        return dict.fromkeys(f"log_likelihood{name}" for name in names)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    x = to_float(images[order[:num_images]], device)
+    generator = torch.Generator(device).manual_seed(seed)
+    if model.config.likelihood == "bernoulli":
+        x = binarise(x, generator)
+    found = log_likelihood(
+        model, x, generator=generator, num_samples=num_samples, on_progress=on_progress
+    ).double()
+    error = (found.std() / math.sqrt(len(x))).item() if len(x) > 1 else None
+    values = (found.mean().item(), error, num_samples, len(x))
+    return {f"log_likelihood{name}": value for name, value in zip(names, values, strict=True)}

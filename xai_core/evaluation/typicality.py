@@ -1,0 +1,142 @@
+"""Whether an image is like those a model was trained on, so that its answers mean something.
+
+A low bound alone does not tell: simple images that were never seen, such as a blank one, reach
+higher bounds than real ones (Nalisnick et al., 2019a). So a bound may be too high as well as too
+low (2019b), and the code is asked too, by its distance to the codes of training images.
+
+References:
+    Do Deep Generative Models Know What They Don't Know? (Nalisnick et al., 2019),
+    https://arxiv.org/abs/1810.09136
+    Detecting Out-of-Distribution Inputs to Deep Generative Models Using Typicality (Nalisnick et
+    al., 2019), https://arxiv.org/abs/1906.02994
+    Out-of-Distribution Detection with Deep Nearest Neighbors (Sun et al., 2022),
+    https://arxiv.org/abs/2204.06507
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..bundle.reading import Bundle
+from ..latent_space.index import LatentIndex
+
+__all__ = ["TypicalRange", "Typicality", "typical_range"]
+
+NEIGHBOURS = 10
+"""Training codes whose mean distance counts."""
+SAMPLE = 2_000
+"""Test images on which distances are calibrated."""
+RARE = 0.01
+"""Share of test images outside the limits of the bound, and beyond that of the distance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typicality:
+    """How an image compares with the training images, and the limits that test images set.
+
+    Attributes:
+        elbo: Its bound, nats.
+        elbo_share: Share of training images with a lower bound, in [0, 1].
+        elbo_floor: The bound that all but half of `RARE` of the test images reach.
+        elbo_ceiling: The bound that all but half of `RARE` of them keep below.
+        distance: From its code to the nearest training codes, in units of the latent space.
+        distance_share: Share of test images that are nearer, in [0, 1].
+        distance_ceiling: The distance that all but `RARE` of the test images keep below.
+    """
+
+    elbo: float
+    elbo_share: float
+    elbo_floor: float
+    elbo_ceiling: float
+    distance: float
+    distance_share: float
+    distance_ceiling: float
+
+    @property
+    def badly_explained(self) -> bool:
+        """Tell whether the bound is below its limit."""
+        return self.elbo < self.elbo_floor
+
+    @property
+    def too_simple(self) -> bool:
+        """Tell whether the bound is above its limit."""
+        return self.elbo > self.elbo_ceiling
+
+    @property
+    def far_away(self) -> bool:
+        """Tell whether the distance is above its limit."""
+        return self.distance > self.distance_ceiling
+
+    @property
+    def unlike(self) -> bool:
+        """Tell whether any limit is passed: answers about this image mean nothing."""
+        return self.badly_explained or self.too_simple or self.far_away
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TypicalRange:
+    """The training images' bounds and codes, and how test images compare with them.
+
+    Attributes:
+        codes: The training codes.
+        train_elbos: Sorted.
+        distances: Of the sampled test images, sorted.
+        elbo_floor: As in `Typicality`.
+        elbo_ceiling: As in `Typicality`.
+        distance_ceiling: As in `Typicality`.
+    """
+
+    codes: LatentIndex
+    train_elbos: Float[np.ndarray, " train"]
+    distances: Float[np.ndarray, " test"]
+    elbo_floor: float
+    elbo_ceiling: float
+    distance_ceiling: float
+
+    def of(self, elbo: float, code: Float[Tensor, " latent"]) -> Typicality:
+        """Compare an image by its bound, in nats, and the mean of q(z|x)."""
+        distance = float(_distances(self.codes, code[None]))
+        below, nearer = (
+            float(np.searchsorted(known, value) / len(known))
+            for known, value in ((self.train_elbos, elbo), (self.distances, distance))
+        )
+        return Typicality(
+            elbo=elbo,
+            elbo_share=below,
+            elbo_floor=self.elbo_floor,
+            elbo_ceiling=self.elbo_ceiling,
+            distance=distance,
+            distance_share=nearer,
+            distance_ceiling=self.distance_ceiling,
+        )
+
+
+def typical_range(bundle: Bundle, *, seed: int = 0) -> TypicalRange:
+    """Measure what is typical, on a bundle's own images.
+
+    Args:
+        bundle: Its index and codes are used, not its images.
+        seed: Draws the `SAMPLE` test images whose distances are measured.
+    """
+    test = (bundle.index["split"] == "test").to_numpy()
+    elbo = bundle.index["elbo"].to_numpy(np.float64)
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(test))[:SAMPLE]
+    known = torch.from_numpy(np.flatnonzero(~test))
+    codes = LatentIndex(bundle.latents[known], bundle.latent_index.places[known])
+    distances = np.sort(_distances(codes, bundle.latents[torch.from_numpy(rows)]).numpy())
+    floor, ceiling = np.quantile(elbo[test], [RARE / 2, 1 - RARE / 2])
+    return TypicalRange(
+        codes=codes,
+        train_elbos=np.sort(elbo[~test]),
+        distances=distances,
+        elbo_floor=float(floor),
+        elbo_ceiling=float(ceiling),
+        distance_ceiling=float(np.quantile(distances, 1 - RARE)),
+    )
+
+
+def _distances(codes: LatentIndex, z: Float[Tensor, "batch latent"]) -> Float[Tensor, " batch"]:
+    return codes.neighbours(z, min(NEIGHBOURS, len(codes)))[1].mean(-1)

@@ -1,0 +1,343 @@
+"""Facts that hold for any model and image, measured on a bundle: both sides beside each other."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .._types import Images
+from ..bundle.reading import Bundle
+from ..counterfactual.of_bundle import certify_images
+from ..data.preprocessing import to_float
+from ..latent_space.encoding import encode_dataset
+from ..models.distributions import categorical_kl_to_uniform
+from ..theory import bounds
+from ..theory.bounds import Draws
+from ..theory.mixtures import MixtureConfig, fit_gaussian_mixture, reference_prior
+from ..theory.variational import (
+    ESTIMATORS,
+    MeanField,
+    exact_gradient,
+    gradient_moments,
+    with_intercept,
+)
+from .metrics import binarise
+
+__all__ = ["Fact", "verify"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A statement `left relation right`, within `tolerance`.
+
+    Attributes:
+        name: What it says.
+        left: The measured left side.
+        relation: ">=", "<=" or "==".
+        right: The measured or known right side.
+        tolerance: By how much the relation may be missed.
+    """
+
+    name: str
+    left: float
+    relation: Literal[">=", "<=", "=="]
+    right: float
+    tolerance: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether it does; never where a side is not a number."""
+        excess = self.left - self.right
+        if self.relation == "==":
+            return abs(excess) <= self.tolerance
+        return excess >= -self.tolerance if self.relation == ">=" else excess <= self.tolerance
+
+
+def verify(
+    bundle: Bundle, *, num_images: int = 200, num_samples: int = 100, seed: int = 0
+) -> tuple[Fact, ...]:
+    """Measure the facts on a sample of test images.
+
+    The bundle's files were checked against their hashes when it was opened.
+
+    Args:
+        bundle: An opened bundle.
+        num_images: Test images drawn by `seed`; fewer where there are fewer.
+        num_samples: Draws of z an image.
+        seed: Of the images and all noise.
+
+    Returns:
+        The facts; look at `holds` of each.
+
+    Raises:
+        ValueError: If there is nothing to measure on.
+    """
+    if num_images < 2 or num_samples < 2:
+        raise ValueError(
+            "`num_images` and `num_samples` must be at least 2, "
+            f"got {num_images} and {num_samples}."
+        )
+    images = bundle.dataset.test.images
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    rows = order[:num_images]
+    x = to_float(images[rows], bundle.device)
+    generator = torch.Generator(bundle.device).manual_seed(seed)
+    if bundle.model.config.likelihood == "bernoulli":
+        x = binarise(x, generator)
+    draws = bounds.draw(bundle.model, x, num_samples=num_samples, generator=generator)
+    return (
+        *_bounds(bundle, draws),
+        _likelihood(bundle, x, draws, generator),
+        *_collapse(bundle, x),
+        *_mixture(bundle, seed),
+        *_mean_field(bundle, seed),
+        *_manifold(bundle, rows),
+        *_stored(bundle, rows),
+    )
+
+
+def _bounds(bundle: Bundle, draws: Draws) -> Iterator[Fact]:
+    """Compare the bounds of both factorisations with each other, from the same draws."""
+    greater, lesser = bounds.jensen_sides(draws)
+    yield Fact(
+        name="Jensen: E_q(z|x)[KL(q(c|z) || p(c))] >= KL(E_q(z|x)[q(c|z)] || p(c))",
+        left=greater.mean().item(),
+        relation=">=",
+        right=lesser.mean().item(),
+        tolerance=1e-9,
+    )
+    yield Fact(
+        name="Jensen, the image where the left side exceeds the right side least",
+        left=(greater - lesser).min().item(),
+        relation=">=",
+        right=0.0,
+        tolerance=1e-9,
+    )
+    yield from _difference(bundle, draws)
+    yield from _evidence(draws)
+
+
+def _difference(bundle: Bundle, draws: Draws) -> Iterator[Fact]:
+    """Compute L - L^ from the bounds, from six expectations, and from one divergence."""
+    upper = bounds.bound_given_z(draws).elbo
+    choices: dict[str, Tensor | None] = {"the average of q(c|z)": None}
+    if draws.encoder_probs is not None:
+        choices["the encoder's"] = draws.encoder_probs
+    for said, probs in choices.items():
+        lower = bounds.bound_given_x(draws, probs).elbo
+        six = bounds.six_expectations(draws, probs)
+        yield Fact(
+            name=f"L - L^ is the signed sum of six expectations, q(c|x) {said}",
+            left=(upper - lower).mean().item(),
+            relation="==",
+            right=six.difference.mean().item(),
+            tolerance=1e-6,
+        )
+        if bundle.model.config.decoder_conditioning == "z":
+            divergence = bounds.cluster_divergence(draws, probs)
+            yield Fact(
+                name=f"L - L^ = E[KL(q(c|x) || p(c|z))], q(c|x) {said}",
+                left=(upper - lower).mean().item(),
+                relation="==",
+                right=divergence.mean().item(),
+                tolerance=1e-4,
+            )
+            yield Fact(
+                name=f"L >= L^ for every image, least difference, q(c|x) {said}",
+                left=six.difference.min().item(),
+                relation=">=",
+                right=0.0,
+                tolerance=1e-4,
+            )
+
+
+def _evidence(draws: Draws) -> Iterator[Fact]:
+    """Compare importance-sampled log p(x) at one draw and at all of them, and with the bound."""
+    weights, elbo = draws.log_weights, bounds.bound_given_z(draws).elbo
+    count = len(weights)
+    estimate = weights.logsumexp(0) - math.log(count)
+    yield Fact(
+        name=f"log p(x) rises with the draws: {count} in one estimate against 1",
+        left=estimate.mean().item(),
+        relation=">=",
+        right=weights.mean().item(),
+        tolerance=1e-9,
+    )
+    error = (estimate - elbo).std().item() / math.sqrt(len(elbo))
+    yield Fact(
+        name=f"The bound: log p(x), {count} importance samples, >= L",
+        left=estimate.mean().item(),
+        relation=">=",
+        right=elbo.mean().item(),
+        tolerance=3 * error,
+    )
+
+
+@torch.inference_mode()
+def _likelihood(bundle: Bundle, x: Images, draws: Draws, generator: torch.Generator) -> Fact:
+    """Compare log p(x) with the bound the model was trained by, from draws of its own."""
+    evidence = draws.log_weights.logsumexp(0) - math.log(len(draws.log_weights))
+    parts = [
+        bundle.model.elbo(batch, generator=generator, num_samples=min(len(draws.z), 20)).elbo
+        for batch in x.split(250)
+    ]
+    elbo = torch.cat(parts).double().cpu()
+    error = (evidence - elbo).std().item() / math.sqrt(len(x))
+    return Fact(
+        name=f"The bound as trained: log p(x), {len(draws.z)} importance samples, >= ELBO",
+        left=evidence.mean().item(),
+        relation=">=",
+        right=elbo.mean().item(),
+        tolerance=3 * error,
+    )
+
+
+@torch.inference_mode()
+def _collapse(bundle: Bundle, x: Images) -> Iterator[Fact]:
+    """Compare what q(c|x) pays with its least, 0, and its most, ln K."""
+    clusters = bundle.model.config.num_clusters
+    most = math.log(clusters)
+    certain = torch.eye(clusters, dtype=torch.float64)
+    uniform = torch.full((1, clusters), 1 / clusters, dtype=torch.float64)
+    paid: Tensor = categorical_kl_to_uniform(bundle.model.cluster_probs(x).double())
+    for name, left, right in (
+        ("KL(q(c|x) || p(c)) of a collapsed, uniform q(c|x) is 0", uniform, 0.0),
+        ("KL(q(c|x) || p(c)) of a certain q(c|x) is ln K", certain, most),
+    ):
+        value = categorical_kl_to_uniform(left).mean().item()
+        yield Fact(name=name, left=value, relation="==", right=right, tolerance=1e-9)
+    name = "KL(q(c|x) || p(c)), the most of the sample, is at most ln K"
+    yield Fact(name=name, left=paid.max().item(), relation="<=", right=most, tolerance=1e-6)
+
+
+def _mixture(bundle: Bundle, seed: int) -> Iterator[Fact]:
+    """Fit mixtures to latents of test images, two at least, by EM; no iteration may fall."""
+    latents = _some_latents(bundle, 1000, seed)
+    clusters = min(bundle.model.config.num_clusters, len(latents) // 2)
+    if not clusters:
+        return
+    prior = reference_prior(latents, clusters)
+    for said, given in (("likelihood", None), ("posterior", prior)):
+        config = MixtureConfig(num_clusters=clusters, prior=given, max_steps=40, tolerance=-1.0)
+        states = fit_gaussian_mixture(latents, config, seed=seed).states
+        rises = [after.objective - before.objective for before, after in pairwise(states)]
+        yield Fact(
+            name=f"EM on {len(latents)} latents: the log {said} never falls, its least rise",
+            left=min(rises),
+            relation=">=",
+            right=0.0,
+            tolerance=1e-6,
+        )
+    least = torch.linalg.eigvalsh(states[-1].parameters.covariances).min().item()
+    yield Fact(
+        name="EM by MAP: the least variance is above what the prior's scale allows",
+        left=least,
+        relation=">=",
+        right=prior.scale / (prior.degrees + len(latents) + latents.shape[1] + 2),
+        tolerance=1e-12,
+    )
+
+
+def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
+    """Compare both gradient estimators with the exact gradient, and their variances."""
+    latents = _some_latents(bundle, 200, seed)
+    features = with_intercept((latents - latents.mean(0)) / latents.std(0).clamp(min=1e-9))
+    outcomes = latents[:, 0] > latents[:, 0].median()
+    q = MeanField(
+        features.new_zeros(features.shape[1]), features.new_full(features.shape[1:], -1.0)
+    )
+    exact = exact_gradient(q, features, outcomes)
+    moments = {
+        estimator: gradient_moments(
+            q,
+            features,
+            outcomes,
+            estimator=estimator,
+            num_samples=20_000,
+            generator=torch.Generator().manual_seed(seed),
+        )
+        for estimator in ESTIMATORS
+    }
+    for estimator, found in moments.items():
+        away = (found.mean - exact) / found.standard_error.clamp(min=1e-300)
+        yield Fact(
+            name=f"Mean-field: the {estimator} gradient's mean, in standard errors from exact",
+            left=away.square().mean().sqrt().item(),
+            relation="<=",
+            right=2.0,
+        )
+    yield Fact(
+        name="Mean-field: variance of the score-function gradient, of the reparameterised one",
+        left=moments["score"].variance.sum().item(),
+        relation=">=",
+        right=moments["reparameterised"].variance.sum().item(),
+    )
+
+
+def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
+    """Check the first-order law of counterfactuals at the codes of some images, in float64.
+
+    A bundle without a classifier and with a single cluster has no other class to go to.
+    """
+    if bundle.classifier is None and bundle.model.config.num_clusters == 1:
+        return
+    found = certify_images(bundle, bundle.dataset.test.images[rows[:8]])
+    yield Fact(
+        name="Counterfactuals: slope of the first-order law's residual, log-log, median of 8",
+        left=found.slope.median().item(),
+        relation="==",
+        right=2.0,
+        tolerance=0.1,
+    )
+    yield Fact(
+        name="Counterfactuals: share of a short step inside span(U), least of 8",
+        left=found.share_in_span.min().item(),
+        relation=">=",
+        right=0.99,
+    )
+
+
+def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
+    """Give stored latent means of some test images, float64."""
+    of_test = (bundle.index["split"] == "test").to_numpy(copy=True)
+    test = bundle.latents[torch.from_numpy(of_test)]
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
+    return test[order[:count]].double()
+
+
+def _stored(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
+    """Compare the index with what the models say now."""
+    test = bundle.index[bundle.index["split"] == "test"]
+    stored = test.iloc[rows.tolist()]
+    encoding = encode_dataset(bundle.model, bundle.dataset.test.images[rows], device=bundle.device)
+    columns = [f"mean_{axis}" for axis in range(encoding.mean.shape[1])]
+    far = (encoding.mean - torch.from_numpy(stored[columns].to_numpy(copy=True))).abs().max()
+    yield Fact(
+        name="The index's latent means are the encoder's: largest difference",
+        left=far.item(),
+        relation="<=",
+        right=0.1 if bundle.device.type == "cuda" else 1e-2,
+    )
+    same = stored["cluster"].to_numpy() == encoding.clusters.numpy()
+    yield Fact(
+        name="The index's clusters are the encoder's: share of the sample",
+        left=float(same.mean()),
+        relation=">=",
+        right=0.99,
+    )
+    accuracy = bundle.manifest.metrics.get("test", {}).get("accuracy")
+    if accuracy is not None:
+        names = np.array(bundle.cluster_labels)
+        found = names[test["cluster"].to_numpy()] == test["label"].to_numpy()
+        yield Fact(
+            name="The card's test accuracy is the index's",
+            left=float(accuracy),
+            relation="==",
+            right=float(found.mean()),
+            tolerance=1e-3,
+        )

@@ -1,0 +1,1 @@
+"""Where images lie: encoding, the two-dimensional map, neighbours, interpolation."""

@@ -1,0 +1,245 @@
+"""Lay out the two-dimensional map of the latent space with UMAP, and measure it."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from .._types import Latents
+from ..data.dataset import Dataset
+from ..models.vae import ClusterVAE
+from .encoding import Encoding, encode_dataset, predicted_classes
+from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
+__all__ = [
+    "MapQuality",
+    "build_index",
+]
+
+
+logger = logging.getLogger(__name__)
+
+
+QUALITY_SAMPLE = 5_000
+
+
+MAP_NEIGHBOURS = 15
+
+
+LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
+"""An image's latent neighbours, and how far down its map neighbours they are looked for."""
+
+
+AT_ONCE = 50_000
+"""Images whose neighbours on the map are looked for at once: 60 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapQuality:
+    """How far a map's neighbourhoods can be trusted.
+
+    Attributes:
+        trustworthiness: 1 if neighbours on the map are neighbours in latent space; 0.5 by chance.
+        continuity: 1 if neighbours in latent space are neighbours on the map.
+        n_neighbors: Neighbours counted in both.
+        sample: Images, drawn by the seed, on which both were measured.
+        fitted: Images UMAP was fitted on; the others were placed by their neighbours.
+    """
+
+    trustworthiness: float
+    continuity: float
+    n_neighbors: int
+    sample: int
+    fitted: int
+
+
+def build_index(
+    model: ClusterVAE,
+    classifier: nn.Module | None,
+    dataset: Dataset,
+    *,
+    device: torch.device | str,
+    seed: int,
+    encodings: Sequence[Encoding] | None = None,
+    predicted: Sequence[Tensor] | None = None,
+    max_fitted: int = 100_000,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[pd.DataFrame, MapQuality]:
+    """Encode every image, lay the codes out on a map, and measure what the map loses.
+
+    Args:
+        model: Lives on `device`.
+        classifier: Lives on `device`, or None.
+        dataset: All its images are indexed, train rows and then test rows.
+        device: Where to compute; UMAP runs on the CPU.
+        seed: Of the draws of z, the map and the samples.
+        encodings: Of train and test, if they are there already.
+        predicted: The classifier's classes of train and test images, likewise.
+        max_fitted: Images UMAP is fitted on, drawn by the seed, at least 3; the others are placed
+            by their neighbours among these.
+        progress: Called with what begins.
+
+    Returns:
+        The table, with `index_columns`, and the map's quality. `distortion` is the share of an
+        image's 10 nearest latent neighbours that are not among its 30 nearest on the map, both
+        among the images UMAP was fitted on.
+    """
+    report = progress or logger.info
+    if encodings is None:
+        report("Encoding all images")
+        parts = (dataset.train.images, dataset.test.images)
+        encodings = tuple(encode_dataset(model, part, device=device, seed=seed) for part in parts)
+    encoding = Encoding.concatenate(encodings)
+    report(f"Finding the neighbours of {len(encoding.mean):,} codes")
+    graph = _neighbour_graph(encoding.mean, device, seed, max(3, max_fitted))
+    report(f"Laying {len(graph.chosen):,} codes out on a map")
+    latents = encoding.mean.numpy()
+    places = _lay_out(latents, graph, seed)
+    report("Measuring what the map loses")
+    quality = _quality(latents, places, len(graph.chosen), seed)
+    classes = predicted_classes(classifier, dataset, device) if predicted is None else predicted
+    called = torch.cat([*classes]).numpy()
+    return _table(dataset, encoding, places, _distortion(graph, places), called), quality
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The nearest of the chosen points, nearest first, for every point."""
+
+    chosen: Int[np.ndarray, " chosen"]
+    rows: Int[np.ndarray, "points neighbours"]
+    """Places in `chosen`."""
+    distances: Float[np.ndarray, "points neighbours"]
+
+
+def _neighbour_graph(
+    latents: Latents, device: torch.device | str, seed: int, max_fitted: int
+) -> _Graph:
+    chosen = np.arange(len(latents))
+    if len(latents) > max_fitted:
+        drawn = np.random.default_rng(seed).permutation(len(latents))[:max_fitted]
+        chosen = np.sort(drawn)
+    search = NeighbourSearch(latents[torch.from_numpy(chosen)].to(device))
+    rows, distances = search.nearest(latents.to(device), min(MAP_NEIGHBOURS + 1, len(chosen)))
+    return _Graph(chosen, rows.cpu().numpy(), distances.cpu().numpy())
+
+
+def _lay_out(
+    latents: Float[np.ndarray, "points latent"],
+    graph: _Graph,
+    seed: int,
+) -> Float[np.ndarray, "points 2"]:
+    """Fit UMAP on the chosen codes, centre the map, and place the others by their neighbours."""
+    chosen, neighbours = graph.chosen, min(MAP_NEIGHBOURS, len(graph.chosen) - 1)
+    nearest = tuple(
+        np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
+    )
+    spread = latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
+        import umap
+
+        places = umap.UMAP(
+            n_neighbors=neighbours,
+            min_dist=0.1,
+            init="pca" if spread else "random",  # spectral fails on far clusters
+            precomputed_knn=(*nearest, None),
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(latents[chosen])
+    places = (places - places.mean(0)).astype(np.float32)
+    everywhere = np.median(places[graph.rows[:, :PLACE_NEIGHBOURS]], axis=1)
+    everywhere[chosen] = places
+    return everywhere
+
+
+def _distortion(
+    graph: _Graph, places: Float[np.ndarray, "points 2"]
+) -> Float[np.ndarray, " points"]:
+    """Share of latent neighbours lost on the map, of each point, the point itself left out."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(places[graph.chosen])
+    own = np.full(len(places), -1)
+    own[graph.chosen] = np.arange(len(graph.chosen))
+    parts = np.split(np.arange(len(places)), range(AT_ONCE, len(places), AT_ONCE))
+    return np.concatenate([_lost(graph.rows[p], own[p], tree, places[p]) for p in parts])
+
+
+def _lost(
+    rows: Int[np.ndarray, "points neighbours"],
+    own: Int[np.ndarray, " points"],
+    tree: "cKDTree",
+    places: Float[np.ndarray, "points 2"],
+) -> Float[np.ndarray, " points"]:
+    """Compare some points' neighbours with those on the map; `own` is -1 for one not chosen."""
+    is_self = rows == own[:, None]
+    order = np.argsort(is_self, axis=1, kind="stable")[:, :LATENT_NEIGHBOURS]
+    near = np.take_along_axis(rows, order, axis=1)[:, : tree.n - 1]
+    found = tree.query(places, k=min(KEPT_WITHIN + 1, tree.n), workers=-1)[1]
+    found[own < 0, KEPT_WITHIN:] = -1  # only a chosen point finds itself
+    kept = (near[:, :, None] == found[:, None, :]).any(-1)
+    return 1 - kept.mean(1, dtype=np.float32)
+
+
+def _quality(
+    latents: Float[np.ndarray, "points latent"],
+    places: Float[np.ndarray, "points 2"],
+    fitted: int,
+    seed: int,
+) -> MapQuality:
+    from sklearn.manifold import trustworthiness
+
+    sample = np.random.default_rng(seed).permutation(len(latents))[:QUALITY_SAMPLE]
+    neighbours = min(MAP_NEIGHBOURS, (len(sample) - 1) // 2)
+    high, low = latents[sample], places[sample]
+    return MapQuality(
+        trustworthiness=float(trustworthiness(high, low, n_neighbors=neighbours)),
+        continuity=float(trustworthiness(low, high, n_neighbors=neighbours)),
+        n_neighbors=neighbours,
+        sample=len(sample),
+        fitted=fitted,
+    )
+
+
+def _table(
+    dataset: Dataset,
+    encoding: Encoding,
+    places: Float[np.ndarray, "points 2"],
+    distortion: Float[np.ndarray, " points"],
+    predicted: Int[np.ndarray, " points"],
+) -> pd.DataFrame:
+    """Put the columns together in the order of `index_columns`."""
+    terms, dim = encoding.terms, encoding.mean.shape[1]
+    splits = (("train", dataset.train), ("test", dataset.test))
+    labels = [
+        torch.full((len(part),), -1) if part.labels is None else part.labels for _, part in splits
+    ]
+    values = {
+        "id": dataset.ids,
+        "split": [name for name, part in splits for _ in range(len(part))],
+        "label": torch.cat(labels).numpy(),
+        "cluster": encoding.clusters.numpy(),
+        "confidence": encoding.confidence.numpy(),
+        "umap_x": places[:, 0],
+        "umap_y": places[:, 1],
+        "distortion": distortion,
+        **{name: getattr(terms, name).numpy() for name in TERM_NAMES},
+        "predicted": predicted,
+        **{f"mean_{axis}": encoding.mean[:, axis].numpy() for axis in range(dim)},
+        **{f"log_var_{axis}": encoding.log_var[:, axis].numpy() for axis in range(dim)},
+    }
+    return pd.DataFrame({name: values[name] for name in index_columns(dim)}).astype(
+        index_columns(dim)
+    )

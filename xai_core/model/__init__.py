@@ -1,1 +1,0 @@
-"""What is learned: the cluster VAE, its prior, and the independent classifier."""

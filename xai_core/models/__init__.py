@@ -1,0 +1,1 @@
+"""What is learned: the cluster VAE, its prior, the classifier, the critic."""

@@ -1,0 +1,293 @@
+"""The cluster VAE and its evidence lower bound under two factorisations, in nats per image.
+
+    p(x, z, c) = p(x|z, c) p(z|c) p(c),   p(c) = 1/K,   p(z|c) = N(mu_c, sigma_c^2 I)
+
+    "c_given_x":  q(z, c|x) = q(c|x) q(z|x), q(c|x) a branch of the encoder
+    "c_given_z":  q(z, c|x) = p(c|z) q(z|x), p(c|z) the mixture's responsibilities
+
+References:
+    Auto-Encoding Variational Bayes (Kingma & Welling, 2014), https://arxiv.org/abs/1312.6114
+    Variational Deep Embedding (Jiang et al., 2017), https://arxiv.org/abs/1611.05148
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .._types import Images, Latents, Logits, Probs
+from ..errors import ConfigError
+from .distributions import (
+    bernoulli_log_prob,
+    categorical_kl_to_uniform,
+    gaussian_log_prob,
+    normal_entropy,
+    sample_normal,
+)
+from .layers import ConvDecoder, ConvEncoder
+from .prior import MixturePrior
+
+__all__ = [
+    "ClusterVAE",
+    "ClusterVAEConfig",
+    "DecoderConditioning",
+    "ElboTerms",
+    "Factorisation",
+    "Likelihood",
+    "Posterior",
+    "Prior",
+]
+
+Factorisation = Literal["c_given_x", "c_given_z"]
+Likelihood = Literal["bernoulli", "gaussian"]
+DecoderConditioning = Literal["z", "z+c"]
+Prior = Literal["mixture", "standard"]
+
+LOG_VAR_RANGE = (-12.0, 4.0)
+LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
+"""More would be a slip of the pen, or a bundle that means harm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterVAEConfig:
+    """What the model is.
+
+    Attributes:
+        num_clusters: K; 1 is the plain VAE, with its prior N(0, I).
+        latent_dim: d, the dimension of z.
+        factorisation: How q(z, c|x) factorises.
+        likelihood: p(x|z, c): pixels in {0, 1}, or grey with one learned variance.
+        decoder_conditioning: Whether the decoder reads c beside z.
+        prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
+        channels: Widths of the encoders' convolutions, from full resolution inwards.
+        decoder_channels: Widths of the decoder's, likewise.
+        hidden: Width of the fully connected layers.
+    """
+
+    num_clusters: int = 10
+    latent_dim: int = 16
+    factorisation: Factorisation = "c_given_x"
+    likelihood: Likelihood = "bernoulli"
+    decoder_conditioning: DecoderConditioning = "z"
+    prior: Prior = "mixture"
+    channels: tuple[int, int, int] = (24, 48, 72)
+    decoder_channels: tuple[int, int, int] = (24, 24, 48)
+    hidden: int = 192
+
+    def __post_init__(self) -> None:
+        """Refuse settings outside their range."""
+        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
+        for name, value in [
+            ("num_clusters", self.num_clusters),
+            ("latent_dim", self.latent_dim),
+            ("hidden", self.hidden),
+            *(("channels", width) for width in self.channels),
+            *(("decoder_channels", width) for width in self.decoder_channels),
+        ]:
+            if value < 1:
+                raise ConfigError(f"`{name}` must be at least 1, got {value}.")
+            if value > LARGEST.get(name, value):
+                raise ConfigError(f"`{name}` must be at most {LARGEST[name]}, got {value}.")
+        for name, choice, allowed in [
+            ("factorisation", self.factorisation, Factorisation),
+            ("likelihood", self.likelihood, Likelihood),
+            ("decoder_conditioning", self.decoder_conditioning, DecoderConditioning),
+            ("prior", self.prior, Prior),
+        ]:
+            if choice not in get_args(allowed):
+                choices = ", ".join(map(repr, get_args(allowed)))
+                raise ConfigError(f"`{name}` must be one of {choices}, got {choice!r}.")
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """q(z|x) = N(mean, diag(exp(log_var))) and the logits of q(c|x)."""
+
+    mean: Latents
+    log_var: Latents
+    cluster_logits: Logits
+
+    @property
+    def cluster_probs(self) -> Probs:
+        """Evaluate q(c|x), rows that sum to one."""
+        return self.cluster_logits.softmax(-1)
+
+
+@dataclass(frozen=True)
+class ElboTerms:
+    """The evidence lower bound and its terms, one value an image, in nats.
+
+    Attributes:
+        reconstruction: E_q[log p(x|z, c)].
+        prior_alignment: E_q[log p(z|c)].
+        kl_c: KL(q(c) || p(c)), 0 where q(c) is uniform, ln K where it is certain.
+        entropy_z: -E_q[log q(z|x)].
+    """
+
+    reconstruction: Float[Tensor, " batch"]
+    prior_alignment: Float[Tensor, " batch"]
+    kl_c: Float[Tensor, " batch"]
+    entropy_z: Float[Tensor, " batch"]
+
+    @property
+    def elbo(self) -> Float[Tensor, " batch"]:
+        """Sum of reconstruction, prior_alignment, -kl_c and entropy_z, at most log p(x)."""
+        return self.reconstruction + self.prior_alignment - self.kl_c + self.entropy_z
+
+
+class ClusterVAE(nn.Module):
+    """An encoder of two branches, q(z|x) and q(c|x), a mixture prior and a decoder.
+
+    There is no second branch under "c_given_z", nor with a single cluster.
+    """
+
+    def __init__(self, config: ClusterVAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        clusters, dim = config.num_clusters, config.latent_dim
+        fixed = config.prior == "standard" or clusters == 1
+        self.latent_encoder = ConvEncoder(config.channels, config.hidden, 2 * dim)
+        self.cluster_encoder = (
+            ConvEncoder(config.channels, config.hidden, clusters)
+            if config.factorisation == "c_given_x" and clusters > 1
+            else None  # a single cluster needs no branch to tell it
+        )
+        self.prior = MixturePrior(clusters, dim, fixed=fixed)
+        conditions = clusters if config.decoder_conditioning == "z+c" else 0
+        self.decoder = ConvDecoder(dim, conditions, config.decoder_channels, config.hidden)
+        if config.likelihood == "gaussian":
+            self.pixel_log_var = nn.Parameter(torch.tensor(-2.0))
+
+    def encode(self, x: Images) -> Posterior:
+        """Infer q(z|x) and q(c|x); under "c_given_z", q(c|x) is p(c|z) at the mean of q(z|x)."""
+        mean, log_var = self.latent_encoder(x).float().chunk(2, dim=-1)
+        return Posterior(mean, log_var.clamp(*LOG_VAR_RANGE), self._cluster_logits(x, mean))
+
+    def encode_mean(self, x: Images) -> Latents:
+        """Infer the mean of q(z|x) alone, z(x)."""
+        return self.latent_encoder(x).float().chunk(2, dim=-1)[0]
+
+    def cluster_logits(self, x: Images) -> Logits:
+        """Evaluate the logits of q(c|x), without the decoder's share of the work."""
+        if self.cluster_encoder is not None:
+            return self.cluster_encoder(x).float()
+        return self.encode(x).cluster_logits
+
+    def cluster_probs(self, x: Images) -> Probs:
+        """Evaluate q(c|x), rows that sum to one."""
+        return self.cluster_logits(x).softmax(-1)
+
+    def decode(self, z: Latents, cluster_probs: Probs | None = None) -> Images:
+        """Decode codes to the mean image of p(x|z, c), in [0, 1].
+
+        Args:
+            z: Codes.
+            cluster_probs: What a decoder that reads c is given; p(c|z) where None.
+
+        Returns:
+            Images of shape (batch, 1, 28, 28).
+        """
+        return self.decode_logits(z, cluster_probs).sigmoid()
+
+    def decode_logits(self, z: Latents, cluster_probs: Probs | None = None) -> Images:
+        """Decode as `decode` does, to logits."""
+        if self.config.decoder_conditioning == "z":
+            return self.decoder(z).float()
+        if cluster_probs is None:
+            cluster_probs = self.prior.responsibilities(z)
+        return self.decoder(z, cluster_probs).float()
+
+    def reconstruct(self, x: Images) -> Images:
+        """Decode the mean of q(z|x), under q(c|x) where the decoder reads c."""
+        if self.config.decoder_conditioning == "z":
+            return self.decode(self.encode_mean(x))
+        posterior = self.encode(x)
+        return self.decode(posterior.mean, posterior.cluster_probs)
+
+    def elbo(
+        self,
+        x: Images,
+        *,
+        target: Images | None = None,
+        generator: torch.Generator | None = None,
+        num_samples: int = 1,
+    ) -> ElboTerms:
+        """Evaluate the evidence lower bound, term by term.
+
+        Only log p(x|z, c), and under "c_given_z" the mixture's terms, are sampled; the sum
+        over c is exact, the rest is closed form.
+
+        Args:
+            x: Images the encoder reads.
+            target: Images the likelihood is of; `x` where None.
+            generator: Source of the noise.
+            num_samples: Draws of z averaged.
+
+        Returns:
+            Terms per image, in nats.
+        """
+        posterior = self.encode(x)
+        target = x if target is None else target
+        draws = [self.terms(posterior, target, self._draw(posterior, generator))]
+        for _ in range(num_samples - 1):
+            draws.append(self.terms(posterior, target, self._draw(posterior, generator)))
+        return ElboTerms(
+            *(torch.stack(column).mean(0) for column in zip(*map(_columns, draws), strict=True))
+        )
+
+    def terms(self, posterior: Posterior, x: Images, z: Latents) -> ElboTerms:
+        """Evaluate the terms at one draw `z` of q(z|x)."""
+        if self.config.factorisation == "c_given_x":
+            probs = posterior.cluster_probs
+            log_prior = self.prior.expected_log_prob(posterior.mean, posterior.log_var)
+        else:
+            probs = self.prior.responsibilities(z)
+            log_prior = self.prior.log_prob_given_cluster(z)
+        return ElboTerms(
+            reconstruction=self.expected_log_likelihood(x, z, probs),
+            prior_alignment=(probs * log_prior).sum(-1),
+            kl_c=categorical_kl_to_uniform(probs),
+            entropy_z=normal_entropy(posterior.log_var),
+        )
+
+    def expected_log_likelihood(
+        self, x: Images, z: Latents, probs: Probs
+    ) -> Float[Tensor, " batch"]:
+        """Evaluate sum_c probs_c log p(x|z, c), in nats."""
+        if self.config.decoder_conditioning == "z":
+            return self.log_likelihood(x, self.decode_logits(z))
+        return (probs * self.log_likelihood_given_cluster(x, z)).sum(-1)
+
+    def log_likelihood_given_cluster(self, x: Images, z: Latents) -> Logits:
+        """Evaluate log p(x|z, c) for every c, in nats."""
+        clusters = self.config.num_clusters
+        if self.config.decoder_conditioning == "z":
+            return self.log_likelihood(x, self.decode_logits(z)).unsqueeze(-1).expand(-1, clusters)
+        one_hot = torch.eye(clusters, device=z.device, dtype=z.dtype)
+        logits = self.decode_logits(
+            z.repeat_interleave(clusters, 0), one_hot.repeat(len(z), 1)
+        )  # image-major: clusters of one image are neighbours
+        repeated = x.repeat_interleave(clusters, 0)
+        return self.log_likelihood(repeated, logits).reshape(len(z), clusters)
+
+    def log_likelihood(self, x: Images, logits: Images) -> Float[Tensor, " batch"]:
+        """Evaluate log p(x) under the decoder's output, summed over pixels, in nats."""
+        if self.config.likelihood == "bernoulli":
+            return bernoulli_log_prob(x, logits)
+        return gaussian_log_prob(x, logits.sigmoid(), self.pixel_log_var.clamp(-10.0, 2.0))
+
+    def _cluster_logits(self, x: Images, mean: Latents) -> Logits:
+        if self.cluster_encoder is not None:
+            return self.cluster_encoder(x).float()
+        return self.prior.log_joint(mean)
+
+    @staticmethod
+    def _draw(posterior: Posterior, generator: torch.Generator | None) -> Latents:
+        return sample_normal(posterior.mean, posterior.log_var, generator=generator)
+
+
+def _columns(terms: ElboTerms) -> tuple[Tensor, ...]:
+    return terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z

@@ -1,0 +1,1 @@
+"""Figures of clusters: the table, the confusion matrix, the film strip."""

@@ -1,0 +1,101 @@
+"""Which labels fall into which clusters, counted."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .. import theme
+from ..style import BAR, colour_bar, styled
+
+__all__ = [
+    "accuracy",
+    "by_name",
+    "counts",
+    "heat_map",
+]
+
+
+Shown = Literal["Counts", "% of the label"]
+"""What the cells say of the images in them."""
+
+
+def counts(index: pd.DataFrame, split: str, num_clusters: int, num_labels: int) -> pd.DataFrame:
+    """Count the images of a split with each label (rows) in each cluster (columns)."""
+    picked = index[(index["split"] == split) & (index["label"] >= 0)]
+    table = pd.crosstab(picked["label"], picked["cluster"])
+    return table.reindex(index=range(num_labels), columns=range(num_clusters), fill_value=0)
+
+
+def by_name(cluster_labels: Sequence[int], num_clusters: int) -> list[int]:
+    """Order clusters by the label that each is named after, the unnamed last."""
+    named = [*cluster_labels, *[-1] * num_clusters][:num_clusters]
+    return sorted(range(num_clusters), key=lambda c: (named[c] < 0, named[c], c))
+
+
+def accuracy(table: pd.DataFrame, cluster_labels: Sequence[int]) -> float:
+    """Give the share of images whose cluster is named after their label."""
+    hits = sum(
+        table.at[label, cluster]
+        for cluster, label in enumerate(cluster_labels)
+        if label in table.index
+    )
+    return float(hits / max(table.to_numpy().sum(), 1))
+
+
+def heat_map(
+    table: pd.DataFrame,
+    label_names: Sequence[str],
+    cluster_names: Sequence[str],
+    dark: bool,
+    *,
+    show: Shown = "Counts",
+    row: str = "label",
+    column: str = "cluster",
+) -> go.Figure:
+    """Draw counts or shares of the row; the colour is the share.
+
+    Args:
+        table: Counts, labels by clusters, columns in the order to draw.
+        label_names: One a row.
+        cluster_names: One a column.
+        dark: Whether the page is light on dark.
+        show: What is written in the cells; both are shown on pointing.
+        row: What a row is.
+        column: What a column is.
+    """
+    counted = table.to_numpy()
+    shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
+    trace = go.Heatmap(
+        z=shares,
+        x=list(cluster_names),
+        y=list(label_names),
+        customdata=counted,
+        text=_cells(counted, shares, show),
+        texttemplate="%{text}",
+        colorscale=theme.plotly_scale(theme.shares(dark)),
+        zmin=0,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        colorbar=colour_bar(f"share of the {row}", ("0%", "50%", "100%"), (0, 0.5, 1)),
+        hovertemplate=f"{row} %{{y}} in {column} %{{x}}: %{{customdata:,}} images, "
+        f"%{{z:.2%}} of the {row}<extra></extra>",
+    )
+    axis = {"type": "category", "showgrid": False}
+    return styled(
+        [trace],
+        dark,
+        height=120 + 40 * max(len(table), 3),
+        margin={"t": BAR + 8},
+        xaxis={**axis, "title": {"text": column}},
+        yaxis={**axis, "title": {"text": row}, "autorange": "reversed"},
+    )
+
+
+def _cells(counted: NDArray[np.integer], shares: NDArray[np.floating], show: Shown) -> list[list]:
+    text = np.char.mod("%d", counted) if show == "Counts" else np.char.mod("%.1f", 100 * shares)
+    return np.where(counted > 0, text, "").tolist()

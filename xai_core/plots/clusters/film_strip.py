@@ -1,0 +1,120 @@
+"""Images along a line, and below them what each is taken for."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .. import sprites, theme
+from ..style import styled
+
+__all__ = [
+    "crossing",
+    "film_strip",
+]
+
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down",
+           "pentagon", "hourglass")  # fmt: skip
+SEEN = 0.01
+"""Clusters that stay below this probability in every frame are left out."""
+
+
+def film_strip(
+    images: NDArray[np.floating],
+    probs: NDArray[np.floating],
+    names: Sequence[str],
+    dark: bool,
+    *,
+    height: int = 390,
+) -> go.Figure:
+    """Draw frames from left to right, and under each its q(c|x), a line a cluster.
+
+    Args:
+        images: (frames, 28, 28) in [0, 1].
+        probs: (frames, clusters), rows sum to 1.
+        names: One a cluster.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
+    seen = np.flatnonzero(probs.max(0) >= SEEN).tolist()
+    lines = [_line(along, probs[:, c], names[c], colours[c], c) for c in seen]
+    half = 0.5 / max(len(images) - 1, 1)
+    percents = {"tickformat": ".0%", "zeroline": False}
+    return styled(
+        [_frames(images), *lines],
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
+        xaxis={
+            **percents,
+            "range": [-half, 1 + half],
+            "showgrid": False,
+            "title": {"text": "share of the way"},
+        },
+        yaxis={
+            **percents,
+            "domain": [0, 0.79],
+            "range": [-0.04, 1.06],
+            "tickvals": [0, 0.5, 1],
+            "title": {"text": "q(c|x)"},
+        },
+        yaxis2={
+            "domain": [0.81, 1],
+            "anchor": "x",
+            "visible": False,
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "bottom",
+            "range": [2 * half, 0],
+        },
+    )
+
+
+def _frames(images: NDArray[np.floating]) -> go.Image:
+    step = 1 / max(len(images) - 1, 1)
+    pixel = step / 28
+    strip = sprites.sheet(images, columns=len(images))
+    strip[:, 28::28] //= 2
+    return go.Image(
+        source=sprites.data_url(sprites.png(strip)),
+        x0=-step / 2 + pixel / 2,
+        dx=pixel,
+        y0=0,
+        dy=pixel,
+        yaxis="y2",
+        hoverinfo="skip",
+    )
+
+
+def _line(
+    along: NDArray[np.floating], probs: NDArray[np.floating], name: str, colour: str, cluster: int
+) -> go.Scatter:
+    return go.Scatter(
+        x=along,
+        y=probs,
+        name=name,
+        mode="lines+markers",
+        line={"color": colour, "width": 2.5},
+        marker={"symbol": SYMBOLS[cluster % len(SYMBOLS)], "size": 8},
+        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the way<extra></extra>",
+    )
+
+
+def crossing(probs: NDArray[np.floating], start: int) -> str:
+    """Say where a film leaves the cluster that it starts in.
+
+    Args:
+        probs: (frames, clusters), the frames in equal steps.
+        start: The cluster at the first frame.
+    """
+    left = np.flatnonzero(probs.argmax(1) != start)
+    if not len(left):
+        return f"every frame is taken for cluster {start}"
+    way = left[0] / max(len(probs) - 1, 1)
+    visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
+    between = ", then ".join(str(c) for c in visited)
+    return f"the frames leave cluster {start} after {way:.0%} of the way, for cluster {between}"

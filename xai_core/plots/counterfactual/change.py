@@ -1,0 +1,102 @@
+"""What was changed of an image: signed pictures, animations, tables, arrays."""
+
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from .. import export, sprites, theme
+
+__all__ = [
+    "arrays",
+    "coloured",
+    "gif",
+    "ink",
+    "side_by_side",
+    "table",
+    "why_not",
+    "with_change",
+]
+
+
+SHOWN_MS, HELD_MS = 90, 900
+"""Milliseconds for which an animation shows a frame, and its ends."""
+
+
+def coloured(change: NDArray[np.floating], dark: bool) -> NDArray[np.uint8]:
+    """Colour changes of ink in [-1, 1]: warm where ink was added, cold where it was removed."""
+    return theme.colourise(change, theme.diverging(dark), 1.0)
+
+
+def ink(change: NDArray[np.floating]) -> tuple[float, float]:
+    """Sum up the ink that was added and that was removed, in full pixels."""
+    return float(change.clip(min=0).sum()), float(np.abs(change.clip(max=0)).sum())
+
+
+def with_change(
+    images: NDArray[np.floating], changes: NDArray[np.floating], dark: bool
+) -> NDArray[np.uint8]:
+    """Put each image and its change side by side: (images, height, 2 width, 3)."""
+    grey = np.repeat(sprites.as_bytes(images)[..., None], 3, -1)
+    return np.concatenate([grey, coloured(changes, dark)], axis=2)
+
+
+def side_by_side(
+    image: NDArray[np.floating],
+    reconstruction: NDArray[np.floating],
+    counterfactual: NDArray[np.floating],
+) -> NDArray[np.uint8]:
+    """Lay input, reconstruction, counterfactual and change side by side, in colour."""
+    grey = [sprites.as_bytes(part) for part in (image, reconstruction, counterfactual)]
+    parts = [np.repeat(part[..., None], 3, -1) for part in grey]
+    parts.append(coloured(counterfactual - image, dark=False))
+    return sprites.sheet(np.stack(parts), columns=4, gap=1)
+
+
+def why_not(reasons: Sequence[str]) -> str:
+    """Say how many searches did not arrive, and why; empty where all did."""
+    counts = Counter(reason.partition(" (p =")[0] for reason in reasons if reason)
+    return " ".join(f"{count} did not get there: {why}." for why, count in counts.most_common())
+
+
+def gif(frames: NDArray[np.floating], about: export.About, scale: int = 8) -> bytes:
+    """Write frames as an animation that goes there and back, saying where it comes from."""
+    large = [sprites.as_bytes(f).repeat(scale, 0).repeat(scale, 1) for f in frames]
+    back = [*large, *large[-2:0:-1]]
+    held = [SHOWN_MS] * len(back)
+    held[0] = held[len(large) - 1] = HELD_MS
+    out = io.BytesIO()
+    first, *others = (Image.fromarray(f) for f in back)
+    text = json.dumps({k: str(v) for k, v in about.items()}).encode()
+    first.save(out, "GIF", save_all=True, append_images=others, duration=held, loop=0,
+               comment=text, disposal=1)  # fmt: skip
+    return out.getvalue()
+
+
+def arrays(parts: Mapping[str, object], about: export.About) -> bytes:
+    """Write arrays as .npz, with `about` as JSON in the array of that name."""
+    text = json.dumps({k: str(v) for k, v in about.items()})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in {**parts, "about": np.array(text)}.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, np.asarray(part), allow_pickle=False)
+    return out.getvalue()
+
+
+def table(
+    probs: NDArray[np.floating], density: NDArray[np.floating], names: Sequence[str], symbol: str
+) -> pd.DataFrame:
+    """Tabulate the way, a row a frame."""
+    columns = {f"{symbol[0]}({name}|x)": probs[:, c] for c, name in enumerate(names)}
+    way = {
+        "frame": np.arange(1, len(probs) + 1),
+        "share_of_the_way": np.linspace(0, 1, len(probs)),
+    }
+    return pd.DataFrame({**way, **columns, "log_p_z_nats": density})

@@ -1,0 +1,108 @@
+"""How far heatmaps can be believed: scores of methods, and the curves behind them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .._numbers import Number
+from . import theme
+from .style import styled
+
+__all__ = [
+    "curves",
+    "words",
+]
+
+
+SCORES = {
+    "insertion": ("insertion ↑", "Area under p while the first pixels are shown; high is good."),
+    "deletion": ("deletion ↓", "Area under p while they are taken away; low is good."),
+    "infidelity": ("infidelity ↓", "Share of the output's changes it does not foretell."),
+    "sensitivity": ("max-sensitivity ↓", "Largest relative move under noise of 0.02; a constant "
+                    "map has 0, so never read it alone."),
+    "gap": ("gap ↓", "Share of the output's change that is missed, where a method promises all."),
+    "sparsity": ("sparsity", "Gini index of the map: 0 all pixels alike, 1 a single pixel."),
+    "randomisation": ("randomised model ↓", "Rank correlation with the map of the same network "
+                      "with random weights: near 0 if it reads what was learned."),
+    "class_sensitivity": ("other class ↓", "Rank correlation with the map for the second best "
+                          "class: near 0 if it answers the question asked."),
+}  # fmt: skip
+"""Columns of the table: name and meaning."""
+
+
+def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
+    """Write the scores with their 95 % intervals, a dash where one is not defined.
+
+    Args:
+        table: With columns such as insertion, insertion_low and insertion_high.
+        titles: Names of the methods, by their keys.
+    """
+    verdict = ["passed" if ok else f"do not trust: {why}"
+               for ok, why in zip(table["trusted"], table["reasons"], strict=True)]  # fmt: skip
+    known = table["method"].isin(["random", "edges"]).to_numpy()
+    shown = {
+        "method": [titles[name] for name in table["method"]],
+        "verdict": np.where(known, "knows no model", verdict),
+    }
+    for name, (title, _) in SCORES.items():
+        shown[title] = np.array(
+            [
+                "-" if np.isnan(m) else f"{m:.2f}  [{low:.2f}, {high:.2f}]"
+                for m, low, high in table[[name, f"{name}_low", f"{name}_high"]].to_numpy(float)
+            ]
+        )
+    return pd.DataFrame(shown | {"seconds": table["seconds"].to_numpy()})
+
+
+def curves(
+    by_method: Mapping[str, NDArray[np.floating]],
+    shares: Sequence[Number],
+    titles: Mapping[str, str],
+    dark: bool,
+    *,
+    emphasised: str,
+    axis: str,
+) -> go.Figure:
+    """Draw p over the share of pixels: one method thick, the blind ones dashed, others faint.
+
+    Args:
+        by_method: Mean curves.
+        shares: Of the pixels, rising from 0 to 1.
+        titles: Names of the methods, by their keys.
+        dark: Whether the page is light on dark.
+        emphasised: The method in question.
+        axis: What happens to the pixels.
+    """
+    ink, lines = theme.ink(dark), []
+    styles = {"random": "dot", "edges": "dash"}
+    for name in sorted(by_method, key=lambda n: (n == emphasised, n in styles)):
+        chosen = name == emphasised
+        colour = theme.CATEGORIES[2] if chosen else ink if name in styles else theme.muted(dark)
+        lines.append(
+            go.Scatter(
+                x=list(shares),
+                y=by_method[name],
+                name=titles[name],
+                mode="lines",
+                line={"color": colour, "width": 3 if chosen else 1.5, "dash": styles.get(name)},
+                showlegend=chosen or name in styles,
+                hovertemplate=f"{titles[name]}: %{{y:.1%}} at %{{x:.0%}}<extra></extra>",
+            )
+        )
+    return styled(
+        lines,
+        dark,
+        height=300,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": axis}, "tickformat": ".0%", "zeroline": False},
+        yaxis={
+            "title": {"text": "p of the decision"},
+            "tickformat": ".0%",
+            "range": [-0.02, 1.04],
+            "zeroline": False,
+        },
+    )

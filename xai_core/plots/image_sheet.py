@@ -1,0 +1,182 @@
+"""Rows of images and of maps on one scale, as in a paper: coloured once, for page and print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .._numbers import Number
+from . import sprites, theme
+from .style import BAR, colour_bar, styled
+
+__all__ = [
+    "Row",
+    "Sheet",
+    "compose",
+    "figure",
+    "shared_limit",
+]
+
+
+GAP = 2
+"""Pixels between images."""
+NAMES = 27
+"""Screen pixels for the columns' names."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One row of a sheet.
+
+    Attributes:
+        name: At its left.
+        values: (images, 28, 28); ink in [0, 1], or what a map says of each pixel.
+        kind: "ink" is drawn in grey; "map" in colours about 0, warm where positive.
+        limit: Of a map: the absolute value at both ends of the colours, one for all images.
+        under: Ink (images, 28, 28) that shines through a map.
+    """
+
+    name: str
+    values: NDArray[np.floating]
+    kind: Literal["ink", "map"] = "map"
+    limit: Number = 1.0
+    under: NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sheet:
+    """A sheet's pixels, and the number behind each.
+
+    Attributes:
+        pixels: (height, width, 3) colours.
+        numbers: (height, width) values, NaN between images.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        limits: The maps' scales, a row each; None for ink.
+    """
+
+    pixels: NDArray[np.uint8]
+    numbers: NDArray[np.float32]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    limits: tuple[Number | None, ...]
+
+
+def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998) -> float:
+    """Give one scale for maps that are compared: nearly the largest absolute value of all."""
+    sizes = np.concatenate([np.abs(np.asarray(part)).ravel() for part in maps])
+    return max(float(np.quantile(sizes, quantile)), 1e-9) if sizes.size else 1.0
+
+
+def compose(
+    rows: Sequence[Row], columns: Sequence[str], dark: bool, *, through: Number = 0.0
+) -> Sheet:
+    """Colour images and lay them out, a row each.
+
+    Args:
+        rows: With as many images as there are columns.
+        columns: Names above the images.
+        dark: Whether the page is light on dark.
+        through: How much of the ink below a map shows, 0 to 1.
+    """
+    page = 24 if dark else 255
+    pixels = [sprites.sheet(_coloured(r, dark, through), len(columns), GAP, page) for r in rows]
+    numbers = [_numbers(row.values) for row in rows]
+    between = np.full((GAP, *pixels[0].shape[1:]), page, np.uint8)
+    nothing = np.full((GAP, numbers[0].shape[1]), np.nan, np.float32)
+    return Sheet(
+        pixels=np.concatenate([part for p in pixels for part in (p, between)][:-1]),
+        numbers=np.concatenate([part for n in numbers for part in (n, nothing)][:-1]),
+        rows=tuple(row.name for row in rows),
+        columns=tuple(columns),
+        limits=tuple(row.limit if row.kind == "map" else None for row in rows),
+    )
+
+
+def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
+    """Draw a sheet; pointing at a pixel gives its number.
+
+    Args:
+        sheet: From `compose`.
+        dark: Whether the page is light on dark.
+        unit: What a map's numbers are.
+        height: On the screen, in pixels.
+    """
+    step = 28 + GAP
+    centres = [step * i + 13.5 for i in range(max(len(sheet.rows), len(sheet.columns)))]
+    picture = go.Image(source=sprites.data_url(sprites.png(sheet.pixels)), hoverinfo="skip")
+    numbers = go.Heatmap(
+        z=sheet.numbers,
+        opacity=0,
+        showscale=False,
+        hoverongaps=False,
+        hovertemplate="%{z:.3~g}<extra></extra>",
+    )
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "ticklabelstandoff": 4}
+    bar = _bar(sheet, dark, unit)
+    return styled(
+        [picture, numbers, *bar],
+        dark,
+        height=height,
+        margin={"t": BAR + NAMES if bar else NAMES},
+        xaxis={
+            **axis,
+            "side": "top",
+            "tickvals": centres[: len(sheet.columns)],
+            "ticktext": sheet.columns,
+            "range": [-0.5, sheet.pixels.shape[1] - 0.5],
+            "constrain": "domain",
+        },
+        yaxis={
+            **axis,
+            "tickvals": centres[: len(sheet.rows)],
+            "ticktext": sheet.rows,
+            "range": [sheet.pixels.shape[0] - 0.5, -0.5],
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "top",
+        },
+    )
+
+
+def _coloured(row: Row, dark: bool, through: Number) -> NDArray[np.uint8]:
+    if row.kind == "ink":
+        return sprites.as_bytes(row.values)[..., None].repeat(3, -1)
+    colours = theme.colourise(row.values, theme.diverging(dark), row.limit)
+    if row.under is None or not through:
+        return colours
+    ink = sprites.as_bytes(row.under)[..., None]
+    return (colours * (1 - through) + ink * through).round().astype(np.uint8)
+
+
+def _numbers(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    count = len(values)
+    cells = np.full((28, count, 28 + GAP), np.nan, np.float32)
+    cells[..., :28] = np.asarray(values).swapaxes(0, 1)
+    return cells.reshape(28, -1)[:, : count * (28 + GAP) - GAP]
+
+
+def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
+    """Give the colour bar of the maps, where they share one scale."""
+    limits = {limit for limit in sheet.limits if limit is not None}
+    if len(limits) != 1:
+        return []
+    limit = limits.pop()
+    ends = [f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"]
+    scale = theme.plotly_scale(theme.diverging(dark), 33)
+    return [
+        go.Heatmap(
+            z=[[0]],
+            x=[-99],
+            y=[-99],
+            opacity=0,
+            hoverinfo="skip",
+            colorscale=scale,
+            zmin=-limit,
+            zmax=limit,
+            colorbar=colour_bar(unit, ends, (-limit, 0, limit)) | {"len": 0.6, "x": 0.5},
+        )
+    ]

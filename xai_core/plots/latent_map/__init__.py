@@ -1,0 +1,1 @@
+"""Figures of the latent map: points, colours, marks, paths, the picture."""

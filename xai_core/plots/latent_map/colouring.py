@@ -1,0 +1,183 @@
+"""What the points of the map can be coloured by, and what each colouring shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import theme
+from . import points
+
+__all__ = [
+    "Column",
+    "available",
+    "encoded",
+    "in_question",
+    "legend",
+    "names",
+    "palette",
+    "within",
+]
+
+
+FULL_RANGE = (0, points.UNDEFINED - 1)
+"""Levels of the lowest and of the highest value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One way to colour the map.
+
+    Attributes:
+        name: Column of the index.
+        title: What people call it.
+        shows: One line for under the heading.
+        unit: Empty for categories and pure numbers.
+        categorical: Whether values are names rather than amounts.
+    """
+
+    name: str
+    title: str
+    shows: str
+    unit: str = ""
+    categorical: bool = False
+
+
+COLUMNS = (
+    Column(name="cluster", title="Cluster", categorical=True,
+           shows="The cluster that the model puts each image in."),
+    Column(name="label", title="True label", categorical=True,
+           shows="The label that people gave each image; the cluster VAE never saw it."),
+    Column(name="predicted", title="Classifier's answer", categorical=True,
+           shows="The class that the independent, supervised classifier gives each image."),
+    Column(name="split", title="Train or test", categorical=True,
+           shows="Whether the model was trained on an image or never saw it."),
+    Column(name="confidence", title="Confidence",
+           shows="How sure the model is of the cluster: the largest q(c|x), 1 when certain."),
+    Column(name="distortion", title="Distortion",
+           shows="The share of an image's 10 nearest neighbours in latent space that the map "
+           "does not keep near it: where it is high, do not trust the map."),
+    Column(name="elbo", title="ELBO", unit="nats",
+           shows="How well the model explains an image in all; low is unusual."),
+    Column(name="reconstruction", title="Reconstruction term", unit="nats",
+           shows="E[log p(x|z,c)]: how well the decoder explains the pixels."),
+    Column(name="prior_alignment", title="Prior alignment", unit="nats",
+           shows="E[log p(z|c)]: how well the code fits its cluster's bell."),
+    Column(name="kl_c", title="KL of the cluster", unit="nats",
+           shows="KL(q(c|x) || p(c)): the price of being sure of the cluster."),
+    Column(name="entropy_z", title="Entropy of the code", unit="nats",
+           shows="How much room the code leaves: high where its value matters little."),
+)  # fmt: skip
+
+
+def available(index: pd.DataFrame) -> list[Column]:
+    """List the colourings for which the index has values."""
+    columns = [*COLUMNS, *_of_codes(index)]
+    return [c for c in columns if c.name in index and not _empty(index[c.name], c)]
+
+
+def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
+    """Give a byte a point, in index order, and the values at the ends of the colours."""
+    if column.name == "split":
+        return (index["split"].to_numpy() == "test").astype(np.uint8), 0.0, 1.0
+    values = index[column.name].to_numpy()
+    if column.categorical:
+        return points.categories(values), 0.0, float(max(values.max(), 0))
+    low, high = points.colour_range(values)
+    return points.levels(values, low, high), low, high
+
+
+def names(
+    column: Column, cluster_names: Sequence[str], class_names: Sequence[str], count: int
+) -> list[str]:
+    """Name a categorical column's values, in order; at least `count` of labels and classes."""
+    if not column.categorical:
+        return []
+    if column.name == "split":
+        return ["train", "test"]
+    if column.name == "cluster":
+        return list(cluster_names)
+    return [*class_names, *(str(v) for v in range(len(class_names), count))]
+
+
+def legend(column: Column, names: Sequence[str], low: Number, high: Number) -> dict[str, Any]:
+    """Say what the colours mean: the names, or the values at the ends of the colours."""
+    if column.categorical:
+        return {"names": list(names)}
+    unit = f" {column.unit}" if column.unit else ""
+    said = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
+    note = "the outer 1 % at each end share the end's colour; drag an end to narrow what is shown"
+    ends = {"ends": [low, high], "unit": unit, "note": note}
+    return {**dict(zip(("low", "high"), said, strict=True)), **ends}
+
+
+def in_question(
+    index: pd.DataFrame, split: str, clusters: Sequence[int]
+) -> NDArray[np.bool_] | None:
+    """Tell which points are of a split ("all" for any) and of some clusters (none for any)."""
+    if split == "all" and not clusters:
+        return None
+    right_split = (index["split"] == split).to_numpy() if split != "all" else True
+    right_cluster = index["cluster"].isin(clusters).to_numpy() if clusters else True
+    return np.broadcast_to(np.logical_and(right_split, right_cluster), len(index))
+
+
+def within(
+    levels: NDArray[np.uint8], only: Sequence[int], ends: tuple[int, int]
+) -> NDArray[np.bool_] | None:
+    """Tell which points the legend leaves in; None for all of them.
+
+    Args:
+        levels: A byte a point, as `encoded` gives.
+        only: Categories to show; none for all.
+        ends: Lowest and highest level to show; a point without a value is in no narrower range.
+    """
+    if only:
+        return np.isin(levels, np.asarray(only, np.uint8))
+    if ends == FULL_RANGE:
+        return None
+    return (levels >= ends[0]) & (levels <= ends[1])
+
+
+def palette(
+    column: Column, count: int, num_clusters: int, cluster_labels: Sequence[int], dark: bool
+) -> list[str]:
+    """Colour a column's values; a label has the colour of the cluster named after it."""
+    if not column.categorical:
+        return theme.hex_colours(theme.sequential(dark)[:255])
+    if column.name == "split":
+        return [theme.CATEGORIES[3], theme.CATEGORIES[0]]
+    colours = theme.categorical(max(num_clusters, count))
+    if column.name == "cluster":
+        return colours[:num_clusters]
+    taken = {label: colours[c] for c, label in enumerate(cluster_labels) if label >= 0}
+    spare = [c for c in colours if c not in taken.values()]
+    return [
+        taken.get(label) or (spare.pop(0) if spare else colours[label]) for label in range(count)
+    ]
+
+
+def _of_codes(index: pd.DataFrame) -> list[Column]:
+    """Give two colourings for each dimension of the code: its mean and its log variance."""
+    dims = range(sum(name.startswith("mean_") for name in index))
+    means = [
+        Column(name=f"mean_{j}", title=f"Code, dimension {j}",
+               shows=f"The mean of q(z|x) in dimension {j} of the latent space.")
+        for j in dims
+    ]  # fmt: skip
+    return means + [
+        Column(name=f"log_var_{j}", title=f"Log variance, dimension {j}",
+               shows=f"ln of the variance of q(z|x) in dimension {j}: low where the image "
+               "pins the code down, 0 where the code says nothing.")
+        for j in dims
+    ]  # fmt: skip
+
+
+def _empty(values: pd.Series, column: Column) -> bool:
+    if column.name == "split":
+        return False
+    return bool((values < 0).all() if column.categorical else values.isna().all())

@@ -1,0 +1,222 @@
+"""A way through the latent space, drawn on the map of all images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import sprites, theme
+from ..style import styled
+
+__all__ = [
+    "backdrop",
+    "map_path",
+    "map_place",
+    "window",
+]
+
+
+SIDE = 640
+"""Pixels of the backdrop; each holds the mean colour of its points."""
+NEAR_EDGE = 0.1
+"""Share of the figure's height that a name needs above or below its place."""
+
+
+def backdrop(
+    xy: NDArray[np.floating], groups: NDArray[np.integer], colours: Sequence[str], dark: bool
+) -> tuple[str, tuple[float, float, float]]:
+    """Draw all images as faint dots in the colours of their groups.
+
+    Args:
+        xy: Places on the map (images, 2).
+        groups: Each image's group.
+        colours: One a group, `#rrggbb`.
+        dark: Whether the page is light on dark.
+
+    Returns:
+        The picture as a data URL, and the square that it fills: left, bottom, side.
+    """
+    low, high = xy.min(0).astype(float), xy.max(0).astype(float)
+    side = float((high - low).max() * 1.06) or 1.0
+    corner = (low + high - side) / 2
+    column = np.clip((xy[:, 0] - corner[0]) / side * SIDE, 0, SIDE - 1).astype(int)
+    row = np.clip((1 - (xy[:, 1] - corner[1]) / side) * SIDE, 0, SIDE - 1).astype(int)
+    rgb = np.array([list(bytes.fromhex(c[1:])) for c in colours], float)[groups]
+    cell, count = row * SIDE + column, np.zeros(SIDE * SIDE)
+    np.add.at(count, cell, 1)
+    total = np.stack([np.bincount(cell, rgb[:, k], SIDE * SIDE) for k in range(3)], 1)
+    pixels = np.zeros((SIDE, SIDE, 4), np.uint8)
+    seen = count > 0
+    flat = pixels.reshape(-1, 4)
+    flat[seen, :3] = (total[seen] / count[seen, None]).round()
+    strength = 0.35 + 0.35 * np.log1p(count[seen]) / np.log1p(count.max())
+    flat[seen, 3] = (255 * (strength if dark else strength * 0.9)).round()
+    return sprites.data_url(sprites.png(pixels)), (float(corner[0]), float(corner[1]), side)
+
+
+def map_path(
+    places: NDArray[np.floating],
+    picture: tuple[str, tuple[Number, Number, Number]],
+    labels: Sequence[tuple[str, Number, Number]],
+    dark: bool,
+    *,
+    ends: tuple[str, str],
+    at: int,
+    height: int = 380,
+) -> go.Figure:
+    """Draw a way over the backdrop, its ends named, the frame in question marked.
+
+    Args:
+        places: Of the frames on the map (frames, 2).
+        picture: What `backdrop` gave.
+        labels: Names of groups, and where their middles are.
+        dark: Whether the page is light on dark.
+        ends: What to write at the start and at the end.
+        at: The frame to mark.
+        height: On the screen, in pixels.
+    """
+    left, bottom, side = picture[1]
+    ink, halo = theme.ink(dark), _halo(dark)
+    x0, y0, shown = window(places, left, bottom, side)
+    path = {"x": places[:, 0], "y": places[:, 1], "hoverinfo": "skip"}
+    dots = {
+        "x": places[[0, -1, at], 0],
+        "y": places[[0, -1, at], 1],
+        "mode": "markers",
+        "marker": {
+            "symbol": ["circle", "star", "diamond-open"],
+            "size": [13, 17, 17],
+            "color": [halo, ink, ink],
+            "line": {"color": ink, "width": 2.5},
+        },
+        "text": [*ends, f"frame {at + 1} of {len(places)}"],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    return _on_map(
+        [
+            go.Scatter(**path, mode="lines", line={"color": halo, "width": 7}),
+            go.Scatter(**path, mode="lines", line={"color": ink, "width": 3}),
+            go.Scatter(**dots),
+        ],
+        picture,
+        (x0, y0, shown),
+        [_label(text, x, y, halo, 0.75) for text, x, y in labels]
+        + [_end(ends[k], places, k, (x0, y0, shown), ink, halo) for k in (0, 1)],
+        dark,
+        height,
+    )
+
+
+def map_place(
+    place: NDArray[np.floating],
+    picture: tuple[str, tuple[Number, Number, Number]],
+    labels: Sequence[tuple[str, Number, Number]],
+    dark: bool,
+    *,
+    name: str,
+    height: int = 320,
+) -> go.Figure:
+    """Mark one place on the whole map.
+
+    Args:
+        place: On the map (2,).
+        picture: What `backdrop` gave.
+        labels: Names of groups, and where their middles are.
+        dark: Whether the page is light on dark.
+        name: What is there.
+        height: On the screen, in pixels.
+    """
+    ink, halo = theme.ink(dark), _halo(dark)
+    ring = {"symbol": "circle", "size": 15, "color": halo, "line": {"color": ink, "width": 3}}
+    dot = go.Scatter(
+        x=place[:1], y=place[1:], mode="markers", marker=ring, text=[name],
+        hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+    near = 0.05 * picture[1][2]
+
+    def shift(x: Number, y: Number) -> int:
+        """Keep a name off the ring, in screen pixels upwards."""
+        if np.hypot(x - place[0], y - place[1]) > near:
+            return 0
+        return 22 if y >= place[1] else -22
+
+    notes = [_label(text, x, y, halo, 0.75) | {"yshift": shift(x, y)} for text, x, y in labels]
+    return _on_map([dot], picture, picture[1], notes, dark, height)
+
+
+def window(
+    places: NDArray[np.floating], left: Number, bottom: Number, side: Number
+) -> tuple[float, float, float]:
+    """Choose the square to show: round the way, at least half as wide as the map, inside it."""
+    left, bottom, side = float(left), float(bottom), float(side)
+    low, high = places.min(0).astype(float), places.max(0).astype(float)
+    shown = min(max(1.3 * float((high - low).max()), 0.5 * side), side)
+    corner = (low + high - shown) / 2
+    x0, y0 = np.clip(corner, (left, bottom), (left + side - shown, bottom + side - shown))
+    return float(x0), float(y0), shown
+
+
+def _on_map(
+    traces: list[go.Scatter],
+    picture: tuple[str, tuple[Number, Number, Number]],
+    shown: tuple[Number, Number, Number],
+    notes: list[dict[str, Any]],
+    dark: bool,
+    height: int,
+) -> go.Figure:
+    """Draw over the part of the backdrop that is shown: left, bottom, side."""
+    (url, (left, bottom, side)), (x0, y0, width) = picture, shown
+    image = {"source": url, "xref": "x", "yref": "y", "x": left, "y": bottom + side,
+             "sizex": side, "sizey": side, "layer": "below"}  # fmt: skip
+    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
+    inside = [n for n in notes if x0 < n["x"] < x0 + width and y0 < n["y"] < y0 + width]
+    return styled(
+        traces,
+        dark,
+        height=height,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        images=[image],
+        xaxis=hidden | {"range": [x0, x0 + width]},
+        yaxis=hidden | {"range": [y0, y0 + width], "scaleanchor": "x"},
+        annotations=inside,
+    )
+
+
+def _halo(dark: bool) -> str:
+    return "#10141b" if dark else "#ffffff"
+
+
+def _label(text: str, x: Number, y: Number, halo: str, opacity: Number) -> dict[str, Any]:
+    return {"text": text, "x": x, "y": y, "showarrow": False, "bgcolor": halo,
+            "opacity": opacity, "font": {"size": 12}, "borderpad": 1}  # fmt: skip
+
+
+def _end(
+    text: str,
+    places: NDArray[np.floating],
+    end: int,
+    shown: tuple[Number, Number, Number],
+    ink: str,
+    halo: str,
+) -> dict[str, Any]:
+    """Name an end of the way above or below it, away from the other, and inside the figure."""
+    here, there = places[-end].astype(float), places[end - 1].astype(float)
+    across, up = ((here - shown[:2]) / shown[2]).tolist()
+    above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE
+    return {
+        "text": f"<b>{text}</b>",
+        "x": float(here[0]),
+        "y": float(here[1]),
+        "showarrow": False,
+        "xanchor": "left" if across < 0.2 else "right" if across > 0.8 else "center",
+        "yanchor": "bottom" if above else "top",
+        "yshift": 12 if above else -12,
+        "bgcolor": halo,
+        "bordercolor": ink,
+        "borderwidth": 1,
+        "borderpad": 2,
+        "font": {"size": 12},
+    }

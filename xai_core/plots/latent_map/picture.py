@@ -1,0 +1,148 @@
+"""The map as a drawing for paper: every point, the groups' names, a ring round one image."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import theme
+from ..paper import FONT, INK, MUTED
+from . import colouring, path, points
+
+__all__ = [
+    "Names",
+    "draw",
+    "svg",
+]
+
+
+SIDE, TOP, PAD, LINE = 720, 44, 14, 22
+
+
+class Names(NamedTuple):
+    """What clusters and classes are called; the label each cluster is named after, -1 for none."""
+
+    clusters: Sequence[str]
+    classes: Sequence[str]
+    labels: Sequence[int]
+
+
+def draw(
+    index: pd.DataFrame,
+    column: colouring.Column,
+    called: Names,
+    here: tuple[Number, Number],
+    *,
+    title: str,
+    about: Mapping[str, object],
+    shown: NDArray[np.bool_] | None = None,
+) -> bytes:
+    """Draw an index's map as SVG, in the colours that the page has.
+
+    Args:
+        index: With `umap_x`, `umap_y` and the column.
+        column: What the points are coloured by.
+        called: Names for legend and map.
+        here: The place to put a ring round.
+        title: Above the map.
+        about: Bundle, image, settings, version; written into the file.
+        shown: True for the points in question, the others are grey; None for all.
+    """
+    levels, low, high = colouring.encoded(index, column)
+    names = colouring.names(column, called.clusters, called.classes, int(high) + 1)
+    colours = colouring.palette(
+        column, len(names), len(called.clusters), list(called.labels), dark=False
+    )
+    quiet = [theme.muted(False)] * (points.UNDEFINED + 1 - len(colours))
+    groups = levels if shown is None else np.where(shown, levels, points.UNDEFINED)
+    xy = index[["umap_x", "umap_y"]].to_numpy(np.float32)
+    middles = points.medians(xy, levels, len(names)) if column.name != "split" else []
+    return svg(
+        path.backdrop(xy, groups, [*colours, *quiet], dark=False),
+        [(names[c], x, y) for c, x, y in middles],
+        here,
+        title=title,
+        legend=_meanings(column, names, colours, low, high),
+        about=about,
+    )
+
+
+def _meanings(
+    column: colouring.Column, names: list[str], colours: list[str], low: Number, high: Number
+) -> list[tuple[str, str]]:
+    """Name the colours: every category, or five values along the scale."""
+    if names:
+        return list(zip(names, colours, strict=True))
+    unit = f" {column.unit}" if column.unit else ""
+    steps = np.linspace(0, len(colours) - 1, 5).round().astype(int).tolist()
+    return [
+        (f"{low + (high - low) * s / (len(colours) - 1):.3g}{unit}", colours[s]) for s in steps
+    ]
+
+
+def svg(
+    picture: tuple[str, tuple[Number, Number, Number]],
+    labels: Sequence[tuple[str, Number, Number]],
+    here: tuple[Number, Number],
+    *,
+    title: str,
+    legend: Sequence[tuple[str, str]],
+    about: Mapping[str, object],
+) -> bytes:
+    """Draw the map on white; letters stay letters.
+
+    Args:
+        picture: What `map_path.backdrop` gave: a data URL; left, bottom, side of its square.
+        labels: Names of groups, and where their middles are.
+        here: The place to put a ring round.
+        title: Above the map.
+        legend: What the colours mean: name and colour, `#rrggbb`.
+        about: Bundle, image, settings, version; written into the file.
+    """
+    url, (left, bottom, side) = picture
+
+    def at(x: Number, y: Number) -> tuple[float, float]:
+        return float(SIDE * (x - left) / side), float(TOP + SIDE * (1 - (y - bottom) / side))
+
+    key, height = _legend(legend)
+    whole = TOP + SIDE + height + PAD
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIDE}" height="{whole}" '
+        f'viewBox="0 0 {SIDE} {whole}" role="img" font-family="{FONT}" font-size="13">',
+        f"<title>{escape(title)}</title>",
+        f"<desc>{escape('; '.join(f'{k}: {v}' for k, v in about.items()))}</desc>",
+        f'<rect width="{SIDE}" height="{whole}" fill="#ffffff"/>',
+        f'<text x="{PAD}" y="28" font-size="16" fill="{INK}">{escape(title)}</text>',
+        f'<image x="0" y="{TOP}" width="{SIDE}" height="{SIDE}" href="{url}"/>',
+    ]
+    for words, x, y in labels:
+        a, b = at(x, y)
+        parts.append(
+            f'<text x="{a:.1f}" y="{b:.1f}" text-anchor="middle" dy="0.35em" font-weight="600" '
+            f'fill="{INK}" stroke="#ffffff" stroke-width="4" paint-order="stroke">'
+            f"{escape(words)}</text>"
+        )
+    a, b = at(*here)
+    for colour, width in (("#ffffff", 6), (INK, 3)):
+        parts.append(
+            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="10" fill="none" stroke="{colour}" '
+            f'stroke-width="{width}"/>'
+        )
+    return "\n".join([*parts, *key, "</svg>\n"]).encode()
+
+
+def _legend(entries: Sequence[tuple[str, str]]) -> tuple[list[str], int]:
+    """Lay the legend out in rows below the map; also its height."""
+    x, y, parts = PAD, TOP + SIDE + LINE, []
+    for words, colour in entries:
+        width = 34 + 8 * len(words)
+        if x + width > SIDE - PAD and x > PAD:
+            x, y = PAD, y + LINE
+        parts.append(f'<rect x="{x}" y="{y - 11}" width="12" height="12" fill="{colour}"/>')
+        parts.append(f'<text x="{x + 17}" y="{y}" fill="{MUTED}">{escape(words)}</text>')
+        x += width
+    return parts, y - TOP - SIDE + 4

@@ -1,0 +1,86 @@
+"""One image large, with its numbers: ink on a grey scale, or signed values about 0."""
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .._numbers import Number
+from . import theme
+from .style import BAR, colour_bar, styled
+
+__all__ = [
+    "error_limit",
+    "ink_map",
+    "signed_map",
+]
+
+
+ERROR = "input \N{MINUS SIGN} reconstruction"
+INK = [(0.0, "#000000"), (1.0, "#ffffff")]
+
+
+def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 350) -> go.Figure:
+    """Draw an image in [0, 1], white ink on black."""
+    return _map(values, INK, (0.0, 1.0), ("0", "0.5", "1"), "ink", "%{z:.2f}", dark, height)
+
+
+def signed_map(
+    values: NDArray[np.floating],
+    dark: bool,
+    *,
+    limit: Number = 1.0,
+    words: str = ERROR,
+    height: int = 350,
+) -> go.Figure:
+    """Draw signed values about 0, the colours symmetric.
+
+    Args:
+        values: (28, 28), such as input minus reconstruction.
+        dark: Whether the page is light on dark.
+        limit: The absolute value at both ends of the colours.
+        words: What the values are.
+        height: On the screen, in pixels.
+    """
+    scale = theme.plotly_scale(theme.diverging(dark), 33)
+    digits = 1 if limit >= 0.5 else 2
+    ends = (f"\N{MINUS SIGN}{limit:.{digits}f}", "0", f"+{limit:.{digits}f}")
+    return _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
+
+
+def error_limit(error: NDArray[np.floating]) -> float:
+    """Give the end of a colour scale fitted to one error: its largest absolute value."""
+    return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
+
+
+def _map(
+    values: NDArray[np.floating],
+    scale: list[tuple[float, str]],
+    span: tuple[Number, Number],
+    ends: tuple[str, str, str],
+    words: str,
+    number: str,
+    dark: bool,
+    height: int,
+) -> go.Figure:
+    trace = go.Heatmap(
+        z=np.asarray(values, np.float32),
+        colorscale=scale,
+        zmin=span[0],
+        zmax=span[1],
+        colorbar=colour_bar(words, ends, (span[0], sum(span) / 2, span[1])),
+        hovertemplate=f"row %{{y}}, column %{{x}}<br>{words}: {number}<extra></extra>",
+    )
+    return styled(
+        [trace],
+        dark,
+        height=height,
+        margin={"l": 0, "r": 0, "t": BAR, "b": 0},
+        xaxis={"visible": False, "constrain": "domain"},
+        yaxis={
+            "visible": False,
+            "autorange": "reversed",
+            "scaleanchor": "x",
+            "constrain": "domain",
+            "constraintoward": "top",
+        },
+    )

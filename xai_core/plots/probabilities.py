@@ -1,0 +1,84 @@
+"""Probabilities of clusters as bars."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from .._numbers import Number
+from . import theme
+from .style import styled
+
+__all__ = [
+    "bar_chart",
+    "percent",
+]
+
+
+def bar_chart(
+    probs: NDArray[np.floating],
+    names: Sequence[str],
+    dark: bool,
+    *,
+    before: NDArray[np.floating] | None = None,
+    symbol: str = "q(c|x)",
+    row_height: int = 24,
+) -> go.Figure:
+    """Draw one bar a cluster, in the cluster's colour, with its number.
+
+    Args:
+        probs: (clusters,), sum 1.
+        names: One a cluster.
+        dark: Whether the page is light on dark.
+        before: Probabilities to compare with, drawn as a line across each bar.
+        symbol: What is drawn, for the axis.
+        row_height: Screen pixels a bar.
+    """
+    bars = go.Bar(
+        orientation="h",
+        x=probs,
+        y=list(names),
+        marker={"color": theme.categorical(len(names))},
+        text=[percent(p) for p in probs],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.2%}<extra></extra>",
+    )
+    return styled(
+        [bars] if before is None else [bars, _marks(before, names, dark)],
+        dark,
+        height=row_height * len(names) + 56,
+        bargap=0.25,
+        xaxis={
+            "range": [0, 1.3],
+            "tickvals": [0, 0.5, 1],
+            "tickformat": ".0%",
+            "title": {"text": symbol},
+        },
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
+    )
+
+
+def percent(share: Number) -> str:
+    """Write a probability with as many digits as it deserves."""
+    if share <= 0.0005:
+        return "0 %" if share == 0 else "< 0.1 %"
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def _marks(before: NDArray[np.floating], names: Sequence[str], dark: bool) -> go.Scatter:
+    return go.Scatter(
+        x=before,
+        y=list(names),
+        mode="markers",
+        marker={
+            "symbol": "line-ns-open",
+            "size": 16,
+            "line": {"width": 2},
+            "color": theme.ink(dark),
+        },
+        hovertemplate="%{y}, before: %{x:.2%}<extra></extra>",
+    )

@@ -1,0 +1,249 @@
+"""The bound beside other images' and beside log p(x), and the difference of two bounds."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import elbo_terms, theme
+from ..style import styled
+
+__all__ = [
+    "beside",
+    "closing",
+    "inequality",
+    "pairs",
+    "room",
+    "terms_of",
+    "waterfall",
+]
+
+
+BESIDE = (
+    "A typical image",
+    "Its cluster's average",
+    "The easiest image",
+    "The hardest image",
+)
+"""What the terms of an image are held against."""
+
+
+def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dict[str, float]]:
+    """Give a name and the contributions of what an image is held against, in nats.
+
+    Args:
+        index: Of the bundle.
+        facts: The image's row.
+        choice: One of `BESIDE`.
+    """
+    split = elbo_terms.peers(facts)
+    there = np.flatnonzero((index["split"] == split).to_numpy())
+    if choice == BESIDE[1]:
+        there = there[(index["cluster"].to_numpy() == facts["cluster"])[there]]
+    if choice in BESIDE[:2]:
+        name = f"mean of {len(there):,} {split} images"
+        return name, {
+            k: float(elbo_terms.contributions(index, k)[there].mean()) for k in elbo_terms.ORDER
+        }
+    elbo = index["elbo"].to_numpy()[there]
+    chosen = int(there[elbo.argmax() if choice == BESIDE[2] else elbo.argmin()])
+    return str(index["id"].iat[chosen]), terms_of(index.iloc[chosen])
+
+
+def terms_of(facts: pd.Series) -> dict[str, float]:
+    """Give what each term adds to the bound of one image, and the bound, in nats."""
+    return {key: elbo_terms.added(facts, key) for key in elbo_terms.ORDER}
+
+
+def room(*several: Mapping[str, Number]) -> tuple[float, float]:
+    """Give a range of nats that holds several waterfalls and their numbers."""
+    sums = [np.cumsum([terms[key] for key in elbo_terms.ORDER[:-1]]) for terms in several]
+    low, high = min(0.0, *(s.min() for s in sums)), max(0.0, *(s.max() for s in sums))
+    pad = 0.24 * (high - low)
+    return float(low - pad), float(high + pad)
+
+
+def waterfall(
+    terms: Mapping[str, Number], span: tuple[Number, Number], dark: bool, *, height: int = 270
+) -> go.Figure:
+    """Draw how the terms add up to the bound, on a given range of nats."""
+    nats, names = (
+        [terms[key] for key in elbo_terms.ORDER],
+        [elbo_terms.label(key) for key in elbo_terms.ORDER],
+    )
+    return styled(
+        [elbo_terms.steps(nats, names, dark)],
+        dark,
+        height=height,
+        bargap=0.35,
+        yaxis={"autorange": "reversed", "showgrid": False},
+        xaxis={"title": {"text": "nats"}, "range": list(span), "nticks": 6},
+    )
+
+
+def pairs(values: Mapping[str, Number], dark: bool, *, height: int = 230) -> go.Figure:
+    """Draw the three pairs of expectations as steps from L^ to L.
+
+    Args:
+        values: Nats of each pair, by its name.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    names, nats = [*values, "L \N{MINUS SIGN} L\u0302"], [*values.values()]
+    sums = np.cumsum([0.0, *nats])
+    reach = max(float(np.ptp(sums)), 1e-6)
+    return styled(
+        [elbo_terms.steps([*nats, sum(nats)], names, dark, digits=4)],
+        dark,
+        height=height,
+        bargap=0.35,
+        yaxis={"autorange": "reversed", "showgrid": False},
+        xaxis={
+            "title": {"text": "nats"},
+            "range": [float(sums.min() - 0.35 * reach), float(sums.max() + 0.35 * reach)],
+            "nticks": 5,
+            "exponentformat": "power",
+        },
+    )
+
+
+def closing(
+    counts: Sequence[int],
+    mean: Sequence[Number],
+    low: Sequence[Number],
+    high: Sequence[Number],
+    bounds: Mapping[str, Number],
+    chosen: int,
+    dark: bool,
+    *,
+    height: int = 340,
+) -> go.Figure:
+    """Draw the estimate of log p(x) against the draws behind it, and bounds as lines.
+
+    Args:
+        counts: k.
+        mean: Of the estimates from k draws, in nats.
+        low: Lower edge of their spread.
+        high: Upper edge.
+        bounds: Nats of each bound, by its name.
+        chosen: The k looked at.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    accent = theme.CATEGORIES[0]
+    band = go.Scatter(
+        x=[*counts, *reversed(counts)],
+        y=[*high, *reversed(low)],
+        fill="toself",
+        fillcolor=accent + "33",
+        line={"width": 0},
+        hoverinfo="skip",
+        mode="lines",
+    )
+    line = go.Scatter(
+        x=list(counts),
+        y=list(mean),
+        mode="lines+markers",
+        line={"color": accent, "width": 2},
+        marker={"size": [13 if k == chosen else 6 for k in counts], "color": accent},
+        hovertemplate="k = %{x:,}: %{y:.2f} nats<extra></extra>",
+    )
+    lines = [
+        go.Scatter(
+            x=[counts[0], counts[-1]],
+            y=[value, value],
+            mode="lines",
+            line={"color": theme.ink(dark), "dash": dash, "width": 1.5},
+            hovertemplate=f"{name}: %{{y:.3f}} nats<extra></extra>",
+        )
+        for (name, value), dash in zip(bounds.items(), ("solid", "dot", "dash"), strict=False)
+    ]
+    notes = [
+        {
+            "x": np.log10(counts[-1]),
+            "y": value,
+            "text": name,
+            "xanchor": "right",
+            "yanchor": "bottom" if number == 0 else "top",
+            "showarrow": False,
+            "font": {"size": 13},
+        }
+        for number, (name, value) in enumerate(bounds.items())
+    ]
+    return styled(
+        [band, *lines, line],
+        dark,
+        height=height,
+        annotations=notes,
+        xaxis={
+            "type": "log",
+            "title": {"text": "k, draws of z per estimate"},
+            "tickvals": list(counts),
+            "ticktext": [f"{k:,}" for k in counts],
+        },
+        yaxis={"title": {"text": "nats"}},
+    )
+
+
+def inequality(
+    lesser: NDArray[np.floating],
+    greater: NDArray[np.floating],
+    ids: Sequence[str],
+    colours: Sequence[str],
+    most: Number,
+    dark: bool,
+    *,
+    height: int = 420,
+) -> go.Figure:
+    """Draw both sides of Jensen's inequality, a point an image, the first one ringed.
+
+    Args:
+        lesser: KL(E[q(c|z)] || p(c)), in nats.
+        greater: E[KL(q(c|z) || p(c))], in nats.
+        ids: Of the images.
+        colours: Of their clusters.
+        most: ln K.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    low = float(min(lesser.min(), greater.min(), most * 0.9))
+    reach = [low - 0.05 * (most - low), most + 0.05 * (most - low)]
+    line = go.Scatter(
+        x=reach, y=reach, mode="lines", hoverinfo="skip",
+        line={"color": theme.ink(dark), "dash": "dash", "width": 1},
+    )  # fmt: skip
+    points = go.Scatter(
+        x=lesser,
+        y=greater,
+        mode="markers",
+        text=list(ids),
+        marker={"color": list(colours), "size": 7, "opacity": 0.8},
+        hovertemplate="%{text}: left %{y:.4f}, right %{x:.4f} nats<extra></extra>",
+    )
+    own = go.Scatter(
+        x=lesser[:1],
+        y=greater[:1],
+        mode="markers",
+        marker={"symbol": "circle-open", "size": 17, "color": theme.ink(dark),
+                "line": {"width": 2}},
+        hoverinfo="skip",
+    )  # fmt: skip
+    note = {
+        "x": reach[0] + 0.72 * (reach[1] - reach[0]),
+        "y": reach[0] + 0.68 * (reach[1] - reach[0]),
+        "text": "equal on this line",
+        "xanchor": "left",
+        "showarrow": False,
+        "font": {"size": 12},
+    }
+    return styled(
+        [line, points, own],
+        dark,
+        height=height,
+        annotations=[note],
+        xaxis={"title": {"text": "KL(q(c|x) || p(c)), nats"}, "range": reach},
+        yaxis={"title": {"text": "E KL(q(c|z) || p(c)), nats"}, "range": reach},
+    )

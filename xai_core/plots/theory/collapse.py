@@ -1,0 +1,145 @@
+"""Trainings replayed: who says what about which image, and what it costs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import theme
+from ..style import styled
+
+__all__ = [
+    "beliefs",
+    "over_epochs",
+]
+
+
+RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
+DASHES = ("solid", "dot", "solid")
+STEEP = ("elbo", "reconstruction")
+"""Columns that change so much at first that nothing else would be seen."""
+
+
+def beliefs(
+    probs: Mapping[str, NDArray[np.floating]],
+    labels: Sequence[int],
+    names: Sequence[str],
+    dark: bool,
+    *,
+    row_height: int = 118,
+) -> go.Figure:
+    """Draw q(c|x) of the same images, a strip a training: a column an image, a row a cluster.
+
+    Args:
+        probs: (images, clusters) of each training, by its title; columns in the order of labels.
+        labels: Of the images, ascending; ticks stand at the middle of each.
+        names: Of the labels.
+        dark: Whether the page is light on dark.
+        row_height: Of a strip, in pixels on the screen.
+    """
+    kinds, first, counts = np.unique(labels, return_index=True, return_counts=True)
+    ticks = first + counts / 2 - 0.5
+    count, traces, layout, notes = len(probs), [], {}, []
+    for number, (title, shares) in enumerate(probs.items()):
+        axis = "" if number == 0 else str(number + 1)
+        top = 1 - number / count
+        layout[f"yaxis{axis}"] = {
+            "domain": [top - 0.78 / count, top - 0.17 / count],
+            "showticklabels": False,
+            "showgrid": False,
+            "autorange": "reversed",
+        }
+        layout[f"xaxis{axis}"] = {
+            "anchor": f"y{axis}",
+            "showgrid": False,
+            "tickvals": ticks if number == count - 1 else [],
+            "ticktext": [names[k] if 0 <= k < len(names) else "" for k in kinds],
+            "zeroline": False,
+        }
+        notes.append(
+            {"xref": "paper", "yref": "paper", "x": 0, "y": top - 0.02 / count, "text": title,
+             "xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": 13}}
+        )  # fmt: skip
+        traces.append(
+            go.Heatmap(
+                z=shares.T,
+                xaxis=f"x{axis}",
+                yaxis=f"y{axis}",
+                zmin=0,
+                zmax=1,
+                colorscale=theme.plotly_scale(theme.shares(dark)),
+                showscale=False,
+                hovertemplate="image %{x}, cluster %{y}: %{z:.1%}<extra></extra>",
+            )
+        )
+    layout[f"xaxis{'' if count == 1 else count}"]["title"] = {"text": "images, by label"}
+    return styled(traces, dark, height=row_height * count + 40, annotations=notes, **layout)
+
+
+def over_epochs(
+    summary: pd.DataFrame,
+    titles: Mapping[str, str],
+    column: str,
+    axis: str,
+    at: int,
+    dark: bool,
+    *,
+    most: Number | None = None,
+    height: int = 280,
+) -> go.Figure:
+    """Draw one number of each training against the epoch, the epoch looked at marked.
+
+    Args:
+        summary: A row a run and epoch.
+        titles: Of the runs, in order.
+        column: Of `summary`.
+        axis: What it is, with its unit.
+        at: Epoch looked at.
+        dark: Whether the page is light on dark.
+        most: A level to draw as a dashed line, such as ln K.
+        height: On the screen, in pixels.
+    """
+    traces = []
+    for (run, title), colour, dash in zip(titles.items(), RUN_COLOURS, DASHES, strict=False):
+        here = summary[summary["run"] == run]
+        traces.append(
+            go.Scatter(
+                x=here["epoch"],
+                y=here[column],
+                name=title,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash, "width": 2},
+                marker={"size": [11 if e == at else 4 for e in here["epoch"]]},
+                hovertemplate=f"{title}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
+            )
+        )
+    shapes = [] if most is None else [_level(most, dark)]
+    late = summary["epoch"] >= summary["epoch"].max() / 3
+    shown = summary[late][column] if column in STEEP else summary[column]
+    low, high = float(shown.min()), float(max(shown.max(), most or shown.max()))
+    pad = 0.08 * (high - low) + 1e-9
+    return styled(
+        traces,
+        dark,
+        height=height,
+        shapes=shapes,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "epoch"}, "dtick": 2},
+        yaxis={"title": {"text": axis}, "range": [low - pad, high + pad]},
+    )
+
+
+def _level(value: Number, dark: bool) -> dict[str, object]:
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": value,
+        "y1": value,
+        "line": {"color": theme.ink(dark), "dash": "dash", "width": 1},
+    }

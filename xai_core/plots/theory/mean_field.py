@@ -1,0 +1,179 @@
+"""A mean-field posterior: weights with error bars, a prediction's band, two estimators."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import theme
+from ..style import styled
+
+__all__ = [
+    "ascents",
+    "band",
+    "variances",
+    "weights",
+]
+
+
+ESTIMATOR_COLOURS = {"score": theme.CATEGORIES[6], "reparameterised": theme.CATEGORIES[0]}
+ESTIMATOR_NAMES = {"score": "score function", "reparameterised": "reparameterised"}
+
+
+def weights(
+    names: Sequence[str],
+    mean: NDArray[np.floating],
+    std: NDArray[np.floating],
+    dark: bool,
+    *,
+    row_height: int = 21,
+) -> go.Figure:
+    """Draw each weight with two standard deviations to both sides, the strongest first.
+
+    Args:
+        names: Of the weights.
+        mean: Of q(w).
+        std: Of q(w).
+        dark: Whether the page is light on dark.
+        row_height: Screen pixels a weight.
+    """
+    order = np.argsort(-np.abs(mean), kind="stable")
+    clear = np.abs(mean) > 2 * std
+    colours = [theme.CATEGORIES[0] if clear[i] else theme.CATEGORIES[3] for i in order]
+    bars = go.Scatter(
+        x=mean[order],
+        y=[names[i] for i in order],
+        mode="markers",
+        marker={"color": colours, "size": 8},
+        error_x={"type": "data", "array": 2 * std[order], "color": theme.CATEGORIES[8],
+                 "thickness": 1.5, "width": 3},
+        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+    )  # fmt: skip
+    return styled(
+        [bars],
+        dark,
+        height=row_height * len(names) + 60,
+        xaxis={"title": {"text": "weight, by standard deviation of the latent"}, "zeroline": True},
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
+    )
+
+
+def band(
+    reach: NDArray[np.floating],
+    probs: NDArray[np.floating],
+    low: NDArray[np.floating],
+    high: NDArray[np.floating],
+    axis: str,
+    dark: bool,
+    *,
+    height: int = 300,
+) -> go.Figure:
+    """Draw p(y = 1) as one latent moves, and the band in which q(w) has it.
+
+    Args:
+        reach: How far the latent moved; 0 is the image itself.
+        probs: Prediction.
+        low: Lower edge of 95 %.
+        high: Upper edge.
+        axis: What moves.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    accent = theme.CATEGORIES[0]
+    area = go.Scatter(
+        x=np.concatenate([reach, reach[::-1]]), y=np.concatenate([high, low[::-1]]),
+        fill="toself", fillcolor=accent + "33", line={"width": 0}, mode="lines", hoverinfo="skip",
+    )  # fmt: skip
+    line = go.Scatter(
+        x=reach, y=probs, mode="lines", line={"color": accent, "width": 2},
+        hovertemplate="%{x:+.1f}: %{y:.1%}<extra></extra>",
+    )  # fmt: skip
+    here = int(np.abs(reach).argmin())
+    dot = go.Scatter(
+        x=reach[here : here + 1], y=probs[here : here + 1], mode="markers", hoverinfo="skip",
+        marker={"color": theme.ink(dark), "size": 10, "symbol": "diamond"},
+    )  # fmt: skip
+    return styled(
+        [area, line, dot],
+        dark,
+        height=height,
+        xaxis={"title": {"text": axis}},
+        yaxis={"range": [-0.03, 1.03], "tickformat": ".0%", "title": {"text": "p(yes)"}},
+    )
+
+
+def variances(
+    counts: Sequence[int],
+    variance: Mapping[str, Sequence[Number]],
+    dark: bool,
+    *,
+    height: int = 290,
+) -> go.Figure:
+    """Draw both estimators' variance against the draws behind an estimate, both axes logarithmic.
+
+    Args:
+        counts: Draws of w in one estimate.
+        variance: Summed over parameters, for each count, by estimator.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    traces = [
+        go.Scatter(
+            x=list(counts),
+            y=list(values),
+            name=ESTIMATOR_NAMES[name],
+            mode="lines+markers",
+            line={"color": ESTIMATOR_COLOURS[name], "width": 2},
+            hovertemplate=f"{ESTIMATOR_NAMES[name]}, %{{x}} draws: %{{y:.3g}}<extra></extra>",
+        )
+        for name, values in variance.items()
+    ]
+    return styled(
+        traces,
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"type": "log", "title": {"text": "draws of w in one estimate"},
+               "tickvals": list(counts), "ticktext": [str(c) for c in counts]},
+        yaxis={"type": "log", "title": {"text": "variance of the gradient"},
+               "exponentformat": "power", "dtick": 1},
+    )  # fmt: skip
+
+
+def ascents(
+    elbos: Mapping[str, NDArray[np.floating]], every: int, dark: bool, *, height: int = 290
+) -> go.Figure:
+    """Draw the exact ELBO over the steps of both estimators.
+
+    Args:
+        elbos: Nats before every so many steps, by estimator.
+        every: Steps between two values.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    traces = [
+        go.Scatter(
+            x=every * np.arange(len(values)),
+            y=values,
+            name=ESTIMATOR_NAMES[name],
+            mode="lines",
+            line={"color": ESTIMATOR_COLOURS[name], "width": 2},
+            hovertemplate=f"{ESTIMATOR_NAMES[name]}, step %{{x}}: %{{y:.1f}}<extra></extra>",
+        )
+        for name, values in elbos.items()
+    ]
+    best = max(float(values.max()) for values in elbos.values())
+    start = min(float(values[0]) for values in elbos.values())
+    return styled(
+        traces,
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "step"}},
+        yaxis={"title": {"text": "ELBO of the probe, nats"},
+               "range": [start - 0.3 * (best - start), best + 0.1 * (best - start)]},
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""A Gaussian mixture at one iteration of EM, and its objective over all of them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from ..._numbers import Number
+from .. import theme
+from ..style import styled
+
+__all__ = [
+    "bells",
+    "objectives",
+]
+
+
+def bells(
+    points: NDArray[np.floating],
+    responsibilities: NDArray[np.floating],
+    means: NDArray[np.floating],
+    covariances: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    axes: tuple[str, str],
+    dark: bool,
+    *,
+    height: int = 380,
+) -> go.Figure:
+    """Draw points in the blend of their components' colours, and each component's ellipses.
+
+    Args:
+        points: (points, 2).
+        responsibilities: (points, clusters), rows sum to one.
+        means: (clusters, 2).
+        covariances: (clusters, 2, 2).
+        weights: (clusters,).
+        axes: Names of the two axes.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    palette = theme.categorical(len(means))
+    mixed = _blend(responsibilities, palette)
+    best = responsibilities.argmax(1)
+    dots = go.Scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        marker={"color": mixed, "size": 5, "opacity": 0.75},
+        text=[f"component {b}: {r[b]:.0%}" for b, r in zip(best, responsibilities, strict=True)],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    rings = [
+        _ring(
+            means[k], covariances[k], radius, palette[k], f"component {k}, weight {weights[k]:.2f}"
+        )
+        for k in range(len(means))
+        for radius in (1.0, 2.0)
+    ]
+    centres = go.Scatter(
+        x=means[:, 0],
+        y=means[:, 1],
+        mode="markers",
+        marker={"symbol": "cross", "size": 9, "color": palette,
+                "line": {"color": theme.ink(dark), "width": 1}},
+        hoverinfo="skip",
+    )  # fmt: skip
+    low, high = points.min(0), points.max(0)
+    pad = 0.06 * (high - low) + 1e-9
+    return styled(
+        [dots, *rings, centres],
+        dark,
+        height=height,
+        xaxis={"title": {"text": axes[0]}, "range": [low[0] - pad[0], high[0] + pad[0]]},
+        yaxis={"title": {"text": axes[1]}, "range": [low[1] - pad[1], high[1] + pad[1]]},
+    )
+
+
+def objectives(
+    curves: Mapping[str, Sequence[Number]],
+    at: int,
+    axis: str,
+    dark: bool,
+    *,
+    height: int = 230,
+) -> go.Figure:
+    """Draw what each fit maximises against the iteration.
+
+    Args:
+        curves: Nats per point at each iteration, by the fit's name.
+        at: Iteration looked at.
+        axis: What it is, with its unit.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    colours = (theme.CATEGORIES[0], theme.CATEGORIES[6])
+    traces = [
+        go.Scatter(
+            x=list(range(len(values))),
+            y=list(values),
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            marker={"size": [12 if i == min(at, len(values) - 1) else 3
+                             for i in range(len(values))]},
+            hovertemplate=f"{name}, iteration %{{x}}: %{{y:.4f}}<extra></extra>",
+        )
+        for (name, values), colour in zip(curves.items(), colours, strict=False)
+    ]  # fmt: skip
+    return styled(
+        traces,
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "iteration"}},
+        yaxis={"title": {"text": axis}},
+    )
+
+
+def _blend(shares: NDArray[np.floating], palette: Sequence[str]) -> list[str]:
+    rgb = np.array([list(bytes.fromhex(c[1:])) for c in palette], float)
+    mixed = (shares @ rgb).round().astype(int).clip(0, 255)
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in mixed]
+
+
+def _ring(
+    mean: NDArray[np.floating],
+    covariance: NDArray[np.floating],
+    radius: Number,
+    colour: str,
+    said: str,
+) -> go.Scatter:
+    """Draw the points at `radius` standard deviations from the mean."""
+    turn = np.linspace(0, 2 * np.pi, 61)
+    values, vectors = np.linalg.eigh(covariance)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    x, y = mean[:, None] + radius * vectors @ (np.sqrt(values)[:, None] * circle)
+    return go.Scatter(
+        x=x, y=y, mode="lines", text=said, hovertemplate="%{text}<extra></extra>",
+        line={"color": colour, "width": 2 if radius == 1 else 1},
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""One image's report and one bundle's card, as text and HTML."""

@@ -1,0 +1,172 @@
+"""Everything a bundle says of one image, and the commands that say it again."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from .._types import ByteImages
+from ..attribution.api import Attribution
+from ..attribution.of_bundle import WITH_CLASSES, attributions, methods_for
+from ..bundle.encode import Encoded, encode
+from ..bundle.reading import Bundle
+from ..counterfactual.api import Counterfactual
+from ..counterfactual.of_bundle import counterfactuals
+from ..counterfactual.task import Method
+from ..data.user_images import images_of
+from ..evaluation.faithfulness.map_scores import MapScores, map_scores, ranked
+
+__all__ = ["Command", "ImageReport", "ReportConfig", "image_report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportConfig:
+    """What a report asks.
+
+    Attributes:
+        of: What heatmaps and counterfactuals explain; None for the classifier where there is
+            one, else the cluster, else (with one cluster) the ELBO.
+        search: Method of the counterfactuals.
+        seed: Of the draw of z, and of the methods that draw.
+    """
+
+    of: str | None = None
+    search: Method = "default"
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A line for a shell, and what it remakes."""
+
+    remakes: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageReport:
+    """What a bundle says of one image, on the CPU.
+
+    Attributes:
+        image_id: Of the data set, or one's own.
+        of: What heatmaps and counterfactuals explain.
+        search: Method of the counterfactuals.
+        seed: Of everything random.
+        image: Its pixels.
+        encoded: q(z|x), q(c|x), the bound's terms, the classifier's answer, the place on the map.
+        reconstruction: In [0, 1].
+        maps: One of each method.
+        scores: Of the maps, a row a method; None where what is explained is no probability.
+        changed: Counterfactuals towards every other class; None where there are no classes.
+        commands: What remakes it, from encoding to the report itself.
+    """
+
+    image_id: str
+    of: str
+    search: Method
+    seed: int
+    image: UInt8[Tensor, "28 28"]
+    encoded: Encoded
+    reconstruction: Float[Tensor, "28 28"]
+    maps: tuple[Attribution, ...]
+    scores: MapScores | None
+    changed: Counterfactual | None
+    commands: tuple[Command, ...]
+
+
+def image_report(
+    bundle: Bundle, image_id: str, *, config: ReportConfig | None = None
+) -> ImageReport:
+    """Ask a bundle everything about one image.
+
+    Args:
+        bundle: The models, on the device to compute on.
+        image_id: Such as "test:123", or an image of one's own as `own_id` writes it.
+        config: What is asked.
+
+    Raises:
+        DataError: If there is no such image.
+        BundleError: If the classifier is to be explained and there is none.
+    """
+    config = config or ReportConfig()
+    of = config.of or _explained(bundle)
+    images = images_of(bundle.dataset, [image_id])
+    encoded = encode(bundle, images, seed=config.seed)
+    maps = [
+        attributions(bundle, images, name, of=of, seed=config.seed)
+        for name in methods_for(bundle, of)
+    ]
+    classes = of in WITH_CLASSES
+    return ImageReport(
+        image_id=image_id,
+        of=of,
+        search=config.search,
+        seed=config.seed,
+        image=images[0],
+        encoded=encoded,
+        reconstruction=_decoded(bundle, encoded),
+        maps=tuple(maps),
+        scores=_scores(bundle, images, maps, of) if classes else None,
+        changed=counterfactuals(bundle, images, "all", of=of, method=config.search)
+        if classes
+        else None,
+        commands=_commands(bundle, image_id, of, config, [one.method for one in maps]),
+    )
+
+
+def _explained(bundle: Bundle) -> str:
+    if bundle.classifier is not None:
+        return "classifier"
+    return "cluster" if bundle.model.config.num_clusters > 1 else "elbo"
+
+
+def _scores(bundle: Bundle, images: ByteImages, maps: list[Attribution], of: str) -> MapScores:
+    """Score all maps of one image in one go."""
+    return map_scores(
+        bundle,
+        images.expand(len(maps), -1, -1),
+        torch.cat([ranked(one) for one in maps]),
+        torch.cat([one.target.cpu() for one in maps]),
+        of=of,
+    )
+
+
+@torch.no_grad()
+def _decoded(bundle: Bundle, encoded: Encoded) -> Float[Tensor, "28 28"]:
+    known = encoded.encoding
+    mean, probs = (part.to(bundle.device) for part in (known.mean, known.cluster_probs))
+    return bundle.model.decode(mean, probs)[0, 0].float().cpu()
+
+
+def _commands(
+    bundle: Bundle, image_id: str, of: str, config: ReportConfig, methods: list[str]
+) -> tuple[Command, ...]:
+    def line(command: str, rest: str, image: str = "--images") -> str:
+        seed = "" if command == "counterfactual" else f" --seed {config.seed}"
+        return f"xai {command} {bundle.name} {image} {image_id}{rest}{seed} --device cpu"
+
+    scored = " --scores" if of in WITH_CLASSES else ""
+    found = [
+        Command(
+            remakes="code, clusters, classes, bound, pixel error and place on the map",
+            line=line("encode", " --out encoded.npz"),
+        )
+    ]
+    found += [
+        Command(
+            remakes=f"heatmap: {name}",
+            line=line(
+                "attribute", f" --method {name} --of {of}{scored} --out {name}.npz"
+                f" --figure {name}.svg"
+            ),
+        )
+        for name in methods
+    ]  # fmt: skip
+    if scored:
+        rest = f" --target all --of {of} --method {config.search}"
+        rest += " --out counterfactuals.npz --figure counterfactuals.png"
+        found.append(Command(remakes="counterfactuals", line=line("counterfactual", rest)))
+    rest = f" --of {of} --search {config.search} --out report.html"
+    found.append(Command(remakes="this report", line=line("report", rest, "--image")))
+    return tuple(found)

@@ -1,0 +1,226 @@
+"""What a bundle is and how good it is, as rows of text for a table."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._numbers import Number
+from ..plots.style import signed
+
+if TYPE_CHECKING:
+    from ..bundle.manifest import Manifest
+    from ..models.vae import ClusterVAEConfig
+
+__all__ = [
+    "Measure",
+    "defined",
+    "differences",
+    "duration",
+    "files",
+    "headlines",
+    "making",
+    "map_words",
+    "measures",
+    "number",
+    "size",
+]
+
+
+Metrics = Mapping[str, Any]
+
+_MEASURES = (
+    ("accuracy", "%", "Images whose cluster carries their label. Labels were never used to train; "
+     "clusters were named afterwards, one label a cluster, on the train images."),
+    ("nmi", "", "Normalised mutual information of cluster and label; 1 if one tells the other."),
+    ("ari", "", "Adjusted Rand index: agreement on pairs of images, 0 by chance, 1 at best."),
+    ("cluster_information", "nats", "I(c; x): what an image tells about its cluster. At most "
+     "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
+    ("ece", "%", "Expected calibration error: how far confidence and accuracy lie apart."),
+    ("elbo", "nats", "A lower bound on log p(x) of the grey images, and a part of what is "
+     "trained. The sum of the next four."),
+    ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
+    ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' bells."),
+    ("kl_c", "nats", "KL(q(c|x) || p(c)): the price of being sure; at most {ceiling}."),
+    ("entropy_z", "nats", "-E[log q(z|x)]: how much room each code leaves."),
+    ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "
+     "{samples} draws each; with its standard error over the images."),
+    ("reconstruction_l1", "", "Absolute difference of image and reconstruction, summed over "
+     "the 784 pixels, each from 0 to 1."),
+    ("cluster_kept", "%", "Images that share their cluster with their reconstruction."),
+    ("classifier_accuracy", "%", "The independent classifier kept in the bundle to be explained; "
+     "it was trained with labels and shares nothing with the cluster VAE."),
+)  # fmt: skip
+
+_NAMES = {
+    "accuracy": "Clustering accuracy",
+    "nmi": "NMI",
+    "ari": "ARI",
+    "ece": "Calibration error",
+    "elbo": "ELBO",
+    "kl_c": "KL of the cluster",
+    "entropy_z": "Entropy of the code",
+    "log_likelihood": "Log-likelihood",
+    "reconstruction_l1": "Pixel error",
+    "cluster_kept": "Cluster kept",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One line of the model card, in text ready to read."""
+
+    name: str
+    test: str
+    train: str
+    meaning: str
+
+
+def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
+    """List what was measured on test and train images; what is undefined is left out."""
+    test, train = metrics.get("test", {}), metrics.get("train", {})
+    words = {
+        "clusters": num_clusters,
+        "ceiling": f"ln {num_clusters} = {math.log(num_clusters):.2f}",
+        "samples": test.get("log_likelihood_samples") or "several",
+        "images": test.get("log_likelihood_images") or "",
+    }
+    return [
+        Measure(
+            name=_name(key),
+            test=_with_error(test, key, unit),
+            train=number(train.get(key), unit),
+            meaning=meaning.format(**words),
+        )
+        for key, unit, meaning in _MEASURES
+        if defined(test.get(key))
+    ]
+
+
+def differences(first: Metrics, second: Metrics) -> list[tuple[str, str, str, str]]:
+    """Put two bundles' test measures side by side: name, both values, second minus first.
+
+    A measure that one of them lacks is listed with a dash.
+    """
+    one, two = first.get("test", {}), second.get("test", {})
+    rows = []
+    for key, unit, _ in _MEASURES:
+        a, b = one.get(key), two.get(key)
+        if defined(a) or defined(b):
+            both = defined(a) and defined(b)
+            rows.append((_name(key), number(a, unit), number(b, unit),
+                         _change(b - a, unit) if both else number(None, unit)))  # fmt: skip
+    return rows
+
+
+def _change(value: Number, unit: str) -> str:
+    """Write a difference with its sign; of percentages, in points."""
+    if unit == "%":
+        return f"{signed(100 * value, 2)} points"
+    return f"{signed(value, 2 if unit == 'nats' else 3)} {unit}".strip()
+
+
+def _name(key: str) -> str:
+    return _NAMES.get(key, key.replace("_", " ").capitalize())
+
+
+def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
+    """Give the four numbers to read first: name, value, what limits it."""
+    test = metrics.get("test", {})
+    ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
+    rows = [
+        ("Clustering accuracy", "accuracy", "%", "labels never used"),
+        ("NMI with the labels", "nmi", "", "1 is perfect"),
+        ("Cluster information", "cluster_information", "nats", ceiling),
+        ("Log-likelihood", "log_likelihood", "nats", _estimated_on(test)),
+        ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
+    ]
+    return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+
+
+def _estimated_on(scores: Metrics) -> str:
+    error, images = (scores.get(f"log_likelihood_{key}") for key in ("standard_error", "images"))
+    known = [] if error is None else [f"\N{PLUS-MINUS SIGN} {error:.1f}"]
+    return ", ".join([*known, f"of {images or 'several'} images"])
+
+
+def _with_error(scores: Metrics, key: str, unit: str) -> str:
+    text, error = number(scores.get(key), unit), scores.get(f"{key}_standard_error")
+    return (
+        text if error is None else text.replace(" nats", f" \N{PLUS-MINUS SIGN} {error:.2f} nats")
+    )
+
+
+def number(value: Number | None, unit: str) -> str:
+    """Write a number with its unit and as many digits as it deserves; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "\N{EN DASH}"
+    if unit == "%":
+        return f"{100 * value:.2f} %"
+    text = f"{value:.2f}" if unit == "nats" else f"{value:.3f}"
+    return f"{text} {unit}".strip().replace("-", "\N{MINUS SIGN}")
+
+
+def defined(value: Number | None) -> bool:
+    """Tell whether there is a number at all."""
+    return value is not None and math.isfinite(value)
+
+
+def duration(seconds: Number) -> str:
+    """Write a time the way people say it."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(num_bytes: int) -> str:
+    """Write a file size."""
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
+
+
+def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, str]]:
+    """List what was trained on what, by what, in how long.
+
+    Args:
+        manifest: The bundle's manifest.
+        config: The cluster VAE's config.
+    """
+    data, seconds = manifest.dataset, manifest.seconds
+    stages = ", ".join(f"{name.replace('_', ' ')} {duration(s)}" for name, s in seconds.items())
+    factorisation = {"c_given_x": "q(c|x) q(z|x)", "c_given_z": "p(c|z) q(z|x)"}
+    return [
+        ("Data set", f"{data.name}: {data.num_train:,} train and {data.num_test:,} test"),
+        ("Source", str(data.source)),
+        ("Data SHA-256", str(data.sha256)),
+        ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),
+        ("Posterior q(z, c|x)", factorisation[config.factorisation]),
+        ("Likelihood p(x|z, c)", f"{config.likelihood}; the decoder reads {_reads(config)}"),
+        ("Labels in training", "none for the cluster VAE; the classifier was trained with them"),
+        ("Training time", f"{duration(sum(seconds.values()))} ({stages})"),
+        ("Device, seed", f"{manifest.device}, seed {manifest.seed}"),
+        ("Created", f"{manifest.created[:16].replace('T', ' ')} UTC"),
+        ("Versions", ", ".join(f"{name} {v}" for name, v in manifest.versions.items())),
+    ]
+
+
+def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
+    """List a bundle's files: name, size, SHA-256."""
+    return [(name, size(e["bytes"]), e["sha256"]) for name, e in manifest.files.items()]
+
+
+def map_words(metrics: Metrics) -> str:
+    """Say in figures how far the map keeps what is near in the latent space."""
+    found = metrics.get("map", {})
+    told = ("trustworthiness", "continuity", "n_neighbors", "sample")
+    if not all(defined(found.get(name)) for name in told):
+        return "How far this map can be trusted was not measured."
+    return (
+        f"Trustworthiness **{found['trustworthiness']:.3f}** and continuity "
+        f"**{found['continuity']:.3f}** (1 is perfect), measured over {found['n_neighbors']} "
+        f"neighbours of {found['sample']:,} images."
+    )
+
+
+def _reads(config: "ClusterVAEConfig") -> str:
+    return "z and c" if config.decoder_conditioning == "z+c" else "z only"

@@ -1,0 +1,110 @@
+"""The state of a training between two epochs: one safetensors file a stage, written whole.
+
+Everything random in an epoch is a function of seed, stage and epoch, and the learning rate one
+of the step, so weights and Adam's moments are all there is to keep.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from ..atomic_write import whole_file
+from ..errors import DataError
+
+__all__ = ["TrainingState", "read_state", "write_state"]
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Tensors by name, and the history's rows so far."""
+
+    tensors: dict[str, Tensor]
+    rows: list[dict]
+
+    @classmethod
+    def of(
+        cls, module: nn.Module, optimizer: torch.optim.Optimizer, rows: list[dict]
+    ) -> "TrainingState":
+        """Collect a module's weights and its optimizer's moments."""
+        tensors = {f"weights.{name}": value for name, value in module.state_dict().items()}
+        for number, moments in optimizer.state_dict()["state"].items():
+            tensors |= {f"moments.{number}.{name}": value for name, value in moments.items()}
+        return cls(tensors, rows)
+
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Put weights and moments back.
+
+        Raises:
+            DataError: If they are of another model.
+        """
+        try:
+            self._restore(module, optimizer)
+        except (RuntimeError, ValueError, KeyError, IndexError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DataError(
+                f"The state of this training is not this model's ({reason}). Delete its folder "
+                "to begin anew."
+            ) from error
+
+    def _restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        parameters = [part for group in optimizer.param_groups for part in group["params"]]
+        weights: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in self.tensors.items():
+            kind, rest = name.split(".", 1)
+            if kind == "weights":
+                weights[rest] = value
+            else:
+                number, moment = rest.split(".")
+                moments.setdefault(int(number), {})[moment] = _laid_out_as(
+                    parameters[int(number)], value
+                )
+        module.load_state_dict(weights)
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+
+
+def write_state(run: Path, stage: str, state: TrainingState) -> None:
+    """Write the state of a stage; the file of before stays until the new one is whole.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    blob = save(tensors, metadata={"rows": json.dumps(state.rows)})
+    with whole_file(_file(run, stage), fix="Make room, then go on with --resume.") as file:
+        file.write(blob)
+
+
+def read_state(run: Path, stage: str) -> TrainingState | None:
+    """Read the state of a stage, None where it has not begun.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    path = _file(run, stage)
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            return TrainingState(tensors, json.loads(file.metadata()["rows"]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} is damaged ({error}). Delete it to train this stage anew."
+        ) from error
+
+
+def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
+    """Give a moment its parameter's strides: fused Adam pairs the two by place in memory."""
+    if moment.shape != parameter.shape:
+        return moment
+    return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)
+
+
+def _file(run: Path, stage: str) -> Path:
+    return run / f"{stage}.safetensors"

@@ -1,0 +1,314 @@
+"""Small trainings with and without what keeps clusters, recorded epoch by epoch for a replay.
+
+The same networks, images and seed three times: the bound alone with a decoder that reads c and a
+prior of z that does not; the bound alone with c in the prior of z, as in the default model; and
+that with the term that asks q(c|x) to tell images apart. The recording holds q(c|x) and the bound
+of the same test images after every epoch.
+
+References:
+    Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders (Dilokthanakul
+    et al., 2016), https://arxiv.org/abs/1611.02648, where the collapse is described.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .._types import Images, Labels
+from .._version import __version__
+from ..atomic_write import whole_file
+from ..data.dataset import Dataset
+from ..data.preprocessing import to_float
+from ..errors import ConfigError, DataError
+from ..evaluation.metrics import (
+    binarise,
+    cluster_accuracy,
+    cluster_information,
+    fit_cluster_labels,
+)
+from ..latent_space.encoding import evaluating
+from ..models.vae import ClusterVAE, ClusterVAEConfig
+from ..runtime import Launch
+from .checkpoint import read_state
+from .config import TrainingConfig
+from .progress import EpochMetrics
+from .stages.sequence import train_models
+
+__all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
+
+RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
+"""The recording that comes with the library."""
+TERMS = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+DRAWS = 8
+"""Of z an image, for the bound of each."""
+PURE = ClusterVAEConfig(
+    decoder_conditioning="z+c",
+    prior="standard",
+    channels=(16, 32, 32),
+    decoder_channels=(16, 16, 32),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One of the trainings compared.
+
+    Attributes:
+        title: In a few words.
+        model: What is trained; all recipes have the same networks.
+        guess_weight: Nats an image that the explicit term for clusters weighs.
+    """
+
+    title: str
+    model: ClusterVAEConfig
+    guess_weight: float
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "pure": Recipe(title="Decoder reads c", model=PURE, guess_weight=0.0),
+    "prior": Recipe(
+        title="Prior reads c",
+        model=replace(PURE, decoder_conditioning="z", prior="mixture"),
+        guess_weight=0.0,
+    ),
+    "cure": Recipe(
+        title="Prior reads c + cluster term",
+        model=replace(PURE, decoder_conditioning="z", prior="mixture"),
+        guess_weight=50.0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one training's bound is above another's on the same images, in nats per image."""
+
+    nats: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """Trainings epoch by epoch.
+
+    Attributes:
+        table: A row a run, epoch and image: id, label, the bound's terms in nats (binarised
+            images), and q(c|x) as prob_0, prob_1, ...
+        about: How it was made: data set, seed, sizes, seconds, version.
+    """
+
+    table: pd.DataFrame
+    about: Mapping[str, object]
+
+    @cached_property
+    def runs(self) -> list[str]:
+        """Name the runs, in the order of `RECIPES`."""
+        found = set(self.table["run"])
+        return [name for name in RECIPES if name in found]
+
+    @cached_property
+    def epochs(self) -> list[int]:
+        """List the epochs; 0 is before training."""
+        return sorted(int(epoch) for epoch in self.table["epoch"].unique())
+
+    def at(self, run: str, epoch: int) -> pd.DataFrame:
+        """Give the rows of one run after one epoch, a row an image."""
+        there = (self.table["run"] == run) & (self.table["epoch"] == epoch)
+        return self.table[there].reset_index(drop=True)
+
+    def probs(self, run: str, epoch: int) -> np.ndarray:
+        """Give q(c|x) after an epoch: (images, clusters)."""
+        columns = [name for name in self.table if name.startswith("prob_")]
+        return self.at(run, epoch)[columns].to_numpy(np.float32, copy=True)
+
+    def summary(self) -> pd.DataFrame:
+        """Average the bound's terms over the images, and score q(c|x), a row a run and epoch."""
+        rows = []
+        for run in self.runs:
+            for epoch in self.epochs:
+                here, probs = self.at(run, epoch), torch.from_numpy(self.probs(run, epoch))
+                means = {name: float(here[name].mean()) for name in TERMS}
+                information = cluster_information(probs)
+                accuracy = _accuracy(probs, torch.from_numpy(here["label"].to_numpy(copy=True)))
+                rows.append(
+                    {"run": run, "epoch": epoch, **means,
+                     "cluster_information": information, "accuracy": accuracy}
+                )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def price(self, dear: str, cheap: str, epoch: int) -> Price:
+        """Measure by how much the bound of `cheap` is above that of `dear`, image by image."""
+        gap = (self.at(cheap, epoch)["elbo"] - self.at(dear, epoch)["elbo"]).to_numpy(float)
+        return Price(float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(len(gap))))
+
+
+def record_collapse(
+    dataset: Dataset,
+    out: Path,
+    *,
+    images: int = 500,
+    train_images: int = 20_000,
+    epochs: int = 10,
+    seed: int = 0,
+    launch: Launch | None = None,
+    on_epoch: Callable[[str, EpochMetrics], None] = lambda run, row: None,
+) -> Recording:
+    """Train by every recipe and write what q(c|x) and the bound were after each epoch.
+
+    Args:
+        dataset: Trained on without its labels.
+        out: The .parquet to write.
+        images: Test images recorded, drawn by `seed`.
+        train_images: Train images used.
+        epochs: Of each training.
+        seed: Of everything random; all recipes see the same batches and noise.
+        launch: Device; the best one where None.
+        on_epoch: Told the recipe and the epoch's metrics.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigError: If there are no images to record or to train on.
+        DataError: If the file cannot be written.
+    """
+    if not 2 <= images <= len(dataset.test.images):
+        raise ConfigError(f"`images` must be in [2, {len(dataset.test.images)}], got {images}.")
+    order = torch.randperm(len(dataset.test.images), generator=torch.Generator().manual_seed(seed))
+    rows = order[:images].sort().values
+    x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
+    training = TrainingConfig(
+        epochs=epochs,
+        train_images=train_images,
+        guess_images=min(train_images, 20_000),
+        critic=None,
+    )
+    labels = dataset.test.labels
+    known = {
+        "id": [f"test:{row}" for row in rows.tolist()],
+        "label": [-1] * images if labels is None else labels[rows].tolist(),
+    }
+    parts, seconds = [], {}
+    for run, recipe in RECIPES.items():
+        seen, taken = _record(recipe, dataset, x, training, seed, launch, run, on_epoch)
+        seconds[run] = round(taken, 1)
+        parts += [pd.DataFrame({"run": run, "epoch": e, **known, **found}) for e, found in seen]
+    about = {
+        "data": dataset.name,
+        "sha256": dataset.sha256,
+        "images": f"{images} binarised test images",
+        "train_images": train_images,
+        "epochs": epochs,
+        "seed": seed,
+        "runs": {name: asdict(recipe) for name, recipe in RECIPES.items()},
+        "seconds": seconds,
+        "version": __version__,
+    }
+    recording = Recording(table=pd.concat(parts, ignore_index=True), about=about)
+    _write(recording, out)
+    return recording
+
+
+def read_collapse(path: Path = RECORDED) -> Recording:
+    """Read a recording; the library's own where no other is named.
+
+    Raises:
+        DataError: If it is not there or not a recording.
+    """
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
+    try:
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[b"about"])
+        return Recording(table=table.to_pandas(), about=about)
+    except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"`{path}` is no recording ({error}). Make one with `xai record-collapse`."
+        ) from error
+
+
+def _record(
+    recipe: Recipe,
+    dataset: Dataset,
+    x: Images,
+    training: TrainingConfig,
+    seed: int,
+    launch: Launch | None,
+    run: str,
+    on_epoch: Callable[[str, EpochMetrics], None],
+) -> tuple[list[tuple[int, dict[str, np.ndarray]]], float]:
+    """Train by one recipe; look at the images before it and after every epoch."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = ClusterVAE(recipe.model)
+    seen = [(0, _look(model, x, seed))]
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def keep(row: EpochMetrics) -> None:
+            state = read_state(Path(folder), "vae")
+            assert state is not None
+            prefix = "weights.model."
+            model.load_state_dict(
+                {
+                    name.removeprefix(prefix): value
+                    for name, value in state.tensors.items()
+                    if name.startswith(prefix)
+                }
+            )
+            seen.append((row.epoch, _look(model, x, seed)))
+            on_epoch(run, row)
+
+        trained = train_models(
+            dataset.without_labels(),
+            Path(folder),
+            model=recipe.model,
+            training=replace(training, guess_weight=recipe.guess_weight),
+            seed=seed,
+            launch=launch,
+            on_epoch=keep,
+        )
+    return seen, sum(trained.seconds.values())
+
+
+@torch.inference_mode()
+def _look(model: ClusterVAE, x: Images, seed: int) -> dict[str, np.ndarray]:
+    """Evaluate q(c|x) and the bound's terms of some images, the noise the same every time."""
+    noise = torch.Generator().manual_seed(seed)
+    with evaluating(model):
+        probs = torch.cat([model.cluster_probs(batch) for batch in x.split(100)])
+        terms = [model.elbo(batch, generator=noise, num_samples=DRAWS) for batch in x.split(100)]
+    found = {
+        name: torch.cat([getattr(part, name) for part in terms]).numpy().round(3) for name in TERMS
+    }
+    return found | {f"prob_{c}": probs[:, c].numpy().round(4) for c in range(probs.shape[1])}
+
+
+def _accuracy(probs: Tensor, labels: Labels) -> float:
+    """Score the clusters one-to-one, fitted on these images; not a number without labels."""
+    if bool((labels < 0).any()):
+        return math.nan
+    clusters = probs.argmax(-1)
+    return cluster_accuracy(clusters, labels, fit_cluster_labels(clusters, labels, probs.shape[1]))
+
+
+def _write(recording: Recording, out: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(recording.table, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), b"about": json.dumps(recording.about).encode()}
+    )
+    with whole_file(out, make_folder=True) as file:
+        pq.write_table(table, file, compression="zstd")

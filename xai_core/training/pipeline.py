@@ -1,0 +1,300 @@
+"""What a person asks for in one go: a bundle trained from images, images encoded by a bundle.
+
+A training keeps its state beside the bundle, in `.NAME.run`, until the bundle is whole.
+"""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ..atomic_write import whole_file
+from ..bundle.manifest import read_manifest
+from ..bundle.paths import check_target
+from ..bundle.writing import save_bundle
+from ..data.dataset import Dataset
+from ..errors import BundleError, ConfigError, DataError
+from ..evaluation.critic_metrics import score_critic
+from ..evaluation.metrics import evaluate, fit_cluster_labels
+from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
+from ..latent_space.umap_layout import build_index
+from ..models.vae import ClusterVAEConfig
+from ..runtime import Launch, check_launch, is_first_process, resolve_device
+from .config import PRESETS, TrainingConfig
+from .progress import EpochMetrics, Progress
+from .stages.sequence import Trained, train_models
+
+__all__ = [
+    "run_folder",
+    "train",
+]
+
+
+RUN = "run.json"
+"""What a run folder says of its training's settings."""
+
+
+CRITIC_IMAGES = 2_000
+"""Test images the critics are scored on."""
+
+
+def train(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    preset: str = "default",
+    model: ClusterVAEConfig | None = None,
+    training: TrainingConfig | None = None,
+    seed: int = 0,
+    launch: Launch | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Path:
+    """Train every part of a bundle, evaluate, index and save it.
+
+    Args:
+        dataset: Images, and labels where it has any; labels reach the classifier alone.
+        out: Folder of the bundle, its name the bundle's.
+        preset: Key of `PRESETS`, for the configurations that are not given.
+        model: What the cluster VAE is.
+        training: How everything is trained.
+        seed: Of everything random.
+        launch: Devices and processes. Of several processes only the first saves; the others
+            return before.
+        resume: Go on with an interrupted training of the same settings, or begin.
+        overwrite: Replace a bundle that is there.
+        on_epoch: Told after each epoch, the resumed ones first.
+        on_progress: Told some twenty times an epoch.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        ConfigError: If an unfinished training is there and `resume` is not given, or its settings
+            are others.
+        BundleError: If `out` is there and `overwrite` is not given, or is no place for a bundle.
+        DataError: If the state cannot be written.
+        TrainingDivergedError: If the loss left the finite numbers; the last good state is kept.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
+    out, launch = Path(os.path.abspath(out)), launch or Launch()
+    model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
+    run, settings = run_folder(out), _settings(dataset, model, training, seed)
+    check_launch(launch)
+    if is_first_process():
+        if resume and run.is_dir() and _already_saved(out, settings):
+            _clear_up(run)
+            return out
+        check_target(out, overwrite=overwrite)
+        with _writing(run, DataError):
+            _prepare(run, settings, resume)
+    with _writing(run, DataError), _forgotten_if_refused(run):
+        trained = train_models(
+            dataset,
+            run,
+            model=model,
+            training=training,
+            seed=seed,
+            launch=launch,
+            on_epoch=on_epoch,
+            on_progress=on_progress,
+        )
+    if is_first_process():
+        device = resolve_device(launch.device)
+        _finish(dataset, out, trained, training, seed, device, overwrite or resume, on_progress)
+        _clear_up(run)
+    return out
+
+
+def run_folder(out: Path) -> Path:
+    """Name the folder that keeps the state of the training of a bundle."""
+    return out.parent / f".{out.name}.run"
+
+
+def _settings(
+    dataset: Dataset, model: ClusterVAEConfig, training: TrainingConfig, seed: int
+) -> dict[str, object]:
+    """Collect what decides the weights, flat and as JSON gives it back."""
+    configs = {"model": asdict(model), "training": asdict(training)}
+    flat = {f"{kind}.{key}": value for kind, of in configs.items() for key, value in of.items()}
+    return json.loads(json.dumps({"data": dataset.sha256, "seed": seed, **flat}))
+
+
+def _already_saved(out: Path, settings: dict[str, object]) -> bool:
+    """Tell whether a training was stopped between saving its bundle and clearing up."""
+    try:
+        manifest = read_manifest(out)
+    except BundleError:
+        return False
+    configs = {
+        f"{kind}.{key}": value
+        for kind in ("model", "training")
+        for key, value in manifest.configs.get(kind, {}).items()
+    }
+    saved = {"data": manifest.dataset.sha256, "seed": manifest.seed, **configs}
+    return json.loads(json.dumps(saved)) == settings
+
+
+def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
+    """Make the run folder, or check that it belongs to the same training."""
+    file = run / RUN
+    if not resume and run.is_dir() and any(run.iterdir()):
+        raise ConfigError(
+            f"An unfinished training is in `{run}`. Go on with --resume, or delete it to begin "
+            f"anew: rm -r '{run}'"
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        with whole_file(file) as content:
+            content.write(json.dumps(settings, indent=1).encode())
+        return
+    try:
+        found = dict(json.loads(file.read_text()))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"`{file}` is damaged ({error}). Delete `{run}` to begin anew.") from error
+    other = [
+        f"`{name}` was {found.get(name)!r}, now {settings.get(name)!r}"
+        for name in {**found, **settings}
+        if found.get(name) != settings.get(name)
+    ]
+    if other:
+        raise ConfigError(
+            f"The training in `{run}` has other settings: {'; '.join(other)}. Go on with "
+            f"the same, or delete it to begin anew: rm -r '{run}'"
+        )
+
+
+def _clear_up(run: Path) -> None:
+    """Remove the state of a training whose bundle is whole."""
+    with _writing(run, DataError):
+        shutil.rmtree(run)
+
+
+@contextmanager
+def _forgotten_if_refused(run: Path) -> Iterator[None]:
+    """Leave nothing of a training that was refused before its first stage was finished."""
+    try:
+        yield
+    except ConfigError:
+        if is_first_process() and [file.name for file in run.iterdir()] == [RUN]:
+            _clear_up(run)
+        raise
+
+
+@contextmanager
+def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator[None]:
+    """Name the file that could not be written, and the fix."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise kind(
+            f"Cannot write `{error.filename or place}`: {reason}. Make room or give a place that "
+            "can be written, then go on with --resume."
+        ) from error
+
+
+def _finish(
+    dataset: Dataset,
+    out: Path,
+    trained: Trained,
+    training: TrainingConfig,
+    seed: int,
+    device: torch.device,
+    overwrite: bool,
+    on_progress: Callable[[Progress], None],
+) -> None:
+    """Evaluate, index and save what was trained."""
+    model = trained.model.to(device)
+    classifier = None if trained.classifier is None else trained.classifier.to(device)
+    started = time.perf_counter()
+    on_progress(Progress("evaluation", 0, 1))
+    encodings = tuple(
+        encode_dataset(model, part.images, device=device, seed=seed)
+        for part in (dataset.train, dataset.test)
+    )
+    predicted = predicted_classes(classifier, dataset, device)
+    names = _cluster_labels(dataset, encodings[0], model.config.num_clusters)
+    metrics: dict[str, object] = {"cluster_labels": names}
+    for split, encoding, classes in zip(("train", "test"), encodings, predicted, strict=True):
+        metrics[split] = evaluate(
+            model,
+            classifier,
+            dataset,
+            split,
+            device=device,
+            cluster_labels=names,
+            encoding=encoding,
+            predicted=classes,
+            seed=seed,
+            num_likelihood_images=training.likelihood_images if split == "test" else 0,
+        ).as_dict()
+    evaluated = time.perf_counter()
+    on_progress(Progress("evaluation", 1, 1))
+    on_progress(Progress("index", 0, 1))
+    index, quality = build_index(
+        model,
+        classifier,
+        dataset,
+        device=device,
+        seed=seed,
+        encodings=encodings,
+        predicted=predicted,
+        max_fitted=training.map_images,
+    )
+    metrics["map"] = asdict(quality)
+    metrics["critic"] = _critic_metrics(dataset, trained, device, seed)
+    indexed = time.perf_counter()
+    on_progress(Progress("index", 1, 1))
+    spent = {"evaluation": evaluated - started, "index": indexed - evaluated}
+    with _writing(out, BundleError):
+        save_bundle(
+            out,
+            model=model.cpu(),
+            classifier=None if classifier is None else classifier.cpu(),
+            critics={name: critic.cpu() for name, critic in trained.critics.items()},
+            index=index,
+            history=pd.DataFrame([asdict(row) for row in trained.history]),
+            dataset=dataset,
+            configs={"model": asdict(model.config), "training": asdict(training)},
+            metrics=metrics,
+            seed=seed,
+            device=str(device),
+            seconds=trained.seconds | spent,
+            overwrite=overwrite,
+        )
+
+
+def _critic_metrics(
+    dataset: Dataset, trained: Trained, device: torch.device, seed: int
+) -> dict[str, dict[str, float]]:
+    """Score each critic on test images, by the name of what it explains."""
+    of = {"classifier": trained.classifier, "cluster": trained.model.cluster_logits}
+    return {
+        name: score_critic(
+            critic.to(device),
+            dataset.test.images[:CRITIC_IMAGES],
+            forward=of[name],  # type: ignore[arg-type]  # None has no critic
+            reconstruct=trained.model.reconstruct,
+            neutral=dataset.mean_image,
+            device=device,
+            seed=seed,
+        ).as_dict()
+        for name, critic in trained.critics.items()
+    }
+
+
+def _cluster_labels(dataset: Dataset, train: Encoding, num_clusters: int) -> list[int]:
+    if dataset.train.labels is None:
+        return [-1] * num_clusters
+    return fit_cluster_labels(train.clusters, dataset.train.labels, num_clusters).tolist()

@@ -1,0 +1,204 @@
+"""A first guess of the clusters, without labels and before any training.
+
+Histograms of oriented gradients, their neighbour graph laid out by UMAP in ten dimensions, and
+a Gaussian mixture on the layout.
+
+References:
+    N2D: (Not Too) Deep Clustering (McConville et al., 2021), https://arxiv.org/abs/1908.05968,
+    whose autoencoder the descriptors replace.
+"""
+
+import math
+import time
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ..._types import ByteImages, Images
+from ...data.preprocessing import to_float
+from ...errors import ConfigError
+from ...models.vae import ClusterVAEConfig
+from ..checkpoint import TrainingState, read_state, write_state
+from ..config import TrainingConfig
+from ..loop import EpochLoop
+from ..progress import Progress
+
+__all__ = [
+    "assign_clusters",
+    "deslant",
+    "oriented_gradients",
+    "pseudo_label_stage",
+]
+
+
+NEIGHBOURS = 20
+
+
+DIMENSIONS = 10
+
+
+COMPONENTS = 64
+
+
+FEW = 4096
+"""Images up to which neighbours are found here; UMAP would compile code for them for 8 s."""
+
+
+AT_ONCE = 5_000
+"""Images whose gradients are held at once, beside those of the sample."""
+
+
+def assign_clusters(
+    images: ByteImages, num_clusters: int, *, sample: int, seed: int
+) -> Float[Tensor, "images clusters"]:
+    """Guess p(c|x) of each image from the neighbour graph of its oriented gradients.
+
+    Args:
+        images: Train images; at least as many as clusters.
+        num_clusters: K.
+        sample: Images the layout and the mixture are fitted on, drawn by `seed`; each of the
+            others takes the mean of its five nearest sampled images.
+        seed: Of the sample, the layout and the mixture.
+
+    Returns:
+        Probabilities, rows that sum to one.
+    """
+    from sklearn.decomposition import PCA
+
+    chosen = np.arange(len(images))
+    if sample < len(images):
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:sample])
+    gradients = np.concatenate([_gradients(part) for part in images[chosen].split(AT_ONCE)])
+    principal = PCA(min(COMPONENTS, *gradients.shape), random_state=seed)
+    features = principal.fit_transform(gradients)
+    probs = _mixture_on_layout(features, num_clusters, seed).astype(np.float32)
+    if sample < len(images):
+        parts = (principal.transform(_gradients(part)) for part in images.split(AT_ONCE))
+        probs = _spread(parts, features, chosen, probs)
+    return torch.from_numpy(probs)
+
+
+def _gradients(images: ByteImages) -> np.ndarray:
+    return oriented_gradients(to_float(images, "cpu")).numpy()
+
+
+def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    import umap
+    from sklearn.mixture import GaussianMixture
+    from sklearn.neighbors import NearestNeighbors
+
+    neighbours, known = min(NEIGHBOURS, len(features) - 1), (None, None, None)
+    if len(features) < FEW:
+        distances, rows = (
+            NearestNeighbors(n_neighbors=neighbours).fit(features).kneighbors(features)
+        )
+        known = (rows, distances, None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
+        layout = umap.UMAP(
+            n_components=min(DIMENSIONS, len(features) - 2),
+            n_neighbors=neighbours,
+            precomputed_knn=known,
+            min_dist=0.0,
+            n_epochs=200,
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(features)
+    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
+    return mixture.fit(layout).predict_proba(layout)
+
+
+def _spread(
+    parts: Iterable[np.ndarray], features: np.ndarray, chosen: np.ndarray, probs: np.ndarray
+) -> np.ndarray:
+    """Give all images, whose features come in parts, the mean of their nearest chosen ones."""
+    from sklearn.neighbors import NearestNeighbors
+
+    nearest = NearestNeighbors(n_neighbors=min(5, len(chosen))).fit(features)
+    found = (nearest.kneighbors(part, return_distance=False) for part in parts)
+    spread = np.concatenate([probs[rows].mean(1) for rows in found])
+    spread[chosen] = probs
+    return spread
+
+
+ORIENTATIONS = 8
+
+
+CELL = 4
+
+
+def deslant(x: Images) -> Images:
+    """Centre each image's mass and shear its slant away, from its own second moments."""
+    size = x.shape[-1]
+    axis = torch.arange(size, dtype=x.dtype, device=x.device) - (size - 1) / 2
+    ink = x[:, 0]
+    mass = ink.sum((1, 2)).clamp(min=1e-6)
+    centre_x = (ink.sum(1) * axis).sum(1) / mass
+    centre_y = (ink.sum(2) * axis).sum(1) / mass
+    across = axis - centre_x[:, None]
+    down = axis - centre_y[:, None]
+    covariance = torch.einsum("nij,ni,nj->n", ink, down, across)
+    variance = (ink.sum(2) * down.square()).sum(1).clamp(min=1e-6)
+    shear = (covariance / variance).clamp(-1, 1)
+    affine = torch.zeros(len(x), 2, 3, dtype=x.dtype, device=x.device)
+    affine[:, 0, 0] = affine[:, 1, 1] = 1
+    affine[:, 0, 1] = shear
+    affine[:, 0, 2], affine[:, 1, 2] = centre_x / (size / 2), centre_y / (size / 2)
+    grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, align_corners=False)
+
+
+def oriented_gradients(x: Images) -> Float[Tensor, "batch features"]:
+    """Histogram the gradients of deslanted images: 8 directions in 7 x 7 overlapping cells.
+
+    Returns:
+        Square roots of the normalised histograms, so that Euclidean distances between them
+        are Hellinger distances.
+    """
+    smooth = functional.avg_pool2d(deslant(x), 3, stride=1, padding=1)
+    padded = functional.pad(smooth, (1, 1, 1, 1))
+    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
+    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
+    strength = torch.hypot(across, down)
+    angle = (torch.atan2(down, across) / (2 * math.pi) * ORIENTATIONS) % ORIENTATIONS
+    bins = torch.arange(ORIENTATIONS, device=x.device).view(1, -1, 1, 1)
+    distance = (angle - bins).abs()
+    share = (1 - torch.minimum(distance, ORIENTATIONS - distance)).clamp(min=0)
+    ramp = (torch.arange(2 * CELL, device=x.device) + 1).clamp(max=CELL)
+    ramp = torch.minimum(ramp, ramp.flip(0)).to(x.dtype) / CELL
+    window = torch.outer(ramp, ramp).expand(ORIENTATIONS, 1, -1, -1)
+    cells = functional.conv2d(
+        share * strength, window, stride=CELL, padding=CELL // 2, groups=ORIENTATIONS
+    ).flatten(1)
+    return (cells / cells.norm(dim=1, keepdim=True).clamp(min=1e-6)).sqrt()
+
+
+def pseudo_label_stage(
+    loop: EpochLoop, images: ByteImages, model: ClusterVAEConfig, training: TrainingConfig
+) -> Float[Tensor, "images clusters"] | None:
+    """Make the first guess, once a run, on the first process."""
+    if training.guess_weight == 0 or model.num_clusters == 1:
+        return None
+    loop.on_progress(Progress("assign", 0, 1))
+    if loop.fabric.is_global_zero and read_state(loop.run, "assign") is None:
+        started = time.perf_counter()
+        probs = assign_clusters(
+            images, model.num_clusters, sample=training.guess_images, seed=loop.seed
+        )
+        taken = {"seconds": time.perf_counter() - started}
+        write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))
+    loop.fabric.barrier()
+    state = read_state(loop.run, "assign")
+    if state is None:
+        raise ConfigError(
+            f"This process does not see `{loop.run}`, which the first one writes. All machines "
+            "must share the disk that `--out` is on."
+        )
+    loop.on_progress(Progress("assign", 1, 1))
+    loop.seconds["assign"] = sum(row["seconds"] for row in state.rows)
+    return state.tensors["guess"].to(loop.fabric.device)

@@ -1,0 +1,110 @@
+"""Training of everything a bundle holds, without labels except for the classifier.
+
+Stages, each resumed at its last finished epoch:
+
+    assign      a first guess of the clusters from the images' neighbour graph
+    vae         the bound on clean images, and q(c|x) of deformed images towards the guess
+    classifier  the independent CNN, with labels; it never meets the cluster VAE
+    surrogate   what classifier and q(c|x) would say from a few pixels, on random masks
+    critic      the critics of both, against the surrogate and the frozen models
+
+The cluster VAE's stages are handed images alone: no label can reach them. `accuracy`, `nmi` and
+`ari` in the history are computed beside them, for information.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...data.dataset import Dataset
+from ...errors import ConfigError
+from ...models.classifier import Classifier
+from ...models.critic import Critic
+from ...models.vae import ClusterVAE, ClusterVAEConfig
+from ...runtime import Launch, losses_named, make_fabric
+from ..config import TrainingConfig
+from ..loop import EpochLoop
+from ..progress import EpochMetrics, Progress
+from .classifier import classifier_stage
+from .critic import critic_stage
+from .pseudo_labels import pseudo_label_stage
+from .vae import vae_stage
+
+__all__ = [
+    "Trained",
+    "train_models",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training leaves behind for the bundle."""
+
+    model: ClusterVAE
+    classifier: Classifier | None
+    critics: dict[str, Critic]
+    """By the name of what each explains; none where there is nothing to decide."""
+    history: tuple[EpochMetrics, ...]
+    seconds: dict[str, float]
+    """Of each stage, interrupted or not."""
+
+
+def train_models(
+    dataset: Dataset,
+    run: Path,
+    *,
+    model: ClusterVAEConfig,
+    training: TrainingConfig,
+    seed: int = 0,
+    launch: Launch | None = None,
+    on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Trained:
+    """Train the cluster VAE, and the classifier where there are labels.
+
+    Args:
+        dataset: What to train on; its test split is not touched.
+        run: Folder of the state; finished stages and epochs found there are not done again.
+        model: What the cluster VAE is.
+        training: How it is trained.
+        seed: Of weights, order, noise and deformations.
+        launch: Devices and processes; one process on the best device where None.
+        on_epoch: Told after each epoch.
+        on_progress: Told some twenty times an epoch.
+
+    Returns:
+        The trained models on the CPU, in evaluation mode.
+
+    Raises:
+        ConfigError: If the batch does not divide among the processes, or there are too few images.
+        TrainingDivergedError: If the loss left the finite numbers; the state of the last finished
+            epoch stays in `run`, here and below.
+        OutOfMemoryError: If a batch does not fit.
+        ProcessLostError: If one of several processes ended before the others.
+    """
+    launch = launch or Launch()
+    fabric = make_fabric(launch)
+    if training.batch_size % fabric.world_size:
+        raise ConfigError(
+            f"`batch_size` must be a multiple of the {fabric.world_size} processes, "
+            f"got {training.batch_size}."
+        )
+    images = dataset.train.images[: training.train_images]
+    labels = None if dataset.train.labels is None else dataset.train.labels[: len(images)]
+    if len(images) < model.num_clusters:
+        raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
+    loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
+    classifier, num_classes = None, len(dataset.class_names)
+    with losses_named(fabric, f"What is finished is kept in {run}. Go on with --resume."):
+        guess = pseudo_label_stage(loop, images, model, training)
+        vae = vae_stage(loop, images, guess, labels, model, training)
+        if labels is not None:
+            classifier = classifier_stage(loop, images, labels, num_classes, training)
+        critics = critic_stage(loop, images, vae, classifier, training.critic)
+    return Trained(
+        model=vae.cpu().eval(),
+        classifier=None if classifier is None else classifier.cpu().eval(),
+        critics={name: critic.cpu().eval() for name, critic in critics.items()},
+        history=tuple(loop.history),
+        seconds=loop.seconds,
+    )

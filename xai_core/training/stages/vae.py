@@ -1,0 +1,129 @@
+"""The stage that trains the cluster VAE by its evidence lower bound."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..._types import ByteImages, Images, Latents, Probs
+from ...data.augmentation import deform
+from ...data.preprocessing import to_float
+from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
+from ...latent_space.encoding import Encoding, encode_dataset
+from ...models.vae import ClusterVAE, ClusterVAEConfig
+from ..config import TrainingConfig
+from ..loop import EpochLoop, seeded
+
+__all__ = [
+    "vae_stage",
+]
+
+
+PIXELS = 784
+
+
+KEPT_WEIGHT = 0.2
+"""Of the reconstruction's cluster against the deformed image's."""
+
+
+TERMS = ("reconstruction", "prior_alignment", "kl_c", "entropy_z")
+
+
+SAMPLE_OF_EPOCH = 10_000
+"""Train images scored after each epoch."""
+
+
+class VAEObjective(nn.Module):
+    """The loss of one batch, one module so that processes average its gradients."""
+
+    def __init__(self, model: ClusterVAE, guess_weight: float) -> None:
+        super().__init__()
+        self.model = model
+        self.guess_weight = guess_weight
+
+    def forward(
+        self, x: Images, eps: Latents, views: Images | None, guess: Probs | None
+    ) -> Tensor:
+        """Evaluate the loss by the pixel, in nats.
+
+        It is -ELBO(x), and where there is a guess, `guess_weight` times the cross entropies of
+        q(c|views) to the guess and of q(c|g(z)) to q(c|x): deformed images and reconstructions
+        keep their cluster. The second bounds the mutual information of cluster and reconstruction
+        (InfoGAN, Chen et al., 2016); a quarter of the batch is decoded for it, to save time.
+        """
+        posterior = self.model.encode(x)
+        z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps
+        loss = -self.model.terms(posterior, x, z).elbo.mean()
+        if views is not None and guess is not None:
+            kept = slice(0, math.ceil(len(x) / 4))
+            probs = posterior.cluster_probs[kept].detach()
+            decoded = self.model.decode(posterior.mean[kept], probs)
+            logits = self.model.cluster_logits(torch.cat([views, decoded]))
+            of_views = functional.cross_entropy(logits[: len(x)], guess)
+            of_decoded = functional.cross_entropy(logits[len(x) :], probs)
+            loss = loss + self.guess_weight * (of_views + KEPT_WEIGHT * of_decoded)
+        return loss / PIXELS
+
+
+def vae_stage(
+    loop: EpochLoop,
+    images: ByteImages,
+    guess: Float[Tensor, "images clusters"] | None,
+    labels: Tensor | None,
+    model: ClusterVAEConfig,
+    training: TrainingConfig,
+) -> ClusterVAE:
+    """Train the cluster VAE by its bound; labels, where there are any, only score it."""
+    device = loop.fabric.device
+    vae = seeded(lambda: ClusterVAE(model), loop.seed)
+    pixels = images.to(device)
+    binary = model.likelihood == "bernoulli"
+
+    def batches(rows: Tensor, generator: torch.Generator) -> tuple[Tensor | None, ...]:
+        x = to_float(pixels[rows], device).contiguous(memory_format=torch.channels_last)
+        eps = torch.randn(len(rows), model.latent_dim, generator=generator, device=device)
+        views = deform(x, generator) if guess is not None else None
+        seen = _half_binarised(x, generator) if binary else x
+        return seen, eps, views, guess[rows] if guess is not None else None
+
+    sample = slice(0, SAMPLE_OF_EPOCH)
+    loop.fit(
+        "vae",
+        VAEObjective(vae, training.guess_weight),
+        batches,
+        count=len(images),
+        epochs=training.epochs,
+        learning_rate=training.learning_rate,
+        num_clusters=model.num_clusters,
+        score=lambda: _scores(
+            encode_dataset(vae, images[sample], device=device),
+            None if labels is None else labels[sample],
+        ),
+    )
+    return vae
+
+
+def _half_binarised(x: Images, generator: torch.Generator) -> Images:
+    """Draw half of the images as binary ones, so that grey and binary ones are both at home."""
+    noise = torch.rand(x.shape, generator=generator, device=x.device)
+    drawn = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
+    return torch.where(drawn, (noise < x).to(x.dtype), x)
+
+
+def _scores(encoding: Encoding, labels: Tensor | None) -> dict[str, float]:
+    """Average the bound's terms and score the clusters of the images encoded."""
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    terms = encoding.terms
+    scores = {name: getattr(terms, name).mean().item() for name in ("elbo", *TERMS)}
+    probs = encoding.cluster_probs
+    scores["cluster_information"] = cluster_information(probs)
+    if labels is not None:
+        clusters = probs.argmax(-1)
+        fitted = fit_cluster_labels(clusters, labels, probs.shape[-1])
+        scores["accuracy"] = cluster_accuracy(clusters, labels, fitted)
+        scores["nmi"] = float(normalized_mutual_info_score(labels, clusters))
+        scores["ari"] = float(adjusted_rand_score(labels, clusters))
+    return scores
