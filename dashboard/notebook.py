@@ -180,7 +180,7 @@ def counterfactual(
 
 def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> go.Figure:
     """Draw the straight line between the centres of two clusters."""
-    film = generation.walk(bundle, start, end, counterfactuals.FRAMES)
+    film = generation.interpolation(bundle, start, end, counterfactuals.FRAMES)
     return film_strip.film_strip(film.images, film.probs, _cluster_names(bundle), dark)
 
 

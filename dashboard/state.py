@@ -255,7 +255,7 @@ def _just_replaced() -> list[dict[str, str]]:
     return [url for when, url in known if now - when < STALE_FOR]
 
 
-def follow(shown: str) -> None:
+def rerun_if_moved(shown: str) -> None:
     """Draw the whole page anew when a click in this fragment selected another image.
 
     Args:

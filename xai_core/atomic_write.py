@@ -12,8 +12,8 @@ import numpy as np
 from .errors import DataError
 
 __all__ = [
+    "atomic_write",
     "sync_folder",
-    "whole_file",
     "write_arrays",
 ]
 
@@ -22,7 +22,7 @@ MAKE_ROOM = "Make room or give a place that can be written."
 
 
 @contextmanager
-def whole_file(
+def atomic_write(
     path: Path, *, make_folder: bool = False, fix: str = MAKE_ROOM
 ) -> Iterator[IO[bytes]]:
     """Give a file to write into, and put it in the place of `path` at the end.
@@ -70,5 +70,5 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     Raises:
         DataError: If it cannot be written.
     """
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

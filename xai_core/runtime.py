@@ -21,13 +21,13 @@ __all__ = [
     "Launch",
     "check_launch",
     "epoch_generator",
-    "in_parts",
     "is_first_process",
     "is_out_of_memory",
-    "losses_named",
     "make_fabric",
-    "memory_named",
-    "on_each_core",
+    "map_batches",
+    "map_on_cores",
+    "report_lost_processes",
+    "report_out_of_memory",
     "resolve_device",
     "share_of",
 ]
@@ -152,7 +152,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_named(work: str, fix: str) -> Iterator[None]:
+def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
     """Say which work found no memory, and what to lower.
 
     Raises:
@@ -167,7 +167,7 @@ def memory_named(work: str, fix: str) -> Iterator[None]:
 
 
 @contextmanager
-def losses_named(fabric: "Fabric", fix: str) -> Iterator[None]:
+def report_lost_processes(fabric: "Fabric", fix: str) -> Iterator[None]:
     """Say that another process is gone, where communication failed.
 
     Raises:
@@ -185,7 +185,7 @@ def losses_named(fabric: "Fabric", fix: str) -> Iterator[None]:
         ) from error
 
 
-def in_parts(
+def map_batches(
     work: Callable[[slice], T],
     count: int,
     *,
@@ -214,7 +214,7 @@ def in_parts(
         parts = [slice(row, row + at_once) for row in range(0, count, at_once)]
         results = []
         try:
-            for part, result in zip(parts, on_each_core(work, parts, device), strict=True):
+            for part, result in zip(parts, map_on_cores(work, parts, device), strict=True):
                 results.append(result)
                 on_progress(min(part.stop, count), count)
             return results
@@ -231,7 +231,7 @@ def in_parts(
         logger.warning("Memory is short: going on with %d images at once.", at_once)
 
 
-def on_each_core(
+def map_on_cores(
     work: Callable[[P], T], parts: Sequence[P], device: torch.device | str
 ) -> Iterator[T]:
     """Do parts of the work, on a CPU one on each core, and give the results in order.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import stored
-from dashboard.services.scheduler.scheduler import apart, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
     from xai_core.attribution.registry import MethodCard
@@ -65,7 +65,7 @@ def baselines(method: str) -> dict[str, str]:
 
 
 @st.cache_data(max_entries=1024, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@apart
+@offload
 def maps(
     bundle: "Bundle",
     ids: tuple[str, ...],
@@ -90,7 +90,7 @@ def maps(
     from xai_core.attribution.of_bundle import attributions
 
     config = AttributionConfig(**dict(controls))  # type: ignore[arg-type]
-    with heavy():
+    with compute_slot():
         found = attributions(
             bundle,
             stored(bundle, ids),

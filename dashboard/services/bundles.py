@@ -12,7 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT, fingerprint
-from dashboard.services.scheduler.scheduler import engine
+from dashboard.services.scheduler.scheduler import compute_queue
 from xai_core.errors import BundleError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def summaries() -> "dict[str, BundleSummary]":
     """List the bundles that are there, whole or not, by name."""
-    engine()
+    compute_queue()
     from xai_core.bundle.listing import list_bundles
 
     return {found.name: found for found in reversed(list_bundles())}
@@ -39,7 +39,7 @@ def usual(names: Sequence[str]) -> str:
 
 
 def get_ready() -> None:
-    """Load the engine and the usual bundle, as the first visit would."""
+    """Load the compute_queue and the usual bundle, as the first visit would."""
     with suppress(BundleError):  # a page that asks for it says why
         found = summaries()
         if names := whole(found):

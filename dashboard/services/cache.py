@@ -22,6 +22,6 @@ BY_FINGERPRINT: Any = {"xai_core.bundle.reading.Bundle": fingerprint}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def once(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
+def cached_per_bundle(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
     """Keep what `_make` gives for all sessions, one a bundle and name; nobody may change it."""
     return _make()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch
-from dashboard.services.scheduler.scheduler import apart, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,18 +72,18 @@ def explainable(bundle: "Bundle") -> list[str]:
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
     """Give what a function says of one image: (classes,), sum 1."""
-    with heavy():
+    with compute_slot():
         return _probs(bundle, of, batch(bundle, [image_id]))[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@apart
+@offload
 def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Change:
     """Search one counterfactual, and look at the way to it."""
     import torch
 
     x = batch(bundle, [image_id])
-    with heavy():
+    with compute_slot():
         found, seconds = search(bundle, x, target, of, method)
         frames = found.frames(0, FRAMES)
         with torch.no_grad():
@@ -126,7 +126,7 @@ def usual_density(bundle: "Bundle") -> tuple[float, float, float]:
 
     test = (bundle.index["split"] == "test").to_numpy()
     codes = bundle.latents[torch.from_numpy(test.copy())] if test.any() else bundle.latents
-    with heavy(), torch.no_grad():
+    with compute_slot(), torch.no_grad():
         density = torch.cat([bundle.model.prior.log_prob(part) for part in codes.split(4096)])
     low, middle, high = np.percentile(density.numpy(), [5, 50, 95])
     return float(low), float(middle), float(high)
@@ -152,13 +152,13 @@ def search(
 
 
 def _probs(bundle: "Bundle", of: str, x: "Tensor") -> Floats:
-    """Evaluate a function's probabilities; within `heavy`."""
+    """Evaluate a function's probabilities; within `compute_slot`."""
     import torch
 
-    from xai_core.bundle.outputs import explained
+    from xai_core.bundle.outputs import explained_output
 
     with torch.no_grad():
-        return explained(bundle, of)(x).softmax(-1).float().numpy()
+        return explained_output(bundle, of)(x).softmax(-1).float().numpy()
 
 
 def _along(path: "Tensor") -> "Tensor":

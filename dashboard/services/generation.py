@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dashboard.services.bundles import latents
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import inferred
-from dashboard.services.scheduler.scheduler import heavy
+from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[n
     """Decode codes given as tuples: (codes, 28, 28) in [0, 1]."""
     import torch
 
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         return bundle.model.decode(torch.tensor(codes))[:, 0].float().numpy()
 
 
@@ -74,7 +74,7 @@ def traversal(
     offsets = torch.linspace(-reach, reach, steps)
     codes = traverse(torch.from_numpy(seen.mean), deviation=prior(bundle)[2], offsets=offsets)
     codes = codes[list(dims)].flatten(0, 1)
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         given = torch.from_numpy(seen.probs).expand(len(codes), -1)
         images = bundle.model.decode(codes, given)[:, 0].float().numpy()
     return images.reshape(len(dims), steps, 28, 28)
@@ -133,9 +133,9 @@ def samples(bundle: "Bundle", cluster: int, temperature: float, seed: int, count
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def walk(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
+def interpolation(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
     """Decode the straight line from one cluster's centre to another's."""
-    from xai_core.latent_space.traversal import walk as line
+    from xai_core.latent_space.traversal import interpolate as line
 
     mean = prior(bundle)[0]
     return _imagine(bundle, line(mean[start], mean[end], steps=steps))
@@ -144,7 +144,7 @@ def walk(bundle: "Bundle", start: int, end: int, steps: int) -> Imagined:
 def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -> Imagined:
     import torch
 
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         images = bundle.model.decode(codes, given)
         probs = bundle.model.cluster_probs(images)
         return Imagined(images[:, 0].float().numpy(), probs.float().numpy())

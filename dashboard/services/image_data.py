@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.bundles import latents, row_of, rows, rows_of
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.scheduler.scheduler import heavy
+from dashboard.services.scheduler.scheduler import compute_slot
 from xai_core.errors import XaiError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
     from xai_core.latent_space.index import TERM_NAMES, index_columns
 
     image, dim = stored(bundle, [image_id]), bundle.model.config.latent_dim
-    with heavy():
+    with compute_slot():
         seen = encode_dataset(bundle.model, image, device="cpu")
         place = bundle.latent_index.place(seen.mean)[0]
         network = bundle.classifier
@@ -128,7 +128,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
     import torch
 
     where = rows_of(bundle, ids)
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         z = torch.from_numpy(latents(bundle)[where])
         return bundle.model.decode(z)[:, 0].float().numpy()
 
@@ -139,7 +139,7 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
     import torch
 
     x = batch(bundle, ids)
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         return bundle.model.cluster_probs(x).float().numpy()
 
 
@@ -148,7 +148,7 @@ def typical_range(bundle: "Bundle") -> "TypicalRange":
     """Measure which images are typical; read only."""
     from xai_core.evaluation import typicality
 
-    with heavy():
+    with compute_slot():
         return typicality.typical_range(bundle)
 
 
@@ -156,7 +156,7 @@ def typicality(bundle: "Bundle", image_id: str) -> "Typicality":
     """Compare one image with the training images."""
     elbo, known = float(facts(bundle, image_id)["elbo"]), typical_range(bundle)
     z = code(bundle, image_id)
-    with heavy():
+    with compute_slot():
         return known.of(elbo, z)
 
 
@@ -175,7 +175,7 @@ def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list
     """Find the k images nearest in latent space, itself left out: ids and distances."""
     row, count = row_of(bundle, image_id), len(bundle.index)
     z = code(bundle, image_id)
-    with heavy():
+    with compute_slot():
         found, far = bundle.latent_index.neighbours(z[None], min(k + 1, count))
     others = [(int(r), float(d)) for r, d in zip(found[0], far[0], strict=True) if r != row][:k]
     return [str(rows(bundle)[r]) for r, _ in others], [d for _, d in others]
@@ -187,7 +187,7 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
     import torch
 
     x = batch(bundle, [image_id])
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         posterior = bundle.model.encode(x)
         probs = posterior.cluster_probs
         image = bundle.model.decode(posterior.mean, probs)
@@ -197,7 +197,7 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
 
 @st.cache_data(max_entries=64, show_spinner="Looking for border cases",
                hash_funcs=BY_FINGERPRINT)  # fmt: skip
-def borders(
+def boundary_images(
     bundle: "Bundle", split: str, cluster: int | None, count: int
 ) -> tuple[list[str], NDArray[np.float32]]:
     """Find the images with the smallest margin between their two best clusters.

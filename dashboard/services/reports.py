@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dashboard.services.scheduler.scheduler import heavy
+from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -24,5 +24,5 @@ def image_report(
     from xai_core.report.image_report import ReportConfig
     from xai_core.report.image_report import image_report as ask
 
-    with heavy():
+    with compute_slot():
         return ask(bundle, image_id, config=ReportConfig(of=of, search=search))

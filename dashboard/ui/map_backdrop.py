@@ -18,7 +18,7 @@ def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:
     """Draw all images in the colours of their clusters, once a bundle."""
     xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
     colours = theme.categorical(bundle.model.config.num_clusters)
-    return cache.once(
+    return cache.cached_per_bundle(
         bundle,
         f"map backdrop dark {dark}",
         lambda: path.backdrop(xy, clusters, colours, dark),
@@ -29,5 +29,7 @@ def middles(bundle: "Bundle") -> list[tuple[str, float, float]]:
     """Give the clusters' names and the middles of their places."""
     names = naming.cluster_names(bundle)
     xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
-    found = cache.once(bundle, "path middles", lambda: points.medians(xy, clusters, len(names)))
+    found = cache.cached_per_bundle(
+        bundle, "path middles", lambda: points.medians(xy, clusters, len(names))
+    )
     return [(names[c], x, y) for c, x, y in found]

@@ -27,14 +27,14 @@ TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
 SYMBOLS = {"classifier": "p", "cluster": "q"}
 
 
-def names(bundle: "Bundle", of: str, count: int) -> list[str]:
+def class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
     """Name the classes that a function tells apart, in order."""
     if of == "cluster":
         return cluster_names(bundle)
     return [label_name(bundle, c) for c in range(count)]
 
 
-def colours(bundle: "Bundle", of: str, count: int) -> list[str]:
+def class_colours(bundle: "Bundle", of: str, count: int) -> list[str]:
     """Colour classes as their clusters: a class has the colour of the cluster named after it."""
     clusters = bundle.model.config.num_clusters
     if of == "cluster":
@@ -52,8 +52,8 @@ def called(of: str, name: str) -> str:
 
 def cluster_names(bundle: "Bundle") -> list[str]:
     """Name clusters by number and by the label that each was matched with."""
-    clusters, names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
-    return table.cluster_names(clusters, bundle.cluster_labels, names)
+    clusters, class_names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
+    return table.cluster_names(clusters, bundle.cluster_labels, class_names)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:
@@ -91,7 +91,7 @@ def sure(confidence: float) -> str:
 
 def label_name(bundle: "Bundle", label: int) -> str:
     """Name a label in the data set's words; a dash where there is none."""
-    names = bundle.dataset.class_names
+    class_names = bundle.dataset.class_names
     if label < 0:
         return "-"
-    return names[label] if label < len(names) else str(label)
+    return class_names[label] if label < len(class_names) else str(label)

@@ -23,23 +23,23 @@ STOPS = (
 """View, title, icon, the question it answers."""
 
 
-def on(here: str) -> None:
+def offer_neighbours(here: str) -> None:
     """Offer the stops before and after this one."""
     names = [name for name, *_ in STOPS]
     at = names.index(here)
     _offer([STOPS[i] for i in (at - 1, at + 1) if 0 <= i < len(STOPS)])
 
 
-def all_stops() -> None:
+def offer_all() -> None:
     """Offer every stop."""
     _offer(STOPS)
 
 
 def _offer(stops: Sequence[tuple[str, str, str, str]]) -> None:
-    ways_on([(PAGES[name], title, icon, asks) for name, title, icon, asks in stops])
+    page_cards([(PAGES[name], title, icon, asks) for name, title, icon, asks in stops])
 
 
-def ways_on(pages: Sequence[tuple[str, str, str, str]]) -> None:
+def page_cards(pages: Sequence[tuple[str, str, str, str]]) -> None:
     """Offer other pages as cards: path, title, icon, the question each one answers."""
     with st.container(horizontal=True, key=f"ways-{pages[0][0]}"):
         for path, title, icon, question in pages:

@@ -5,7 +5,7 @@ import io
 import statistics
 import time
 
-from dashboard.services.scheduler.scheduler import engine
+from dashboard.services.scheduler.scheduler import compute_queue
 from dashboard.views.theory.bound import loader as bound_loader
 from dashboard.views.theory.factorisations import loader as factorisations_loader
 from dashboard.views.theory.factorisations import panels
@@ -18,7 +18,7 @@ from dashboard.views.theory.mixtures import loader as mixtures_loader
 def reactions(bundle, repeats):
     """Median milliseconds of each control at its most expensive choice, nothing cached."""
     with contextlib.redirect_stderr(io.StringIO()):  # caches say that no server runs
-        engine()
+        compute_queue()
     ids = [f"test:{10 + i}" for i in range(repeats)]
     most_probed, most_points = probe.COUNTS[-1], panels.COUNTS[-1]
     em = (bundle, "latents", (0, 1), em_steps.COUNT, 10, "full", 1.0)

@@ -21,7 +21,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from xai_core import atomic_write, cli
-from xai_core.atomic_write import whole_file
 from xai_core.bundle import files, parts, paths, reading, writing
 from xai_core.bundle.listing import list_bundles
 from xai_core.bundle.paths import find_bundle
@@ -33,7 +32,7 @@ from xai_core.data.registry import load_dataset
 from xai_core.errors import BundleError, BundleNotFoundError, DataError, OutOfMemoryError, XaiError
 from xai_core.latent_space.encoding import classify, encode_dataset
 from xai_core.models.vae import ClusterVAEConfig
-from xai_core.runtime import Launch, in_parts, is_out_of_memory, memory_named
+from xai_core.runtime import Launch, is_out_of_memory, map_batches, report_out_of_memory
 from xai_core.training.checkpoint import TrainingState, read_state, write_state
 from xai_core.training.collapse import read_collapse
 from xai_core.training.config import CriticTraining, TrainingConfig
@@ -336,7 +335,10 @@ def test_a_file_is_whole_or_what_it_was(tmp_path, monkeypatch, fault, where):
     if where != "write":
         target = files.os if where == "fsync" else Path
         monkeypatch.setattr(target, where, raising(fault))
-    with pytest.raises((DataError, KeyboardInterrupt)) as caught, whole_file(path) as file:
+    with (
+        pytest.raises((DataError, KeyboardInterrupt)) as caught,
+        atomic_write.atomic_write(path) as file,
+    ):
         file.write(b"half")
         if where == "write":
             raise fault
@@ -584,12 +586,12 @@ def test_memory_that_runs_out_under_a_command_is_one_line(
 
 def test_other_errors_are_not_taken_for_want_of_memory():
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))
-    with pytest.raises(RuntimeError, match="shapes"), memory_named("a test", "Nothing."):
+    with pytest.raises(RuntimeError, match="shapes"), report_out_of_memory("a test", "Nothing."):
         raise RuntimeError("shapes do not fit")
     with pytest.raises(OutOfMemoryError, match=r"memory for a test\. Lower it\."):
-        with memory_named("a test", "Lower it."):
+        with report_out_of_memory("a test", "Lower it."):
             raise MemoryError
     with pytest.raises(ZeroDivisionError):
-        in_parts(lambda rows: 1 // 0, 3, device="cpu", at_once=2)
+        map_batches(lambda rows: 1 // 0, 3, device="cpu", at_once=2)
     assert issubclass(OutOfMemoryError, XaiError)
-    assert in_parts(lambda rows: rows.start, 5, device="cpu", at_once=2) == [0, 2, 4]
+    assert map_batches(lambda rows: rows.start, 5, device="cpu", at_once=2) == [0, 2, 4]

@@ -18,7 +18,7 @@ from .._types import Images, Logits
 from . import layer_rules
 from .config import AttributionConfig
 from .registry import RUNS, MethodCard, method_card
-from .task import AT_ONCE, Baselines, MaskOf, Problem, check_target, outputs_of
+from .task import AT_ONCE, AttributionTask, Baselines, MaskOf, check_target, outputs_of
 
 __all__ = [
     "Attribution",
@@ -85,7 +85,7 @@ def attribute(
     card = method_card(method)
     targets, single = _targets(inputs, target)
     outputs = outputs_of(forward, highest=int(targets.max()), single=single)
-    problem = Problem(
+    problem = AttributionTask(
         inputs=inputs,
         forward=outputs,
         module=forward if isinstance(forward, nn.Module) else None,
@@ -149,7 +149,7 @@ def _baselines(inputs: Images, baselines: Baselines | None, card: MethodCard) ->
 
 
 @torch.no_grad()
-def _output_change(problem: Problem, card: MethodCard) -> Float[Tensor, " batch"]:
+def _output_change(problem: AttributionTask, card: MethodCard) -> Float[Tensor, " batch"]:
     """Evaluate f(x) minus f(baseline), each baseline once."""
     at_x = _in_parts(problem.forward, problem.inputs).gather(1, problem.target.unsqueeze(1))
     at_b = _in_parts(problem.forward, problem.baselines)

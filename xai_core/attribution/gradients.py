@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from .._types import Images
-from .task import AT_ONCE, Baselines, Problem
+from .task import AT_ONCE, AttributionTask, Baselines
 
 __all__ = [
     "gradient_shap",
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 
-def saliency(problem: Problem) -> Images:
+def saliency(problem: AttributionTask) -> Images:
     """Take the absolute gradient of the target: how strongly each pixel could move it."""
     return _gradient(problem, problem.leaf(), 1).abs()
 
 
-def input_x_gradient(problem: Problem) -> Images:
+def input_x_gradient(problem: AttributionTask) -> Images:
     """Multiply pixels with their gradient: the first-order share of each."""
     from captum.attr import InputXGradient
 
@@ -46,7 +46,7 @@ def input_x_gradient(problem: Problem) -> Images:
     )
 
 
-def integrated_gradients(problem: Problem) -> Images:
+def integrated_gradients(problem: AttributionTask) -> Images:
     """Integrate gradients from the baseline to the image, by Gauss-Legendre quadrature."""
     from captum.attr import IntegratedGradients
 
@@ -60,7 +60,7 @@ def integrated_gradients(problem: Problem) -> Images:
     return maps.detach().to(problem.inputs.dtype)
 
 
-def smoothgrad(problem: Problem) -> Images:
+def smoothgrad(problem: AttributionTask) -> Images:
     """Average gradients over noisy copies of the image."""
     n, x = problem.config.n_samples, problem.inputs.detach()
     noise = torch.randn(n, *x.shape[1:], generator=problem.generator()).to(x)
@@ -73,7 +73,7 @@ def smoothgrad(problem: Problem) -> Images:
     return total / n
 
 
-def gradient_shap(problem: Problem) -> Images:
+def gradient_shap(problem: AttributionTask) -> Images:
     """Average (x - b) times the gradient at random points between the image and baselines b.
 
     Every baseline gets the same number of points, which may make them a few more than asked for,
@@ -113,12 +113,12 @@ def path_points(
     return which, (turn + (order[which] + shift) / num_baselines) / each
 
 
-def _parts(problem: Problem, count: int) -> Iterator[Tensor]:
+def _parts(problem: AttributionTask, count: int) -> Iterator[Tensor]:
     """Split samples so that all images times the samples of a part are few enough."""
     yield from torch.arange(count).split(max(AT_ONCE // len(problem.inputs), 1))
 
 
-def _gradient(problem: Problem, points: Baselines, copies: int) -> Baselines:
+def _gradient(problem: AttributionTask, points: Baselines, copies: int) -> Baselines:
     """Take the gradient at points, `copies` in a row for each image."""
     from captum.attr import Saliency
 

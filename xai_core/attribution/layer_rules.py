@@ -27,8 +27,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._types import Images, Logits
-from ..runtime import on_each_core
-from .task import AT_ONCE, Baselines, Problem
+from ..runtime import map_on_cores
+from .task import AT_ONCE, AttributionTask, Baselines
 
 __all__ = [
     "LAYERS",
@@ -94,7 +94,7 @@ def num_outputs(module: nn.Module) -> int | None:
     return dense[-1].out_features if dense else None
 
 
-def deep_lift(problem: Problem) -> Images:
+def deep_lift(problem: AttributionTask) -> Images:
     """Compare activations with those of the baseline, by the rescale rule."""
     network = _apart(network_of(problem.module))
     parts = []
@@ -104,7 +104,7 @@ def deep_lift(problem: Problem) -> Images:
     return torch.cat(parts)
 
 
-def deep_lift_shap(problem: Problem) -> Images:
+def deep_lift_shap(problem: AttributionTask) -> Images:
     """Average DeepLift over several baselines."""
     count = len(problem.baselines)
 
@@ -116,10 +116,10 @@ def deep_lift_shap(problem: Problem) -> Images:
         return maps.unflatten(0, (len(rows), count)).mean(1)
 
     parts = [*problem.rows(AT_ONCE // (2 * count))]  # each image beside its baseline
-    return torch.cat([*on_each_core(average, parts, problem.inputs.device)])
+    return torch.cat([*map_on_cores(average, parts, problem.inputs.device)])
 
 
-def guided_backprop(problem: Problem) -> Images:
+def guided_backprop(problem: AttributionTask) -> Images:
     """Take the gradient, with negative ones stopped at every ReLU that was active."""
     from captum.attr import GuidedBackprop
 
@@ -128,7 +128,7 @@ def guided_backprop(problem: Problem) -> Images:
     return method.attribute(problem.leaf(), target=problem.target).detach()
 
 
-def deconvolution(problem: Problem) -> Images:
+def deconvolution(problem: AttributionTask) -> Images:
     """Take the gradient, with negative ones stopped at every ReLU, active or not."""
     from captum.attr import Deconvolution
 
@@ -137,7 +137,7 @@ def deconvolution(problem: Problem) -> Images:
     return method.attribute(problem.leaf(), target=problem.target).detach()
 
 
-def guided_gradcam(problem: Problem) -> Images:
+def guided_gradcam(problem: AttributionTask) -> Images:
     """Weigh guided backpropagation by where the last convolution saw evidence."""
     from captum.attr import GuidedGradCam
 
@@ -149,7 +149,7 @@ def guided_gradcam(problem: Problem) -> Images:
     ).detach()
 
 
-def lrp(problem: Problem) -> Images:
+def lrp(problem: AttributionTask) -> Images:
     """Hand the output back through the layers: gamma rule in convolutions, epsilon in dense ones.
 
     It begins at the logit where the network ends in a log-softmax.

@@ -5,7 +5,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from .._types import ByteImages, Images
-from ..bundle.outputs import explained, floats
+from ..bundle.outputs import as_float_images, explained_output
 from ..bundle.reading import Bundle
 from ..errors import BundleError
 from .api import Attribution, attribute
@@ -72,7 +72,7 @@ def attributions(
         BundleError: If the bundle lacks the classifier or critic that is asked for.
     """
     card = method_card(method)
-    x = floats(bundle, images)
+    x = as_float_images(bundle, images)
     forward = _forward(bundle, of, card)
     if of not in WITH_CLASSES:
         if target is not None:
@@ -112,7 +112,7 @@ def layers_of(bundle: Bundle, of: str) -> nn.Sequential | None:
     It computes what `explained` computes. There is none for "elbo" and "reconstruction", nor for
     "cluster" where q(c|x) is not a branch of the encoder.
     """
-    explained(bundle, of)  # refuses what there is not
+    explained_output(bundle, of)  # refuses what there is not
     model = bundle.model
     if of == "classifier":
         return bundle.classifier
@@ -129,13 +129,13 @@ def layers_of(bundle: Bundle, of: str) -> nn.Sequential | None:
 @torch.no_grad()
 def predicted(bundle: Bundle, images: Images, of: str) -> Int[Tensor, " batch"]:
     """Name the most probable class or cluster of each image."""
-    function = explained(bundle, of)
+    function = explained_output(bundle, of)
     return torch.cat([function(part).argmax(-1) for part in images.split(IMAGES_AT_ONCE)])
 
 
 def _forward(bundle: Bundle, of: str, card: MethodCard) -> nn.Module:
     if card.needs != "layers":
-        return explained(bundle, of)
+        return explained_output(bundle, of)
     layers = layers_of(bundle, of)
     if layers is None:
         free = [name for name in methods_for(bundle, of) if METHODS[name].needs == "gradient"]

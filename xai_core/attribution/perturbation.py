@@ -14,12 +14,12 @@ from jaxtyping import Int
 from torch import Tensor
 
 from .._types import Images
-from .task import AT_ONCE, Problem
+from .task import AT_ONCE, AttributionTask
 
 __all__ = ["feature_ablation", "occlusion", "patches", "shapley_sampling"]
 
 
-def occlusion(problem: Problem) -> Images:
+def occlusion(problem: AttributionTask) -> Images:
     """Slide a window of baseline over the image; a pixel gets the mean drop it takes part in."""
     from captum.attr import Occlusion
 
@@ -34,7 +34,7 @@ def occlusion(problem: Problem) -> Images:
     )
 
 
-def feature_ablation(problem: Problem) -> Images:
+def feature_ablation(problem: AttributionTask) -> Images:
     """Replace one patch at a time; its pixels get the drop of the target."""
     from captum.attr import FeatureAblation
 
@@ -48,7 +48,7 @@ def feature_ablation(problem: Problem) -> Images:
     )
 
 
-def shapley_sampling(problem: Problem) -> Images:
+def shapley_sampling(problem: AttributionTask) -> Images:
     """Add patches to the baseline in random orders; a patch's mean gain is shared by its pixels.
 
     Captum's sampler, its orders drawn from the seed instead of the global random numbers.
@@ -83,5 +83,5 @@ def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:
     return rows.unsqueeze(1) * columns + torch.arange(width) // side
 
 
-def _per_eval(problem: Problem) -> int:
+def _per_eval(problem: AttributionTask) -> int:
     return max(2 * AT_ONCE // len(problem.inputs), 1)

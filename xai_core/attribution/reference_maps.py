@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from .._types import Images
-from .task import Problem
+from .task import AttributionTask
 
 __all__ = ["edges", "random_map"]
 
 
-def random_map(problem: Problem) -> Images:
+def random_map(problem: AttributionTask) -> Images:
     """Draw a normal number a pixel, from the seed and the image's own bytes."""
     x = problem.inputs.detach().cpu()
     seeds = [zlib.crc32(image.numpy().tobytes(), problem.seed) for image in x]
@@ -24,7 +24,7 @@ def random_map(problem: Problem) -> Images:
     return torch.stack(maps).to(problem.inputs)
 
 
-def edges(problem: Problem) -> Images:
+def edges(problem: AttributionTask) -> Images:
     """Measure the length of the image's gradient by Sobel's filters."""
     x = problem.inputs.detach()
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).to(x) / 8

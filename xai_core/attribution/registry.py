@@ -9,7 +9,7 @@ import torch
 from .._types import Images
 from . import gradients, layer_rules, perturbation, reference_maps
 from .config import CONTROLS, Control
-from .task import Problem
+from .task import AttributionTask
 
 __all__ = [
     "METHODS",
@@ -317,14 +317,14 @@ METHODS = {card.name: card for card in _CARDS}
 """The cards of all methods by name, in the order to show them."""
 
 
-def _critic(problem: Problem) -> Images:
+def _critic(problem: AttributionTask) -> Images:
     if problem.mask_of is None:
         raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
     with torch.no_grad():
         return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
 
 
-RUNS: dict[str, Callable[[Problem], Images]] = {
+RUNS: dict[str, Callable[[AttributionTask], Images]] = {
     "saliency": gradients.saliency,
     "input_x_gradient": gradients.input_x_gradient,
     "integrated_gradients": gradients.integrated_gradients,

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from .._types import Images, Logits, Mask
 from .config import AttributionConfig
 
-__all__ = ["AT_ONCE", "Baselines", "MaskOf", "Problem", "check_target", "outputs_of"]
+__all__ = [
+    "AT_ONCE",
+    "AttributionTask",
+    "Baselines",
+    "MaskOf",
+    "check_target",
+    "outputs_of",
+]
 
 Baselines = Float[Tensor, "baselines 1 height width"]
 """Images that stand for "nothing there": one a row of the inputs, or some for all of them."""
@@ -21,7 +28,7 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
+class AttributionTask:
     """What is explained, and how.
 
     Attributes:

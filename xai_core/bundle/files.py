@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from .manifest import damage
+from .manifest import damaged_bundle
 
 __all__ = [
     "TensorKind",
@@ -88,20 +88,20 @@ def read_tensors(path: Path, expected: Mapping[str, TensorKind]) -> dict[str, Te
     try:
         tensors = load(path.read_bytes())
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise damage(path, f"it cannot be read: {error}") from error
+        raise damaged_bundle(path, f"it cannot be read: {error}") from error
     if tensors.keys() != expected.keys():
         other = min(tensors.keys() ^ expected.keys())
         state = "is missing" if other in expected else "is not expected"
-        raise damage(path, f"the tensor `{other:.80}` {state}")
+        raise damaged_bundle(path, f"the tensor `{other:.80}` {state}")
     for name, (dtype, shape) in expected.items():
         tensor, (found, found_shape) = tensors[name], kind_of(tensors[name])
         if (found, found_shape) != (dtype, shape):
             problem = f"must be {dtype} of shape {shape}, got {found} of shape {found_shape}"
-            raise damage(path, f"the tensor `{name}` {problem}")
+            raise damaged_bundle(path, f"the tensor `{name}` {problem}")
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise damage(path, f"the tensor `{name}` has NaN or infinity")
+            raise damaged_bundle(path, f"the tensor `{name}` has NaN or infinity")
         if tensor.is_floating_point() and bool((tensor.abs() > LARGEST).any()):
-            raise damage(path, f"the tensor `{name}` has numbers beyond {LARGEST:g}")
+            raise damaged_bundle(path, f"the tensor `{name}` has numbers beyond {LARGEST:g}")
     return {name: tensors[name] for name in expected}
 
 
@@ -165,10 +165,10 @@ def read_table(
             rows = _spelled_out(path, file.read().replace_schema_metadata(None), texts)
             for name, column in zip(rows.column_names, rows.columns, strict=True):
                 if column.null_count and not pa.types.is_floating(column.type):
-                    raise damage(path, f"the column `{name:.80}` has a missing value")
+                    raise damaged_bundle(path, f"the column `{name:.80}` has a missing value")
             return rows.to_pandas()
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-        raise damage(path, f"it cannot be read: {error}") from error
+        raise damaged_bundle(path, f"it cannot be read: {error}") from error
 
 
 def write_bytes(path: Path, content: bytes | pa.Buffer) -> None:
@@ -184,17 +184,19 @@ def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> Non
     groups = [about.row_group(number) for number in range(about.num_row_groups)]
     found = sum(group.num_rows for group in groups)
     if num_rows is not None and (about.num_rows, found) != (num_rows, num_rows):
-        raise damage(path, f"it must have {num_rows} rows, one an image, got {about.num_rows}")
+        raise damaged_bundle(
+            path, f"it must have {num_rows} rows, one an image, got {about.num_rows}"
+        )
     if max(about.num_rows, found) > MAX_ROWS and num_rows is None:
-        raise damage(path, f"it has {found} rows, at most {MAX_ROWS} are read")
+        raise damaged_bundle(path, f"it has {found} rows, at most {MAX_ROWS} are read")
     if num_rows is None and found * about.num_columns > MAX_CELLS:
-        raise damage(
+        raise damaged_bundle(
             path, f"it has {about.num_columns} columns of {found} rows, which is too much"
         )
     for group in groups:  # not its columns: pyarrow ends the process where one contradicts itself
         if group.total_byte_size > SPARE + MAX_TEXT * group.num_rows * group.num_columns:
             size = f"{group.total_byte_size >> 20} MiB"
-            raise damage(path, f"it claims {size} for {group.num_rows} rows")
+            raise damaged_bundle(path, f"it claims {size} for {group.num_rows} rows")
 
 
 def _spelled_out(path: Path, rows: pa.Table, texts: list[str]) -> pa.Table:
@@ -204,7 +206,9 @@ def _spelled_out(path: Path, rows: pa.Table, texts: list[str]) -> pa.Table:
         for chunk in rows.column(place).chunks:
             longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
             if longest > MAX_TEXT:
-                raise damage(path, f"the column `{name:.80}` has a text of {longest} bytes")
+                raise damaged_bundle(
+                    path, f"the column `{name:.80}` has a text of {longest} bytes"
+                )
         rows = rows.set_column(place, name, rows.column(place).cast(pa.string()))
     return rows
 
@@ -215,14 +219,14 @@ def _check_columns(
     kinds = {kind: name for name, kind in _COLUMN_TYPES.items()}
     found = {entry.name: kinds.get(entry.type, str(entry.type)) for entry in schema}
     if len(found) != len(schema):
-        raise damage(path, "it has a column twice")
+        raise damaged_bundle(path, "it has a column twice")
     if missing := [name for name in columns if name not in found]:
-        raise damage(path, f"the column `{missing[0]}` is missing")
+        raise damaged_bundle(path, f"the column `{missing[0]}` is missing")
     for name, kind in found.items():
         expected = columns.get(name)
         if expected is None and (not more_columns or kind not in _COLUMN_TYPES):
-            raise damage(path, f"the column `{name:.80}` is not expected")
+            raise damaged_bundle(path, f"the column `{name:.80}` is not expected")
         if expected is not None and kind != expected:
-            raise damage(path, f"the column `{name}` must be {expected}, got {kind:.80}")
+            raise damaged_bundle(path, f"the column `{name}` must be {expected}, got {kind:.80}")
     if list(found)[: len(columns)] != list(columns):
-        raise damage(path, "its columns are in another order than expected")
+        raise damaged_bundle(path, "its columns are in another order than expected")

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BundleError
-from .manifest import (
-    Manifest,
-    read_manifest,
-    sized_files,
-)
+from .manifest import Manifest, read_manifest, sized_files
 from .paths import bundle_folders, bundle_roots
 
 __all__ = [

@@ -18,7 +18,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "DatasetCard",
     "Manifest",
-    "damage",
+    "damaged_bundle",
     "file_entry",
     "is_bundle_name",
     "read_manifest",
@@ -168,14 +168,14 @@ def read_manifest(folder: Path) -> Manifest:
     path = regular_file(folder, MANIFEST)
     with readable(path):
         if path.stat().st_size > MAX_BYTES:
-            raise damage(path, f"it is larger than {MAX_BYTES >> 20} MiB")
+            raise damaged_bundle(path, f"it is larger than {MAX_BYTES >> 20} MiB")
         content = path.read_bytes()
     try:
         found = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise damage(path, f"it is not JSON: {error}") from error
+        raise damaged_bundle(path, f"it is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise damage(path, "it is not a JSON object")
+        raise damaged_bundle(path, "it is not a JSON object")
     _check_version(found.get("schema_version"), path)
     _check_leaves(found, path)
     _check_fields(found, Manifest, "", path)
@@ -198,9 +198,9 @@ def regular_file(folder: Path, name: str) -> Path:
     path = folder / name
     with readable(path):
         if path.is_symlink():
-            raise damage(path, "it is a link, a bundle's files are plain files")
+            raise damaged_bundle(path, "it is a link, a bundle's files are plain files")
         if not path.is_file():
-            raise damage(path, "it is not a file" if path.exists() else "it is missing")
+            raise damaged_bundle(path, "it is not a file" if path.exists() else "it is missing")
     return path
 
 
@@ -232,7 +232,7 @@ def is_bundle_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def damage(path: Path, problem: str) -> BundleError:
+def damaged_bundle(path: Path, problem: str) -> BundleError:
     """Make the error for a file of a bundle that cannot be used."""
     return BundleError(
         f"`{path}`: {problem.rstrip('.')}. Copy the bundle again or train anew with `xai train`."
@@ -245,7 +245,9 @@ def _refuse_constant(name: str) -> float:
 
 def _check_version(version: object, path: Path) -> None:
     if type(version) is not int or version < 1:
-        raise damage(path, f"`schema_version` must be a whole number from 1, got {version!r:.60}")
+        raise damaged_bundle(
+            path, f"`schema_version` must be a whole number from 1, got {version!r:.60}"
+        )
     if version != SCHEMA_VERSION:
         fix = (
             "Update this package to open it"
@@ -261,13 +263,13 @@ def _check_fields(found: Mapping[str, Any], kind: type, prefix: str, path: Path)
     """Compare names and types of a JSON object with those of a dataclass."""
     expected = {entry.name: entry.type for entry in dataclasses.fields(kind)}
     if missing := expected.keys() - found.keys():
-        raise damage(path, f"`{prefix}{min(missing)}` is missing")
+        raise damaged_bundle(path, f"`{prefix}{min(missing)}` is missing")
     if unknown := found.keys() - expected.keys():
-        raise damage(path, f"it has an unknown field `{prefix}{min(unknown):.60}`")
+        raise damaged_bundle(path, f"it has an unknown field `{prefix}{min(unknown):.60}`")
     for name, type_of in expected.items():
         problem = _mismatch(found[name], type_of)
         if problem:
-            raise damage(path, f"`{prefix}{name}` {problem}")
+            raise damaged_bundle(path, f"`{prefix}{name}` {problem}")
 
 
 def _mismatch(value: object, type_of: object) -> str | None:
@@ -291,38 +293,42 @@ def _mismatch(value: object, type_of: object) -> str | None:
 def _check_values(manifest: Manifest, path: Path) -> None:
     """Refuse names, counts, hashes and metrics that cannot be."""
     if not is_bundle_name(manifest.name):
-        raise damage(path, f"`name` must be letters, digits, ._+-, got {manifest.name!r:.60}")
+        raise damaged_bundle(
+            path, f"`name` must be letters, digits, ._+-, got {manifest.name!r:.60}"
+        )
     data = manifest.dataset
     if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
-        raise damage(path, "`dataset` has an impossible number of images or SHA-256")
+        raise damaged_bundle(path, "`dataset` has an impossible number of images or SHA-256")
     if len(data.class_names) > MOST_CLASSES:
-        raise damage(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
+        raise damaged_bundle(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
     for name, entry in manifest.files.items():
         _check_file(name, entry, path)
     if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
-        raise damage(path, f"`files` does not list '{missing[0]}'")
+        raise damaged_bundle(path, f"`files` does not list '{missing[0]}'")
     if data.own_images != ("images.safetensors" in manifest.files):
-        raise damage(path, "`dataset.own_images` and 'images.safetensors' contradict each other")
+        raise damaged_bundle(
+            path, "`dataset.own_images` and 'images.safetensors' contradict each other"
+        )
     _check_images(data, manifest.files, path)
     for split in ("train", "test", "map", "critic"):
         found = manifest.metrics.get(split, {})
         if not isinstance(found, dict):
-            raise damage(path, f"`metrics.{split}` must be an object")
+            raise damaged_bundle(path, f"`metrics.{split}` must be an object")
         for name, value in found.items() if split != "critic" else ():
             if value is not None and type(value) not in (int, float):
-                raise damage(path, f"`metrics.{split}.{name:.60}` must be a number")
+                raise damaged_bundle(path, f"`metrics.{split}.{name:.60}` must be a number")
     found = manifest.metrics.get("map") or MAP_METRICS
     if not set(found) >= MAP_METRICS:
-        raise damage(path, f"`metrics.map` lacks one of {', '.join(sorted(MAP_METRICS))}")
+        raise damaged_bundle(path, f"`metrics.map` lacks one of {', '.join(sorted(MAP_METRICS))}")
     labels = manifest.metrics.get("cluster_labels", [])
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise damage(path, "`metrics.cluster_labels` must be a list of whole numbers")
+        raise damaged_bundle(path, "`metrics.cluster_labels` must be a list of whole numbers")
 
 
 def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
     """Refuse numbers and texts that nothing could show, and depths that nothing could walk."""
     if depth > DEEPEST:
-        raise damage(path, f"it is nested more than {DEEPEST} deep")
+        raise damaged_bundle(path, f"it is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
         _check_leaves([*value, *value.values()], path, depth + 1)
     elif isinstance(value, list):
@@ -332,9 +338,9 @@ def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise damage(path, "it has a text that is not UTF-8") from error
+            raise damaged_bundle(path, "it has a text that is not UTF-8") from error
     elif isinstance(value, int | float) and not abs(value) <= LARGEST:
-        raise damage(path, f"it has a number beyond {LARGEST:g}")
+        raise damaged_bundle(path, f"it has a number beyond {LARGEST:g}")
 
 
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
@@ -342,18 +348,18 @@ def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> No
     claimed = data.num_train + data.num_test
     there = files["images.safetensors"]["bytes"] // PIXELS if data.own_images else 0
     if claimed > max(there, PACKAGED_IMAGES):
-        raise damage(path, f"`dataset` claims {claimed} images, there is room for {there}")
+        raise damaged_bundle(path, f"`dataset` claims {claimed} images, there is room for {there}")
 
 
 def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:
     if name not in KNOWN_FILES:
         known = ", ".join(f"'{known}'" for known in KNOWN_FILES)
-        raise damage(path, f"`files` lists {name!r:.60}, but a bundle has only {known}")
+        raise damaged_bundle(path, f"`files` lists {name!r:.60}, but a bundle has only {known}")
     size = entry.get("bytes")
     if entry.keys() != {"sha256", "bytes"} or type(size) is not int or size < 1:
-        raise damage(path, f"`files` must give 'sha256' and 'bytes' of '{name}'")
+        raise damaged_bundle(path, f"`files` must give 'sha256' and 'bytes' of '{name}'")
     if not isinstance(entry["sha256"], str) or not _SHA256.fullmatch(entry["sha256"]):
-        raise damage(path, f"`files` must give 'sha256' of '{name}' as 64 hex digits")
+        raise damaged_bundle(path, f"`files` must give 'sha256' of '{name}' as 64 hex digits")
 
 
 def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -363,5 +369,5 @@ def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[s
         with readable(path):
             found = path.stat().st_size
         if found != size:
-            raise damage(path, f"it has {found} bytes, the manifest says {size}")
+            raise damaged_bundle(path, f"it has {found} bytes, the manifest says {size}")
         yield path, entry

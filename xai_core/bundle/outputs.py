@@ -9,15 +9,19 @@ from ..errors import BundleError
 from ..models.vae import ClusterVAE
 from .reading import Bundle
 
-__all__ = ["EXPLAINED", "explained", "floats"]
+__all__ = [
+    "OUTPUTS",
+    "as_float_images",
+    "explained_output",
+]
 
-EXPLAINED = ("classifier", "cluster", "elbo", "reconstruction", "latent:J")
+OUTPUTS = ("classifier", "cluster", "elbo", "reconstruction", "latent:J")
 """The classifier's logits; log q(c|x); the ELBO, or its reconstruction term, in nats at the mean
 of q(z|x), which makes it a function of the image alone; the posterior mean of dimension J."""
 
 
-def explained(bundle: Bundle, of: str) -> nn.Module:
-    """Give the function that a name of `EXPLAINED` stands for.
+def explained_output(bundle: Bundle, of: str) -> nn.Module:
+    """Give the function that a name of `OUTPUTS` stands for.
 
     Args:
         bundle: The models; they are shared, so put hooks on a deep copy only.
@@ -42,11 +46,11 @@ def explained(bundle: Bundle, of: str) -> nn.Module:
         return _Latent(bundle.model, int(dimension))
     functions = {"cluster": _Cluster, "elbo": _Elbo, "reconstruction": _Reconstruction}
     if of not in functions:
-        raise ValueError(f"`of` must be one of {', '.join(EXPLAINED)}, got {of!r}.")
+        raise ValueError(f"`of` must be one of {', '.join(OUTPUTS)}, got {of!r}.")
     return functions[of](bundle.model).eval()
 
 
-def floats(bundle: Bundle, images: Tensor) -> Images:
+def as_float_images(bundle: Bundle, images: Tensor) -> Images:
     """Bring images to the bundle's device in the form that models read.
 
     Args:

@@ -19,7 +19,7 @@ from ..models.classifier import Classifier
 from ..models.critic import Critic, CriticConfig
 from ..models.vae import ClusterVAE, ClusterVAEConfig
 from .files import LARGEST, TensorKind, kind_of, read_table, read_tensors
-from .manifest import MANIFEST, DatasetCard, Manifest, damage
+from .manifest import MANIFEST, DatasetCard, Manifest, damaged_bundle
 
 __all__ = [
     "dataset_card",
@@ -106,7 +106,7 @@ def _model(folder: Path, manifest: Manifest) -> ClusterVAE:
     labels = manifest.metrics.get("cluster_labels")
     if labels is not None and len(labels) != config.num_clusters:
         problem = f"`metrics.cluster_labels` must have {config.num_clusters}, one a cluster"
-        raise damage(folder / MANIFEST, problem)
+        raise damaged_bundle(folder / MANIFEST, problem)
     return _on_meta(folder, lambda: ClusterVAE(config))
 
 
@@ -117,7 +117,7 @@ def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:
     names = len(manifest.dataset.class_names)
     if type(classes) is not int or classes < 1 or classes != names:
         problem = f"`configs.classifier.num_classes` must be {names}, one a class of `dataset`"
-        raise damage(folder / MANIFEST, problem)
+        raise damaged_bundle(folder / MANIFEST, problem)
     return _on_meta(folder, lambda: Classifier(classes))
 
 
@@ -127,14 +127,16 @@ def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
     settings = dict(manifest.configs.get("critic", {}))
     targets = settings.pop("targets", None)
     if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
-        raise damage(folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}")
+        raise damaged_bundle(
+            folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}"
+        )
     there = {
         "classifier": manifest.configs.get("classifier", {}).get("num_classes"),
         "cluster": manifest.configs.get("model", {}).get("num_clusters"),
     }
     if any(type(k) is not int or k < 2 or k != there[of] for of, k in targets.items()):
         problem = "`configs.critic.targets` must be as many as there are classes and clusters, two"
-        raise damage(folder / MANIFEST, f"{problem} at least")
+        raise damaged_bundle(folder / MANIFEST, f"{problem} at least")
     config = _config(folder, "critic", settings, CriticConfig)
     return _on_meta(
         folder, lambda: nn.ModuleDict({of: Critic(config, k) for of, k in targets.items()})
@@ -157,9 +159,11 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
     for split, count in (("train", data.num_train), ("test", data.num_test)):
         rows = index.iloc[: data.num_train] if split == "train" else index.iloc[data.num_train :]
         if rows["id"].tolist() != [f"{split}:{row}" for row in range(count)]:
-            raise damage(path, f"the ids are not {split}:0 to {split}:{count - 1} in order")
+            raise damaged_bundle(
+                path, f"the ids are not {split}:0 to {split}:{count - 1} in order"
+            )
         if not (rows["split"] == split).all():
-            raise damage(path, "the column `split` contradicts the ids")
+            raise damaged_bundle(path, "the column `split` contradicts the ids")
     classes = len(data.class_names)
     limits = {
         "label": (-1, classes),
@@ -168,13 +172,13 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
     }
     for name, (least, end) in limits.items():
         if index[name].min() < least or index[name].max() >= end:
-            raise damage(path, f"the column `{name}` has a value outside its range")
+            raise damaged_bundle(path, f"the column `{name}` has a value outside its range")
     for name in (name for name, kind in columns.items() if kind == "float32"):
         values = index[name].to_numpy()
         if not np.isfinite(values).all():
-            raise damage(path, f"the column `{name}` has a missing value, NaN or infinity")
+            raise damaged_bundle(path, f"the column `{name}` has a missing value, NaN or infinity")
         if np.abs(values).max() > LARGEST:
-            raise damage(path, f"the column `{name}` has numbers beyond {LARGEST:g}")
+            raise damaged_bundle(path, f"the column `{name}` has numbers beyond {LARGEST:g}")
     return index
 
 
@@ -233,20 +237,22 @@ def read_dataset(folder: Path, manifest: Manifest) -> Dataset:
             source=card.source,
         )
     except DataError as error:
-        raise damage(path, str(error)) from error
+        raise damaged_bundle(path, str(error)) from error
     if dataset.sha256 != card.sha256:
-        raise damage(path, "the images or labels are not those of `dataset.sha256`")
+        raise damaged_bundle(path, "the images or labels are not those of `dataset.sha256`")
     return dataset
 
 
 def _packaged_dataset(folder: Path, card: DatasetCard) -> Dataset:
     path = folder / MANIFEST
     if card.name != PACKAGED:
-        raise damage(path, f"it has no images of its own, and {card.name!r:.60} is not packaged")
+        raise damaged_bundle(
+            path, f"it has no images of its own, and {card.name!r:.60} is not packaged"
+        )
     dataset = load_dataset(PACKAGED)
     found = (dataset.sha256, len(dataset.train), len(dataset.test), dataset.class_names)
     if found != (card.sha256, card.num_train, card.num_test, card.class_names):
-        raise damage(path, "it was made of other images than this package's MNIST")
+        raise damaged_bundle(path, "it was made of other images than this package's MNIST")
     return dataset
 
 
@@ -256,18 +262,18 @@ def _config(folder: Path, part: str, found: Mapping[str, Any], kind: type[Config
     if found.keys() != defaults.keys():
         other = min(found.keys() ^ defaults.keys())
         state = "is missing" if other in defaults else "is unknown"
-        raise damage(path, f"the setting `configs.{part}.{other:.60}` {state}")
+        raise damaged_bundle(path, f"the setting `configs.{part}.{other:.60}` {state}")
     settings = {
         name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
     }
     for name, default in defaults.items():
         if not _alike(settings[name], default):
             problem = f"the setting `configs.{part}.{name}` cannot be {found[name]!r:.60}"
-            raise damage(path, problem)
+            raise damaged_bundle(path, problem)
     try:
         return kind(**settings)  # type: ignore[arg-type]  # checked just above
     except (ConfigError, TypeError) as error:
-        raise damage(path, str(error)) from error
+        raise damaged_bundle(path, str(error)) from error
 
 
 def _alike(value: object, default: object) -> bool:
@@ -298,7 +304,9 @@ def _on_meta(folder: Path, build: Callable[[], Module]) -> Module:
         with torch.device("meta"), _Uninitialised():
             return build()
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
-        raise damage(folder / MANIFEST, f"`configs` give an impossible model: {error}") from error
+        raise damaged_bundle(
+            folder / MANIFEST, f"`configs` give an impossible model: {error}"
+        ) from error
 
 
 def _with_weights(module: Module, path: Path, device: torch.device) -> Module:

@@ -26,7 +26,7 @@ from .files import read_table
 from .manifest import (
     MANIFEST,
     Manifest,
-    damage,
+    damaged_bundle,
     file_entry,
     read_manifest,
     readable,
@@ -198,11 +198,13 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
     for path, entry in sized_files(folder, manifest):
         if entry["bytes"] > largest[path.name]:
             problem = f"it has {entry['bytes']} bytes, for what is in it {largest[path.name]} do"
-            raise damage(path, problem)
+            raise damaged_bundle(path, problem)
         with readable(path):
             found = file_entry(path)
         if found != entry:
-            raise damage(path, "its SHA-256 is not the one in the manifest: it was changed")
+            raise damaged_bundle(
+                path, "its SHA-256 is not the one in the manifest: it was changed"
+            )
 
 
 def _digest(folder: Path) -> str:

@@ -21,10 +21,7 @@ from ..models.critic import Critic
 from ..models.vae import ClusterVAE
 from .files import write_bytes, write_table, write_tensors
 from .manifest import MANIFEST, Manifest, file_entry
-from .parts import (
-    dataset_card,
-    image_tensors,
-)
+from .parts import dataset_card, image_tensors
 from .paths import replaced_folder
 from .reading import HISTORY_COLUMNS, load_bundle
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..errors import ConfigError
 from .options import (
     Device,
@@ -114,7 +114,7 @@ def counterfactual(
 
         sheet = io.BytesIO()
         draw_counterfactuals(found, rows=DRAWN).save(sheet, "PNG")
-        with whole_file(figure) as file:
+        with atomic_write(figure) as file:
             file.write(sheet.getvalue())
     summary = _summary(found)
     if as_json:

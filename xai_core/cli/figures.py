@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .._version import __version__
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..errors import ConfigError
 from .options import Device, Json, Name, Seed, open_bundle
 from .terminal import print_json, print_table, spinner
@@ -190,7 +190,7 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
 def _choose(bundle: "Bundle", split: str, count: int, seed: int) -> "np.ndarray":
     from ..evaluation import exemplars
 
-    return exemplars.choose(bundle.index, split, "One a cluster", count=count, seed=seed)
+    return exemplars.choose_for_split(bundle.index, split, "One a cluster", count=count, seed=seed)
 
 
 def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
@@ -273,5 +273,5 @@ def _both(stem: Path, drawn) -> list[Path]:  # noqa: ANN001
 
 
 def _write(path: Path, content: bytes) -> None:
-    with whole_file(path, make_folder=True) as file:
+    with atomic_write(path, make_folder=True) as file:
         file.write(content)

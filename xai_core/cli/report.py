@@ -29,7 +29,7 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write everything the bundle says of one image as one HTML file that needs no other."""
-    from ..atomic_write import whole_file
+    from ..atomic_write import atomic_write
     from ..report import html
     from ..report.image_report import ReportConfig, image_report
 
@@ -40,7 +40,7 @@ def report(
     with spinner("Asking"):
         found = image_report(opened, image, config=config)
         content = html.html(opened, found)
-    with whole_file(out) as file:
+    with atomic_write(out) as file:
         file.write(content)
     about = {"bundle": opened.name, "image": image, "of": found.of, "bytes": len(content)}
     if as_json:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..errors import DataError
 from .options import images_of
 from .terminal import print_json, print_table
@@ -98,7 +98,7 @@ def write_part(
 def _write(path: Path, tables: Iterator[pa.Table]) -> None:
     first = next(tables)
     with (
-        whole_file(path, make_folder=True) as file,
+        atomic_write(path, make_folder=True) as file,
         pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
     ):
         for table in chain([first], tables):
@@ -154,14 +154,14 @@ def write_parts(
         as_json: Whether to tell it as JSON.
     """
     from ..bundle.reading import load_bundle
-    from ..runtime import is_first_process, losses_named, make_fabric
+    from ..runtime import is_first_process, make_fabric, report_lost_processes
 
     if is_first_process():
         check_folder(folder)
     fabric = make_fabric(launch)
     opened = load_bundle(bundle, device=fabric.device)
     pixels = images_of(opened, images)
-    with losses_named(fabric, "Empty the folder and begin anew."):
+    with report_lost_processes(fabric, "Empty the folder and begin anew."):
         write_part(
             lambda rows: work(opened, pixels[rows], rows.start),
             len(pixels),

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..training.eta import Left, Move, left
+from ..training.eta import TimedProgress, TimeLeft, time_left
 from ..training.events import plain
 from ..training.progress import STAGES
 
@@ -86,7 +86,7 @@ class TrainingDisplay:
         self._bar = _bar(self._console)
         self._expected = expected
         self._begun = time.monotonic()
-        self._moves: list[Move] = []
+        self._moves: list[TimedProgress] = []
         self._whole = self._bar.add_task("Everything", total=1.0)
         self._tasks: dict[str, TaskID] = {}
         self._headed = False
@@ -107,9 +107,9 @@ class TrainingDisplay:
             library.removeHandler(handler)
 
     def on_progress(self, progress: "StageProgress") -> None:
-        """Move the bar of a stage, and begin it where it is new."""
+        """TimedProgress the bar of a stage, and begin it where it is new."""
         now, stage = time.monotonic(), progress.stage
-        self._moves.append(Move(stage, progress.done, progress.total, now))
+        self._moves.append(TimedProgress(stage, progress.done, progress.total, now))
         if not self._tasks:
             self._bar.start()
         if stage not in self._tasks:
@@ -149,8 +149,8 @@ class TrainingDisplay:
         forms = (form for _, form in COLUMNS)
         self._print(" ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
 
-    def _ahead(self) -> Left:
-        return left(self._expected, self._moves, begun=self._begun, now=time.monotonic())
+    def _ahead(self) -> TimeLeft:
+        return time_left(self._expected, self._moves, begun=self._begun, now=time.monotonic())
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)

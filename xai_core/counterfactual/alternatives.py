@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import ByteImages, Images, Latents
-from ..bundle.outputs import explained
+from ..bundle.outputs import explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
 from .api import Counterfactual, find_counterfactual
@@ -109,7 +109,7 @@ def alternatives(
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
-        forward=explained(bundle, of),
+        forward=explained_output(bundle, of),
         prior=bundle.model.prior,
         reference=_Starts(
             images=reference.images,

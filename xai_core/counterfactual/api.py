@@ -18,13 +18,13 @@ from torch import Tensor
 
 from .._types import Images, Latents, Logits, Probs
 from ..models.prior import MixturePrior
-from ..runtime import on_each_core
-from .boundary_search import search_near
+from ..runtime import map_on_cores
+from .boundary_search import search_boundary
 from .gradient_ascent import ascend_in_latent_space, ascend_on_pixels
 from .nearest import nearest_image
 from .reference import Reference
-from .residual_transfer import carry_over
-from .task import CounterfactualConfig, Found, Method, Problem
+from .residual_transfer import transfer_residual
+from .task import CounterfactualConfig, CounterfactualTask, Found, Method
 
 __all__ = [
     "Counterfactual",
@@ -105,7 +105,7 @@ class Counterfactual:
         drawn = self._drawn(row, along)
         if self.method == "default":
             before = self.reconstructions[row : row + 1].expand_as(drawn)
-            drawn = carry_over(x.expand_as(drawn), before, drawn)
+            drawn = transfer_residual(x.expand_as(drawn), before, drawn)
         return torch.cat([drawn[:-1], end])
 
     def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
@@ -169,7 +169,7 @@ def find_counterfactual(
 
     parts: list[Counterfactual] = []
     starts = range(0, len(images), config.batch_size)
-    for part in on_each_core(search, starts, images.device):
+    for part in map_on_cores(search, starts, images.device):
         parts.append(part)
         if on_progress is not None:
             on_progress(min(len(parts) * config.batch_size, len(images)), len(images))
@@ -192,7 +192,7 @@ def _search(
         _check_target(target, logits.shape[-1])
         codes = encode(images)
         reconstructions = decode(codes)
-    problem = Problem(
+    problem = CounterfactualTask(
         images=images,
         codes=codes,
         reconstructions=reconstructions,
@@ -213,7 +213,7 @@ def _search(
     return _result(problem, found, config)
 
 
-def _unchanged(problem: Problem) -> Found:
+def _unchanged(problem: CounterfactualTask) -> Found:
     return Found(
         images=problem.images.clone(),
         probabilities=problem.probabilities.clone(),
@@ -242,7 +242,9 @@ def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
     return merged
 
 
-def _result(problem: Problem, found: Found, config: CounterfactualConfig) -> Counterfactual:
+def _result(
+    problem: CounterfactualTask, found: Found, config: CounterfactualConfig
+) -> Counterfactual:
     reached = _probability(found.probabilities, problem.target)
     converged = (reached >= config.target_probability).tolist()
     change = (found.images - problem.images).flatten(1)
@@ -362,8 +364,8 @@ _TENSORS = tuple(
 _ROW_COLUMNS = (
     *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),
 )
-_METHODS: dict[str, Callable[[Problem, CounterfactualConfig, Callable], Found]] = {
-    "default": lambda problem, config, encode: search_near(problem, config),
+_METHODS: dict[str, Callable[[CounterfactualTask, CounterfactualConfig, Callable], Found]] = {
+    "default": lambda problem, config, encode: search_boundary(problem, config),
     "diffeomorphic": lambda problem, config, encode: ascend_in_latent_space(problem, config),
     "pixel": ascend_on_pixels,
     "nearest": lambda problem, config, encode: nearest_image(problem, encode),

@@ -25,13 +25,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .._types import Images, Latents, Logits, Probs
-from .cluster_prior import ClusterReading
+from .cluster_prior import ClusterPrior
 from .gradient_ascent import ascend_in_latent_space
 from .initialisation import candidate_codes
-from .residual_transfer import carry_over
-from .task import CounterfactualConfig, Found, Problem
+from .residual_transfer import transfer_residual
+from .task import CounterfactualConfig, CounterfactualTask, Found
 
-__all__ = ["search_near"]
+__all__ = [
+    "search_boundary",
+]
 
 COMPARED_STARTS = 2
 """Starts tried on every image; the others wait for those that stall."""
@@ -94,11 +96,11 @@ class _Point:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Border:
+class _Boundary:
     """The problem with what its search asks for."""
 
-    problem: Problem
-    reading: ClusterReading | None
+    problem: CounterfactualTask
+    reading: ClusterPrior | None
     least: float
     """Log odds without which a search has failed."""
     goal: float
@@ -107,8 +109,8 @@ class _Border:
     """Distance past which the lead asked for is lowered."""
     density_weight: float
 
-    def rows(self, rows: Tensor) -> "_Border":
-        return _Border(
+    def rows(self, rows: Tensor) -> "_Boundary":
+        return _Boundary(
             problem=self.problem.rows(rows),
             reading=self.reading,
             least=self.least,
@@ -117,9 +119,9 @@ class _Border:
             density_weight=self.density_weight,
         )
 
-    def plain(self) -> "_Border":
+    def plain(self) -> "_Boundary":
         """Ask for what must be, and nothing else."""
-        return _Border(
+        return _Boundary(
             problem=self.problem,
             reading=None,
             least=self.least,
@@ -131,7 +133,7 @@ class _Border:
     def point(self, codes: Latents) -> _Point:
         """Evaluate codes, with a gradient where it is switched on."""
         problem = self.problem
-        images = carry_over(problem.images, problem.reconstructions, problem.decode(codes))
+        images = transfer_residual(problem.images, problem.reconstructions, problem.decode(codes))
         logits = problem.forward(images)
         odds = _log_odds(logits, problem.target)
         distance = (images - problem.images).abs().sum((1, 2, 3))
@@ -145,12 +147,12 @@ class _Border:
         return _Point(codes, images, logits.softmax(-1), odds, lead, distance, cost)
 
 
-def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
+def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
     """Find a near image that the target's part of the latent space has to offer."""
     near = None
     if problem.reference is not None:
         near = problem.reference.nearest_rows(problem.codes, problem.target, REAL_COMPARED)
-    border = _border(problem, config, near)
+    border = _boundary(problem, config, near)
     candidates = candidate_codes(problem, near)
     climbed = torch.zeros_like(problem.target)
     if candidates is None:
@@ -176,7 +178,7 @@ def search_near(problem: Problem, config: CounterfactualConfig) -> Found:
 
 
 def _ascended(
-    problem: Problem, config: CounterfactualConfig
+    problem: CounterfactualTask, config: CounterfactualConfig
 ) -> tuple[Latents, Int[Tensor, " batch"]]:
     """Climb from the images' own codes, where nothing says where the target's codes are."""
     plain = replace(config, method="diffeomorphic", max_steps=ASCENT_STEPS, path_points=2)
@@ -184,16 +186,18 @@ def _ascended(
     return found.path[:, -1], found.evaluations
 
 
-def _border(
-    problem: Problem, config: CounterfactualConfig, near: Int[Tensor, "batch count"] | None
-) -> _Border:
+def _boundary(
+    problem: CounterfactualTask,
+    config: CounterfactualConfig,
+    near: Int[Tensor, "batch count"] | None,
+) -> _Boundary:
     reading, allowed = None, torch.full_like(problem.images[:, 0, 0, 0], torch.inf)
     if problem.reference is not None and near is not None:
         allowed = config.nearer_than_real * problem.reference.distance_bound(problem.images, near)
         if problem.prior is not None:
             classes = problem.probabilities.shape[1]
-            reading = ClusterReading.fit(problem.prior, problem.reference, classes)
-    return _Border(
+            reading = ClusterPrior.fit(problem.prior, problem.reference, classes)
+    return _Boundary(
         problem=problem,
         reading=reading,
         least=math.log(config.target_probability / (1 - config.target_probability)) + 0.1,
@@ -203,7 +207,9 @@ def _border(
     )
 
 
-def _best_start(border: _Border, candidates: Float[Tensor, "batch candidates latent"]) -> Latents:
+def _best_start(
+    border: _Boundary, candidates: Float[Tensor, "batch candidates latent"]
+) -> Latents:
     """Choose the start whose line to the image's own code crosses the border the nearest."""
     problem, compared = border.problem, candidates[:, :COMPARED_STARTS]
     at_image = problem.probabilities.gather(1, problem.target.unsqueeze(1))
@@ -218,7 +224,7 @@ def _best_start(border: _Border, candidates: Float[Tensor, "batch candidates lat
 
 
 def _surest(
-    border: _Border, candidates: Float[Tensor, "batch candidates latent"], rank: int
+    border: _Boundary, candidates: Float[Tensor, "batch candidates latent"], rank: int
 ) -> Latents:
     """Choose the start at which the target is surest, or a later one in that order."""
     rows, count = candidates.shape[:2]
@@ -227,7 +233,7 @@ def _surest(
     return candidates[torch.arange(rows, device=chosen.device), chosen]
 
 
-def _tried(border: _Border, candidates: Float[Tensor, "batch candidates latent"]) -> _Point:
+def _tried(border: _Boundary, candidates: Float[Tensor, "batch candidates latent"]) -> _Point:
     """Evaluate all candidates of all images, row by row."""
     rows, count = candidates.shape[:2]
     images = torch.arange(rows, device=candidates.device).repeat_interleave(count)
@@ -236,7 +242,7 @@ def _tried(border: _Border, candidates: Float[Tensor, "batch candidates latent"]
 
 
 def _descend(
-    border: _Border, config: CounterfactualConfig, start: Latents
+    border: _Boundary, config: CounterfactualConfig, start: Latents
 ) -> tuple[_Point, Int[Tensor, " batch"]]:
     """Step along the border; keep the nearest point across, or the one with the largest lead."""
     problem, part, codes = border.problem, border, start
@@ -266,7 +272,7 @@ def _descend(
     return _keep(best, last, rows, wanted), steps
 
 
-def _gradients(border: _Border, codes: Latents) -> tuple[_Point, Latents, Latents]:
+def _gradients(border: _Boundary, codes: Latents) -> tuple[_Point, Latents, Latents]:
     """Evaluate a point, d cost / dz and d lead / dz."""
     with torch.enable_grad():
         codes = codes.detach().requires_grad_()
@@ -277,7 +283,12 @@ def _gradients(border: _Border, codes: Latents) -> tuple[_Point, Latents, Latent
 
 
 def _step(
-    problem: Problem, point: _Point, slope: Latents, climb: Latents, wanted: Row, reach: float
+    problem: CounterfactualTask,
+    point: _Point,
+    slope: Latents,
+    climb: Latents,
+    wanted: Row,
+    reach: float,
 ) -> Latents:
     """Go to the linearised border, and along it where that brings the image nearer."""
     steepness = climb.square().sum(-1, keepdim=True).clamp(min=1e-6)
@@ -310,7 +321,7 @@ def _is_better(point: _Point, lead: Row, distance: Row, wanted: Row) -> Bool[Ten
 
 
 def _finish(
-    border: _Border, config: CounterfactualConfig, best: _Point, steps: Int[Tensor, " batch"]
+    border: _Boundary, config: CounterfactualConfig, best: _Point, steps: Int[Tensor, " batch"]
 ) -> Found:
     """Lay the path from the image's own code straight to the one found."""
     problem = border.problem
@@ -331,7 +342,7 @@ def _finish(
 
 
 def _probs_between(
-    problem: Problem, path: Float[Tensor, "batch steps latent"]
+    problem: CounterfactualTask, path: Float[Tensor, "batch steps latent"]
 ) -> Float[Tensor, "batch steps clusters"]:
     """Evaluate the probability of every class along the paths, some images at a time."""
     steps = path.shape[1]
@@ -342,7 +353,7 @@ def _probs_between(
         part = problem.rows(rows.repeat_interleave(steps))
         with torch.no_grad():
             drawn = problem.decode(path[rows].flatten(0, 1))
-        images = carry_over(part.images, part.reconstructions, drawn)
+        images = transfer_residual(part.images, part.reconstructions, drawn)
         parts.append(problem.probs(images).unflatten(0, (len(rows), steps)))
     return torch.cat(parts)
 

@@ -21,7 +21,9 @@ from .._types import Logits
 from ..models.prior import MixturePrior
 from .reference import Reference
 
-__all__ = ["ClusterReading"]
+__all__ = [
+    "ClusterPrior",
+]
 
 COUNTED = 1000
 """Real images that p(t|c) is estimated on."""
@@ -32,7 +34,7 @@ BELOW_BEST = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ClusterReading:
+class ClusterPrior:
     """The second opinion.
 
     Attributes:
@@ -44,7 +46,7 @@ class ClusterReading:
     most: Float[Tensor, " classes"]
 
     @classmethod
-    def fit(cls, prior: MixturePrior, reference: Reference, classes: int) -> "ClusterReading":
+    def fit(cls, prior: MixturePrior, reference: Reference, classes: int) -> "ClusterPrior":
         """Count which classes the real images of each cluster have."""
         device = prior.mean.device
         rows = torch.linspace(0, len(reference.codes) - 1, min(COUNTED, len(reference.codes)))

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import Images, Probs
-from .task import CounterfactualConfig, Found, Problem, Trace
+from .task import CounterfactualConfig, CounterfactualTask, Found, Trace
 
 __all__ = ["ascend_in_latent_space", "ascend_on_pixels"]
 
@@ -27,7 +27,7 @@ EPSILON = 1e-8
 Variables = Float[Tensor, "batch ..."]
 
 
-def ascend_in_latent_space(problem: Problem, config: CounterfactualConfig) -> Found:
+def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
     """Move codes uphill, z <- z + Adam(d log f_t(g(z)) / dz), from the codes of the images."""
     trace = Trace()
     codes, probs, steps = _ascend(
@@ -48,7 +48,7 @@ def ascend_in_latent_space(problem: Problem, config: CounterfactualConfig) -> Fo
 
 
 def ascend_on_pixels(
-    problem: Problem, config: CounterfactualConfig, encode: Callable[[Images], Tensor]
+    problem: CounterfactualTask, config: CounterfactualConfig, encode: Callable[[Images], Tensor]
 ) -> Found:
     """Move pixels uphill inside [0, 1]; the path has the codes of both ends."""
     images, probs, steps = _ascend(
@@ -68,7 +68,7 @@ def ascend_on_pixels(
 
 
 def _ascend(
-    problem: Problem,
+    problem: CounterfactualTask,
     config: CounterfactualConfig,
     start: Variables,
     to_image: Callable[[Tensor], Images],

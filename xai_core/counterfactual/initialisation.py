@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .task import Problem
+from .task import CounterfactualTask
 
 __all__ = ["candidate_codes"]
 
@@ -12,7 +12,7 @@ NEIGHBOURS = 8
 
 
 def candidate_codes(
-    problem: Problem, near: Int[Tensor, "batch count"] | None
+    problem: CounterfactualTask, near: Int[Tensor, "batch count"] | None
 ) -> Float[Tensor, "batch candidates latent"] | None:
     """Propose codes of the target class, the most promising first; None where none is known.
 
@@ -33,7 +33,7 @@ def candidate_codes(
     return torch.cat(proposed, 1) if proposed else None
 
 
-def _transported(problem: Problem) -> Float[Tensor, "batch clusters latent"]:
+def _transported(problem: CounterfactualTask) -> Float[Tensor, "batch clusters latent"]:
     """Carry each code's place in its own cluster over to every cluster."""
     assert problem.prior is not None
     mean, scale = problem.prior.mean.detach(), problem.prior.scale.detach()

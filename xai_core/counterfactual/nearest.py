@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from .._types import Images
-from .task import Found, Problem
+from .task import CounterfactualTask, Found
 
 __all__ = ["nearest_image"]
 
 
-def nearest_image(problem: Problem, encode: Callable[[Images], Tensor]) -> Found:
+def nearest_image(problem: CounterfactualTask, encode: Callable[[Images], Tensor]) -> Found:
     """Take the image of the target class with the smallest L1 distance.
 
     Raises:

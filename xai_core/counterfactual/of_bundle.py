@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import ByteImages, Images, Latents
-from ..bundle.outputs import explained, floats
+from ..bundle.outputs import as_float_images, explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
 from ..models.vae import ClusterVAE
@@ -65,11 +65,11 @@ def counterfactuals(
     if method is not None:
         config = replace(config, method=method)
     return find_counterfactual(
-        floats(bundle, images),
+        as_float_images(bundle, images),
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
-        forward=explained(bundle, of),
+        forward=explained_output(bundle, of),
         prior=bundle.model.prior,
         reference=reference_of(bundle, of, labels=config.method == "nearest"),
         config=config,

@@ -19,13 +19,18 @@ import torch
 
 from .._types import Images
 
-__all__ = ["FLOOR", "carry_over"]
+__all__ = [
+    "FLOOR",
+    "transfer_residual",
+]
 
 FLOOR = 0.02
 """Added to what is divided by, so that ink the decoder does not expect at all is left alone."""
 
 
-def carry_over(images: Images, before: Images, after: Images, floor: float = FLOOR) -> Images:
+def transfer_residual(
+    images: Images, before: Images, after: Images, floor: float = FLOOR
+) -> Images:
     """Change images as the decoder's images change.
 
     Args:

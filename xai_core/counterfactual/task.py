@@ -14,7 +14,13 @@ from ..errors import ConfigError
 from ..models.prior import MixturePrior
 from .reference import Reference
 
-__all__ = ["CounterfactualConfig", "Found", "Method", "Problem", "Trace"]
+__all__ = [
+    "CounterfactualConfig",
+    "CounterfactualTask",
+    "Found",
+    "Method",
+    "Trace",
+]
 
 Method = Literal["default", "diffeomorphic", "pixel", "nearest"]
 
@@ -88,7 +94,7 @@ class CounterfactualConfig:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
+class CounterfactualTask:
     """Images that shall become their targets, and the functions that say what they are.
 
     Attributes:
@@ -118,9 +124,11 @@ class Problem:
         with torch.no_grad():
             return self.forward(images).softmax(-1)
 
-    def rows(self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice) -> "Problem":
+    def rows(
+        self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice
+    ) -> "CounterfactualTask":
         """Keep some images."""
-        return Problem(
+        return CounterfactualTask(
             images=self.images[rows],
             codes=self.codes[rows],
             reconstructions=self.reconstructions[rows],

@@ -15,7 +15,12 @@ from torch import Tensor
 from .._types import ByteImages
 from ..errors import DataError
 
-__all__ = ["REMOTE", "RemoteSet", "RemoteSplit", "read_remote"]
+__all__ = [
+    "REMOTE",
+    "RemoteSet",
+    "RemoteSplit",
+    "read_remote",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +81,7 @@ def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
     variant = {} if remote.variant is None else {"split": remote.variant}
     logger.info("reading %s from %s, downloading it if it is not there", name, root)
     folder = root / remote.factory
-    with _failures_named(name, folder), _timeout(_TIMEOUT):
+    with _report_failures(name, folder), _timeout(_TIMEOUT):
         found = getattr(datasets, remote.factory)(root, train=train, download=True, **variant)
     images, labels = found.data, found.targets
     if images.shape[1:] != (28, 28) or len(images) != len(labels):
@@ -88,7 +93,7 @@ def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
 
 
 @contextmanager
-def _failures_named(name: str, folder: Path) -> Iterator[None]:
+def _report_failures(name: str, folder: Path) -> Iterator[None]:
     """Tell a failing network from a file that was left half written."""
     try:
         yield

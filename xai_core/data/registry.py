@@ -22,7 +22,7 @@ __all__ = [
     "BUILT_IN",
     "Dataset",
     "Split",
-    "at_hand",
+    "available_offline",
     "build_dataset",
     "image_id",
     "load_dataset",
@@ -41,7 +41,7 @@ _MNIST_FILES = {
 }
 
 
-def at_hand(root: Path | None = None) -> tuple[str, ...]:
+def available_offline(root: Path | None = None) -> tuple[str, ...]:
     """Name the sets of `BUILT_IN` that need no network: MNIST, and those downloaded before."""
     folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
     return ("mnist", *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))))

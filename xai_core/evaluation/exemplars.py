@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Confused",
-    "choose",
+    "choose_for_split",
     "least_sure",
     "margins",
     "most_confused",
@@ -172,7 +172,7 @@ HOWS: dict[How, str] = {
 """What each choice means."""
 
 
-def choose(
+def choose_for_split(
     index: pd.DataFrame, split: str, how: How, *, count: int, seed: int
 ) -> NDArray[np.int64]:
     """Choose rows of one split by the same rule for both.

@@ -12,7 +12,7 @@ from .._types import ByteImages, Labels, Probs
 from ..data.dataset import Dataset
 from ..data.preprocessing import to_float
 from ..models.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
-from ..runtime import in_parts
+from ..runtime import map_batches
 
 __all__ = [
     "BATCH",
@@ -124,7 +124,9 @@ def encode_dataset(
         )
 
     with evaluating(model):
-        in_parts(encode, len(images), device=device, at_once=batch_size, on_progress=on_progress)
+        map_batches(
+            encode, len(images), device=device, at_once=batch_size, on_progress=on_progress
+        )
     return found
 
 
@@ -142,7 +144,7 @@ def classify(
         return classifier(to_float(images[rows], device)).softmax(-1).cpu()
 
     with evaluating(classifier):
-        return torch.cat(in_parts(probs, len(images), device=device, at_once=batch_size))
+        return torch.cat(map_batches(probs, len(images), device=device, at_once=batch_size))
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from .._types import Latents
 
-__all__ = ["carried_nats", "prior_deviation", "transport", "traverse", "walk"]
+__all__ = [
+    "carried_nats",
+    "interpolate",
+    "prior_deviation",
+    "transport",
+    "traverse",
+]
 
 
 def carried_nats(mean: Latents, log_var: Latents) -> Float[Tensor, " latent"]:
@@ -59,7 +65,7 @@ def traverse(
     return z + moves
 
 
-def walk(
+def interpolate(
     start: Float[Tensor, " latent"], end: Float[Tensor, " latent"], *, steps: int
 ) -> Float[Tensor, "steps latent"]:
     """Go from one code to another on the straight line, both ends included.

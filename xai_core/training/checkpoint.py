@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..errors import DataError
 
 __all__ = ["TrainingState", "read_state", "write_state"]
@@ -76,7 +76,7 @@ def write_state(run: Path, stage: str, state: TrainingState) -> None:
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     blob = save(tensors, metadata={"rows": json.dumps(state.rows)})
-    with whole_file(_file(run, stage), fix="Make room, then go on with --resume.") as file:
+    with atomic_write(_file(run, stage), fix="Make room, then go on with --resume.") as file:
         file.write(blob)
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from .._types import Images, Labels
 from .._version import __version__
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..data.dataset import Dataset
 from ..data.preprocessing import to_float
 from ..errors import ConfigError, DataError
@@ -310,5 +310,5 @@ def _write(recording: Recording, out: Path) -> None:
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), b"about": json.dumps(recording.about).encode()}
     )
-    with whole_file(out, make_folder=True) as file:
+    with atomic_write(out, make_folder=True) as file:
         pq.write_table(table, file, compression="zstd")

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from ..models.vae import ClusterVAEConfig
     from .config import TrainingConfig
 
-__all__ = ["Left", "Move", "expected_seconds", "left"]
+__all__ = [
+    "TimeLeft",
+    "TimedProgress",
+    "expected_seconds",
+    "time_left",
+]
 
 MILLISECONDS = {
     "assign": 1.96,
@@ -25,7 +30,7 @@ MILLISECONDS = {
 
 
 @dataclass(frozen=True)
-class Move:
+class TimedProgress:
     """A stage was at `done` of `total` steps, `at` seconds of some clock."""
 
     stage: str
@@ -35,7 +40,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Left:
+class TimeLeft:
     """How far a training is.
 
     Attributes:
@@ -67,9 +72,9 @@ def expected_seconds(
     return {stage: work[stage] * ms / 1000 for stage, ms in MILLISECONDS.items() if stage in work}
 
 
-def left(
-    expected: Mapping[str, float], moves: Sequence[Move], *, begun: float, now: float
-) -> Left:
+def time_left(
+    expected: Mapping[str, float], moves: Sequence[TimedProgress], *, begun: float, now: float
+) -> TimeLeft:
     """Estimate what is left from what was expected and the speed so far.
 
     Args:
@@ -85,14 +90,14 @@ def left(
         reached, since = _work(expected, last), last.at
         rest = expected.get(last.stage, 0.0) * (1 - last.done / max(last.total, 1))
     slowness, waited = _slowness(expected, moves), max(now - since, 0.0)  # clocks are set back
-    return Left(
+    return TimeLeft(
         share=min(reached / whole, 1.0),
         stage=max(rest * slowness - waited, 0.0),
         whole=max((whole - reached) * slowness - waited, 0.0),
     )
 
 
-def _slowness(expected: Mapping[str, float], moves: Sequence[Move]) -> float:
+def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
     """Measure the seconds that a step takes against those expected, over steps one by one.
 
     Stages of a single step say nothing: after an interruption they take no time.
@@ -105,7 +110,7 @@ def _slowness(expected: Mapping[str, float], moves: Sequence[Move]) -> float:
     return took / worked if worked > 0 and took > 0 else 1.0
 
 
-def _work(expected: Mapping[str, float], move: Move) -> float:
+def _work(expected: Mapping[str, float], move: TimedProgress) -> float:
     """Add up the expected seconds of what is done."""
     stages = list(expected)
     if move.stage not in expected:

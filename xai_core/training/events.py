@@ -19,17 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
-from .eta import Move, left
+from .eta import TimedProgress, time_left
 
 if TYPE_CHECKING:
     from .progress import EpochMetrics, Progress
 
 __all__ = [
     "EventFile",
-    "News",
+    "TrainingProgress",
     "event_file",
     "plain",
-    "read_news",
+    "read_training_progress",
 ]
 
 
@@ -97,7 +97,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class News:
+class TrainingProgress:
     """Where a training is.
 
     Attributes:
@@ -119,7 +119,7 @@ class News:
     num_clusters: int | None = None
 
 
-def read_news(path: Path, now: float) -> News:
+def read_training_progress(path: Path, now: float) -> TrainingProgress:
     """Read what was told until now.
 
     Args:
@@ -129,18 +129,18 @@ def read_news(path: Path, now: float) -> News:
     events = _events(path)
     begins = [number for number, event in enumerate(events) if event["event"] == "begin"]
     if not begins:
-        return News()
+        return TrainingProgress()
     begun = events[begins[-1]]
     rows = {(e["stage"], e["epoch"]): e for e in events if e["event"] == "epoch"}
     moves = [
-        Move(e["stage"], e["done"], e["total"], float(e["at"]))
+        TimedProgress(e["stage"], e["done"], e["total"], float(e["at"]))
         for e in events[begins[-1] :]
         if e["event"] == "progress"
     ]
-    last = moves[-1] if moves else Move("", 0, 0, now)
+    last = moves[-1] if moves else TimedProgress("", 0, 0, now)
     expected = {stage: float(seconds) for stage, seconds in begun["expected"].items()}
-    ahead = left(expected, moves, begun=float(begun["at"]), now=now)
-    return News(
+    ahead = time_left(expected, moves, begun=float(begun["at"]), now=now)
+    return TrainingProgress(
         epochs=tuple(rows.values()),
         stage=last.stage,
         done=last.done,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import TrainingDivergedError
-from ..runtime import epoch_generator, memory_named
+from ..runtime import epoch_generator, report_out_of_memory
 from .checkpoint import TrainingState, read_state, write_state
 from .progress import EpochMetrics, Progress
 
@@ -81,7 +81,7 @@ class EpochLoop:
             started = time.perf_counter()
             objective.train()
             schedule = _OneCycle(learning_rate, epoch, epochs, count // self._batch(count))
-            with memory_named(f"stage '{stage}'", self._less()):
+            with report_out_of_memory(f"stage '{stage}'", self._less()):
                 loss = self._epoch(stage, epoch, count, wrapped, optimizer, batches, schedule)
             for weights in objective.parameters():  # a finite loss may have had no finite gradient
                 self._check(weights.detach().sum(), stage, epoch)

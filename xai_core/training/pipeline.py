@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..atomic_write import whole_file
+from ..atomic_write import atomic_write
 from ..bundle.manifest import read_manifest
 from ..bundle.paths import check_target
 from ..bundle.writing import save_bundle
@@ -155,7 +155,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
         )
     run.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        with whole_file(file) as content:
+        with atomic_write(file) as content:
             content.write(json.dumps(settings, indent=1).encode())
         return
     try:

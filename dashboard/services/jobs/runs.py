@@ -30,7 +30,7 @@ from typing import Literal
 
 from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
-from xai_core.training.events import News, read_news
+from xai_core.training.events import TrainingProgress, read_training_progress
 
 CHECKPOINTS = Path("checkpoints")
 """The first place where bundles are looked for."""
@@ -83,7 +83,7 @@ class Run:
     begun: float
     state: State
     why: str
-    news: News
+    news: TrainingProgress
 
     @property
     def name(self) -> str:
@@ -195,7 +195,7 @@ def read(name: str) -> Run:
     """
     folder, known = _folder(name), _record(name)
     try:
-        news = read_news(folder / "events.jsonl", time.time())
+        news = read_training_progress(folder / "events.jsonl", time.time())
         state, why = _outcome(folder, bool(known.get("stop")))
         request, begun = _request(known["request"]), float(known["begun"])
         time.localtime(begun)  # refuses what is no time
@@ -222,7 +222,9 @@ def _read_or_say_why(name: str) -> Run:
         return read(name)
     except XaiError as error:
         asked = Request(name=name, data="?", preset="?")
-        return Run(request=asked, begun=0.0, state="failed", why=str(error), news=News())
+        return Run(
+            request=asked, begun=0.0, state="failed", why=str(error), news=TrainingProgress()
+        )
 
 
 def _check(request: Request, offered: tuple[str, ...]) -> None:

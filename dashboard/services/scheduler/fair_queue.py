@@ -22,7 +22,7 @@ class BusyError(XaiError):
     """Other work holds the engine for longer than a person should wait."""
 
 
-class Turns:
+class FairQueue:
     """Turns of threads, each of which holds one or waits for one.
 
     Who asked first for any turn goes first: a page whose work takes many turns keeps its place

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import streamlit as st
 
-from dashboard.services.scheduler.fair_queue import Turns
-from dashboard.services.scheduler.worker_pool import Team
+from dashboard.services.scheduler.fair_queue import FairQueue
+from dashboard.services.scheduler.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -41,7 +41,7 @@ draws a page, Python's 5 ms make a heatmap twenty times slower, these three time
 
 
 @contextmanager
-def heavy() -> Iterator[None]:
+def compute_slot() -> Iterator[None]:
     """Hold the engine while running a model; never nested.
 
     Who waits is told how many are before them.
@@ -49,12 +49,12 @@ def heavy() -> Iterator[None]:
     Raises:
         BusyError: If too many wait already, or the engine is not given back for long.
     """
-    with _turn_of(engine()):
+    with _slot_of(compute_queue()):
         yield
 
 
 @contextmanager
-def _turn_of(turns: Turns) -> Iterator[None]:
+def _slot_of(turns: FairQueue) -> Iterator[None]:
     turns.take(_told)
     try:
         yield
@@ -62,23 +62,23 @@ def _turn_of(turns: Turns) -> Iterator[None]:
         turns.give_back()
 
 
-def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
+def offload(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
     """Let a helper do heavy work where there is one, the server where there is none.
 
     Who waits for a helper holds up nobody whose work the server does itself.
 
     Args:
-        work: Takes the turn it needs by `heavy`, and nothing but plain values and NumPy arrays
-            beside the bundle; gives the like. Nothing of the page is within its reach.
+        work: Takes and returns nothing but plain values and NumPy arrays, beside the bundle. It
+            takes its own `compute_slot` and cannot reach the page.
     """
 
     @functools.wraps(work)
     def done(bundle: "Bundle", *args: P.args, **kwargs: P.kwargs) -> T:
-        if engine().held:
-            team().want(str(bundle.path))
-        if team().there:
-            with _turn_of(team().turns):
-                answer = team().ask(work, bundle, args, kwargs)
+        if compute_queue().held:
+            worker_pool().want(str(bundle.path))
+        if worker_pool().there:
+            with _slot_of(worker_pool().turns):
+                answer = worker_pool().ask(work, bundle, args, kwargs)
             if answer:
                 return cast(T, answer[0])
         return work(bundle, *args, **kwargs)
@@ -86,9 +86,9 @@ def apart(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[
     return done
 
 
-def breathe() -> None:
-    """Let others' work through between two parts of one's own, within `heavy`."""
-    engine().pass_on(_told)
+def yield_slot() -> None:
+    """Let others' work through between two parts of one's own, within `compute_slot`."""
+    compute_queue().pass_on(_told)
 
 
 def _told(before: int) -> AbstractContextManager[object]:
@@ -97,7 +97,7 @@ def _told(before: int) -> AbstractContextManager[object]:
 
 
 @st.cache_resource(show_spinner=False)
-def engine() -> Turns:
+def compute_queue() -> FairQueue:
     """Import torch and the library once, on one thread, and give the turns at them."""
     gc.disable()  # a collection in the midst of an import finds nothing, and takes a third of it
     try:
@@ -112,13 +112,13 @@ def engine() -> Turns:
     sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else it keeps them for every thread there was
-    return Turns(_at_once())
+    return FairQueue(_at_once())
 
 
 @st.cache_resource(show_spinner=False)
-def team() -> Team:
+def worker_pool() -> WorkerPool:
     """Give the helpers, as many as work goes at once; for one person alone none comes."""
-    return Team(_at_once())
+    return WorkerPool(_at_once())
 
 
 def _at_once() -> int:

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
 from typing import TYPE_CHECKING
 
-from dashboard.services.scheduler.fair_queue import Turns
+from dashboard.services.scheduler.fair_queue import FairQueue
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 
-class Team:
+class WorkerPool:
     """Helpers that are started when first wanted; they leave when idle, or with the server.
 
     Args:
@@ -31,7 +31,7 @@ class Team:
     """
 
     def __init__(self, most: int) -> None:
-        self.turns = Turns(most)
+        self.turns = FairQueue(most)
         self._most = most if os.name == "posix" else 0
         self._lock = threading.Lock()
         self._hired = 0

@@ -88,14 +88,18 @@ def _nearest(bundle: "Bundle") -> Step | None:
 
 
 def _least_sure(bundle: "Bundle") -> Step:
-    rows = cache.once(bundle, "least sure", lambda: exemplars.least_sure(bundle.index))
+    rows = cache.cached_per_bundle(
+        bundle, "least sure", lambda: exemplars.least_sure(bundle.index)
+    )
     place = _following("least sure", len(rows))
     return _id(bundle, rows[place]), f"{_ordinal(place + 1)} least sure of {len(rows):,} images"
 
 
 def _confused(bundle: "Bundle") -> Step | None:
     named = bundle.cluster_labels
-    found = cache.once(bundle, "confused", lambda: exemplars.most_confused(bundle.index, named))
+    found = cache.cached_per_bundle(
+        bundle, "confused", lambda: exemplars.most_confused(bundle.index, named)
+    )
     if not len(found.rows):
         return None
     place, classes = _following("confused", len(found.rows)), bundle.manifest.dataset.class_names

@@ -21,7 +21,7 @@ SPLITS = ("test", "train")
 @st.fragment
 def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
     """Show the images with the smallest margin between their two best clusters."""
-    state.follow(image_id)
+    state.rerun_if_moved(image_id)
     if bundle.model.config.num_clusters < 2:
         messages.note("This model has one cluster, so no image lies between two.")
         return
@@ -37,7 +37,7 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
             required=True,
             **state.bind("border split", "test", SPLITS, link="borders"),
         )
-        ids, probs = image_data.borders(bundle, split, where[chosen], COUNT)
+        ids, probs = image_data.boundary_images(bundle, split, where[chosen], COUNT)
         table = _two_best(bundle, ids, probs)
         download.table(bundle, table, name="border cases", split=split, where=chosen)
     if not ids:

@@ -60,7 +60,7 @@ def _counts(bundle: "Bundle", split: str) -> pd.DataFrame:
         labels = max(len(bundle.dataset.class_names), int(bundle.index["label"].max()) + 1)
         return confusion.counts(bundle.index, split, bundle.model.config.num_clusters, labels)
 
-    return cache.once(bundle, f"confusion {split}", count)
+    return cache.cached_per_bundle(bundle, f"confusion {split}", count)
 
 
 def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> go.Figure:
@@ -70,4 +70,4 @@ def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> 
         labels = [naming.label_name(bundle, label) for label in table.index]
         return confusion.heat_map(table[order], labels, [names[c] for c in order], dark, show=show)
 
-    return cache.once(bundle, f"confusion {split} {show} dark {dark}", draw)
+    return cache.cached_per_bundle(bundle, f"confusion {split} {show} dark {dark}", draw)

@@ -33,7 +33,7 @@ def show(bundle: "Bundle", cluster: int) -> None:
             f"From cluster {names[cluster]} to", others, format_func=lambda c: names[c], width=220,
             **state.bind("walk to", others[0], others, link="walk"),
         )  # fmt: skip
-        film = generation.walk(bundle, cluster, end, FRAMES)
+        film = generation.interpolation(bundle, cluster, end, FRAMES)
         table = pd.DataFrame(film.probs, columns=[f"q({c}|x)" for c in range(len(names))])
         table.insert(0, "share_of_the_way", np.linspace(0, 1, FRAMES))
         about = {"from cluster": cluster, "to cluster": end}

@@ -20,7 +20,7 @@ ENDS = ("Least sure", "Most sure")
 @st.fragment
 def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
     """Show members by confidence; a click selects an image."""
-    state.follow(image_id)
+    state.rerun_if_moved(image_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.segmented_control(
             "Order",

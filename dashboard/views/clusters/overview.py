@@ -70,7 +70,7 @@ def _table(bundle: "Bundle") -> pd.DataFrame:
             bundle.index, SPLIT, scale, named, bundle.dataset.class_names
         )
 
-    return cache.once(bundle, "clusters", count)
+    return cache.cached_per_bundle(bundle, "clusters", count)
 
 
 def _numbers(table: pd.DataFrame, names: list[str]) -> None:

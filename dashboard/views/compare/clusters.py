@@ -53,7 +53,7 @@ def agreement(pair: Pair) -> None:
 @st.fragment
 def differences(pair: Pair, image_id: str) -> None:
     """Show the images that both are surest of and sort differently; a click selects one."""
-    state.follow(image_id)
+    state.rerun_if_moved(image_id)
     split = state.setting("compare split", "test")
     found = compared(*pair.both, split)
     ids = found.differ[:COUNT]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.counterfactuals import Floats, change, search
 from dashboard.services.image_data import batch
-from dashboard.services.scheduler.scheduler import apart, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -57,11 +57,11 @@ class Alternatives(NamedTuple):
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@apart
+@offload
 def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
     x = batch(bundle, [image_id])
-    with heavy():
+    with compute_slot():
         found, seconds = search(bundle, x, "all", of, method, path_points=2)
     return Changes(
         source=int(found.source[0]),
@@ -76,7 +76,7 @@ def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Chang
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@apart
+@offload
 def alternatives(
     bundle: "Bundle", image_id: str, of: str, target: int, seed: int
 ) -> Alternatives | None:
@@ -87,7 +87,7 @@ def alternatives(
     reference = reference_of(bundle, of)
     if reference is None or not len(reference.members(target)):
         return None
-    with heavy():
+    with compute_slot():
         start = time.perf_counter()
         x = batch(bundle, [image_id])
         answer = alternatives.alternatives(bundle, x, target, of=of, seed=seed)
@@ -111,13 +111,13 @@ def certificate(
     return _certified(bundle, change(bundle, image_id, of, method, target).codes, target, of)
 
 
-@apart
+@offload
 def _certified(bundle: "Bundle", codes: Floats, target: int, of: str) -> Certified:
     import torch
 
     from xai_core.counterfactual.of_bundle import certify_path
 
-    with heavy():
+    with compute_slot():
         found, shares = certify_path(bundle, torch.from_numpy(codes), target=target, of=of)
     return Certified(
         singular_values=found.singular_values[0].detach().numpy(),

@@ -73,7 +73,7 @@ def _pick(method: str) -> None:
 def _table(bundle: "Bundle", asked: Question, found: list[counterfactuals.Change]) -> pd.DataFrame:
     second = [one.other for one in found]
     count = 0 if second[0] is None else len(second[0])
-    names = naming.names(bundle, counterfactuals.OTHER[asked.of], count) if count else []
+    names = naming.class_names(bundle, counterfactuals.OTHER[asked.of], count) if count else []
     opinions = [
         "-" if o is None else f"{names[int(o.argmax())]} ({percent(o.max())})" for o in second
     ]

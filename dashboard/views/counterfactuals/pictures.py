@@ -90,7 +90,7 @@ def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Ch
     if found.other is None:
         return ""
     other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())
-    name = naming.names(bundle, other, len(found.other))[best]
+    name = naming.class_names(bundle, other, len(found.other))[best]
     return (
         f" A second opinion: {naming.WHO[other]}, which was not asked, takes it for "
         f"{naming.called(other, name)} ({percent(found.other[best])})."

@@ -80,7 +80,7 @@ def ask(bundle: "Bundle") -> Question:
             **state.bind("cf of", functions[0], functions, link="of"),
         )  # fmt: skip
         probs = counterfactuals.decided(bundle, image_id, of)
-        names = naming.names(bundle, of, len(probs))
+        names = naming.class_names(bundle, of, len(probs))
         source, target = choose_target(probs, names)
         method = st.selectbox(
             "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
@@ -92,7 +92,7 @@ def ask(bundle: "Bundle") -> Question:
         f"{naming.called(of, names[source])} ({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
-    colours = naming.colours(bundle, of, len(names))
+    colours = naming.class_colours(bundle, of, len(names))
     return Question(image_id, of, method, target, source, names, colours)
 
 

@@ -12,7 +12,7 @@ from dashboard.services.attributions import card, maps, methods
 from dashboard.services.bundles import rows
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch, images
-from dashboard.services.scheduler.scheduler import apart, breathe, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload, yield_slot
 
 if TYPE_CHECKING:
     from xai_core.attribution.group_means import SetDifference
@@ -44,7 +44,7 @@ def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scor
     return _worth(bundle, image_id, of, np.concatenate(ranked), targets)
 
 
-@apart
+@offload
 def _worth(
     bundle: "Bundle",
     image_id: str,
@@ -57,7 +57,7 @@ def _worth(
     from xai_core.evaluation.faithfulness.map_scores import map_scores
 
     x = batch(bundle, [image_id]).expand(len(ranked), -1, -1, -1)
-    with heavy():
+    with compute_slot():
         worth = map_scores(bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), of=of)
     return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
 
@@ -108,9 +108,9 @@ def _measure(
 
     def between(method: str, number: int, methods: int) -> None:
         on_progress(method, number, methods)
-        breathe()
+        yield_slot()
 
-    with heavy():
+    with compute_slot():
         found = measure(bundle, split.images[:count], of=of, on_progress=between)
     return Trust(
         found.frame(),

@@ -48,7 +48,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
     ids = {
         split: tuple(str(i) for i in bundles.rows(bundle)[rows])
         for split in SPLITS
-        if len(rows := exemplars.choose(bundle.index, split, how, count=COUNT, seed=seed))
+        if len(
+            rows := exemplars.choose_for_split(bundle.index, split, how, count=COUNT, seed=seed)
+        )
     }
     sheets = _sheets(bundle, asked, ids, tuple(methods), through / 100)
     for column, (split, sheet) in zip(st.columns(2, gap="medium"), sheets.items(), strict=False):
@@ -60,7 +62,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}, which is written above each "
         f"image. {scale}, the same for both sets."
     )
-    state.follow(shown)
+    state.rerun_if_moved(shown)
 
 
 def _sheets(

@@ -68,5 +68,5 @@ def ask(bundle: "Bundle") -> Question:
             of = f"latent:{picked}"
     count = len(counterfactuals.decided(bundle, state.selected_id(), of)) if of in (
         "classifier", "cluster") else 0  # fmt: skip
-    names = naming.names(bundle, of, count) if count else []
+    names = naming.class_names(bundle, of, count) if count else []
     return Question(of, attributions.methods(bundle, of), names)

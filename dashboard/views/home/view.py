@@ -45,9 +45,9 @@ layout.section(
 image_strip.strip(bundle)
 
 layout.section("Go on", "One question a page, all about the selected image.")
-next_pages.ways_on(WAYS)
+next_pages.page_cards(WAYS)
 layout.section("Why it works", "The mathematics, live: move something and see what follows.")
-next_pages.all_stops()
+next_pages.offer_all()
 
 layout.section(
     "Take it with you",

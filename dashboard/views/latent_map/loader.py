@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.bundles import rows
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.scheduler.scheduler import heavy
+from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -48,7 +48,7 @@ def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
     noise = torch.Generator().manual_seed(seed)
     num_clusters = bundle.model.config.num_clusters
     clusters = torch.randint(num_clusters, (count,), generator=noise)
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         codes = bundle.model.prior.sample(clusters, generator=noise)
         images = bundle.model.decode(codes, torch.eye(num_clusters)[clusters])[:, 0]
         places = bundle.latent_index.place(codes)
@@ -61,7 +61,7 @@ def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
     import torch
 
     there = torch.tensor([place])
-    with heavy(), torch.inference_mode():
+    with compute_slot(), torch.inference_mode():
         code, near, far = bundle.latent_index.code_at(there)
         image = bundle.model.decode(code)
         again = bundle.latent_index.place(code)

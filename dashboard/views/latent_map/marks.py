@@ -45,7 +45,7 @@ def _way(bundle: "Bundle") -> Marks | None:
         return None
     of = functions[0]
     probs = counterfactuals.decided(bundle, image_id, of)
-    names = naming.names(bundle, of, len(probs))
+    names = naming.class_names(bundle, of, len(probs))
     _, target = target_choice.choose_target(probs, names)
     found = counterfactuals.change(bundle, image_id, of, "default", target)
     count = len(found.frames)

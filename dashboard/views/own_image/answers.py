@@ -40,7 +40,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
 def prepare(bundle: "Bundle", image_id: str) -> None:
     """Do once what the first stroke would have to wait for: measure the range, warm up."""
     image_data.typicality(bundle, image_id)
-    cache.once(bundle, "explained", lambda: _explain(bundle, image_id))
+    cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
 
 def _explain(bundle: "Bundle", image_id: str) -> None:
@@ -110,7 +110,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
     if of not in counterfactuals.explainable(bundle):
         return
     probs = counterfactuals.decided(bundle, image_id, of)
-    names = naming.names(bundle, of, len(probs))
+    names = naming.class_names(bundle, of, len(probs))
     with boxes[2]:
         _heatmap(bundle, image_id, of, names)
     with boxes[3]:

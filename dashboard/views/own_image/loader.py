@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services.image_data import Pixels
-from dashboard.services.scheduler.scheduler import engine
+from dashboard.services.scheduler.scheduler import compute_queue
 
 THUMBNAIL = 224
 """Pixels of the longer side of what is shown of an upload."""
@@ -31,7 +31,7 @@ def normalised(pixels: NDArray[np.uint8]) -> str:
     Raises:
         DataError: If it is blank.
     """
-    engine()
+    compute_queue()
     from xai_core.data.preprocessing import normalise_digit
     from xai_core.data.user_images import own_id
 
@@ -45,7 +45,7 @@ def upload(content: bytes, name: str) -> Upload:
     Raises:
         DataError: If it is no PNG or JPEG, damaged, too large, or blank; the message names it.
     """
-    engine()
+    compute_queue()
     from PIL import Image
 
     from xai_core.data.io.image_files import read_upload

@@ -21,7 +21,7 @@ SPLITS = ("test", "train")
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
     """Show both ends of a chosen term in a chosen split; a click selects an image."""
-    state.follow(image_id)
+    state.rerun_if_moved(image_id)
     terms = list(elbo_terms.TERMS)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         term = st.selectbox(

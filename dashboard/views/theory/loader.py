@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch
-from dashboard.services.scheduler.scheduler import apart, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -32,7 +32,7 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     return Draws(**as_tensors(_drawn(bundle, image_id, count)))
 
 
-@apart
+@offload
 def _drawn(bundle: "Bundle", image_id: str, count: int) -> Arrays:
     import torch
 
@@ -43,12 +43,12 @@ def _drawn(bundle: "Bundle", image_id: str, count: int) -> Arrays:
     noise = torch.Generator().manual_seed(0)
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, noise)
-    with heavy():
+    with compute_slot():
         return as_arrays(draw(bundle.model, x, num_samples=count, generator=noise))
 
 
 def as_arrays(found: "Draws | Certificate") -> Arrays:
-    """Take apart what holds tensors, which cannot be handed from a process to another."""
+    """Take offload what holds tensors, which cannot be handed from a process to another."""
     return {
         name: None if value is None else value.detach().numpy()
         for name, value in vars(found).items()

@@ -15,7 +15,7 @@ from dashboard.ui.frame import layout
 from dashboard.views.train import loader
 from xai_core.plots.style import plain
 from xai_core.plots.theory import collapse
-from xai_core.training.events import News
+from xai_core.training.events import TrainingProgress
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -100,7 +100,7 @@ def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.Data
     return found
 
 
-def _frame(news: News) -> pd.DataFrame:
+def _frame(news: TrainingProgress) -> pd.DataFrame:
     told = [key for _, key, _ in (*CURVES, *TERMS)]
     columns = dict.fromkeys(["stage", "epoch", *told, "nmi", "seconds"])
     frame = pd.DataFrame(list(news.epochs), columns=list(columns))

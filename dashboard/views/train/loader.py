@@ -5,7 +5,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from dashboard.services import bundles
-from dashboard.services.scheduler.scheduler import engine
+from dashboard.services.scheduler.scheduler import compute_queue
 
 
 class Sizes(NamedTuple):
@@ -19,16 +19,16 @@ class Sizes(NamedTuple):
 
 def data_sets() -> tuple[str, ...]:
     """Name the data sets that need no network."""
-    engine()
-    from xai_core.data.registry import at_hand
+    compute_queue()
+    from xai_core.data.registry import available_offline
 
-    return at_hand()
+    return available_offline()
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the images")
 def sizes(data: str, preset: str) -> Sizes:
     """Give a preset's sizes on a data set."""
-    engine()
+    compute_queue()
     from xai_core.data.registry import load_dataset
     from xai_core.training.config import PRESETS
 
@@ -40,7 +40,7 @@ def sizes(data: str, preset: str) -> Sizes:
 @st.cache_data(max_entries=256, show_spinner=False)
 def expected_minutes(data: str, preset: str, chosen: Sizes) -> float:
     """Estimate how long a training takes with the default networks on 2 CPU cores."""
-    engine()
+    compute_queue()
     from dataclasses import replace
 
     from xai_core.data.registry import load_dataset

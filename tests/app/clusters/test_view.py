@@ -88,7 +88,10 @@ def test_draw_again_draws_others(open_page, component):
 
 def test_a_walk_goes_from_prototype_to_prototype(open_page, tiny_bundle):
     open_page("clusters")
-    film, ends = generation.walk(tiny_bundle, 1, 0, 15), generation.prototypes(tiny_bundle)
+    film, ends = (
+        generation.interpolation(tiny_bundle, 1, 0, 15),
+        generation.prototypes(tiny_bundle),
+    )
     np.testing.assert_allclose(film.images[[0, -1]], ends.images[[1, 0]], atol=1e-5)
 
 

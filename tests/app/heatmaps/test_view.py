@@ -93,7 +93,7 @@ def test_the_difference_says_what_it_found(opened, text_of):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_both_sets_are_chosen_by_one_rule(tiny_bundle, how, split):
     index = tiny_bundle.index
-    rows = exemplars.choose(index, split, how, count=9, seed=0)
+    rows = exemplars.choose_for_split(index, split, how, count=9, seed=0)
     assert (index["split"].to_numpy()[rows] == split).all()
     assert len(set(rows.tolist())) == len(rows) == (2 if how == "One a cluster" else 9)
     if how == "One a cluster":

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from dashboard.services.scheduler import fair_queue
-from dashboard.services.scheduler.fair_queue import BusyError, Turns
+from dashboard.services.scheduler.fair_queue import BusyError, FairQueue
 
 PATIENCE = 30.0
 
@@ -45,7 +45,7 @@ class Worker:
 
 
 def test_twenty_are_served_in_their_order_and_told_their_place():
-    turns, order = Turns(), []
+    turns, order = FairQueue(), []
     workers = [Worker(turns, name, order) for name in range(20)]
     assert [worker.told for worker in workers] == [[], *([n] for n in range(1, 20))]
     for worker in workers:
@@ -56,7 +56,7 @@ def test_twenty_are_served_in_their_order_and_told_their_place():
 
 
 def test_as_many_hold_a_turn_as_may():
-    turns, order = Turns(at_once=2), []
+    turns, order = FairQueue(at_once=2), []
     workers = [Worker(turns, name, order) for name in range(4)]
     assert [worker.told for worker in workers] == [[], [], [1], [2]]
     assert order == [0, 1]
@@ -67,7 +67,7 @@ def test_as_many_hold_a_turn_as_may():
 
 
 def test_one_that_does_not_move_up_gives_up_with_words_and_leaves_the_row():
-    turns, order = Turns(), []
+    turns, order = FairQueue(), []
     holder = Worker(turns, "holder", order)
     late = Worker(turns, "late", order, patience=0.01)
     late.thread.join(PATIENCE)
@@ -79,7 +79,7 @@ def test_one_that_does_not_move_up_gives_up_with_words_and_leaves_the_row():
 
 def test_too_many_are_turned_away_at_once(monkeypatch):
     monkeypatch.setattr(fair_queue, "MOST_WAITING", 2)
-    turns, order = Turns(), []
+    turns, order = FairQueue(), []
     workers = [Worker(turns, name, order) for name in range(3)]
     with pytest.raises(BusyError, match="3 others are before you"):
         turns.take(lambda _: contextmanager(lambda: iter([None]))())
@@ -89,7 +89,7 @@ def test_too_many_are_turned_away_at_once(monkeypatch):
 
 
 def test_one_who_leaves_while_waiting_is_passed_over():
-    turns, order = Turns(), []
+    turns, order = FairQueue(), []
     holder = Worker(turns, "holder", order)
 
     def gone(before):
@@ -103,7 +103,7 @@ def test_one_who_leaves_while_waiting_is_passed_over():
 
 
 def test_who_passes_on_lets_the_others_go_first():
-    turns, order = Turns(), []
+    turns, order = FairQueue(), []
     turns.take(contextmanager(lambda _: iter([None])))
     turns.pass_on(contextmanager(lambda _: iter([None])))  # nobody waits: goes on at once
     other = Worker(turns, "other", order)

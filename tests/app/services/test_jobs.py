@@ -17,7 +17,7 @@ import torch
 from dashboard.services.jobs import runs
 from dashboard.services.jobs.supervisor import write_json
 from xai_core.errors import ConfigError, XaiError
-from xai_core.training.events import read_news
+from xai_core.training.events import read_training_progress
 
 PATIENCE = 300.0
 """Seconds; a training has low priority and may wait for other tests."""
@@ -276,7 +276,10 @@ def test_a_clock_set_back_leaves_the_time_left(here):
     path = here / "events.jsonl"
     events = told({"at": 100.0, "stage": "assign", "done": 1, "total": 1})
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    assert read_news(path, 100.0).seconds_left == read_news(path, -3500.0).seconds_left
+    assert (
+        read_training_progress(path, 100.0).seconds_left
+        == read_training_progress(path, -3500.0).seconds_left
+    )
 
 
 def told(*events):
@@ -304,7 +307,7 @@ def told(*events):
 def test_the_time_left_follows_the_speed_so_far(tmp_path, events, now, share, left):
     path = tmp_path / "events.jsonl"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    news = read_news(path, now)
+    news = read_training_progress(path, now)
     assert (news.share, news.seconds_left) == pytest.approx((share, left))
 
 
@@ -315,5 +318,5 @@ def test_lines_that_were_cut_short_or_are_no_events_are_left_out(tmp_path):
     again = {**epoch, "loss": 3.0}
     lines = [begin, json.dumps(epoch), '{"event": "epo', "7", "{}", begin, json.dumps(again)]
     path.write_text("\n".join(lines) + '\n{"event"')
-    assert [row["loss"] for row in read_news(path, 2.0).epochs] == [3.0]
-    assert read_news(tmp_path / "none", 0.0).seconds_left is None
+    assert [row["loss"] for row in read_training_progress(path, 2.0).epochs] == [3.0]
+    assert read_training_progress(tmp_path / "none", 0.0).seconds_left is None

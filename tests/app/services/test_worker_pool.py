@@ -14,8 +14,8 @@ import torch
 
 from dashboard.services import attributions, counterfactuals, worker
 from dashboard.services.scheduler import scheduler
-from dashboard.services.scheduler.fair_queue import Turns
-from dashboard.services.scheduler.worker_pool import Team
+from dashboard.services.scheduler.fair_queue import FairQueue
+from dashboard.services.scheduler.worker_pool import WorkerPool
 from dashboard.views.counterfactuals import loader
 from dashboard.views.heatmaps import loader as heatmaps_loader
 from dashboard.views.theory import loader as theory_loader
@@ -47,7 +47,7 @@ def wait_until(true):
 
 @pytest.fixture(scope="module")
 def team(tiny_bundle_path):
-    team = Team(1)
+    team = WorkerPool(1)
     team.want(str(tiny_bundle_path))
     wait_until(lambda: team.there)
     yield team
@@ -104,7 +104,7 @@ def test_a_helper_ends_with_the_server(team):
 
 def test_a_helper_that_cannot_start_is_no_helper(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    team = Team(2)
+    team = WorkerPool(2)
     team.want("nowhere")
     wait_until(lambda: team._hired == 0)
     assert not team.there
@@ -133,13 +133,13 @@ def test_work_goes_to_the_team_once_another_is_at_work(monkeypatch, tiny_bundle)
         return ["theirs"] if len(asked) == 1 else []
 
     team = SimpleNamespace(
-        turns=Turns(), there=False, ask=ask, want=lambda path: setattr(team, "there", path)
+        turns=FairQueue(), there=False, ask=ask, want=lambda path: setattr(team, "there", path)
     )
-    monkeypatch.setattr(scheduler, "team", lambda: team)
-    work = scheduler.apart(lambda bundle, number: number + 1)
+    monkeypatch.setattr(scheduler, "worker_pool", lambda: team)
+    work = scheduler.offload(lambda bundle, number: number + 1)
     assert work(tiny_bundle, 1) == 2 and not asked
-    turns = Turns(2)
-    monkeypatch.setattr(scheduler, "engine", lambda: turns)
+    turns = FairQueue(2)
+    monkeypatch.setattr(scheduler, "compute_queue", lambda: turns)
     other = threading.Thread(target=turns.take, args=(pytest.fail,))
     other.start()
     other.join()

@@ -9,7 +9,7 @@ from xai_core.attribution.api import attribute
 from xai_core.attribution.config import AttributionConfig
 from xai_core.attribution.of_bundle import attributions, layers_of, methods_for, predicted
 from xai_core.attribution.registry import METHODS
-from xai_core.bundle.outputs import explained
+from xai_core.bundle.outputs import explained_output
 from xai_core.data.preprocessing import to_float
 from xai_core.errors import BundleError
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
@@ -34,7 +34,7 @@ def test_every_method_that_applies_gives_maps(of, tiny_bundle, images):
 @pytest.mark.parametrize("of", ["classifier", "cluster", "latent:0", "latent:1"])
 def test_layers_compute_what_is_explained(of, tiny_bundle, images):
     x = to_float(images, tiny_bundle.device)
-    torch.testing.assert_close(layers_of(tiny_bundle, of)(x), explained(tiny_bundle, of)(x))
+    torch.testing.assert_close(layers_of(tiny_bundle, of)(x), explained_output(tiny_bundle, of)(x))
 
 
 @pytest.mark.parametrize("of", ["cluster", "latent:1"])

@@ -4,7 +4,7 @@ import torch
 
 from xai_core.counterfactual.api import find_counterfactual
 from xai_core.counterfactual.reference import Reference
-from xai_core.counterfactual.residual_transfer import carry_over
+from xai_core.counterfactual.residual_transfer import transfer_residual
 from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.errors import ConfigError
 from xai_core.models.prior import MixturePrior
@@ -68,14 +68,14 @@ def prior():
 
 def test_nothing_changes_where_the_code_does_not():
     x, g = torch.rand(3, 1, 5, 5), torch.rand(3, 1, 5, 5)
-    assert torch.allclose(carry_over(x, g, g), x, atol=1e-6)
+    assert torch.allclose(transfer_residual(x, g, g), x, atol=1e-6)
 
 
 def test_noise_is_carried_over_as_the_formula_says():
     x, before = torch.tensor([0.0, 1.0, 0.0, 1.0]), torch.tensor([0.2, 0.8, 0.2, 0.8])
     after = torch.tensor([0.6, 0.2, 0.1, 0.9])
     shape = (1, 1, 2, 2)
-    found = carry_over(x.view(shape), before.view(shape), after.view(shape), floor=0.0)
+    found = transfer_residual(x.view(shape), before.view(shape), after.view(shape), floor=0.0)
     # ink appears with probability (g' - g) / (1 - g), stays with probability g' / g
     assert torch.allclose(found.flatten(), torch.tensor([0.5, 0.25, 0.0, 1.0]))
 
@@ -83,7 +83,7 @@ def test_noise_is_carried_over_as_the_formula_says():
 def test_carrying_over_a_reconstruction_changes_as_much_as_the_decoder():
     before, after = torch.rand(50, 1, 6, 6), torch.rand(50, 1, 6, 6)
     noise = (torch.rand(50, 1, 6, 6) < before).float()
-    found = carry_over(noise, before, after, floor=0.0)
+    found = transfer_residual(noise, before, after, floor=0.0)
     assert found.min() >= 0 and found.max() <= 1
     expected = (after - before).abs().mean()
     assert torch.allclose((found - noise).abs().mean(), expected, atol=0.02)

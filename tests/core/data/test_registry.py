@@ -14,8 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xai_core.data import dataset
-from xai_core.data import registry as sources
+from xai_core.data import dataset, registry
 from xai_core.data.dataset import Split, build_dataset, image_id, parse_id
 from xai_core.data.labels import draw_test
 from xai_core.data.registry import BUILT_IN, load_dataset
@@ -79,22 +78,22 @@ def test_hash_is_of_images_then_labels():
 
 
 def test_hashes_are_those_of_the_readme():
-    readme = (sources._MNIST_FOLDER / "README.md").read_text()
+    readme = (registry._MNIST_FOLDER / "README.md").read_text()
     listed = dict(re.findall(r"\| (\S+-ubyte) \|.*\| ([0-9a-f]{32}) \|", readme))
     assert listed == {
-        name.removesuffix(".gz"): md5 for name, (_, md5) in sources._MNIST_FILES.items()
+        name.removesuffix(".gz"): md5 for name, (_, md5) in registry._MNIST_FILES.items()
     }
 
 
 @pytest.fixture
 def copied_mnist(tmp_path, monkeypatch):
     folder = tmp_path / "mnist"
-    shutil.copytree(sources._MNIST_FOLDER, folder)
-    monkeypatch.setattr(sources, "_MNIST_FOLDER", folder)
+    shutil.copytree(registry._MNIST_FOLDER, folder)
+    monkeypatch.setattr(registry, "_MNIST_FOLDER", folder)
     return folder
 
 
-@pytest.mark.parametrize("file", sources._MNIST_FILES)
+@pytest.mark.parametrize("file", registry._MNIST_FILES)
 def test_one_changed_byte_is_found(copied_mnist, file):
     content = bytearray(gzip.decompress((copied_mnist / file).read_bytes()))
     content[-1] ^= 1
@@ -518,8 +517,8 @@ def test_half_written_downloads_are_named(tmp_path, damage):
 
 
 def test_sets_at_hand_need_no_network(tmp_path):
-    assert sources.at_hand(tmp_path) == ("mnist",)
+    assert registry.available_offline(tmp_path) == ("mnist",)
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
-    assert sources.at_hand(tmp_path) == ("mnist", "kmnist")
+    assert registry.available_offline(tmp_path) == ("mnist", "kmnist")

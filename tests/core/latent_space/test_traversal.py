@@ -5,10 +5,10 @@ import torch
 
 from xai_core.latent_space.traversal import (
     carried_nats,
+    interpolate,
     prior_deviation,
     transport,
     traverse,
-    walk,
 )
 
 
@@ -37,11 +37,11 @@ def test_traverse_moves_one_dimension_at_a_time():
 
 def test_walk_holds_both_ends_and_equal_steps():
     start, end = torch.tensor([0.0, 4.0]), torch.tensor([2.0, 0.0])
-    codes = walk(start, end, steps=5)
+    codes = interpolate(start, end, steps=5)
     torch.testing.assert_close(codes[[0, -1]], torch.stack([start, end]))
     torch.testing.assert_close(codes.diff(dim=0), torch.tensor([[0.5, -1.0]]).expand(4, 2))
     with pytest.raises(ValueError, match="at least 2"):
-        walk(start, end, steps=1)
+        interpolate(start, end, steps=1)
 
 
 @pytest.mark.parametrize("rescale", [False, True])

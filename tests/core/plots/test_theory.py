@@ -150,7 +150,7 @@ def test_an_ellipse_lies_at_its_standard_deviations(dark):
     shares = np.tile([1.0, 0.0], (20, 1))
     covariances = np.array([np.diag([4.0, 1.0]), np.eye(2)])
     means = np.array([[0.0, 0.0], [1.0, 1.0]])
-    figure = mixtures.bells(
+    figure = mixtures.gaussians(
         points, shares, means, covariances, np.array([0.5, 0.5]), ("a", "b"), dark
     )
     first = figure.data[1]

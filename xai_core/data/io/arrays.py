@@ -19,7 +19,14 @@ from jaxtyping import UInt8
 
 from ...errors import DataError
 
-__all__ = ["MAX_BYTES", "damage_named", "listed", "read_idx", "read_npy", "read_npz"]
+__all__ = [
+    "MAX_BYTES",
+    "listed",
+    "read_idx",
+    "read_npy",
+    "read_npz",
+    "report_damage",
+]
 
 MAX_BYTES = 2 << 30
 """The largest array, or sum of arrays in one file, that is read: 2 GiB."""
@@ -45,7 +52,7 @@ _HEADER_READERS = {
 
 
 @contextmanager
-def damage_named(path: Path, kind: str, fix: str) -> Iterator[None]:
+def report_damage(path: Path, kind: str, fix: str) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged file into a `DataError` that names the file.
 
     Decoders raise nearly anything on hostile bytes, so wrap library calls only.
@@ -85,7 +92,7 @@ def read_npy(path: Path) -> np.ndarray:
     Raises:
         DataError: If the file is damaged, holds Python objects, or claims more than it holds.
     """
-    with damage_named(path, "a .npy array", _SAVE_AGAIN), path.open("rb") as file:
+    with report_damage(path, "a .npy array", _SAVE_AGAIN), path.open("rb") as file:
         return _read_array(file, path.stat().st_size, str(path))
 
 
@@ -106,7 +113,7 @@ def read_npz(
         DataError: If the file is damaged, too large, holds Python objects, or has other keys.
     """
     _check_directory(path)
-    with damage_named(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
+    with report_damage(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _check_keys([_key(member) for member in members], required, optional, path)
         if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
@@ -146,7 +153,7 @@ def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarra
     if not path.is_file():
         raise DataError(f"`{path}` is missing. {_REINSTALL}")
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)  # with the header and end of gzip
-    with damage_named(path, "a gzipped IDX file", _REINSTALL):
+    with report_damage(path, "a gzipped IDX file", _REINSTALL):
         content = stream.decompress(path.read_bytes(), header + math.prod(shape) + 1)
         content += stream.unused_data  # which no undamaged file has
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -161,7 +168,7 @@ def _check_directory(path: Path) -> None:
     The last record of a zip says how many bytes the list has, unless it has a comment at the end
     of the file; a record of another kind before it says so in more digits.
     """
-    with damage_named(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
+    with report_damage(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_AT_MOST))
         end = file.read()
         plain = end[-22:-18] == b"PK\5\6" and end[-2:] == b"\0\0"

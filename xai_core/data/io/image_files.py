@@ -20,9 +20,16 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ...errors import DataError
-from .arrays import MAX_BYTES, damage_named
+from .arrays import MAX_BYTES, report_damage
 
-__all__ = ["MAX_PIXELS", "MAX_UPLOAD", "Grey", "check_pixels", "read_grey", "read_upload"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_UPLOAD",
+    "Grey",
+    "check_pixels",
+    "read_grey",
+    "read_upload",
+]
 
 MAX_PIXELS = 25_000_000
 """The largest image that is decoded: 5000 x 5000."""
@@ -143,9 +150,9 @@ def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with (
-            damage_named(path, kind, _SAVE_AGAIN),
-            _bombs_named(path),
-            _foreign_named(path, kind),
+            report_damage(path, kind, _SAVE_AGAIN),
+            _report_bombs(path),
+            _report_foreign(path, kind),
             _file(source, path) as file,
             Image.open(file, formats=formats) as image,
         ):
@@ -182,7 +189,7 @@ def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
 
 
 @contextmanager
-def _foreign_named(path: Path, kind: str) -> Iterator[None]:
+def _report_foreign(path: Path, kind: str) -> Iterator[None]:
     """Name a file of another format; Pillow names the object that holds its bytes."""
     try:
         yield
@@ -222,7 +229,7 @@ def _check_values(array: np.ndarray, name: str) -> None:
 
 
 @contextmanager
-def _bombs_named(path: Path) -> Iterator[None]:
+def _report_bombs(path: Path) -> Iterator[None]:
     """Say in our words what Pillow refuses by itself: it does not tell the size."""
     try:
         yield

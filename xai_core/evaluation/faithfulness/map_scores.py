@@ -10,7 +10,7 @@ from ..._types import ByteImages, Images, Maps
 from ...attribution.api import Attribution
 from ...attribution.of_bundle import IMAGES_AT_ONCE, WITH_CLASSES
 from ...attribution.registry import method_card
-from ...bundle.outputs import explained, floats
+from ...bundle.outputs import as_float_images, explained_output
 from ...bundle.reading import Bundle
 from .measures import area, deletion, gini, insertion, pixel_order, score_of
 from .table import infill_of
@@ -57,7 +57,7 @@ def map_scores(
     """
     if of not in WITH_CLASSES:
         raise ValueError(f"`of` must be {' or '.join(WITH_CLASSES)} to score maps, got {of!r}.")
-    function, infill = explained(bundle, of), infill_of(bundle)
+    function, infill = explained_output(bundle, of), infill_of(bundle)
     # one map at a time, so that ties are broken alike in every batch
     order = torch.cat([pixel_order(one[None], seed=0) for one in values])
     areas = []
@@ -65,7 +65,7 @@ def map_scores(
         score = score_of(
             lambda images: function(images).softmax(-1), target[rows].to(bundle.device)
         )
-        x, ranks = floats(bundle, images[rows]), order[rows].to(bundle.device)
+        x, ranks = as_float_images(bundle, images[rows]), order[rows].to(bundle.device)
         curves = (follow(x, ranks, score=score, infill=infill) for follow in (insertion, deletion))
         areas.append(torch.stack([area(curve).cpu() for curve in curves]))
     shown, gone = torch.cat(areas, 1)

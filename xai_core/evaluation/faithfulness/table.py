@@ -22,7 +22,7 @@ from ...attribution.of_bundle import (
     methods_for,
 )
 from ...attribution.registry import METHODS, MethodCard, method_card
-from ...bundle.outputs import explained, floats
+from ...bundle.outputs import as_float_images, explained_output
 from ...bundle.reading import Bundle
 from ..infill import Infill, infill_from_rest
 from .intervals import Interval, mean_interval
@@ -137,7 +137,7 @@ def scores(
     names = names if isinstance(methods, str) else list(methods)
     wanted = [*dict.fromkeys([*names, *MODEL_FREE])]
     config = config or FaithfulnessConfig()
-    task = _task(bundle, floats(bundle, images), of)
+    task = _task(bundle, as_float_images(bundle, images), of)
     measured, seconds = {}, {}
     for number, name in enumerate(wanted):
         if on_progress is not None:
@@ -163,7 +163,7 @@ def infill_of(bundle: Bundle) -> Infill:
 
 @torch.no_grad()
 def _task(bundle: Bundle, x: Images, of: str) -> Task:
-    module = layers_of(bundle, of) or explained(bundle, of)
+    module = layers_of(bundle, of) or explained_output(bundle, of)
     target, other = torch.zeros(len(x), dtype=torch.long, device=x.device), None
     if of in WITH_CLASSES:
         best = module(x).topk(2, -1).indices

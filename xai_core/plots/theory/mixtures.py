@@ -11,12 +11,12 @@ from .. import theme
 from ..style import styled
 
 __all__ = [
-    "bells",
+    "gaussians",
     "objectives",
 ]
 
 
-def bells(
+def gaussians(
     points: NDArray[np.floating],
     responsibilities: NDArray[np.floating],
     means: NDArray[np.floating],

@@ -219,11 +219,11 @@ class _StraightThrough(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         (away,) = ctx.saved_tensors
         worth = gradient.flatten(1)
-        threshold = _bell(away / NARROW)
+        threshold = _gaussian_kernel(away / NARROW)
         price = (threshold * worth).sum(1, keepdim=True) / threshold.sum(1, keepdim=True)
-        return (_bell(away / WIDE) * (worth - price)).view_as(gradient), None
+        return (_gaussian_kernel(away / WIDE) * (worth - price)).view_as(gradient), None
 
 
-def _bell(x: Tensor) -> Tensor:
+def _gaussian_kernel(x: Tensor) -> Tensor:
     """Slope of the logistic function, 1 at its middle."""
     return 4 * torch.sigmoid(x) * torch.sigmoid(-x)

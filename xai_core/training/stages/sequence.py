@@ -21,7 +21,7 @@ from ...errors import ConfigError
 from ...models.classifier import Classifier
 from ...models.critic import Critic
 from ...models.vae import ClusterVAE, ClusterVAEConfig
-from ...runtime import Launch, losses_named, make_fabric
+from ...runtime import Launch, make_fabric, report_lost_processes
 from ..config import TrainingConfig
 from ..loop import EpochLoop
 from ..progress import EpochMetrics, Progress
@@ -95,7 +95,7 @@ def train_models(
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
     classifier, num_classes = None, len(dataset.class_names)
-    with losses_named(fabric, f"What is finished is kept in {run}. Go on with --resume."):
+    with report_lost_processes(fabric, f"What is finished is kept in {run}. Go on with --resume."):
         guess = pseudo_label_stage(loop, images, model, training)
         vae = vae_stage(loop, images, guess, labels, model, training)
         if labels is not None:

@@ -198,7 +198,9 @@ def _middles(
     bundle: "Bundle", name: str, levels: NDArray[np.uint8], count: int
 ) -> list[tuple[int, float, float]]:
     xy = bundles.map_places(bundle)
-    return cache.once(bundle, f"map middles {name}", lambda: points.medians(xy, levels, count))
+    return cache.cached_per_bundle(
+        bundle, f"map middles {name}", lambda: points.medians(xy, levels, count)
+    )
 
 
 def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[str, str]:

@@ -53,7 +53,7 @@ class MapFiles:
 
 def map_files(bundle: "Bundle") -> MapFiles:
     """Give a bundle's map, made on first use; its pictures follow in the background."""
-    return cache.once(bundle, "map files", lambda: _make(bundle))
+    return cache.cached_per_bundle(bundle, "map files", lambda: _make(bundle))
 
 
 def address(bundle: "Bundle") -> str:

@@ -41,4 +41,4 @@ layout.section(
     "The dotted line is the bound with q(c|x) in the place of q(c|z): the next page.",
 )
 bound.closing(bundle, image_id)
-next_pages.on("theory")
+next_pages.offer_neighbours("theory")

@@ -28,4 +28,4 @@ layout.section(
     "price is a difference of bounds on the same images, with its standard error over them.",
 )
 replay.argument(bundle)
-next_pages.on("theory_collapse")
+next_pages.offer_neighbours("theory_collapse")

@@ -32,4 +32,4 @@ layout.section(
     "alone, it would make L the smaller one.",
 )
 panels.inequality(bundle, image_id)
-next_pages.on("theory_factorisations")
+next_pages.offer_neighbours("theory_factorisations")

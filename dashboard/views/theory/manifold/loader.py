@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import stored
-from dashboard.services.scheduler.scheduler import apart, heavy
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 from dashboard.views.theory.loader import Arrays, as_arrays, as_tensors
 
 if TYPE_CHECKING:
@@ -31,22 +31,22 @@ def certificate(bundle: "Bundle", image_id: str, target: int, longer: float) -> 
     return Certificate(**as_tensors(_certified(bundle, image_id, target, longer)))
 
 
-@apart
+@offload
 def _certified(bundle: "Bundle", image_id: str, target: int, longer: float) -> Arrays:
     from xai_core.counterfactual.of_bundle import LENGTHS, certify_images
 
     lengths = tuple(length * longer for length in LENGTHS)
     x = stored(bundle, [image_id])
-    with heavy():
+    with compute_slot():
         return as_arrays(certify_images(bundle, x, target=target, lengths=lengths))
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@apart
+@offload
 def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]:
     """Give the strongest directions in which an image can move on the manifold, signed."""
     from xai_core.counterfactual.of_bundle import tangent_images
 
-    with heavy():
+    with compute_slot():
         found = tangent_images(bundle, stored(bundle, [image_id]), count)
     return found[:, 0].float().numpy()

@@ -23,4 +23,4 @@ layout.section(
     "where there is no second order. Below: warm is ink added, cold ink removed.",
 )
 first_order_law.show(bundle, image_id)
-next_pages.on("theory_manifold")
+next_pages.offer_neighbours("theory_manifold")

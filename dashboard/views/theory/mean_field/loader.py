@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dashboard.services.bundles import latents
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch, code
-from dashboard.services.scheduler.scheduler import heavy
+from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,7 +75,7 @@ def probe(bundle: "Bundle", of: str, count: int, samples: int) -> Probe:
     """
     from xai_core.theory import variational
 
-    with heavy():
+    with compute_slot():
         (x, y), (other, answers), (centre, scale) = _probed(bundle, of, count)
         fits = {}
         for estimator in variational.ESTIMATORS:

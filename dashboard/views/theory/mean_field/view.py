@@ -40,4 +40,4 @@ layout.section(
     "steps. Both estimators have the same mean, the exact gradient.",
 )
 probe.estimators(bundle, of, count)
-next_pages.on("theory_probe")
+next_pages.offer_neighbours("theory_probe")

@@ -116,7 +116,7 @@ def _at(
         state_ = fit.states[min(step, fit.last.step)]
         with column:
             st.markdown(f"**{name}**, iteration {state_.step} of {fit.last.step}")
-            figure = mixtures.bells(
+            figure = mixtures.gaussians(
                 points,
                 state_.responsibilities.numpy(),
                 state_.parameters.means.numpy(),

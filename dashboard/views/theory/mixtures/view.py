@@ -20,4 +20,4 @@ layout.section(
     "prior, worth some points per component, takes that way out.",
 )
 em_steps.show(bundle)
-next_pages.on("theory_mixtures")
+next_pages.offer_neighbours("theory_mixtures")
