@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 Backdrop = tuple[str, tuple[float, float, float]]
-"""What `map_path.backdrop` gives."""
+"""What `path.backdrop` gives."""
 
 
 def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:

@@ -1,6 +1,6 @@
 """A sheet of images as a figure for paper: names at its sides, a scale below, PNG or SVG.
 
-The pixels are those of `heat_sheet.compose`, which the page draws too.
+The pixels are those of `image_sheet.compose`, which the page draws too.
 """
 
 import io
@@ -82,7 +82,7 @@ def lay_out(sheet: Sheet, *, title: str, unit: str, about: Mapping[str, object])
     """Put a title, names and a scale around a light sheet.
 
     Args:
-        sheet: From `heat_sheet.compose`, not dark.
+        sheet: From `image_sheet.compose`, not dark.
         title: Above all.
         unit: What a map's numbers are, below the scale.
         about: Bundle, method, images, version.

@@ -12,7 +12,6 @@ from dashboard.links import PAGES
 from dashboard.services import counterfactuals
 from dashboard.ui.components.latent_map import files
 from dashboard.views.latent_map import loader, panels
-from xai_core import plots
 from xai_core.plots import theme
 from xai_core.plots.latent_map import colouring, points
 from xai_core.plots.latent_map.marks import Marks
@@ -199,7 +198,7 @@ def test_past_the_most_points_fewer_are_drawn_and_all_are_known(
 ):
     monkeypatch.setattr(files, "STATIC", tmp_path)
     thin = functools.partial(points.places, most=20)
-    monkeypatch.setattr(plots.map_points, "places", thin)
+    monkeypatch.setattr(points, "places", thin)
     app = open_page(PAGE)
     join_pictures()
     data, _ = component(app.run(), KEY)

@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,7 @@ def side_by_side(
     return sprites.sheet(np.stack(parts), columns=4, gap=1)
 
 
-def why_not(reasons: Sequence[str]) -> str:
+def why_not(reasons: Iterable[str]) -> str:
     """Say how many searches did not arrive, and why; empty where all did."""
     counts = Counter(reason.partition(" (p =")[0] for reason in reasons if reason)
     return " ".join(f"{count} did not get there: {why}." for why, count in counts.most_common())

@@ -96,7 +96,7 @@ def svg(
     """Draw the map on white; letters stay letters.
 
     Args:
-        picture: What `map_path.backdrop` gave: a data URL; left, bottom, side of its square.
+        picture: What `path.backdrop` gave: a data URL; left, bottom, side of its square.
         labels: Names of groups, and where their middles are.
         here: The place to put a ring round.
         title: Above the map.

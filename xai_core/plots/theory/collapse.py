@@ -25,7 +25,7 @@ STEEP = ("elbo", "reconstruction")
 
 def beliefs(
     probs: Mapping[str, NDArray[np.floating]],
-    labels: Sequence[int],
+    labels: NDArray[np.integer],
     names: Sequence[str],
     dark: bool,
     *,
