@@ -72,3 +72,15 @@ def test_the_package_offers_what_its_typing_block_and_table_say():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         xai_core.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("bundle", "load_bundle"), ("evaluation", "evaluate"), ("training", "PRESETS")],
+)
+def test_a_name_that_moved_still_answers_and_says_where_it_went(module, name):
+    old = importlib.import_module(f"xai_core.{module}")
+    with pytest.warns(DeprecationWarning, match=rf"`xai_core.{module}.{name}` moved to"):
+        assert getattr(old, name) is getattr(xai_core, name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        old.nothing  # noqa: B018

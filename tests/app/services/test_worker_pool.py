@@ -57,7 +57,11 @@ def team(tiny_bundle_path):
 
 @pytest.fixture
 def asked_of(team, tiny_bundle):
+    """Ask a worker that is there: one that was idle for two minutes has left."""
+
     def ask(work, *args, digest=tiny_bundle.digest):
+        team.want(str(tiny_bundle.path))
+        wait_until(lambda: team.there)
         bundle = SimpleNamespace(path=tiny_bundle.path, digest=digest)
         return team.ask(work, bundle, args, {})
 
