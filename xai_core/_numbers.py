@@ -4,5 +4,5 @@ import numpy as np
 
 __all__ = ["Number"]
 
-Number = float | int | np.floating
+Number = float | int | np.floating | np.integer
 """Annotations are checked while tests run, and `float` alone admits no whole number."""
