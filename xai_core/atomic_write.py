@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
-
-import numpy as np
+from typing import IO, TYPE_CHECKING
 
 from .errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "atomic_write",
@@ -64,11 +65,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     """Write an .npz that is whole or, as before, absent.
 
     Raises:
         DataError: If it cannot be written.
     """
+    import numpy as np
+
     with atomic_write(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._text import is_text
 from ..atomic_write import sync_folder
-from ..data.io.folders import is_text
 from ..errors import BundleError, BundleNotFoundError
 from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
 

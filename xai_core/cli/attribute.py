@@ -21,7 +21,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
@@ -87,6 +86,7 @@ def attribute(
     from ..atomic_write import write_arrays
     from ..attribution.of_bundle import IMAGES_AT_ONCE, attributions
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     check_out(out, devices * num_nodes, figure, ".png", ".svg")
     config = _config(settings)

@@ -2,7 +2,7 @@
 
 import typer
 
-from .options import Json, Name, Unused, UnusedSeed, open_bundle, show_card
+from .options import Json, Name, Unused, UnusedSeed, show_card
 from .terminal import print_json, print_table
 
 __all__ = [
@@ -39,5 +39,11 @@ def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) 
 def info(
     bundle: Name, seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False
 ) -> None:
-    """Show one bundle's card."""
-    show_card(open_bundle(bundle, "cpu"), as_json)
+    """Show one bundle's card, once every file of it has the hash that the manifest says."""
+    from ..bundle.manifest import check_hashes, read_manifest
+    from ..bundle.paths import find_bundle
+
+    folder = find_bundle(bundle)
+    manifest = read_manifest(folder)
+    check_hashes(folder, manifest)
+    show_card(folder, manifest, as_json)

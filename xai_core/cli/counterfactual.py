@@ -23,7 +23,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
@@ -73,6 +72,7 @@ def counterfactual(
     from ..counterfactual.of_bundle import counterfactuals
     from ..counterfactual.task import CounterfactualConfig
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     if target != "all" and not target.isdecimal():
         raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")

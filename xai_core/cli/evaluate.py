@@ -20,7 +20,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner, text_of
 
 __all__ = [
@@ -81,6 +80,7 @@ def encode(
     from ..bundle.encode import encode as run
     from ..latent_space.encoding import BATCH
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     check_out(out, devices * num_nodes)
     if not out.suffix:

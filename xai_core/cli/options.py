@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .._types import ByteImages
+    from ..bundle.manifest import Manifest
     from ..bundle.reading import Bundle
 
 __all__ = [
@@ -105,15 +106,15 @@ def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
     return {name: list(array.shape) for name, array in arrays.items()}
 
 
-def show_card(bundle: "Bundle", as_json: bool) -> None:
-    """Show what a bundle is and how good it is."""
-    card = asdict(bundle.manifest)
+def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
+    """Show what the bundle in a folder is and how good it is."""
+    card = asdict(manifest)
     if as_json:
-        print_json({**card, "path": str(bundle.path)})
+        print_json({**card, "path": str(folder)})
         return
     data = card["dataset"]
     print_table(
-        f"{bundle.name}  {bundle.path}",
+        f"{folder.name}  {folder}",
         [
             ("data", f"{data['name']}, {data['num_train']:,} train and {data['num_test']:,} test"),
             ("made", f"{card['created']}, seed {card['seed']}, on {card['device']}"),
