@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from xai_core.bundle import paths
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.dataset import Split, build_dataset
@@ -36,6 +37,12 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def device(request):
     return resolve_device(request.config.getoption("--device"))
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_bundles(tmp_path_factory, monkeypatch):
+    """Leave out the bundles of the package, so that a test finds only those that it made."""
+    monkeypatch.setattr(paths, "SHIPPED", tmp_path_factory.getbasetemp() / "no-bundles")
 
 
 @pytest.fixture(autouse=True)

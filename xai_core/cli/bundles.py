@@ -12,7 +12,7 @@ __all__ = [
 
 
 def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) -> None:
-    """List the bundles in ./checkpoints and $XAI_BUNDLES."""
+    """List the bundles in ./checkpoints, in $XAI_BUNDLES and in the package."""
     from ..bundle.listing import list_bundles
 
     rows = []

@@ -39,7 +39,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="BUNDLE",
-        help="Path of a bundle, or its name: looked for in ./checkpoints and $XAI_BUNDLES.",
+        help="A path, or a name looked for in ./checkpoints, $XAI_BUNDLES and the package.",
     ),
 ]
 Images = Annotated[
