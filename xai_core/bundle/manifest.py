@@ -311,6 +311,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             path, "`dataset.own_images` and 'images.safetensors' contradict each other"
         )
     _check_images(data, manifest.files, path)
+    _check_metrics(manifest, path)
+
+
+def _check_metrics(manifest: Manifest, path: Path) -> None:
     for split in ("train", "test", "map", "critic"):
         found = manifest.metrics.get(split, {})
         if not isinstance(found, dict):
