@@ -1,4 +1,4 @@
-"""Where bundles lie: names, roots, and putting a whole folder in its place."""
+"""Where bundles are found: names, search folders, and replacing a folder atomically."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""`xai list` and `xai info`: what bundles there are, and one bundle's card."""
+"""`xai list` and `xai info`: the bundles found, and the card of one."""
 
 import typer
 
@@ -39,7 +39,7 @@ def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) 
 def info(
     bundle: Name, seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False
 ) -> None:
-    """Show one bundle's card, once every file of it has the hash that the manifest says."""
+    """Check every file of a bundle against its hash and show the bundle's card."""
     from ..bundle.manifest import check_hashes, read_manifest
     from ..bundle.paths import find_bundle
 

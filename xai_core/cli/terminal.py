@@ -23,7 +23,7 @@ __all__ = [
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Leave it to the first of several processes to show what the library logs."""
+    """Drop the library's log messages, which the first of several processes shows."""
     handler, library = logging.NullHandler(), logging.getLogger("xai_core")
     library.addHandler(handler)
     try:
@@ -34,13 +34,13 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show on stderr that something goes on; gives what to tell how much is done, of how much."""
+    """Show a spinner on stderr; yields a function that takes the steps done and of all."""
     with Console(stderr=True).status(text) as status:
         yield lambda done, total: status.update(f"{text}: {done:,} of {total:,}")
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object on stdout; what is not a finite number becomes null."""
+    """Print one JSON object on stdout; numbers that are not finite become null."""
     from ..training.events import plain
 
     sys.stdout.write(json.dumps(plain(value), indent=2, allow_nan=False) + "\n")
@@ -63,7 +63,7 @@ def print_error(error: BaseException, process: str = "") -> None:
 
 
 def text_of(value: object) -> str:
-    """Write a value for a person; a dash where there is none."""
+    """Return a value as readable text; a dash for None and NaN."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, float):

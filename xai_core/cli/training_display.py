@@ -48,14 +48,14 @@ COLUMNS = (
 
 
 LEGEND = (
-    "ELBO = recon. + align. - KL(c) + H(z), means in nats an image; I(c;x) cluster information; "
+    "ELBO = recon. + align. - KL(c) + H(z), means in nats per image; I(c;x) cluster information; "
     "ETA of all stages",
     "* with labels, which are never trained on: for information",
 )
 
 
 class _Warnings(logging.Handler):
-    """Shows what the library logs, a line each."""
+    """Shows each message that the library logs on one line."""
 
     def __init__(self, show: Callable[[str, str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -69,7 +69,7 @@ class TrainingDisplay:
     """A live table of epochs above a progress bar, on stderr."""
 
     def __init__(self, expected: Mapping[str, float]) -> None:
-        """Take the seconds that each stage is expected to last."""
+        """Create the table; `expected` holds the expected seconds of each stage."""
         self._console = Console(stderr=True, highlight=False)
         self._bar = _bar(self._console)
         self._expected = expected
@@ -81,7 +81,7 @@ class TrainingDisplay:
 
     @contextmanager
     def shown(self, *sentences: str) -> Iterator[None]:
-        """Show it below some sentences while the body runs, and with it the library's warnings."""
+        """Show some sentences, the table and the library's warnings while the body runs."""
         handler = _Warnings(self._print)
         library = logging.getLogger("xai_core")
         library.addHandler(handler)
@@ -95,7 +95,7 @@ class TrainingDisplay:
             library.removeHandler(handler)
 
     def on_progress(self, progress: "StageProgress") -> None:
-        """TimedProgress the bar of a stage, and begin it where it is new."""
+        """Move the bar of a stage, which is added if it is new."""
         now, stage = time.monotonic(), progress.stage
         self._moves.append(TimedProgress(stage, progress.done, progress.total, now))
         if not self._tasks:
@@ -145,7 +145,7 @@ class TrainingDisplay:
 
 
 class _Eta(ProgressColumn):
-    """Counts down to the end that was estimated last, also while nothing is told."""
+    """Counts down to the last estimate of the end, also between two reports of progress."""
 
     def render(self, task: Task) -> Text:
         if task.finished or "ends" not in task.fields:

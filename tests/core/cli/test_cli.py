@@ -521,7 +521,7 @@ def test_interrupted_it_says_how_to_go_on(bars_npz, monkeypatch):
 
     monkeypatch.setattr(pipeline, "train", interrupt)
     _, err = xai("train", "--data", bars_npz, "--out", "checkpoints/new", status=130)
-    assert "interrupted. Go on with the same command and --resume." in err
+    assert "interrupted. To continue, add --resume to the same command." in err
 
 
 def test_only_the_first_of_several_processes_writes_and_prints(tiny_dataset, root, monkeypatch):
@@ -564,7 +564,8 @@ def test_killed_the_command_resumes_to_the_same_weights(bars_npz, small_presets,
         assert resumed[name] == whole[name]
 
 
-def test_help_is_quick_and_lists_the_commands(tmp_path):
+@pytest.mark.slow
+def test_help_lists_the_commands(tmp_path):
     out, err = started("--help", cwd=tmp_path).communicate(timeout=60)
     assert err == ""
     for name in ("train", "evaluate", "encode", "list", "info", "verify", "dashboard"):
