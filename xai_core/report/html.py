@@ -34,8 +34,8 @@ WHO = {
     "elbo": "the ELBO",
 }
 SEARCHES = {
-    "default": "near search: the nearest code of the target class in the latent space, with what "
-    "the decoder does not draw carried over",
+    "default": "boundary search: the nearest code of the target class in the latent space, plus "
+    "the residual that the decoder does not reproduce",
     "diffeomorphic": "plain gradient ascent of log p(target) in the latent space",
     "pixel": "the same ascent on the pixels: an adversarial example",
     "nearest": "the nearest real train image of the target class",
@@ -137,7 +137,7 @@ def _url(pixels: NDArray[np.generic]) -> str:
 
 def _name(found: "ImageReport") -> str:
     own = found.image_id.startswith("own:")
-    return "an image of one's own" if own else found.image_id
+    return "your own image" if own else found.image_id
 
 
 def _cluster_names(bundle: "Bundle") -> list[str]:
@@ -178,7 +178,7 @@ def _reconstruction(found: "ImageReport") -> dict[str, Any]:
     return {
         "pictures": [
             (_picture(x, f"The input, {_name(found)}"), "Input"),
-            (_picture(drawn, "What the decoder draws of it"), "Reconstruction"),
+            (_picture(drawn, "The decoder's reconstruction of it"), "Reconstruction"),
             (_signed(error, 1.0, alt), f"Error: input {minus} reconstruction, {minus}1 to +1"),
         ],
         "error": _number(missed, plain(missed, 2), "reconstruction_l1"),
@@ -263,7 +263,7 @@ def _heatmaps(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
         summed = _number(total, signed(total, 2), f"sum-{one.method}")
         rows.append((card.title, *_scores(found, k), summed, card.note))
     scores = ("Insertion", "Deletion", "Sparsity") if found.scores is not None else ()
-    head = ("Method", *scores, "Sum of the map", "What it says")
+    head = ("Method", *scores, "Sum of the map", "How to read it")
     shown = _Table(head, tuple(rows), "Scores of each heatmap on this image")
     return {"target": target, "pictures": pictures, "scores": shown}
 
