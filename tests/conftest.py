@@ -2,11 +2,14 @@
 
 import dataclasses
 import os
+import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from xai_core.bundle import paths
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.dataset import Split, build_dataset
@@ -29,13 +32,51 @@ TINY = ClusterVAEConfig(
 )
 
 
+SLOW = (
+    *("browser", "benchmarks", "gpu", "core/training"),
+    *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
+    *("test_installed.py", "test_readme.py", "test_style.py"),
+)
+"""Folders and files that start browsers, trainings or processes."""
+
+
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="Where models live: cpu, cuda, cuda:N, auto.")
+
+
+def pytest_collection_modifyitems(items):
+    """Sort tests into the fast lane: no browser, no training, no process of its own.
+
+    Folders and fixtures decide; `slow` marks what they do not show.
+    """
+    slow = [Path(__file__).parent / place for place in SLOW]
+    for item in items:
+        by_place = any(item.path.is_relative_to(place) for place in slow)
+        trains = "tiny_models" in item.fixturenames
+        if not by_place and not trains and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.fast)
+
+
+@pytest.fixture(autouse=True)
+def no_processes(request, monkeypatch):
+    """Keep the fast lane what it says: there, starting a process is an error."""
+    if request.node.get_closest_marker("fast"):
+        monkeypatch.setattr(subprocess.Popen, "__init__", _refused)
+
+
+def _refused(*_, **__):
+    pytest.fail("A test of the fast lane starts a process: mark it with `pytest.mark.slow`.")
 
 
 @pytest.fixture(scope="session")
 def device(request):
     return resolve_device(request.config.getoption("--device"))
+
+
+@pytest.fixture(autouse=True)
+def no_shipped_bundles(tmp_path_factory, monkeypatch):
+    """Leave out the bundles of the package, so that a test finds only those that it made."""
+    monkeypatch.setattr(paths, "SHIPPED", tmp_path_factory.getbasetemp() / "no-bundles")
 
 
 @pytest.fixture(autouse=True)

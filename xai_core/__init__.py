@@ -1,7 +1,6 @@
-"""Train a cluster VAE, keep what it learned in a bundle, and ask it why.
+"""Train a cluster VAE, save it as a bundle, and explain what it has learned.
 
-Names are imported at first use, so that `import xai_core` costs nothing where only an error
-or a type is needed.
+Each name is imported when it is first used, so that `import xai_core` stays quick.
 """
 
 from importlib import import_module

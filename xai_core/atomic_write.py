@@ -1,15 +1,16 @@
-"""Files that are whole or, as before, absent, whatever happens while they are written."""
+"""Write files atomically: a failure leaves the file that was there before, or none."""
 
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
-
-import numpy as np
+from typing import IO, TYPE_CHECKING
 
 from .errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = [
     "atomic_write",
@@ -25,14 +26,14 @@ MAKE_ROOM = "Make room or give a place that can be written."
 def atomic_write(
     path: Path, *, make_folder: bool = False, fix: str = MAKE_ROOM
 ) -> Iterator[IO[bytes]]:
-    """Give a file to write into, and put it in the place of `path` at the end.
+    """Yield a temporary file to write into, and move it to `path` at the end.
 
-    If the body raises, or the machine stops, `path` is what it was before.
+    If the body raises, or the machine stops, `path` stays as it was.
 
     Args:
         path: The file.
-        make_folder: Whether to make the folder it lies in.
-        fix: What to do where it cannot be written.
+        make_folder: Whether to create its folder.
+        fix: What the message advises if the file cannot be written.
 
     Raises:
         DataError: If it cannot be written; the message names it.
@@ -64,11 +65,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write an .npz that is whole or, as before, absent.
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
+    """Write an .npz atomically.
 
     Raises:
         DataError: If it cannot be written.
     """
+    import numpy as np
+
     with atomic_write(path) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Errors whose message names what was expected, what came, and the fix.
+"""Exceptions whose messages name what was expected, what was found, and the fix.
 
     XaiError
     |- ConfigError (also ValueError)       a setting outside its range
@@ -6,7 +6,7 @@
     |- TrainingDivergedError               the loss left the finite numbers
     |- ProcessLostError                    one of several processes ended before the others
     |- OutOfMemoryError                    neither the device nor the machine has room
-    `- BundleError                         a bundle that is damaged, foreign or half there
+    `- BundleError                         a bundle that is damaged, foreign or incomplete
        |- BundleNotFoundError              no such bundle
        `- BundleVersionError               written by another schema version
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class XaiError(Exception):
-    """Anything this library refuses, with a message meant for a person."""
+    """Base of all errors of this library; the message is meant for the user."""
 
 
 class ConfigError(XaiError, ValueError):
@@ -51,7 +51,7 @@ class OutOfMemoryError(XaiError):
 
 
 class BundleError(XaiError):
-    """A bundle that is damaged, foreign or half there."""
+    """A bundle that is damaged, foreign or incomplete."""
 
 
 class BundleNotFoundError(BundleError):

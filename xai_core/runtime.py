@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 CACHED = 250
-"""Images worked on at once by a core, few enough for their activations to stay in its cache."""
+"""Images per batch on one core, few enough for their activations to stay in its cache."""
 
 
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
@@ -56,12 +56,12 @@ PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How many processes work on one training, and how.
+    """How many processes work on one task, and on which devices.
 
     Attributes:
         device: "auto", "cpu", "cuda" or "cuda:N".
-        devices: Processes a node, one a device.
-        num_nodes: Machines.
+        devices: Processes per node, one per device.
+        num_nodes: Number of machines.
         strategy: Fabric's name of the strategy, "auto" or "ddp".
         precision: One of `PRECISIONS`; "auto" is bf16 autocast on CUDA, else float32.
     """
@@ -74,10 +74,10 @@ class Launch:
 
 
 def check_launch(launch: Launch) -> None:
-    """Refuse a launch that cannot be, before anything is written for it.
+    """Check that a launch is possible, before anything is written for it.
 
     Raises:
-        ConfigError: If the device is not there, or the precision is another.
+        ConfigError: If the device does not exist, or the precision is unknown.
     """
     resolve_device(launch.device)
     if launch.precision not in PRECISIONS:
@@ -87,7 +87,7 @@ def check_launch(launch: Launch) -> None:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn "auto", "cpu", "cuda" or "cuda:N" into a device that is there.
+    """Return the device named "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
         ConfigError: If the name is unknown or the device is not there.
@@ -131,32 +131,32 @@ def make_fabric(launch: Launch) -> "Fabric":
 
 
 def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> torch.Generator:
-    """Make the random numbers of one epoch a function of seed, stage and epoch alone.
+    """Return a generator whose numbers depend on seed, stage and epoch alone.
 
-    A training that resumes at an epoch thus draws what an uninterrupted one would.
+    A resumed training thus draws the same numbers as an uninterrupted one.
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
 
 
 def share_of(count: int, block: int, rank: int, world: int) -> slice:
-    """Give a process its rows of some work: whole blocks, in order; perhaps none."""
+    """Return the rows of one process: whole blocks, in order, or none."""
     size = math.ceil(math.ceil(count / block) / world) * block
     return slice(min(count, rank * size), min(count, (rank + 1) * size))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that the device or the machine has no memory left."""
+    """Return whether an error says that the device or the machine has no memory left."""
     kinds = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch on the CPU
 
 
 @contextmanager
 def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
-    """Say which work found no memory, and what to lower.
+    """Turn a lack of memory into an error that names the work and what to lower.
 
     Raises:
-        OutOfMemoryError: In place of what the body raised for want of memory.
+        OutOfMemoryError: If the body runs out of memory.
     """
     try:
         yield
@@ -168,10 +168,10 @@ def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
 
 @contextmanager
 def report_lost_processes(fabric: "Fabric", fix: str) -> Iterator[None]:
-    """Say that another process is gone, where communication failed.
+    """Turn a failed communication into an error that says that a process is gone.
 
     Raises:
-        ProcessLostError: In place of what communication raised in the body.
+        ProcessLostError: If communication with another process fails in the body.
     """
     try:
         yield
@@ -193,14 +193,14 @@ def map_batches(
     at_once: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[T]:
-    """Do work on rows, on fewer at once where memory is short; on a CPU, a part on each core.
+    """Process rows in batches, smaller ones if memory is short; on a CPU one per core.
 
     Args:
-        work: Does some of the rows; may be asked for the same ones again, and from any thread.
-        count: Rows.
+        work: Processes a slice of rows; may be called again for the same rows, from any thread.
+        count: Number of rows.
         device: Where the work runs.
-        at_once: Rows at once; a CPU takes no more than `CACHED`.
-        on_progress: Told how many rows are done, of how many.
+        at_once: Rows per batch; at most `CACHED` on a CPU.
+        on_progress: Called with the number of rows done and of all.
 
     Returns:
         The results in order.
@@ -234,9 +234,9 @@ def map_batches(
 def map_on_cores(
     work: Callable[[P], T], parts: Sequence[P], device: torch.device | str
 ) -> Iterator[T]:
-    """Do parts of the work, on a CPU one on each core, and give the results in order.
+    """Process parts, on a CPU one per core, and yield the results in order.
 
-    So the cores need not wait for the slowest of them after every layer.
+    The cores then do not wait for the slowest one after every layer.
     """
     cores = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
     if cores == 1 or len(parts) < 2:
@@ -254,7 +254,7 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
 
 def is_first_process() -> bool:
-    """Tell whether this process is the one that writes and prints, before and after launch."""
+    """Return whether this process is the one that writes and prints, before and after launch."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank() == 0
     return not any(int(os.environ.get(name) or 0) for name in RANKS)

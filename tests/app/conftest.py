@@ -50,7 +50,7 @@ def fresh_caches():
 
 
 def _open(page="home", **link):
-    app = AppTest.from_file(str(SCRIPT), default_timeout=60)
+    app = AppTest.from_file(str(SCRIPT), default_timeout=300)
     for name, value in link.items():
         app.query_params[name] = value
     app.run()

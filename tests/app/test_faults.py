@@ -9,9 +9,12 @@ import pytest
 
 from dashboard.services import bundles
 from dashboard.ui.components.latent_map import files
+from xai_core.bundle import paths
 from xai_core.bundle.listing import list_bundles
 from xai_core.bundle.writing import save_bundle
 from xai_core.errors import BundleError
+
+from .parts import linked
 
 
 @pytest.fixture
@@ -23,6 +26,14 @@ def two_bundles(tiny_bundle_path, tmp_path, monkeypatch, fresh_caches):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("XAI_BUNDLES", raising=False)
     return root / "bars"
+
+
+def test_the_bundle_of_the_package_opens_from_a_folder_without_any(
+    tiny_bundle_path, open_page_without_bundle, monkeypatch
+):
+    monkeypatch.setattr(paths, "SHIPPED", tiny_bundle_path.parent)
+    app = open_page_without_bundle()
+    assert linked(app, "bundle") == "bars" and not app.error
 
 
 def test_a_bundle_deleted_while_open_is_said_and_another_is_shown(

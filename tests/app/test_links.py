@@ -6,11 +6,16 @@ from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dashboard import links, state
 from xai_core.data.user_images import is_own, own_id, own_image
 from xai_core.errors import DataError
 
+MANY = settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 CLUSTERS = tuple(range(10))
 SETTINGS = {
     "colour": {"default": "cluster", "options": ("cluster", "label", "elbo", "kl_c")},
@@ -114,9 +119,10 @@ def any_lasso(rng):
     return [[rng.uniform(-20, 20), rng.uniform(-20, 20)] for _ in range(rng.randint(3, 900))]
 
 
-@pytest.mark.parametrize("seed", range(400))
-def test_a_copied_link_restores_exactly_what_was_seen(monkeypatch, seed):
-    rng, tab = random.Random(seed), Tab()
+@MANY
+@given(rng=st.integers(0, 2**32).map(random.Random))
+def test_a_copied_link_restores_exactly_what_was_seen(monkeypatch, rng):
+    tab = Tab()
     tab.run(monkeypatch)
     for name in rng.sample(list(SETTINGS), rng.randint(0, len(SETTINGS))):
         state.put_setting(name, any_value(rng, SETTINGS[name]))
@@ -131,11 +137,15 @@ def test_a_copied_link_restores_exactly_what_was_seen(monkeypatch, seed):
     assert set(tab.query_params) - {"bundle", "image", "lasso"} == changed
 
 
-@pytest.mark.parametrize("seed", range(400))
-def test_nonsense_falls_back_to_the_default_and_is_cleaned(monkeypatch, seed):
-    rng = random.Random(seed)
-    chosen = rng.sample([*SETTINGS, "lasso", "image", "bundle", "unknown"], 5)
-    query = {name: rng.choice(NONSENSE) for name in chosen}
+@MANY
+@given(
+    query=st.dictionaries(
+        st.sampled_from([*SETTINGS, "lasso", "image", "bundle", "unknown"]),
+        st.sampled_from(NONSENSE) | st.text(max_size=20),
+        max_size=6,
+    )
+)
+def test_nonsense_falls_back_to_the_default_and_is_cleaned(monkeypatch, query):
     tab = Tab(urlencode(query))
     shown = tab.run(monkeypatch)
     for name, kind in SETTINGS.items():

@@ -126,6 +126,9 @@ def bundle_rows(quick):
     new, again = compute.opening_seconds(BUNDLE, 1 if quick else 5)
     row("opening the bundle and its images in a new Python", f"{new:.2f} s")
     row("opening it again, every file checked", f"{again:.2f} s")
+    for command in (["--help"], ["list"], ["info", str(BUNDLE)]):
+        seconds = compute.command_seconds(command, 3 if quick else 9)
+        row(f"`xai {' '.join(command)}` in a new Python", f"{seconds:.2f} s")
     placing = compute.placing_seconds(load_bundle(BUNDLE), 5 if quick else 100)
     row("placing one image on the map", f"{1000 * placing:.1f} ms")
 

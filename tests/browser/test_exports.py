@@ -28,7 +28,7 @@ def test_the_report_opens_offline_in_both_themes(open_page, browser, tmp_path):
         sheet.on("request", lambda request: problems.append(request.url[:80])
                  if not request.url.startswith(("file:", "data:")) else None)  # fmt: skip
         sheet.goto(report.as_uri())
-        assert sheet.locator("h1").inner_text() == "What mnist says of test:18"
+        assert sheet.locator("h1").inner_text() == "What mnist says about test:18"
         assert sheet.locator("img").evaluate_all(LOADED)
         assert sheet.evaluate(OVERFLOW) <= 0 and sheet.evaluate(BACKGROUND) == colour
         context.close()

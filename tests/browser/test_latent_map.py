@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from xai_core.bundle.reading import load_bundle
 
-from .conftest import ROOT, settle
+from .conftest import PATIENCE, ROOT, settle
 
 A_POINT = """canvas => {
     const {width, height} = canvas, box = canvas.getBoundingClientRect();
@@ -239,10 +240,11 @@ def wait_for_pictures(page):
     settle(page)
 
 
-def eventually(page, holds, seconds=30):
-    """Wait for what no single state of the page announces."""
-    for _ in range(seconds * 10):
+def eventually(page, holds):
+    """Wait for what no single state of the page announces, as long as for anything else."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         if holds():
             return
-        page.wait_for_timeout(100)
+        page.evaluate("new Promise(requestAnimationFrame)")
     raise AssertionError("This did not come to hold.")

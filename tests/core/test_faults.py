@@ -509,6 +509,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_killed_the_other_says_so(tmp_path):
     script, here = tmp_path / "two.py", str(Path(__file__).parent / "training")
     script.write_text(TWO.format(here=here, run=str(tmp_path / "run")))
@@ -581,7 +582,7 @@ def test_memory_that_runs_out_under_a_command_is_one_line(
     monkeypatch.setattr(reading, "load_bundle", lambda *_, **__: tiny_bundle)
     monkeypatch.setattr("xai_core.evaluation.metrics.evaluate", raising(fault))
     said = command("evaluate", "bars", "--device", "cpu")
-    assert "There is not enough memory. Give fewer --images" in said and "--batch-size" in said
+    assert "There is not enough memory. Use fewer --images" in said and "--batch-size" in said
 
 
 def test_other_errors_are_not_taken_for_want_of_memory():

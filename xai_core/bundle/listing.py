@@ -26,7 +26,7 @@ class BundleSummary:
 
 
 def list_bundles(roots: Iterable[Path] | None = None) -> list[BundleSummary]:
-    """List the bundles in `roots`, by default where names are looked for; broken ones too.
+    """List the bundles in `roots`, by default those of `bundle_roots`; broken ones too.
 
     Manifests, the presence of files and their sizes are checked, hashes are not. Of two bundles
     of one name the first is the one that the name means.

@@ -18,6 +18,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "DatasetCard",
     "Manifest",
+    "check_hashes",
     "damaged_bundle",
     "file_entry",
     "is_bundle_name",
@@ -310,6 +311,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             path, "`dataset.own_images` and 'images.safetensors' contradict each other"
         )
     _check_images(data, manifest.files, path)
+    _check_metrics(manifest, path)
+
+
+def _check_metrics(manifest: Manifest, path: Path) -> None:
     for split in ("train", "test", "map", "critic"):
         found = manifest.metrics.get(split, {})
         if not isinstance(found, dict):
@@ -371,3 +376,28 @@ def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[s
         if found != size:
             raise damaged_bundle(path, f"it has {found} bytes, the manifest says {size}")
         yield path, entry
+
+
+def check_hashes(
+    folder: Path, manifest: Manifest, largest: Mapping[str, int] | None = None
+) -> None:
+    """Compare each file of a bundle with its size and its hash in the manifest.
+
+    Args:
+        folder: The bundle.
+        manifest: Of this bundle.
+        largest: Bytes that each file may have; a larger one is not read. None for no limit.
+
+    Raises:
+        BundleError: If a file is missing, a link, too large, or not the one that was written.
+    """
+    for path, entry in sized_files(folder, manifest):
+        if largest is not None and entry["bytes"] > largest[path.name]:
+            problem = f"it has {entry['bytes']} bytes, for what is in it {largest[path.name]} do"
+            raise damaged_bundle(path, problem)
+        with readable(path):
+            found = file_entry(path)
+        if found != entry:
+            raise damaged_bundle(
+                path, "its SHA-256 is not the one in the manifest: it was changed"
+            )

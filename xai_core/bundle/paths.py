@@ -1,4 +1,4 @@
-"""Where bundles lie: names, roots, and putting a whole folder in its place."""
+"""Where bundles are found: names, search folders, and replacing a folder atomically."""
 
 import os
 import secrets
@@ -8,22 +8,31 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._text import is_text
 from ..atomic_write import sync_folder
-from ..data.io.folders import is_text
 from ..errors import BundleError, BundleNotFoundError
 from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
 
 __all__ = ["bundle_folders", "bundle_roots", "check_target", "find_bundle", "replaced_folder"]
 
 MAKE_ONE = "Make one with `xai train`."
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
+"""Bundles of the package: in a checkout a link to the repository's own checkpoints/."""
 A_DAY = 86_400.0
 """Seconds; nobody writes a bundle for as long."""
 
 
 def bundle_roots() -> tuple[Path, ...]:
-    """Return the folders in which names are looked for: ./checkpoints, then $XAI_BUNDLES."""
-    more = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
-    return (Path("checkpoints"), *(_expanded(root) for root in more if root))
+    """Return the folders in which names are looked for, each once.
+
+    They are ./checkpoints, then the folders of $XAI_BUNDLES, then the bundles that come with the
+    package: one rule for a checkout, a wheel and every working directory.
+    """
+    named = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
+    roots: dict[str, Path] = {}
+    for root in (Path("checkpoints"), *(_expanded(name) for name in named if name), SHIPPED):
+        roots.setdefault(os.path.realpath(root), root)
+    return tuple(roots.values())
 
 
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
@@ -53,7 +62,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
     Args:
         name_or_path: A path (a `Path`, text with a separator, or a folder with a manifest), or a
-            name that is looked for in ./checkpoints and then in the folders of $XAI_BUNDLES.
+            name that is looked for in the folders of `bundle_roots`, in their order.
 
     Returns:
         The folder; whether it is a whole bundle, `load_bundle` finds out.
@@ -80,7 +89,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
                 f"Bundle '{text}' was being replaced when that was stopped; the one of before is "
                 f"in `{kept}`. Rename that folder to '{text}'."
             )
-    places = ", ".join(f"{root}{os.sep}" for root in roots)
+    places = ", ".join(f"{os.path.abspath(root)}{os.sep}" for root in roots)
     found = ", ".join(f"'{folder.name}'" for folder in bundle_folders(roots)) or "none"
     raise BundleNotFoundError(f"No bundle {text!r:.80} in {places}. Found: {found}. {MAKE_ONE}")
 

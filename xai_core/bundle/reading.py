@@ -26,11 +26,9 @@ from .files import read_table
 from .manifest import (
     MANIFEST,
     Manifest,
-    damaged_bundle,
-    file_entry,
+    check_hashes,
     read_manifest,
     readable,
-    sized_files,
 )
 from .parts import (
     largest_sizes,
@@ -172,7 +170,7 @@ def load_bundle(
     folder = find_bundle(name_or_path)
     manifest = read_manifest(folder)
     digest = _digest(folder)
-    _check_files(folder, manifest)
+    check_hashes(folder, manifest, largest_sizes(folder, manifest))
     device = torch.device(device)
     model = read_model(folder, manifest, device)
     opened = Bundle(
@@ -190,21 +188,6 @@ def load_bundle(
     if read_manifest(folder) != manifest or _digest(folder) != digest:
         raise BundleError(f"`{folder}` was replaced while it was opened. Open it again.")
     return opened
-
-
-def _check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare each file with the manifest, once its size is one that can be read."""
-    largest = largest_sizes(folder, manifest)
-    for path, entry in sized_files(folder, manifest):
-        if entry["bytes"] > largest[path.name]:
-            problem = f"it has {entry['bytes']} bytes, for what is in it {largest[path.name]} do"
-            raise damaged_bundle(path, problem)
-        with readable(path):
-            found = file_entry(path)
-        if found != entry:
-            raise damaged_bundle(
-                path, "its SHA-256 is not the one in the manifest: it was changed"
-            )
 
 
 def _digest(folder: Path) -> str:

@@ -29,17 +29,17 @@ from .terminal import print_error
 __all__ = ["app", "main"]
 
 
-LESS = "Give fewer --images or --num-images, lower --batch-size, or use --device cpu."
+LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device cpu."
 
 
 class _Commands(TyperGroup):
-    """Turns what the library refuses into one line and an exit status."""
+    """Turns errors of the library into one line and an exit status."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer keeps its own context class
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            again = " Go on with the same command and --resume."
+            again = " To continue, add --resume to the same command."
             hint = again if ctx.invoked_subcommand == "train" else ""
             print_error(KeyboardInterrupt(f"interrupted.{hint}"))
             raise typer.Exit(130) from error

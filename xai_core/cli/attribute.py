@@ -1,4 +1,4 @@
-"""Which pixels decided, and whether to believe it: `xai attribute`, `faithfulness`."""
+"""`xai attribute` and `xai faithfulness`: heatmaps, and how far to trust them."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -21,7 +21,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ Set = Annotated[
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of methods, such as n_steps=64."),
 ]
 DRAWN = 9
-"""Images of a figure at most."""
+"""Largest number of images in a figure."""
 SCORES = (
     "insertion",
     "deletion",
@@ -83,10 +82,11 @@ def attribute(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write how much each pixel matters, as arrays or as one Parquet part a process."""
+    """Write a heatmap per image, as arrays or as one Parquet part per process."""
     from ..atomic_write import write_arrays
     from ..attribution.of_bundle import IMAGES_AT_ONCE, attributions
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     check_out(out, devices * num_nodes, figure, ".png", ".svg")
     config = _config(settings)
@@ -144,7 +144,7 @@ def faithfulness(
     ] = "all",
     images: Images = "test",
     num_images: Annotated[
-        int, typer.Option(min=2, help="Images measured on, drawn of them.")
+        int, typer.Option(min=2, help="Number of these images that are drawn and used.")
     ] = 50,
     of: Of = "classifier",
     settings: Set = None,
@@ -152,7 +152,7 @@ def faithfulness(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score heatmaps, with random and edges beside them, and say which not to trust."""
+    """Score heatmaps against random ones and edges, and name those not to trust."""
     import torch
 
     from ..evaluation.faithfulness.scores import FaithfulnessConfig
@@ -197,7 +197,7 @@ def _config(settings: list[str] | None) -> "AttributionConfig":
 
 
 def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
-    """Return everything by name, a row an image, ready for an .npz."""
+    """Return arrays by name with one row per image, ready for an .npz."""
     import numpy as np
 
     arrays = {
@@ -225,7 +225,7 @@ def _scores(
 
 
 def _gap(found: "Attribution") -> float | None:
-    """Give what a complete method missed, as a share of the output's mean change."""
+    """Return the mean completeness gap, as a share of the output's mean change."""
     from ..evaluation.faithfulness.measures import completeness_gap
 
     if found.convergence_delta is None or found.output_change is None:

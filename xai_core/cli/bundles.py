@@ -1,8 +1,8 @@
-"""`xai list` and `xai info`: what bundles there are, and one bundle's card."""
+"""`xai list` and `xai info`: the bundles found, and the card of one."""
 
 import typer
 
-from .options import Json, Name, Unused, UnusedSeed, open_bundle, show_card
+from .options import Json, Name, Unused, UnusedSeed, show_card
 from .terminal import print_json, print_table
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
 
 
 def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) -> None:
-    """List the bundles in ./checkpoints and $XAI_BUNDLES."""
+    """List the bundles in ./checkpoints, in $XAI_BUNDLES and in the package."""
     from ..bundle.listing import list_bundles
 
     rows = []
@@ -39,5 +39,11 @@ def list_(seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False) 
 def info(
     bundle: Name, seed: UnusedSeed = 0, device: Unused = "auto", as_json: Json = False
 ) -> None:
-    """Show one bundle's card."""
-    show_card(open_bundle(bundle, "cpu"), as_json)
+    """Check every file of a bundle against its hash and show the bundle's card."""
+    from ..bundle.manifest import check_hashes, read_manifest
+    from ..bundle.paths import find_bundle
+
+    folder = find_bundle(bundle)
+    manifest = read_manifest(folder)
+    check_hashes(folder, manifest)
+    show_card(folder, manifest, as_json)

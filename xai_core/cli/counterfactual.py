@@ -1,4 +1,4 @@
-"""`xai counterfactual`: what images would have to look like to be of another class."""
+"""`xai counterfactual`: what images would have to look like to belong to another class."""
 
 import io
 from collections.abc import Callable
@@ -23,7 +23,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["counterfactual"]
 
 DRAWN = 64
-"""Rows of a figure at most."""
+"""Largest number of rows in a figure."""
 
 
 def counterfactual(
@@ -51,10 +50,10 @@ def counterfactual(
     ] = "classifier",
     method: Annotated[
         Literal["default", "diffeomorphic", "pixel", "nearest"],
-        typer.Option(help="How it is searched for."),
+        typer.Option(help="Search method."),
     ] = "default",
     probability: Annotated[
-        float, typer.Option(help="What the target must reach to count as there.")
+        float, typer.Option(help="Probability at which the target counts as reached.")
     ] = 0.99,
     max_steps: Annotated[
         int | None, typer.Option(help="Gradient steps at most; the method's own if not given.")
@@ -68,11 +67,12 @@ def counterfactual(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write counterfactuals, and how near, how probable and how reliable they are."""
+    """Write counterfactuals with their distances, probabilities and whether they converged."""
     from ..atomic_write import write_arrays
     from ..counterfactual.of_bundle import counterfactuals
     from ..counterfactual.task import CounterfactualConfig
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     if target != "all" and not target.isdecimal():
         raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
@@ -128,7 +128,7 @@ def counterfactual(
 
 
 def _arrays(found: "Counterfactual", path_points: int | None = None) -> "dict[str, np.ndarray]":
-    """Return everything by name, a row an image and target; paths of a length, if one is given.
+    """Return arrays by name with one row per image and target; paths have `path_points` points.
 
     Rows of a path past `num_steps` repeat the last.
     """

@@ -17,7 +17,7 @@ __all__ = ["dashboard"]
 
 def dashboard(
     bundle: Annotated[
-        str | None, typer.Argument(metavar="[BUNDLE]", help="To begin with.")
+        str | None, typer.Argument(metavar="[BUNDLE]", help="Bundle to open first.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Of the web server.")] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
@@ -40,7 +40,7 @@ def dashboard(
 
 
 def _environment(bundle: str | None) -> dict[str, str]:
-    """Tell the dashboard which bundle to begin with, wherever it lies."""
+    """Return the environment that makes the dashboard open this bundle first."""
     if bundle is None:
         return dict(os.environ)
     from ..bundle.paths import find_bundle

@@ -1,4 +1,4 @@
-"""What a bundle says: `xai evaluate`, `encode`, `list`, `info`, `verify`."""
+"""`xai evaluate`, `encode` and `verify`: a bundle's scores, codes and facts."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -20,7 +20,6 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .sharded_output import write_parts
 from .terminal import print_json, print_table, spinner, text_of
 
 __all__ = [
@@ -34,7 +33,7 @@ def evaluate(
     bundle: Name,
     split: Annotated[Literal["train", "test"], typer.Option(help="Images to score.")] = "test",
     likelihood_images: Annotated[
-        int, typer.Option(min=0, help="Images log p(x) is estimated on; 0 leaves it out.")
+        int, typer.Option(min=0, help="Images on which log p(x) is estimated; 0 leaves it out.")
     ] = 500,
     likelihood_samples: Annotated[
         int, typer.Option(min=1, help="Importance samples for each of them.")
@@ -43,7 +42,7 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score a bundle; clusters are named one-to-one on the train split."""
+    """Score a bundle; clusters are matched one-to-one with labels on the train split."""
     from ..evaluation.metrics import evaluate as score
 
     opened = open_bundle(bundle, device)
@@ -76,11 +75,12 @@ def encode(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write what the bundle says about images, as arrays or as one Parquet part a process."""
+    """Write codes, clusters, classes and map positions of images, as arrays or Parquet parts."""
     from ..atomic_write import write_arrays
     from ..bundle.encode import encode as run
     from ..latent_space.encoding import BATCH
     from ..runtime import Launch
+    from .sharded_output import write_parts
 
     check_out(out, devices * num_nodes)
     if not out.suffix:
@@ -109,15 +109,15 @@ def encode(
 
 def verify(
     bundle: Name,
-    num_images: Annotated[int, typer.Option(min=2, help="Test images measured on.")] = 200,
+    num_images: Annotated[int, typer.Option(min=2, help="Test images used.")] = 200,
     num_samples: Annotated[
-        int, typer.Option(min=2, max=10_000, help="Draws of z an image.")
+        int, typer.Option(min=2, max=10_000, help="Draws of z per image.")
     ] = 100,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Check every file's hash, and measure facts that must hold."""
+    """Check the hash of every file and measure facts that must hold."""
     from ..evaluation.verification import verify as measure
 
     opened = open_bundle(bundle, device)

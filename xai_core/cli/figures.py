@@ -1,8 +1,6 @@
 """`xai figures`: the report's figures and those of the pages that make sense on paper.
 
-The dashboard's figures are functions of data without Streamlit, so the command draws by the very
-functions the pages draw by. They are imported at first use: the library itself never reads the
-dashboard, and no other command needs it.
+`xai_core.plots` draws them, as it draws the figures of the dashboard.
 """
 
 from collections.abc import Sequence
@@ -28,12 +26,12 @@ __all__ = ["draw_attribution", "figures"]
 
 SETS = {"train": ("figure-2", "Training set"), "test": ("figure-3", "Test set")}
 EACH = 20
-"""Images a cluster of the mean heatmaps."""
+"""Images per cluster behind the mean heatmaps."""
 
 
 def figures(
     bundle: Name,
-    out: Annotated[Path, typer.Option(help="The folder to write to; made if it is not there.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     method: Annotated[
         str | None, typer.Option(help="Of the heatmaps; the critic where there is one.")
     ] = None,
@@ -45,7 +43,7 @@ def figures(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write the report's figures, every method's heatmaps and each cluster's mean, PNG and SVG."""
+    """Write the report's figures, every method's heatmaps and the clusters' means, PNG and SVG."""
     from ..attribution.of_bundle import methods_for
 
     opened = open_bundle(bundle, device)
@@ -71,7 +69,7 @@ def figures(
 def draw_attribution(
     bundle: "Bundle", images: "torch.Tensor", found: "Attribution", path: Path, *, of: str
 ) -> None:
-    """Draw images, their reconstructions and their maps, to a .png or .svg."""
+    """Draw images, their reconstructions and their heatmaps into a .png or .svg."""
     from ..plots import image_sheet, paper
 
     count = len(images)
@@ -90,7 +88,7 @@ def draw_attribution(
 
 
 def _graphical_model(bundle: "Bundle", out: Path) -> Path:
-    """Draw figure 1, of lines and letters only, as SVG."""
+    """Draw figure 1, the graphical model, as SVG."""
     from ..plots.theory.graphical_model import graphical_model_svg
 
     config = bundle.model.config
@@ -133,7 +131,7 @@ def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: i
 def _methods(
     bundle: "Bundle", out: Path, methods: Sequence[str], of: str, count: int, seed: int
 ) -> list[Path]:
-    """Draw every method's map of the same test images."""
+    """Draw the heatmaps of every method for the same test images."""
     from ..plots import image_sheet, paper
 
     chosen = _choose(bundle, "test", count, seed)
@@ -244,7 +242,7 @@ def _unit(method: str) -> str:
     if card.kind == "mask":
         return "weight of each pixel, 0 to 1"
     if card.kind == "baseline":
-        return "knows no model"
+        return "independent of the model"
     return "share of the output's change" if card.contribution else "slope of the output"
 
 

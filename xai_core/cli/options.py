@@ -1,4 +1,4 @@
-"""Options that commands share, and what they stand for."""
+"""Options that several commands share, and how they are read."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .._types import ByteImages
+    from ..bundle.manifest import Manifest
     from ..bundle.reading import Bundle
 
 __all__ = [
@@ -38,7 +39,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="BUNDLE",
-        help="Path of a bundle, or its name: looked for in ./checkpoints and $XAI_BUNDLES.",
+        help="A path, or a name looked for in ./checkpoints, $XAI_BUNDLES and the package.",
     ),
 ]
 Images = Annotated[
@@ -48,13 +49,13 @@ Images = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="The .npz to write; or a new folder, for Parquet parts.")]
-Devices = Annotated[int, typer.Option(min=1, help="Processes a machine, with a folder.")]
-NumNodes = Annotated[int, typer.Option(min=1, help="Machines, with a folder.")]
+Devices = Annotated[int, typer.Option(min=1, help="Processes per machine; needs a folder.")]
+NumNodes = Annotated[int, typer.Option(min=1, help="Machines; needs a folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of all random numbers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Unused = Annotated[str, typer.Option(help="Taken by every command; not needed here.")]
-UnusedSeed = Annotated[int, typer.Option(help="Taken by every command; not needed here.")]
+Unused = Annotated[str, typer.Option(help="Accepted by every command; has no effect here.")]
+UnusedSeed = Annotated[int, typer.Option(help="Accepted by every command; has no effect here.")]
 
 
 def open_bundle(name: str, device: str) -> "Bundle":
@@ -67,7 +68,7 @@ def open_bundle(name: str, device: str) -> "Bundle":
 
 
 def images_of(bundle: "Bundle", images: str) -> "ByteImages":
-    """Read images from a file, or take those of ids or of whole splits."""
+    """Return the images of a file, of ids or of whole splits."""
     import torch
 
     from ..data import user_images
@@ -82,38 +83,41 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
 
 
 def check_out(out: Path, processes: int, figure: Path | None = None, *drawn: str) -> None:
-    """Refuse, before any work, what cannot be written.
+    """Check before any work that the results can be written.
 
     Args:
-        out: An .npz; or a folder, which is a name without a suffix.
-        processes: That write.
-        figure: A picture beside an .npz.
+        out: An .npz, or a folder, which is a name without a suffix.
+        processes: Number of processes that write.
+        figure: A figure to draw beside an .npz.
         drawn: Suffixes that a figure may have.
+
+    Raises:
+        ConfigError: If a name has another suffix, or the options contradict each other.
     """
     if out.suffix not in ("", ".npz"):
         raise ConfigError(f"`--out` must end in .npz or be a folder, got '{out}'.")
     if out.suffix and processes > 1:
-        raise ConfigError("Several processes write parts: give a folder for `--out`.")
+        raise ConfigError("Several processes write parts: `--out` must be a folder.")
     if figure is not None and figure.suffix not in drawn:
         raise ConfigError(f"`--figure` must end in {' or '.join(drawn)}, got '{figure}'.")
     if figure is not None and not out.suffix:
-        raise ConfigError("`--figure` is drawn beside an .npz: give one for `--out`.")
+        raise ConfigError("`--figure` needs an .npz as `--out`, got a folder.")
 
 
 def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
-    """Say what an .npz holds: the shape of each array."""
+    """Return the shape of each array by its name."""
     return {name: list(array.shape) for name, array in arrays.items()}
 
 
-def show_card(bundle: "Bundle", as_json: bool) -> None:
-    """Show what a bundle is and how good it is."""
-    card = asdict(bundle.manifest)
+def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
+    """Show a bundle's data, settings and scores."""
+    card = asdict(manifest)
     if as_json:
-        print_json({**card, "path": str(bundle.path)})
+        print_json({**card, "path": str(folder)})
         return
     data = card["dataset"]
     print_table(
-        f"{bundle.name}  {bundle.path}",
+        f"{folder.name}  {folder}",
         [
             ("data", f"{data['name']}, {data['num_train']:,} train and {data['num_test']:,} test"),
             ("made", f"{card['created']}, seed {card['seed']}, on {card['device']}"),

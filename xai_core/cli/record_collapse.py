@@ -13,15 +13,15 @@ __all__ = ["record_collapse"]
 
 def record_collapse(
     out: Annotated[Path, typer.Option(help="The .parquet to write.")],
-    data: Annotated[str, typer.Option(help="As of `xai train`.")] = "mnist",
+    data: Annotated[str, typer.Option(help="Data set, as for `xai train`.")] = "mnist",
     images: Annotated[int, typer.Option(min=2, help="Test images recorded.")] = 500,
     train_images: Annotated[int, typer.Option(min=2, help="Train images used.")] = 20_000,
-    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 10,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 10,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train with and without what keeps clusters, and record q(c|x) and the bound by epoch."""
+    """Train with and without what prevents collapse; record q(c|x) and the bound by epoch."""
     from ..data.registry import load_dataset
     from ..runtime import Launch
     from ..training.collapse import RECIPES

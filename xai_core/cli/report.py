@@ -1,4 +1,4 @@
-"""`xai report`: one image's whole story as a page of its own."""
+"""`xai report`: everything the bundle says about one image, as one HTML file."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ __all__ = ["report"]
 
 def report(
     bundle: Name,
-    image: Annotated[str, typer.Option(help="Its id, such as test:123.")],
+    image: Annotated[str, typer.Option(help="Id of the image, such as test:123.")],
     out: Annotated[Path, typer.Option(help="The .html to write.")],
     of: Annotated[
         Literal["classifier", "cluster", "elbo"] | None,
@@ -22,13 +22,13 @@ def report(
     ] = None,
     search: Annotated[
         Literal["default", "diffeomorphic", "pixel", "nearest"],
-        typer.Option(help="How counterfactuals are searched for."),
+        typer.Option(help="Method of the counterfactuals."),
     ] = "default",
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write everything the bundle says of one image as one HTML file that needs no other."""
+    """Write everything the bundle says about one image as one self-contained HTML file."""
     from ..atomic_write import atomic_write
     from ..report import html
     from ..report.image_report import ReportConfig, image_report
@@ -37,7 +37,7 @@ def report(
         raise ConfigError(f"`--out` must end in .html, got '{out}'.")
     config = ReportConfig(of=of, search=search, seed=seed)
     opened = open_bundle(bundle, device)
-    with spinner("Asking"):
+    with spinner("Explaining"):
         found = image_report(opened, image, config=config)
         content = html.html(opened, found)
     with atomic_write(out) as file:

@@ -1,9 +1,9 @@
-"""Work on very many images: each process works on its share of them and writes it as a part.
+"""Work on very many images: each process writes the results of its share as one part.
 
 The parts are one Parquet data set, the same whatever the number of processes:
 
     folder/part-00000-of-00002.parquet      images 0 to 4,999,999
-    folder/part-00001-of-00002.parquet      the others
+    folder/part-00001-of-00002.parquet      the rest
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,17 +40,17 @@ AXES = {"umap": ("umap_x", "umap_y"), "distances": ("l1", "l2")}
 
 
 BLOCKS_AT_ONCE = 20
-"""Worked on and written together, so that memory does not grow with the share."""
+"""Blocks computed and written together, so that memory does not grow with the share."""
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder with anything in it, which would be read as parts too.
+    """Refuse a folder that is not empty, since its files would be read as parts too.
 
     Raises:
-        DataError: If there is anything, or the place is no folder.
+        DataError: If the folder is not empty, or is a file.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"`{folder}` is there and not an empty folder. Choose another place.")
+        raise DataError(f"`{folder}` exists and is not an empty folder. Choose another place.")
 
 
 def write_part(
@@ -61,25 +61,25 @@ def write_part(
     fabric: "Fabric",
     block: int,
 ) -> Path | None:
-    """Do this process's share of some work on images and write it; waits for the others.
+    """Compute and write this process's share of the images; waits for the other processes.
 
-    Work that goes in batches of `block` images, and whose random numbers depend on an image's row
-    alone, has the same batches and numbers in any number of processes. What it writes is then the
-    same to the bit on devices of one kind with one `torch.get_num_threads()`, which decides the
-    order of sums; and the same up to rounding elsewhere.
+    If the work goes in batches of `block` images and its random numbers depend on an image's row
+    alone, the results do not depend on the number of processes: they are equal to the bit on
+    devices of one kind with the same `torch.get_num_threads()`, which decides the order of sums,
+    and equal up to rounding elsewhere.
 
     Args:
-        work: Gives arrays by name for images of the whole set: a row each, or equally many rows
-            each, or a scalar for all. Shapes past the first axis are the same at every call.
-        count: Images.
-        folder: Where the parts go; made if it is not there.
-        fabric: The launch, which numbers the processes.
-        block: Images that are worked on together; only whole blocks are shared out.
+        work: Returns arrays by name for a slice of the images: one row, or equally many rows,
+            per image, or a scalar for all. Shapes past the first axis are the same in every call.
+        count: Number of images.
+        folder: Folder of the parts; created if it does not exist.
+        fabric: Numbers the processes.
+        block: Images computed together; only whole blocks are distributed.
 
     Returns:
-        This process's part; None where there are fewer blocks than processes. `row` is an image's
-        place in the set; matrices are a column an axis, `mean` as mean_0, mean_1 and so on; what
-        has more axes is a column of tensors, flat lists to what does not know their shape.
+        This process's part; None if there are fewer blocks than processes. `row` is an image's
+        place in the set. A matrix has one column per axis (`mean` has mean_0, mean_1 and so on);
+        arrays with more axes are a column of tensors, which other readers see as flat lists.
 
     Raises:
         DataError: If it cannot be written.
@@ -114,7 +114,7 @@ def _tables(
 
 
 def _table(arrays: Mapping[str, np.ndarray], images: np.ndarray) -> pa.Table:
-    """Lay arrays out as columns, with the image that each row is of."""
+    """Return arrays as columns, with the image that each row belongs to."""
     length = max(len(array) for array in arrays.values() if array.ndim)
     columns: dict[str, object] = {"row": images.repeat(length // len(images))}
     for name, array in arrays.items():
@@ -140,18 +140,18 @@ def write_parts(
     about: Mapping[str, object],
     as_json: bool,
 ) -> None:
-    """Do some work on images in as many processes as asked for; the first one tells.
+    """Compute and write results in several processes; the first one reports.
 
     Args:
-        folder: Where the parts go, new or empty.
-        work: What is written of some of the images, and how many there are before these; the
-            rest is as `parts.write_part` asks for it.
+        folder: New or empty folder of the parts.
+        work: Returns what is written, given the bundle, some images and the number of images
+            before them; see `write_part`.
         bundle: Name or path.
         images: As `images_of` takes them.
         launch: Devices and processes.
-        block: Images that are worked on together.
-        about: What else to tell.
-        as_json: Whether to tell it as JSON.
+        block: Images computed together.
+        about: Further values to report.
+        as_json: Whether to report as JSON.
     """
     from ..bundle.reading import load_bundle
     from ..runtime import is_first_process, make_fabric, report_lost_processes
@@ -161,7 +161,7 @@ def write_parts(
     fabric = make_fabric(launch)
     opened = load_bundle(bundle, device=fabric.device)
     pixels = images_of(opened, images)
-    with report_lost_processes(fabric, "Empty the folder and begin anew."):
+    with report_lost_processes(fabric, "Empty the folder and start again."):
         write_part(
             lambda rows: work(opened, pixels[rows], rows.start),
             len(pixels),

@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from ..training.events import event_file
 from .options import Device, Json, Seed, show_card
-from .terminal import TrainingDisplay, silence
+from .terminal import silence
 
 __all__ = ["train"]
 
@@ -68,6 +67,8 @@ def train(
     from ..training import pipeline
     from ..training.config import PRESETS
     from ..training.eta import expected_seconds
+    from ..training.events import event_file
+    from .training_display import TrainingDisplay
 
     model, training = PRESETS[preset]
     shape = {
@@ -112,7 +113,7 @@ def train(
             on_progress=_each(display.on_progress, told.on_progress) if first else lambda _: None,
         )
     if runtime.is_first_process():
-        show_card(load_bundle(path), as_json)
+        show_card(path, load_bundle(path).manifest, as_json)
 
 
 def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from .._text import listed
 from ..errors import DataError
-from .io.arrays import listed
 
 __all__ = ["check_labels", "check_split", "draw_test"]
 

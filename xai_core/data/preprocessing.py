@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from .._text import listed
 from .._types import ByteImages, Images
 from ..errors import DataError
-from .io.arrays import listed, read_npy, read_npz
+from .io.arrays import read_npy, read_npz
 from .io.folders import IMAGE_SUFFIXES, list_folder
 from .io.image_files import MAX_PIXELS, check_pixels, read_grey
 

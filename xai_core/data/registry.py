@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 
+from .._text import is_text, listed
 from ..errors import DataError
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .downloads import REMOTE, read_remote
-from .io.arrays import listed, read_idx, read_npz
-from .io.folders import is_text, scan_folder
+from .io.arrays import read_idx, read_npz
+from .io.folders import scan_folder
 from .io.image_files import check_pixels
 from .labels import check_labels, check_split, draw_test
 from .preprocessing import NPZ_KEYS, Converted, convert_array, convert_files

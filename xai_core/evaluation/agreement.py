@@ -1,4 +1,4 @@
-"""How far two clusterings of the same images agree, and where they do not.
+"""How far two clusterings of the same images agree, and on which images they differ.
 
 References:
     Comparing Partitions (Hubert & Arabie, 1985), for the adjusted Rand index.
@@ -17,14 +17,14 @@ Clusters = Int[np.ndarray, " images"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Agreement:
-    """Two clusterings beside each other.
+    """How two clusterings compare.
 
     Attributes:
-        counts: Images in each cluster of the first (rows) and of the second (columns).
-        partner: The cluster of the second that goes with each of the first, one to one, so that
-            as many images as possible agree; -1 for none.
-        share: Images whose two clusters go together, of all.
-        nmi: Normalised mutual information; 1 if one clustering tells the other.
+        counts: Images in each pair of a first cluster (rows) and a second one (columns).
+        partner: The second cluster matched with each first one, one-to-one, so that as many
+            images as possible agree; -1 for none.
+        share: Share of the images whose two clusters are matched.
+        nmi: Normalised mutual information; 1 if one clustering determines the other.
         ari: Adjusted Rand index; 0 by chance, 1 at best.
     """
 
@@ -41,13 +41,13 @@ def agreement(
     """Compare two clusterings.
 
     Args:
-        first: A cluster an image, in [0, num_first).
-        second: Likewise, of the same images in the same order.
+        first: The cluster of each image, in [0, num_first).
+        second: The same for the second clustering, images in the same order.
         num_first: Clusters of the first.
         num_second: Clusters of the second.
 
     Raises:
-        ValueError: If they are of different numbers of images, or of none.
+        ValueError: If they differ in length or are empty.
     """
     if len(first) != len(second) or not len(first):
         raise ValueError(
@@ -78,14 +78,14 @@ def disagreements(
     sure_first: Float[np.ndarray, " images"],
     sure_second: Float[np.ndarray, " images"],
 ) -> Int[np.ndarray, " rows"]:
-    """Order the images whose two clusters do not go together, those both are surest of first.
+    """Return the images whose two clusters are not matched, the most confident first.
 
     Args:
-        found: What `agreement` gave for these clusters.
-        first: A cluster an image.
-        second: Likewise.
+        found: Result of `agreement` for these clusters.
+        first: The cluster of each image.
+        second: The same for the second clustering.
         sure_first: Confidence of the first, max q(c|x).
-        sure_second: Likewise of the second.
+        sure_second: Confidence of the second.
     """
     rows = np.flatnonzero(found.partner[first] != second)
     both = sure_first[rows].astype(float) * sure_second[rows]

@@ -1,4 +1,4 @@
-"""How well a critic's marks carry the decision they explain, beside as many random strokes."""
+"""How well the pixels that a critic marks carry the decision, compared with random strokes."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -21,12 +21,12 @@ class CriticScores:
     """Shares of the images, except for `pixels`.
 
     Attributes:
-        pixels: Pixels marked an image, on average.
-        kept: The decision is the same with the pixels marked kept and the others filled in from
-            them.
-        kept_by_strokes: The same of as many random stroke pixels.
-        kept_on_another: The same with the reconstruction of another image around the marks.
-        changed_by_target: Pixels marked that are not marked for another target.
+        pixels: Mean number of marked pixels per image.
+        kept: The decision stays the same when only the marked pixels are kept and the others
+            are filled in from them.
+        kept_by_strokes: The same for as many pixels of random strokes.
+        kept_on_another: The same with another image's reconstruction around the marked pixels.
+        changed_by_target: Share of the marked pixels that are not marked for another target.
     """
 
     pixels: float
@@ -54,16 +54,16 @@ def score_critic(
     """Score a critic on images.
 
     Args:
-        critic: On `device`.
+        critic: The critic, on `device`.
         images: uint8 (N, 28, 28).
-        forward: What it explains.
-        reconstruct: The model's image of an image.
+        forward: The function that it explains.
+        reconstruct: Returns the model's reconstruction of each image.
         neutral: One image that stands for "unknown", such as the mean of the train images.
         device: Where to compute.
-        seed: Of the random strokes.
+        seed: Seed of the random strokes.
 
     Raises:
-        ValueError: If there is no image.
+        ValueError: If `images` is empty.
     """
     if not len(images):
         raise ValueError("`images` must have at least one image, got none.")

@@ -1,4 +1,4 @@
-"""Images on the border of two clusters: the smallest margins between the two best."""
+"""Images to show: typical, least certain, misplaced, or on the border of two clusters."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
@@ -23,7 +23,7 @@ Rows = Int[np.ndarray, " rows"]
 
 
 def margins(probs: Float[np.ndarray, "rows clusters"]) -> Float[np.ndarray, " rows"]:
-    """Give the gap between the largest and the second largest probability of each row."""
+    """Return the gap between the largest and the second largest probability of each row."""
     best = np.partition(probs, -2, axis=1)[:, -2:]
     return best[:, 1] - best[:, 0]
 
@@ -38,7 +38,8 @@ def smallest_margins(
     """Find the rows with the smallest margins without evaluating all of them.
 
     A margin is at least 2 confidence - 1, since the second probability is at most what the
-    first leaves. So rows are tried in the order of their confidence until no later one can do.
+    first leaves. So rows are evaluated in the order of their confidence until no later one can
+    have a smaller margin.
 
     Args:
         confidence: The largest probability of each row.
@@ -78,11 +79,11 @@ CHOICES: dict[Choice, str] = {
 def pick(
     index: pd.DataFrame, choice: Choice, *, count: int, seed: int, cluster_labels: list[int]
 ) -> NDArray[np.int64]:
-    """Choose rows of the index: test images where there are any.
+    """Choose rows of the index, of test images where the bundle has any.
 
     Args:
         index: The bundle's index.
-        choice: What to look for.
+        choice: The rule, see `CHOICES`.
         count: Rows at most.
         seed: Another seed gives other images.
         cluster_labels: The label that each cluster is named after, -1 for none.
@@ -116,14 +117,14 @@ def _typical(
 
 
 def _window(order: NDArray[np.int64], count: int, page: int) -> NDArray[np.int64]:
-    """Take the page-th run of an order, starting over at its end."""
+    """Return page number `page` of an order, starting over after the last one."""
     pages = max(len(order) // count, 1)
     start = page % min(pages, 20) * count
     return order[start : start + count]
 
 
 class Confused(NamedTuple):
-    """A label, the cluster named otherwise that holds most images of it, and their rows."""
+    """A label, the wrongly named cluster that holds most of its images, and their rows."""
 
     label: int
     cluster: int
@@ -131,20 +132,20 @@ class Confused(NamedTuple):
 
 
 def least_sure(index: pd.DataFrame) -> NDArray[np.intp]:
-    """Order all rows by confidence, the least sure first."""
+    """Return all rows by confidence, the least certain first."""
     return np.argsort(index["confidence"].to_numpy(), kind="stable")
 
 
 def most_confused(index: pd.DataFrame, cluster_labels: Sequence[int]) -> Confused:
-    """Find the label and cluster that are confused most often; the surest mistakes first.
+    """Find the label and the cluster that are confused most often, confident mistakes first.
 
     Args:
         index: Of the bundle.
-        cluster_labels: The label that each cluster was named after, -1 for none; an image in
-            such a cluster counts as no mistake, nor does one without a label.
+        cluster_labels: The label that each cluster is named after, -1 for none. Images in such
+            a cluster and images without a label do not count as mistakes.
 
     Returns:
-        The pair and its rows; no rows where nothing is confused.
+        The pair and its rows; no rows if no image is confused.
     """
     label, cluster = index["label"].to_numpy(), index["cluster"].to_numpy()
     named = np.asarray(cluster_labels)[cluster]
@@ -169,18 +170,18 @@ HOWS: dict[How, str] = {
     "Random": "images drawn at random",
     "Least sure": "the images whose cluster the model is least sure of",
 }
-"""What each choice means."""
+"""What each rule selects."""
 
 
 def choose_for_split(
     index: pd.DataFrame, split: str, how: How, *, count: int, seed: int
 ) -> NDArray[np.int64]:
-    """Choose rows of one split by the same rule for both.
+    """Choose rows of one split.
 
     Args:
         index: The bundle's index.
         split: "train" or "test".
-        how: The rule.
+        how: The rule, see `HOWS`.
         count: Rows at most.
         seed: Another seed gives other images.
     """

@@ -1,7 +1,7 @@
-"""In-fill: what stands in for the pixels that are taken away.
+"""In-fill: what replaces the pixels that are removed from an image.
 
-Black is MNIST's background: where strokes are blacked out, another digit appears, and where the
-background is, nothing happens. A generative model fills the gap with pixels that could be there.
+Black is MNIST's background. Blacking out a stroke draws another digit, and blacking out background
+changes nothing. A generative model fills the gap with plausible pixels instead.
 
 References:
     Explaining Image Classifiers by Counterfactual Generation (Chang et al., 2019),
@@ -19,37 +19,37 @@ __all__ = ["Infill", "Reconstruct", "infill_from_another", "infill_from_rest", "
 Infill = Callable[[Images, Mask], Images]
 """Keeps the pixels whose mask is 1 and fills the others."""
 Reconstruct = Callable[[Images], Images]
-"""Images to the model's images of them, such as decode(encode(x))."""
+"""Returns the model's reconstruction of each image, such as decode(encode(x))."""
 
 
 def paste(x: Images, mask: Mask, fill: Images) -> Images:
-    """Lay the pixels kept of `x` over a fill: mask x + (1 - mask) fill.
+    """Combine the kept pixels of `x` with a fill: mask x + (1 - mask) fill.
 
     Args:
         x: Images.
-        mask: Weights in [0, 1] of `x`, a row an image, shared by its channels.
-        fill: What shows elsewhere, likewise.
+        mask: Weight of `x` at each pixel, in [0, 1], shared by the channels.
+        fill: Images that show elsewhere.
     """
     weight = mask.unsqueeze(1)
     return weight * x + (1 - weight) * fill
 
 
 def infill_from_rest(reconstruct: Reconstruct, *, neutral: Images, rounds: int = 2) -> Infill:
-    """Make the in-fill that guesses the missing pixels from the kept ones.
+    """Return the in-fill that predicts the missing pixels from the kept ones.
 
-    The kept pixels are laid over a neutral image and reconstructed; each further round lays them
-    over the reconstruction of the round before, so that the fill comes to agree with them.
+    The kept pixels are pasted onto a neutral image, which is reconstructed. Each further round
+    pastes them onto the last reconstruction, so that the fill becomes consistent with them.
 
     Args:
-        reconstruct: The model's image of an image.
+        reconstruct: Returns the model's reconstruction of each image.
         neutral: One image that stands for "unknown", such as the mean of the train images.
-        rounds: Reconstructions, at least 1.
+        rounds: Number of reconstructions, at least 1.
 
     Returns:
         A function of images and mask. It is differentiable in both where `reconstruct` is.
 
     Raises:
-        ValueError: If there is not one neutral image, or no round.
+        ValueError: If `neutral` is not one image, or `rounds` is below 1.
     """
     if len(neutral) != 1:
         raise ValueError(f"`neutral` must be one image, got {len(neutral)}.")
@@ -66,21 +66,20 @@ def infill_from_rest(reconstruct: Reconstruct, *, neutral: Images, rounds: int =
 
 
 def infill_from_another(reconstruct: Reconstruct, *, others: Images) -> Infill:
-    """Make the in-fill that shows another image's reconstruction where pixels are missing.
+    """Return the in-fill that shows another image's reconstruction where pixels are missing.
 
-    It plants evidence of another image, so that a decision survives only if the kept pixels
-    carry it.
+    The fill is evidence for another image, so a decision survives only if the kept pixels carry
+    it.
 
     Args:
-        reconstruct: The model's image of an image.
-        others: The other images; row i of a batch gets image i, counted round where the batch
-            is longer.
+        reconstruct: Returns the model's reconstruction of each image.
+        others: The other images. Row i of a batch gets image i, modulo their number.
 
     Returns:
         A function of images and mask, differentiable in both.
 
     Raises:
-        ValueError: If there is no other image.
+        ValueError: If `others` is empty.
     """
     if not len(others):
         raise ValueError("`others` must have at least one image, got none.")

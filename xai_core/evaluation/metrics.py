@@ -1,7 +1,7 @@
 """How good a model is: bounds, likelihood, clustering, calibration, reconstruction.
 
-Labels score the clusters and are never used otherwise. Clusters are named one-to-one on the train
-split, and those names are kept for the test split.
+Labels only score the clusters. Clusters are matched one-to-one with labels on the train split, and
+the test split keeps that matching.
 
 References:
     Importance Weighted Autoencoders (Burda et al., 2016), https://arxiv.org/abs/1509.00519
@@ -63,8 +63,8 @@ class Evaluation:
         classifier_accuracy: Of the independent classifier.
         log_likelihood: Mean log p(x) in nats, of binarised images for a Bernoulli likelihood.
         log_likelihood_standard_error: Of that mean, over images.
-        log_likelihood_samples: Draws of z an image.
-        log_likelihood_images: Images drawn for it.
+        log_likelihood_samples: Draws of z per image.
+        log_likelihood_images: Number of images it is estimated on.
     """
 
     accuracy: float | None
@@ -93,7 +93,7 @@ class Evaluation:
 def fit_cluster_labels(
     clusters: Labels, labels: Labels, num_clusters: int
 ) -> Int[Tensor, " clusters"]:
-    """Give each cluster a label of its own so that most images agree (Hungarian method).
+    """Match clusters with labels one-to-one so that most images agree (Hungarian method).
 
     Args:
         clusters: Cluster of each train image, in [0, num_clusters).
@@ -117,7 +117,7 @@ def fit_cluster_labels(
 def cluster_accuracy(
     clusters: Labels, labels: Labels, cluster_labels: Int[Tensor, " clusters"]
 ) -> float:
-    """Share of images whose cluster's label is their own."""
+    """Return the share of images whose cluster is matched with their label."""
     return (cluster_labels[clusters] == labels).double().mean().item()
 
 
@@ -133,7 +133,7 @@ def cluster_information(probs: Probs) -> float:
 def expected_calibration_error(
     confidence: Float[Tensor, " images"], correct: Bool[Tensor, " images"], *, num_bins: int = 15
 ) -> float:
-    """Average the distance of confidence and accuracy over bins of confidence.
+    """Return the mean distance of confidence and accuracy over bins of confidence.
 
     Args:
         confidence: Probabilities of being correct.
@@ -150,7 +150,7 @@ def expected_calibration_error(
 
 
 def binarise(images: Images, generator: torch.Generator) -> Images:
-    """Draw binary images whose pixels are 1 with the probability that `images` says."""
+    """Draw binary images whose pixels are 1 with the probabilities in `images`."""
     noise = torch.rand(images.shape, generator=generator, device=images.device)
     return (noise < images).to(images.dtype)
 
@@ -170,14 +170,14 @@ def log_likelihood(
     `num_samples` towards log p(x) from below.
 
     Args:
-        model: Lives where `images` do.
+        model: The model, on the device of `images`.
         images: Binary images for a Bernoulli likelihood (see `binarise`), grey for a Gaussian.
         generator: Source of the noise, on the same device.
-        num_samples: Draws of z an image.
-        on_progress: Told how many images are done, of how many.
+        num_samples: Draws of z per image.
+        on_progress: Called with the number of images done and the number of all.
 
     Returns:
-        One estimate an image, in nats.
+        One estimate per image, in nats.
 
     Raises:
         ValueError: If `num_samples` is below 1.
@@ -213,20 +213,20 @@ def evaluate(
     """Score a model on one split.
 
     Args:
-        model: Lives on `device`.
-        classifier: Lives on `device`, or None.
+        model: The model, on `device`.
+        classifier: The classifier, on `device`, or None.
         dataset: Images, and labels where it has any.
         split: "train" or "test".
         device: Where to compute.
         cluster_labels: The label of each cluster, as `fit_cluster_labels` found it on the train
             split; found here where None.
-        encoding: Of this split, if it is there already.
-        predicted: The classifier's classes of this split, likewise.
-        seed: Of all noise and of the images drawn for the likelihood.
-        batch_size: Images at once.
-        num_likelihood_images: Images the likelihood is estimated on; 0 leaves it out.
+        encoding: Of this split, if it is known already.
+        predicted: The classifier's classes of this split, if they are known already.
+        seed: Seed of all noise and of the choice of images for the likelihood.
+        batch_size: Images per batch.
+        num_likelihood_images: Images on which the likelihood is estimated; 0 leaves it out.
         num_likelihood_samples: Draws of z for each of them.
-        on_progress: Told how many images have their likelihood, which takes longest, of how many.
+        on_progress: Called with the number of images whose likelihood is known and of all.
 
     Returns:
         The scores.
@@ -261,7 +261,7 @@ def evaluate(
 def _log_mean_weight(
     model: ClusterVAE, x: Images, generator: torch.Generator, num_samples: int
 ) -> Float[Tensor, " batch"]:
-    """Weigh one draw at a time, so that only weights are kept of each."""
+    """Compute log weights draw by draw, so that only the weights stay in memory."""
     posterior = model.encode(x)
     weights = []
     for _ in range(num_samples):
@@ -275,7 +275,7 @@ def _log_mean_weight(
 def _train_cluster_labels(
     model: ClusterVAE, dataset: Dataset, device: torch.device | str, batch_size: int
 ) -> list[int] | None:
-    """Fit cluster labels by q(c|x) of the train split, without the decoder's share."""
+    """Match clusters and labels by q(c|x) on the train split, without decoding."""
     if dataset.train.labels is None:
         return None
     with evaluating(model), torch.inference_mode():
@@ -314,7 +314,7 @@ def _reconstruction(
     device: torch.device | str,
     batch_size: int,
 ) -> dict[str, Any]:
-    """Decode the means and encode the result."""
+    """Decode the means and encode the reconstructions."""
     distance, kept = 0.0, 0
     parts = (images, encoding.mean, encoding.cluster_probs)
     batches = zip(*(part.split(batch_size) for part in parts), strict=True)
@@ -351,7 +351,7 @@ def _likelihood(
     num_samples: int,
     on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Estimate on a seeded sample of the images, drawn on the CPU for every device."""
+    """Estimate on a seeded sample of the images, drawn on the CPU whatever the device."""
     names = ("", "_standard_error", "_samples", "_images")
     if num_images < 1:
         return dict.fromkeys(f"log_likelihood{name}" for name in names)

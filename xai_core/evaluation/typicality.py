@@ -1,8 +1,9 @@
-"""Whether an image is like those a model was trained on, so that its answers mean something.
+"""Whether an image resembles the training images, so that the model's answers about it hold.
 
-A low bound alone does not tell: simple images that were never seen, such as a blank one, reach
-higher bounds than real ones (Nalisnick et al., 2019a). So a bound may be too high as well as too
-low (2019b), and the code is asked too, by its distance to the codes of training images.
+A low bound alone does not decide it: simple unseen images, such as a blank one, reach higher
+bounds than real ones (Nalisnick et al., 2019a). So a bound can be too high as well as too low
+(2019b), and the distance of the image's code to the codes of training images is a second
+criterion.
 
 References:
     Do Deep Generative Models Know What They Don't Know? (Nalisnick et al., 2019),
@@ -26,25 +27,25 @@ from ..latent_space.index import LatentIndex
 __all__ = ["TypicalRange", "Typicality", "typical_range"]
 
 NEIGHBOURS = 10
-"""Training codes whose mean distance counts."""
+"""Nearest training codes over which the distance is averaged."""
 SAMPLE = 2_000
 """Test images on which distances are calibrated."""
 RARE = 0.01
-"""Share of test images outside the limits of the bound, and beyond that of the distance."""
+"""Share of test images outside the limits of the bound, and above the limit of the distance."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Typicality:
-    """How an image compares with the training images, and the limits that test images set.
+    """How an image compares with the training images, and limits calibrated on test images.
 
     Attributes:
-        elbo: Its bound, nats.
+        elbo: The image's bound, in nats.
         elbo_share: Share of training images with a lower bound, in [0, 1].
-        elbo_floor: The bound that all but half of `RARE` of the test images reach.
-        elbo_ceiling: The bound that all but half of `RARE` of them keep below.
-        distance: From its code to the nearest training codes, in units of the latent space.
-        distance_share: Share of test images that are nearer, in [0, 1].
-        distance_ceiling: The distance that all but `RARE` of the test images keep below.
+        elbo_floor: The `RARE` / 2 quantile of the bounds of test images.
+        elbo_ceiling: The 1 - `RARE` / 2 quantile.
+        distance: Mean distance of its code to the nearest training codes, in latent units.
+        distance_share: Share of test images with a smaller distance, in [0, 1].
+        distance_ceiling: The 1 - `RARE` quantile of the distances of test images.
     """
 
     elbo: float
@@ -57,22 +58,22 @@ class Typicality:
 
     @property
     def badly_explained(self) -> bool:
-        """Tell whether the bound is below its limit."""
+        """Return whether the bound is below its limit."""
         return self.elbo < self.elbo_floor
 
     @property
     def too_simple(self) -> bool:
-        """Tell whether the bound is above its limit."""
+        """Return whether the bound is above its limit."""
         return self.elbo > self.elbo_ceiling
 
     @property
     def far_away(self) -> bool:
-        """Tell whether the distance is above its limit."""
+        """Return whether the distance is above its limit."""
         return self.distance > self.distance_ceiling
 
     @property
     def unlike(self) -> bool:
-        """Tell whether any limit is passed: answers about this image mean nothing."""
+        """Return whether any limit is passed, so that answers about this image do not hold."""
         return self.badly_explained or self.too_simple or self.far_away
 
 
@@ -82,8 +83,8 @@ class TypicalRange:
 
     Attributes:
         codes: The training codes.
-        train_elbos: Sorted.
-        distances: Of the sampled test images, sorted.
+        train_elbos: Bounds of the training images, sorted.
+        distances: Distances of the sampled test images, sorted.
         elbo_floor: As in `Typicality`.
         elbo_ceiling: As in `Typicality`.
         distance_ceiling: As in `Typicality`.
@@ -97,7 +98,7 @@ class TypicalRange:
     distance_ceiling: float
 
     def of(self, elbo: float, code: Float[Tensor, " latent"]) -> Typicality:
-        """Compare an image by its bound, in nats, and the mean of q(z|x)."""
+        """Compare an image with them by its bound, in nats, and its mean of q(z|x)."""
         distance = float(_distances(self.codes, code[None]))
         below, nearer = (
             float(np.searchsorted(known, value) / len(known))
@@ -115,10 +116,10 @@ class TypicalRange:
 
 
 def typical_range(bundle: Bundle, *, seed: int = 0) -> TypicalRange:
-    """Measure what is typical, on a bundle's own images.
+    """Measure the range of typical images on a bundle's own images.
 
     Args:
-        bundle: Its index and codes are used, not its images.
+        bundle: The bundle; its index and codes are read, its images are not.
         seed: Draws the `SAMPLE` test images whose distances are measured.
     """
     test = (bundle.index["split"] == "test").to_numpy()

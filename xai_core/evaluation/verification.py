@@ -1,4 +1,4 @@
-"""Facts that hold for any model and image, measured on a bundle: both sides beside each other."""
+"""Facts that hold for any model and image: both sides of each, measured on a bundle."""
 
 import math
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Fact:
     """A statement `left relation right`, within `tolerance`.
 
     Attributes:
-        name: What it says.
+        name: The statement in words.
         left: The measured left side.
         relation: ">=", "<=" or "==".
         right: The measured or known right side.
@@ -51,7 +51,7 @@ class Fact:
 
     @property
     def holds(self) -> bool:
-        """Tell whether it does; never where a side is not a number."""
+        """Return whether it holds; False if a side is not a number."""
         excess = self.left - self.right
         if self.relation == "==":
             return abs(excess) <= self.tolerance
@@ -67,15 +67,15 @@ def verify(
 
     Args:
         bundle: An opened bundle.
-        num_images: Test images drawn by `seed`; fewer where there are fewer.
-        num_samples: Draws of z an image.
-        seed: Of the images and all noise.
+        num_images: Test images drawn, at most as many as there are.
+        num_samples: Draws of z per image.
+        seed: Seed of the choice of images and of all noise.
 
     Returns:
-        The facts; look at `holds` of each.
+        The facts; read `holds` of each.
 
     Raises:
-        ValueError: If there is nothing to measure on.
+        ValueError: If `num_images` or `num_samples` is below 2.
     """
     if num_images < 2 or num_samples < 2:
         raise ValueError(
@@ -180,7 +180,7 @@ def _evidence(draws: Draws) -> Iterator[Fact]:
 
 @torch.inference_mode()
 def _likelihood(bundle: Bundle, x: Images, draws: Draws, generator: torch.Generator) -> Fact:
-    """Compare log p(x) with the bound the model was trained by, from draws of its own."""
+    """Compare log p(x) with the bound of the training objective, from draws of its own."""
     evidence = draws.log_weights.logsumexp(0) - math.log(len(draws.log_weights))
     parts = [
         bundle.model.elbo(batch, generator=generator, num_samples=min(len(draws.z), 20)).elbo
@@ -199,7 +199,7 @@ def _likelihood(bundle: Bundle, x: Images, draws: Draws, generator: torch.Genera
 
 @torch.inference_mode()
 def _collapse(bundle: Bundle, x: Images) -> Iterator[Fact]:
-    """Compare what q(c|x) pays with its least, 0, and its most, ln K."""
+    """Compare KL(q(c|x) || p(c)) with its least value, 0, and its largest, ln K."""
     clusters = bundle.model.config.num_clusters
     most = math.log(clusters)
     certain = torch.eye(clusters, dtype=torch.float64)
@@ -216,7 +216,7 @@ def _collapse(bundle: Bundle, x: Images) -> Iterator[Fact]:
 
 
 def _mixture(bundle: Bundle, seed: int) -> Iterator[Fact]:
-    """Fit mixtures to latents of test images, two at least, by EM; no iteration may fall."""
+    """Fit mixtures to at least two test latents by EM; the objective never falls."""
     latents = _some_latents(bundle, 1000, seed)
     clusters = min(bundle.model.config.num_clusters, len(latents) // 2)
     if not clusters:
@@ -282,7 +282,7 @@ def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
 def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
     """Check the first-order law of counterfactuals at the codes of some images, in float64.
 
-    A bundle without a classifier and with a single cluster has no other class to go to.
+    A bundle with neither a classifier nor a second cluster has no other class to reach.
     """
     if bundle.classifier is None and bundle.model.config.num_clusters == 1:
         return
@@ -303,7 +303,7 @@ def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
 
 
 def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
-    """Give stored latent means of some test images, float64."""
+    """Return the stored latent means of some test images, in float64."""
     of_test = (bundle.index["split"] == "test").to_numpy(copy=True)
     test = bundle.latents[torch.from_numpy(of_test)]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
@@ -311,7 +311,7 @@ def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
 
 
 def _stored(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
-    """Compare the index with what the models say now."""
+    """Compare the index with fresh answers of the models."""
     test = bundle.index[bundle.index["split"] == "test"]
     stored = test.iloc[rows.tolist()]
     encoding = encode_dataset(bundle.model, bundle.dataset.test.images[rows], device=bundle.device)

@@ -1,19 +1,23 @@
-"""One image's whole story as a page that stands alone: for a colleague, a drawer, or a paper."""
+"""Everything a bundle says about one image, as one self-contained HTML page.
+
+`report.html` holds the text; this module computes the values in it, which Jinja escapes.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from .._numbers import Number
-from ..plots import elbo_terms, image_sheet, theme
+from ..plots import elbo_terms, image_sheet, sprites, theme
 from ..plots.clusters import table as cluster_table
 from ..plots.counterfactual import change
 from ..plots.latent_map import path, points
 from ..plots.probabilities import percent
 from ..plots.style import plain, signed
-from .markup import Html, figure, join, number, page, picture, section, table, tag
 
 if TYPE_CHECKING:
     from ..bundle.reading import Bundle
@@ -30,42 +34,110 @@ WHO = {
     "elbo": "the ELBO",
 }
 SEARCHES = {
-    "default": "near search: the nearest code of the target class in the latent space, with what "
-    "the decoder does not draw carried over",
+    "default": "boundary search: the nearest code of the target class in the latent space, plus "
+    "the residual that the decoder does not reproduce",
     "diffeomorphic": "plain gradient ascent of log p(target) in the latent space",
     "pixel": "the same ascent on the pixels: an adversarial example",
     "nearest": "the nearest real train image of the target class",
 }
 
 
+@dataclass(frozen=True)
+class _Number:
+    """A number as it is read, with all its digits and a name for programs."""
+
+    digits: str
+    shown: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An image as a data URL, and another one for dark screens."""
+
+    light: str
+    alt: str
+    dark: str = ""
+
+
+@dataclass(frozen=True)
+class _Code:
+    """Text in a fixed-width font."""
+
+    code: str
+
+
+Cell = str | _Number | _Picture | _Code
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table whose first column names its rows."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str
+
+
 def html(bundle: "Bundle", found: "ImageReport") -> bytes:
-    """Write what a bundle says of one image as a page without any other file.
+    """Return the HTML page of what a bundle says about one image.
 
     Every number is also there with all its digits, in the `value` of its `data` element.
 
     Args:
-        bundle: Names, the map and the settings come from it.
-        found: From `xai_core.report.image_report`.
+        bundle: The bundle that was asked.
+        found: Its answers, from `image_report`.
     """
-    name = _name(found)
-    return page(
-        f"{name} in {bundle.name}",
-        tag("h1", f"What {bundle.name} says of {name}"),
-        _summary(bundle, found),
-        _reconstruction(found),
-        _bound(bundle, found),
-        _clusters(bundle, found),
-        _place(bundle, found),
-        _heatmaps(bundle, found),
-        _counterfactuals(bundle, found),
-        _origin(bundle, found),
-        _commands(found),
+    pages = Environment(
+        loader=PackageLoader("xai_core", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    content = pages.get_template("report.html").render(
+        image=_name(found),
+        bundle=bundle.name,
+        seed=str(found.seed),
+        explained=WHO.get(found.of, found.of),
+        kind="cluster" if found.of == "cluster" else "class",
+        search=SEARCHES[found.search],
+        summary=_summary(bundle, found),
+        reconstruction=_reconstruction(found),
+        bound=_bound(bundle, found),
+        probabilities=_clusters(bundle, found),
+        place=_place(bundle, found),
+        heatmaps=_heatmaps(bundle, found),
+        counterfactuals=_counterfactuals(bundle, found),
+        origin=_origin(bundle, found),
+        commands=[(f"{c.remakes[:1].upper()}{c.remakes[1:]}", c.line) for c in found.commands],
+    )
+    return content.encode()
+
+
+def _number(value: Number, shown: str, name: str) -> _Number:
+    return _Number(f"{value:.9g}", shown, name)
+
+
+def _picture(pixels: NDArray[np.generic], alt: str) -> _Picture:
+    return _Picture(_url(pixels), alt)
+
+
+def _signed(values: NDArray[np.floating], limit: Number, alt: str) -> _Picture:
+    light, dark = (
+        _url(theme.colourise(values, theme.diverging(night), limit)) for night in (False, True)
+    )
+    return _Picture(light, alt, dark)
+
+
+def _url(pixels: NDArray[np.generic]) -> str:
+    return sprites.data_url(sprites.png(sprites.as_bytes(np.asarray(pixels))))
 
 
 def _name(found: "ImageReport") -> str:
     own = found.image_id.startswith("own:")
-    return "an image of one's own" if own else found.image_id
+    return "your own image" if own else found.image_id
 
 
 def _cluster_names(bundle: "Bundle") -> list[str]:
@@ -80,7 +152,7 @@ def _class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
     return [names[c] if c < len(names) else str(c) for c in range(count)]
 
 
-def _summary(bundle: "Bundle", found: "ImageReport") -> Html:
+def _summary(bundle: "Bundle", found: "ImageReport") -> str:
     probs = found.encoded.encoding.cluster_probs[0].numpy()
     cluster = int(probs.argmax())
     facts = [
@@ -94,78 +166,60 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> Html:
     if not found.image_id.startswith("own:"):
         label, names = int(bundle.row(found.image_id)["label"]), bundle.dataset.class_names
         facts += [f"its label is {names[label] if label < len(names) else label}"] * (label >= 0)
-    return tag("p", f"{'; '.join(facts)}.")
+    return f"{'; '.join(facts)}."
 
 
-def _reconstruction(found: "ImageReport") -> Html:
+def _reconstruction(found: "ImageReport") -> dict[str, Any]:
     x, drawn = found.image.numpy() / np.float32(255), found.reconstruction.numpy()
     error = x - drawn
     missed = float(np.abs(error).sum())
-    shown = [
-        figure(picture(x, f"The input, {_name(found)}"), "Input"),
-        figure(picture(drawn, "What the decoder draws of it"), "Reconstruction"),
-        figure(
-            _signed(error, 1.0, f"The error; {plain(missed, 1)} full pixels in all"),
-            "Error: input \N{MINUS SIGN} reconstruction, \N{MINUS SIGN}1 to +1",
-        ),
-    ]
-    words = join(["Pixel error, summed: ", number(missed, plain(missed, 2), "reconstruction_l1"),
-                  " full pixels of 784."])  # fmt: skip
-    return section(
-        "Input, reconstruction and error",
-        _read("The reconstruction is the decoder's image at the mean of q(z|x). Warm pixels of "
-              "the error are ink that was lost, cold ones ink that was added."),
-        tag("div", *shown, class_="row"),
-        tag("p", words),
-    )  # fmt: skip
+    alt = f"The error; {plain(missed, 1)} full pixels in all"
+    minus = "\N{MINUS SIGN}"
+    return {
+        "pictures": [
+            (_picture(x, f"The input, {_name(found)}"), "Input"),
+            (_picture(drawn, "The decoder's reconstruction of it"), "Reconstruction"),
+            (_signed(error, 1.0, alt), f"Error: input {minus} reconstruction, {minus}1 to +1"),
+        ],
+        "error": _number(missed, plain(missed, 2), "reconstruction_l1"),
+    }
 
 
-def _bound(bundle: "Bundle", found: "ImageReport") -> Html:
+def _bound(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     terms, index = found.encoded.encoding.terms, bundle.index
     others = index["elbo"][index["split"] == "test"].to_numpy()
     rows = []
     for key in elbo_terms.ORDER:
-        value = float(getattr(terms, key)[0])
-        nats = number(value, plain(value), key)
-        enters = "the sum" if key == "elbo" else "added" if elbo_terms.TERMS[key].sign > 0 else (
-            "subtracted")  # fmt: skip
-        rows.append((elbo_terms.TERMS[key].name, elbo_terms.TERMS[key].formula, nats, enters))
+        value, term = float(getattr(terms, key)[0]), elbo_terms.TERMS[key]
+        enters = "the sum" if key == "elbo" else "added" if term.sign > 0 else "subtracted"
+        rows.append((term.name, term.formula, _number(value, plain(value), key), enters))
     below = 100 * float((others < float(terms.elbo[0])).mean()) if len(others) else float("nan")
-    drawn = f"One draw of z, seed {found.seed}, so the pages' own draw differs by its noise."
-    return section(
-        "How well it is explained",
-        _read("The evidence lower bound (ELBO) on log p(x) and its terms, in nats for the whole "
-              f"image; higher is better. {drawn}"),
-        table(("Term", "Formula", "Nats", "How it enters"), rows, "The bound, term by term"),
-        tag("p", f"Of the test images, {plain(below, 1)} % have a lower ELBO."),
-    )  # fmt: skip
+    head = ("Term", "Formula", "Nats", "How it enters")
+    return {
+        "terms": _Table(head, tuple(rows), "The bound, term by term"),
+        "below": plain(below, 1),
+    }
 
 
-def _clusters(bundle: "Bundle", found: "ImageReport") -> Html:
+def _clusters(bundle: "Bundle", found: "ImageReport") -> list[_Table]:
     probs, names = found.encoded.encoding.cluster_probs[0].numpy(), _cluster_names(bundle)
-    parts = [_probabilities("Cluster", "q(c|x)", names, probs, "cluster")]
+    tables = [_probabilities("Cluster", "q(c|x)", names, probs, "cluster")]
     classes = found.encoded.class_probs
     if classes is not None:
         named = _class_names(bundle, "classifier", classes.shape[1])
-        parts.append(_probabilities("Class", "p(class|x)", named, classes[0].numpy(), "class"))
-    return section(
-        "Cluster and class",
-        _read("Cluster 3 \N{RIGHTWARDS ARROW} 7 is cluster 3, named after label 7 once training "
-              "was over. The clusters were found without labels; the classifier was trained with "
-              "them and shares nothing with the clusters."),
-        tag("div", *parts, class_="row"),
-    )  # fmt: skip
+        tables.append(_probabilities("Class", "p(class|x)", named, classes[0].numpy(), "class"))
+    return tables
 
 
 def _probabilities(
     what: str, symbol: str, names: Sequence[str], probs: NDArray[np.floating], key: str
-) -> Html:
+) -> _Table:
     order = np.argsort(-probs, kind="stable").tolist()
-    rows = [(names[c], number(float(probs[c]), percent(probs[c]), f"{key}-{c}")) for c in order]
-    return tag("div", table((what, symbol), rows, f"{what} probabilities"))
+    rows = [(names[c], _number(float(probs[c]), percent(probs[c]), f"{key}-{c}")) for c in order]
+    return _Table((what, symbol), tuple(rows), f"{what} probabilities")
 
 
-def _place(bundle: "Bundle", found: "ImageReport") -> Html:
+def _place(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     xy = bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32)
     clusters, names = bundle.index["cluster"].to_numpy(), _cluster_names(bundle)
     (light, square), (dark, _) = (
@@ -173,44 +227,24 @@ def _place(bundle: "Bundle", found: "ImageReport") -> Html:
         for night in (False, True)
     )
     left, bottom, side = square
+
+    def at(x: Number, y: Number) -> tuple[str, str]:
+        """Return a position in percent of the map's square."""
+        return f"{100 * (x - left) / side:.2f}", f"{100 * (1 - (y - bottom) / side):.2f}"
+
     x, y = (float(part) for part in found.encoded.umap[0])
-    at = _percent_of(x, y, left, bottom, side)
-    words = [
-        _label(names[c], *_percent_of(a, b, left, bottom, side))
-        for c, a, b in points.medians(xy, clusters, len(names))
-    ]
-    marks = [
-        Html(f'<circle class="{kind}" cx="{at[0]:.2f}" cy="{at[1]:.2f}" r="1.6"/>')
-        for kind in ("halo", "here")
-    ]
-    overlay = tag("svg", *words, *marks, viewBox="0 0 100 100", aria_hidden="true")
     nearest = names[int(found.encoded.encoding.cluster_probs[0].argmax())]
     alt = f"All {len(xy):,} images as points; a ring marks this one, of cluster {nearest}"
-    media = "screen and (prefers-color-scheme: dark)"
-    shown = Html(f'<picture><source media="{media}" srcset="{dark}">'
-                 f'<img src="{light}" alt="{alt}"></picture>')  # fmt: skip
-    place = join(["At (", number(x, plain(x), "umap-x"), ", ", number(y, plain(y), "umap-y"),
-                  ") in map units, which have no meaning beyond the map."])  # fmt: skip
-    return section(
-        "Place on the map",
-        _read("A UMAP projection of the codes of all images. What lies close together on it is "
-              "mostly close in the latent space; distances between groups mean nothing."),
-        tag("div", shown, overlay, class_="map"),
-        tag("p", place),
-    )  # fmt: skip
+    return {
+        "picture": _Picture(light, alt, dark),
+        "labels": [(names[c], *at(a, b)) for c, a, b in points.medians(xy, clusters, len(names))],
+        "at": at(x, y),
+        "x": _number(x, plain(x), "umap-x"),
+        "y": _number(y, plain(y), "umap-y"),
+    }
 
 
-def _percent_of(
-    x: Number, y: Number, left: Number, bottom: Number, side: Number
-) -> tuple[float, float]:
-    return float(100 * (x - left) / side), float(100 * (1 - (y - bottom) / side))
-
-
-def _label(words: str, x: Number, y: Number) -> Html:
-    return Html(f'<text x="{x:.2f}" y="{y:.2f}">{words}</text>')
-
-
-def _heatmaps(bundle: "Bundle", found: "ImageReport") -> Html:
+def _heatmaps(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     from ..attribution.registry import METHODS
 
     target = ""
@@ -219,53 +253,39 @@ def _heatmaps(bundle: "Bundle", found: "ImageReport") -> Html:
         count = bundle.model.config.num_clusters if probs is None else probs.shape[1]
         number_of = int(found.maps[0].target[0])
         target = f" for {_class_names(bundle, found.of, count)[number_of]}"
-    pictures, rows = [], []
+    pictures: list[tuple[_Picture, str]] = []
+    rows: list[tuple[Cell, ...]] = []
     for k, one in enumerate(found.maps):
         values, card = one.attributions[0].numpy(), METHODS[one.method]
         total = float(values.sum())
         alt = f"{card.title} heatmap; its values sum to {signed(total, 2)}"
-        limit = image_sheet.shared_limit([values])
-        pictures.append(figure(_signed(values, limit, alt), tag("strong", card.title)))
-        rows.append((card.title, *_scores(found, k), number(total, signed(total, 2),
-                     f"sum-{one.method}"), card.note))  # fmt: skip
+        pictures.append((_signed(values, image_sheet.shared_limit([values]), alt), card.title))
+        summed = _number(total, signed(total, 2), f"sum-{one.method}")
+        rows.append((card.title, *_scores(found, k), summed, card.note))
     scores = ("Insertion", "Deletion", "Sparsity") if found.scores is not None else ()
-    head = ("Method", *scores, "Sum of the map", "What it says")
-    return tag(
-        "section",
-        tag("h2", "Heatmaps"),
-        _read(f"Which pixels matter for {WHO.get(found.of, found.of)}{target}: warm ones speak "
-              "for it, cold ones against it, each map on a scale of its own. Insertion is the "
-              "area under the probability while pixels are shown in the map's order (high is "
-              "good), deletion while they are taken away (low is good), sparsity the Gini index "
-              "of the map. Random and Edges know nothing of the model: a map that scores like "
-              "those says nothing either."),
-        tag("div", *pictures, class_="row small"),
-        table(head, rows, "Scores of each heatmap on this image"),
-        class_="long",
-    )  # fmt: skip
+    head = ("Method", *scores, "Sum of the map", "How to read it")
+    shown = _Table(head, tuple(rows), "Scores of each heatmap on this image")
+    return {"target": target, "pictures": pictures, "scores": shown}
 
 
-def _scores(found: "ImageReport", row: int) -> list[Html]:
+def _scores(found: "ImageReport", row: int) -> list[_Number]:
     if found.scores is None:
         return []
     method = found.maps[row].method
-    return [
-        number(float(getattr(found.scores, key)[row]),
-               plain(float(getattr(found.scores, key)[row])), f"{key}-{method}")
+    values = {
+        key: float(getattr(found.scores, key)[row])
         for key in ("insertion", "deletion", "sparsity")
-    ]  # fmt: skip
+    }
+    return [_number(value, plain(value), f"{key}-{method}") for key, value in values.items()]
 
 
-def _counterfactuals(bundle: "Bundle", found: "ImageReport") -> Html:
+def _counterfactuals(bundle: "Bundle", found: "ImageReport") -> _Table | None:
     done = found.changed
     if done is None:
-        words = "This bundle tells no classes apart, so there is nothing to turn the image into."
-        return section("Counterfactuals", tag("p", words))
-    names, x = (
-        _class_names(bundle, found.of, done.probabilities.shape[1]),
-        done.images[0, 0].numpy(),
-    )
-    rows = []
+        return None
+    names = _class_names(bundle, found.of, done.probabilities.shape[1])
+    x = done.images[0, 0].numpy()
+    rows: list[tuple[Cell, ...]] = []
     for k, target in enumerate(done.target.tolist()):
         after = done.counterfactuals[k, 0].numpy()
         reached, l1, l2 = (
@@ -274,38 +294,28 @@ def _counterfactuals(bundle: "Bundle", found: "ImageReport") -> Html:
         added, removed = change.ink(after - x)
         rows.append((
             names[target],
-            picture(after, f"This image turned into {names[target]}"),
+            _picture(after, f"This image turned into {names[target]}"),
             _signed(after - x, 1.0, f"Ink added: {added:.1f}, removed: {removed:.1f} full pixels"),
-            number(reached, percent(reached), f"reached-{target}"),
-            number(l1, plain(l1, 1), f"l1-{target}"),
-            number(l2, plain(l2), f"l2-{target}"),
+            _number(reached, percent(reached), f"reached-{target}"),
+            _number(l1, plain(l1, 1), f"l1-{target}"),
+            _number(l2, plain(l2), f"l2-{target}"),
             "yes" if done.converged[k] else f"no: {done.reasons[k]}",
         ))  # fmt: skip
     head = ("Target", "Counterfactual", "Change", "p(target)", "Ink changed (L1)",
             "Distance (L2)", "Arrived")  # fmt: skip
-    return tag(
-        "section",
-        tag("h2", "Counterfactuals"),
-        _read("What this image would have to look like to be another "
-              f"{'cluster' if found.of == 'cluster' else 'class'}, by {SEARCHES[found.search]}. "
-              "Warm is ink that was added, cold is ink that was removed; L1 is in full pixels. "
-              "A counterfactual has arrived where its target is at least 99 % probable. Compare "
-              "it with the reconstruction above, which is all the decoder knows of the image."),
-        table(head, rows, "One counterfactual for each target"),
-        class_="long",
-    )  # fmt: skip
+    return _Table(head, tuple(rows), "One counterfactual for each target")
 
 
-def _origin(bundle: "Bundle", found: "ImageReport") -> Html:
+def _origin(bundle: "Bundle", found: "ImageReport") -> _Table:
     from .._version import __version__
 
     made, data, config = bundle.manifest, bundle.manifest.dataset, bundle.model.config
-    rows = [
-        ("Image", tag("code", found.image_id)),
+    rows = (
+        ("Image", _Code(found.image_id)),
         ("Bundle", bundle.name),
-        ("Bundle's SHA-256", tag("code", bundle.digest)),
+        ("Bundle's SHA-256", _Code(bundle.digest)),
         ("Data set", f"{data.name}, {data.num_train:,} train and {data.num_test:,} test images"),
-        ("Data's SHA-256", tag("code", str(data.sha256))),
+        ("Data's SHA-256", _Code(data.sha256)),
         ("Model", f"{config.num_clusters} clusters, {config.latent_dim} latent dimensions, "
          f"{config.factorisation}, {config.likelihood}, decoder reads "
          f"{config.decoder_conditioning}, {config.prior} prior"),
@@ -316,32 +326,5 @@ def _origin(bundle: "Bundle", found: "ImageReport") -> Html:
         ("Trained", f"{made.created[:16].replace('T', ' ')} UTC on {made.device}, "
          f"seed {made.seed}, with {', '.join(f'{n} {v}' for n, v in made.versions.items())}"),
         ("Report made by", f"cluster-vae-xai {__version__}"),
-    ]  # fmt: skip
-    return section("Where it comes from", table(("What", "Value"), rows, "Settings and versions"))
-
-
-def _commands(found: "ImageReport") -> Html:
-    lines = [
-        join([tag("h3", f"{one.remakes[:1].upper()}{one.remakes[1:]}"),
-              tag("pre", tag("code", one.line))])
-        for one in found.commands
-    ]  # fmt: skip
-    return tag(
-        "section",
-        tag("h2", "Make it again"),
-        tag("p", "Each command writes the numbers above into the file it names. Run them where "
-            "the folder checkpoints holds the bundle, or with its folder in $XAI_BUNDLES."),
-        *lines,
-        class_="long",
     )  # fmt: skip
-
-
-def _read(words: str) -> Html:
-    return tag("p", words, class_="read")
-
-
-def _signed(values: NDArray[np.floating], limit: Number, alt: str) -> Html:
-    light, dark = (
-        theme.colourise(values, theme.diverging(night), limit) for night in (False, True)
-    )
-    return picture(light, alt, dark=dark)
+    return _Table(("What", "Value"), rows, "Settings and versions")

@@ -1,4 +1,4 @@
-"""Everything a bundle says of one image, and the commands that say it again."""
+"""Everything a bundle says about one image, and the commands that reproduce it."""
 
 from dataclasses import dataclass
 
@@ -22,13 +22,13 @@ __all__ = ["Command", "ImageReport", "ReportConfig", "image_report"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReportConfig:
-    """What a report asks.
+    """Settings of a report.
 
     Attributes:
-        of: What heatmaps and counterfactuals explain; None for the classifier where there is
-            one, else the cluster, else (with one cluster) the ELBO.
+        of: Output that heatmaps and counterfactuals explain. None for the classifier if there is
+            one, otherwise the cluster, or the ELBO of a model with one cluster.
         search: Method of the counterfactuals.
-        seed: Of the draw of z, and of the methods that draw.
+        seed: Seed of the draw of z and of the random methods.
     """
 
     of: str | None = None
@@ -38,7 +38,7 @@ class ReportConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A line for a shell, and what it remakes."""
+    """A shell command, and what it reproduces."""
 
     remakes: str
     line: str
@@ -46,20 +46,20 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageReport:
-    """What a bundle says of one image, on the CPU.
+    """What a bundle says about one image, on the CPU.
 
     Attributes:
-        image_id: Of the data set, or one's own.
-        of: What heatmaps and counterfactuals explain.
+        image_id: Id in the data set, or of the user's own image.
+        of: Output that heatmaps and counterfactuals explain.
         search: Method of the counterfactuals.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
         image: Its pixels.
         encoded: q(z|x), q(c|x), the bound's terms, the classifier's answer, the place on the map.
         reconstruction: In [0, 1].
-        maps: One of each method.
-        scores: Of the maps, a row a method; None where what is explained is no probability.
-        changed: Counterfactuals towards every other class; None where there are no classes.
-        commands: What remakes it, from encoding to the report itself.
+        maps: One heatmap per method.
+        scores: Scores of the heatmaps, one row per method; None if the output is no probability.
+        changed: Counterfactuals towards every other class; None if there are no classes.
+        commands: Commands that reproduce it, from encoding to the report itself.
     """
 
     image_id: str
@@ -78,16 +78,16 @@ class ImageReport:
 def image_report(
     bundle: Bundle, image_id: str, *, config: ReportConfig | None = None
 ) -> ImageReport:
-    """Ask a bundle everything about one image.
+    """Collect everything a bundle says about one image.
 
     Args:
         bundle: The models, on the device to compute on.
-        image_id: Such as "test:123", or an image of one's own as `own_id` writes it.
-        config: What is asked.
+        image_id: Such as "test:123", or the id of the user's own image, see `own_id`.
+        config: Settings; the defaults if None.
 
     Raises:
         DataError: If there is no such image.
-        BundleError: If the classifier is to be explained and there is none.
+        BundleError: If the classifier is to be explained and the bundle has none.
     """
     config = config or ReportConfig()
     of = config.of or _explained(bundle)
@@ -122,7 +122,7 @@ def _explained(bundle: Bundle) -> str:
 
 
 def _scores(bundle: Bundle, images: ByteImages, maps: list[Attribution], of: str) -> MapScores:
-    """Score all maps of one image in one go."""
+    """Score all heatmaps of one image in one call."""
     return map_scores(
         bundle,
         images.expand(len(maps), -1, -1),

@@ -1,4 +1,4 @@
-"""What a bundle is and how good it is, as rows of text for a table."""
+"""A bundle's settings and scores, as rows of text for tables."""
 
 import math
 from collections.abc import Mapping
@@ -40,9 +40,9 @@ _MEASURES = (
     ("elbo", "nats", "A lower bound on log p(x) of the grey images, and a part of what is "
      "trained. The sum of the next four."),
     ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
-    ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' bells."),
-    ("kl_c", "nats", "KL(q(c|x) || p(c)): the price of being sure; at most {ceiling}."),
-    ("entropy_z", "nats", "-E[log q(z|x)]: how much room each code leaves."),
+    ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
+    ("kl_c", "nats", "KL(q(c|x) || p(c)): the cost of a certain q(c|x); at most {ceiling}."),
+    ("entropy_z", "nats", "-E[log q(z|x)]: how spread out q(z|x) is."),
     ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "
      "{samples} draws each; with its standard error over the images."),
     ("reconstruction_l1", "", "Absolute difference of image and reconstruction, summed over "
@@ -68,7 +68,7 @@ _NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One line of the model card, in text ready to read."""
+    """One row of the model card, as text."""
 
     name: str
     test: str
@@ -77,7 +77,7 @@ class Measure:
 
 
 def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
-    """List what was measured on test and train images; what is undefined is left out."""
+    """Return the measures of test and train images; undefined ones are left out."""
     test, train = metrics.get("test", {}), metrics.get("train", {})
     words = {
         "clusters": num_clusters,
@@ -98,7 +98,7 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
 
 
 def differences(first: Metrics, second: Metrics) -> list[tuple[str, str, str, str]]:
-    """Put two bundles' test measures side by side: name, both values, second minus first.
+    """Return two bundles' test measures: name, both values, second minus first.
 
     A measure that one of them lacks is listed with a dash.
     """
@@ -114,7 +114,7 @@ def differences(first: Metrics, second: Metrics) -> list[tuple[str, str, str, st
 
 
 def _change(value: Number, unit: str) -> str:
-    """Write a difference with its sign; of percentages, in points."""
+    """Return a difference with its sign, in points for percentages."""
     if unit == "%":
         return f"{signed(100 * value, 2)} points"
     return f"{signed(value, 2 if unit == 'nats' else 3)} {unit}".strip()
@@ -125,7 +125,7 @@ def _name(key: str) -> str:
 
 
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
-    """Give the four numbers to read first: name, value, what limits it."""
+    """Return the four most important measures: name, value, and its reference."""
     test = metrics.get("test", {})
     ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
     rows = [
@@ -152,7 +152,7 @@ def _with_error(scores: Metrics, key: str, unit: str) -> str:
 
 
 def number(value: Number | None, unit: str) -> str:
-    """Write a number with its unit and as many digits as it deserves; a dash for none."""
+    """Return a number with its unit and suitable digits; a dash for None."""
     if value is None or not math.isfinite(value):
         return "\N{EN DASH}"
     if unit == "%":
@@ -162,12 +162,12 @@ def number(value: Number | None, unit: str) -> str:
 
 
 def defined(value: Number | None) -> bool:
-    """Tell whether there is a number at all."""
+    """Return whether a value is a finite number."""
     return value is not None and math.isfinite(value)
 
 
 def duration(seconds: Number) -> str:
-    """Write a time the way people say it."""
+    """Return a duration in words, such as 8 min."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -175,12 +175,12 @@ def duration(seconds: Number) -> str:
 
 
 def size(num_bytes: int) -> str:
-    """Write a file size."""
+    """Return a file size in words, such as 9.8 MB."""
     return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
 
 
 def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, str]]:
-    """List what was trained on what, by what, in how long.
+    """Return how the bundle was made: data, settings, time, device and versions.
 
     Args:
         manifest: The bundle's manifest.
@@ -205,12 +205,12 @@ def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, 
 
 
 def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
-    """List a bundle's files: name, size, SHA-256."""
+    """Return a bundle's files: name, size, SHA-256."""
     return [(name, size(e["bytes"]), e["sha256"]) for name, e in manifest.files.items()]
 
 
 def map_words(metrics: Metrics) -> str:
-    """Say in figures how far the map keeps what is near in the latent space."""
+    """Return a sentence on how well the map preserves neighbours in the latent space."""
     found = metrics.get("map", {})
     told = ("trustworthiness", "continuity", "n_neighbors", "sample")
     if not all(defined(found.get(name)) for name in told):

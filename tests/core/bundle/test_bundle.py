@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from xai_core.bundle import paths
 from xai_core.bundle.listing import list_bundles
 from xai_core.bundle.manifest import KNOWN_FILES, file_entry, read_manifest
 from xai_core.bundle.paths import find_bundle
@@ -204,6 +205,30 @@ class TestNames:
         assert find_bundle("bars") == copied
         assert find_bundle("other") == near / "other"
 
+    def test_the_bundles_of_the_package_are_found_last_and_listed_once(
+        self, copied, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(paths, "SHIPPED", copied.parent)
+        monkeypatch.chdir(tmp_path)
+        assert [found.path for found in list_bundles()] == [copied]
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        monkeypatch.chdir(elsewhere)
+        assert find_bundle("bars") == copied
+        own = shutil.copytree(copied, elsewhere / "checkpoints" / "bars")
+        assert find_bundle("bars") == own
+        assert [found.path for found in list_bundles()] == [own, copied]
+        with pytest.raises(BundleNotFoundError) as refused:
+            find_bundle("nope")
+        for root in (own.parent, copied.parent):
+            assert f"{root}/" in str(refused.value)
+
+    @pytest.mark.parametrize("home", ["~/bars", "~/./bars"])
+    def test_a_home_folder_is_written_out(self, copied, monkeypatch, home):
+        monkeypatch.setenv("HOME", str(copied.parent))
+        monkeypatch.setenv("XAI_BUNDLES", "~")
+        assert find_bundle(home) == find_bundle("bars") == copied
+
     def test_paths_are_taken_as_they_are(self, copied, tmp_path, monkeypatch):
         monkeypatch.chdir(copied.parent)
         for path in (
@@ -222,7 +247,7 @@ class TestNames:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(
             BundleNotFoundError,
-            match=r"No bundle 'mnist-3' in checkpoints.*Found: 'bars'.*`xai tr",
+            match=rf"No bundle 'mnist-3' in {tmp_path}/checkpoints/, .*Found: 'bars'.*`xai tr",
         ):
             load_bundle("mnist-3")
         monkeypatch.chdir(copied)

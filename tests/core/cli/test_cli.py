@@ -21,7 +21,7 @@ import xai_core
 from xai_core import atomic_write, cli, runtime
 from xai_core.bundle.paths import find_bundle
 from xai_core.bundle.reading import load_bundle
-from xai_core.cli import dashboard, terminal
+from xai_core.cli import dashboard, terminal, training_display
 from xai_core.errors import ConfigError, DataError
 from xai_core.evaluation import metrics
 from xai_core.evaluation.verification import Fact, verify
@@ -521,7 +521,7 @@ def test_interrupted_it_says_how_to_go_on(bars_npz, monkeypatch):
 
     monkeypatch.setattr(pipeline, "train", interrupt)
     _, err = xai("train", "--data", bars_npz, "--out", "checkpoints/new", status=130)
-    assert "interrupted. Go on with the same command and --resume." in err
+    assert "interrupted. To continue, add --resume to the same command." in err
 
 
 def test_only_the_first_of_several_processes_writes_and_prints(tiny_dataset, root, monkeypatch):
@@ -564,7 +564,8 @@ def test_killed_the_command_resumes_to_the_same_weights(bars_npz, small_presets,
         assert resumed[name] == whole[name]
 
 
-def test_help_is_quick_and_lists_the_commands(tmp_path):
+@pytest.mark.slow
+def test_help_lists_the_commands(tmp_path):
     out, err = started("--help", cwd=tmp_path).communicate(timeout=60)
     assert err == ""
     for name in ("train", "evaluate", "encode", "list", "info", "verify", "dashboard"):
@@ -575,9 +576,24 @@ def test_help_is_quick_and_lists_the_commands(tmp_path):
     assert err.strip().splitlines()[-1].startswith("error: No bundle 'nope'")
 
 
-def test_importing_the_package_imports_no_torch(tmp_path):
-    code = "import sys, xai_core, xai_core.cli; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0
+SLOW = ("torch", "numpy", "pandas", "pyarrow", "jaxtyping", "rich.progress")
+LIGHT = """
+import sys
+from xai_core.cli import app
+app({line!r}, standalone_mode=False)
+sys.exit(", ".join(name for name in {slow!r} if name in sys.modules) or 0)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [["list"], ["list", "--json"], ["info", "bars"], ["info", "bars", "--json"], ["--help"]],
+)
+def test_what_only_reads_a_manifest_imports_nothing_slow(root, line):
+    code = LIGHT.format(line=line, slow=SLOW)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_the_dashboard_is_started_on_the_bundle(root, monkeypatch):
@@ -621,8 +637,8 @@ def test_json_has_null_for_what_is_no_number(capsys):
 
 def test_the_live_table_has_a_row_an_epoch_with_the_terms_of_the_bound(capsys, monkeypatch):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr(terminal, "time", clock)
-    display = terminal.TrainingDisplay({"vae": 60.0, "index": 30.0})
+    monkeypatch.setattr(training_display, "time", clock)
+    display = training_display.TrainingDisplay({"vae": 60.0, "index": 30.0})
     row = EpochMetrics(
         stage="vae", epoch=1, epochs=3, loss=0.5, seconds=2.0, elbo=-99.5, reconstruction=-77.25,
         prior_alignment=-20.0, kl_c=2.25, entropy_z=0.0, nmi=0.25,

@@ -211,7 +211,7 @@ def test_parts_never_join_others(tmp_path):
     check_folder(tmp_path / "new")
     (tmp_path / "part-00000-of-00009.parquet").write_bytes(b"x")
     for place in (tmp_path, tmp_path / "part-00000-of-00009.parquet"):
-        with pytest.raises(DataError, match=r"is there and not an empty folder"):
+        with pytest.raises(DataError, match=r"exists and is not an empty folder"):
             check_folder(place)
 
 
@@ -221,12 +221,12 @@ def test_what_cannot_be_written_is_refused_before_any_work(line, tmp_path):
     name, *options = line.split()
     asked = [name, "nope", "--images", "test", *options, "--out"]
     refused = {
-        (str(tmp_path),): "is there and not an empty folder",
-        ("z.npz", "--devices", "2"): "Several processes write parts: give a folder for `--out`",
+        (str(tmp_path),): "exists and is not an empty folder",
+        ("z.npz", "--devices", "2"): "Several processes write parts: `--out` must be a folder",
         ("z.csv",): "`--out` must end in .npz or be a folder",
     }
     if name != "encode":
-        refused[("z", "--figure", "z.png")] = "`--figure` is drawn beside an .npz"
+        refused[("z", "--figure", "z.png")] = "`--figure` needs an .npz"
     for rest, message in refused.items():
         result = CliRunner().invoke(cli.app, [*asked, *rest])
         assert result.exit_code == 1 and message in result.stderr

@@ -134,7 +134,7 @@ def test_key_that_is_there_twice_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
-def test_nothing_is_unpickled(tmp_path, suffix):
+def test_an_array_of_python_objects_is_refused_and_not_unpickled(tmp_path, suffix):
     class Bomb:
         def __reduce__(self):
             return (open, (str(tmp_path / "exploded"), "w"))

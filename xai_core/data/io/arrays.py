@@ -17,11 +17,11 @@ from typing import IO
 import numpy as np
 from jaxtyping import UInt8
 
+from ..._text import listed
 from ...errors import DataError
 
 __all__ = [
     "MAX_BYTES",
-    "listed",
     "read_idx",
     "read_npy",
     "read_npz",
@@ -72,12 +72,6 @@ def report_damage(path: Path, kind: str, fix: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
         raise DataError(f"`{path}` cannot be read as {kind}: {reason}. {fix}") from error
-
-
-def listed(names: Collection[object], limit: int = 5) -> str:
-    """Name the first few in quotes, and count the rest."""
-    shown = ", ".join(repr(str(name)[:60]) for name in list(names)[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
 
 
 def read_npy(path: Path) -> np.ndarray:

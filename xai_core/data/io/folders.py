@@ -12,10 +12,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..._text import is_text, listed
 from ...errors import DataError
-from .arrays import listed
 
-__all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "is_text", "list_folder", "scan_folder"]
+__all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "list_folder", "scan_folder"]
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
@@ -51,15 +51,6 @@ class _Entry:
     file: Path
     label: str | None
     in_test: bool | None
-
-
-def is_text(name: str) -> bool:
-    """Tell whether a name can be written as UTF-8; what a file system calls its files need not."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def list_folder(folder: Path, root: Path) -> Listing:
