@@ -1,13 +1,11 @@
 """One chart: Plotly without its tool bar, but for saving what is shown."""
 
-import html
-
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
 from dashboard.ui import naming
-from xai_core.plots import export
+from xai_core.plots import export, style
 
 
 def chart(figure: go.Figure, *, key: str, alt: str, **about: object) -> None:
@@ -22,7 +20,7 @@ def chart(figure: go.Figure, *, key: str, alt: str, **about: object) -> None:
     """
     image = {"image": state.selected_id()} if state.selected_id() else {}
     known = state.setting("about", {}) | {"what": key} | image | about
-    origin = html.escape("; ".join(f"{name}: {value}" for name, value in known.items()))
+    origin = style.literal("; ".join(f"{name}: {value}" for name, value in known.items()))
     unseen = {"size": 1, "color": "rgba(0, 0, 0, 0)"}
     figure.update_layout(
         title={"text": origin, "font": unseen, "x": 0, "y": 0, "yanchor": "bottom"}

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import bundles
-from dashboard.ui import image_strip
+from dashboard.ui import image_strip, messages
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -32,7 +32,7 @@ def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found
     if typed and bundles.row_of(bundle, typed.strip()) is None:
         ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
         valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
-        st.caption(f":red[No image `{typed[:40]}`.] There are {valid}.")
+        st.caption(f"No image {messages.code(typed[:40])}. There are {valid}.")
 
 
 def choose(bundle: "Bundle", key: str) -> None:

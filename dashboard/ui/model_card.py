@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import download
+from dashboard.ui import download, messages
 from xai_core.report import model_card
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ def _table(
     bundle: "Bundle", rows: Sequence[tuple[str, ...]], columns: list[str], name: str
 ) -> None:
     table = pd.DataFrame(rows, columns=columns)
-    st.table(table, hide_index=True, border="horizontal")
+    messages.text_table(table)
     download.table(bundle, table, name=name)

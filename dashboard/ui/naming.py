@@ -27,6 +27,9 @@ TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
 SYMBOLS = {"classifier": "p", "cluster": "q"}
 
 
+_VOWELS = tuple("8AEIOUaeiou")
+
+
 def class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
     """Name the classes that a function tells apart, in order."""
     if of == "cluster":
@@ -47,7 +50,7 @@ def called(of: str, name: str) -> str:
     """Say a class in a sentence: "an 8", or "cluster 3 → 7"."""
     if of == "cluster":
         return f"cluster {name}"
-    return f"{'an' if name[0] in '8AEIOUaeiou' or name in ('11', '18') else 'a'} {name}"
+    return f"{'an' if name.startswith(_VOWELS) or name in ('11', '18') else 'a'} {name}"
 
 
 def cluster_names(bundle: "Bundle") -> list[str]:
@@ -57,16 +60,16 @@ def cluster_names(bundle: "Bundle") -> list[str]:
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:
-    """Say in one line what is known of an image: id, cluster, confidence, label."""
+    """Return one line on what is known of an image: id, label, cluster, confidence."""
     return describe_all(bundle, [image_id])[0]
 
 
 def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
-    """Say in one line each what is known of images."""
-    known = image_data.table(bundle, ids)
+    """Return one line per image on what is known of it; plain text."""
+    known, names = image_data.table(bundle, ids), cluster_names(bundle)
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
-        f"{display_name(image_id)}: cluster {cluster} ({sure(confidence)} sure){label}"
+        f"{display_name(image_id)}{label}, in cluster {names[cluster]} ({sure(confidence)} sure)"
         for image_id, cluster, confidence, label in zip(
             ids, known["cluster"], known["confidence"], labels, strict=True
         )

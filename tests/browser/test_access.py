@@ -33,6 +33,11 @@ CROWDED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((ch
             .map(([other]) => [word, other])]);
 })"""
 """Words in charts that are cut off, and pairs that overlap."""
+IN_SIGHT = """node => {
+    const box = node.getBoundingClientRect(), {innerWidth, innerHeight} = window;
+    return box.height && box.top >= 0 && box.left >= 0
+        && box.bottom <= innerHeight && box.right <= innerWidth;
+}"""
 PHONE, ZOOMED, LAPTOP, DESK = 390, 700, 1024, 1400
 """Widths in CSS pixels; a desk's page at 200 % zoom is 700 wide."""
 
@@ -74,9 +79,11 @@ def findings(page):
 
 def test_the_tour_of_a_first_visit_is_taken_by_keyboard_and_not_shown_again(open_page):
     page = open_page()
+    page.set_viewport_size({"width": 1400, "height": 800})
     tour, again = page.get_by_role("region", name="First steps"), page.locator(".again")
     for step in range(1, 6):
         tour.get_by_text(f"{step} of 5").wait_for()
+        assert tour.evaluate(IN_SIGHT)
         tour.get_by_role("button", name="Continue" if step < 5 else "Done").press("Enter")
     tour.wait_for(state="hidden")
     page.reload()

@@ -32,6 +32,9 @@ def picture(
 ) -> None:
     """Show one image, or one composed of many, with its pixels kept sharp.
 
+    The image is part of the page. A file of its own would be dropped by the next run of the
+    script, often before the browser has asked for it.
+
     Args:
         pixels: (height, width) grey or (height, width, 3); bytes, or floats in [0, 1].
         alt: What is to be seen, for those who cannot see it.
@@ -40,8 +43,8 @@ def picture(
         caption: Text below.
     """
     with st.container(key=f"picture-{key}", width=width):
-        image = sprites.png(sprites.as_bytes(np.asarray(pixels)))
-        st.image(image, caption=caption, width=width, alt=alt, output_format="PNG")
+        url = sprites.data_url(sprites.png(sprites.as_bytes(np.asarray(pixels))))
+        st.image(url, caption=caption, width=width, alt=alt)
 
 
 def image_grid(

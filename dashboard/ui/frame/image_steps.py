@@ -103,7 +103,7 @@ def _confused(bundle: "Bundle") -> Step | None:
     if not len(found.rows):
         return None
     place, classes = _following("confused", len(found.rows)), bundle.manifest.dataset.class_names
-    label, cluster = classes[found.label], found.cluster
+    label, cluster = messages.literal(classes[found.label]), found.cluster
     how = f"{place + 1} of {len(found.rows):,} with label {label} in cluster {cluster}"
     return _id(bundle, found.rows[place]), how
 

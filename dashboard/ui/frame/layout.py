@@ -13,6 +13,7 @@ from dashboard.services import bundles, image_data
 from dashboard.ui import messages
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import image_steps, page_list
+from dashboard.ui.messages import literal
 from dashboard.ui.naming import cluster_names, describe, label_name, marked, sure
 from xai_core.plots.theme import CATEGORIES, rgb
 
@@ -41,7 +42,7 @@ def page(title: str, one_line: str) -> "Bundle":
 def heading(title: str, one_line: str) -> None:
     """Draw a page's title, and read the link by which it was opened."""
     st.html(Path(__file__).with_suffix(".css"))
-    page_list.name_roles()
+    page_list.mend()
     st.title(title, anchor=False)
     st.markdown(one_line)
     state.read_link()
@@ -81,7 +82,9 @@ def section(title: str, shows: str, how_to_read: str = "") -> None:
 def _bundle() -> "Bundle":
     found = bundles.summaries()
     names = bundles.whole(found)
-    broken = "\n".join(f"- {s.error}" for s in found.values() if s.error is not None)
+    broken = "\n".join(
+        f"- {messages.plain_message(s.error)}" for s in found.values() if s.error is not None
+    )
     if not names:
         messages.empty(
             "No bundle to look at yet",
@@ -93,7 +96,7 @@ def _bundle() -> "Bundle":
     if state.bundle_name() not in names:
         if state.bundle_name():
             messages.note(
-                f"There is no bundle `{state.bundle_name()[:60]}` here to open. "
+                f"There is no bundle {messages.code(state.bundle_name()[:60])} here to open. "
                 "Found: " + ", ".join(f"`{name}`" for name in names) + "."
             )
         state.select_bundle(bundles.usual(names))
@@ -114,7 +117,7 @@ def _check_selected(bundle: "Bundle") -> None:
         why = (
             "The link's own image was cut short or changed"
             if image_data.is_own(asked)
-            else f"There is no image `{asked[:40]}` in `{bundle.name}`"
+            else f"There is no image {messages.code(asked[:40])} in `{bundle.name}`"
         )
         messages.note(f"{why}, so `{start}` is shown. Copy the link whole, or choose another.")
     state.select_image(start)
@@ -124,7 +127,8 @@ def _selected(bundle: "Bundle") -> None:
     image_id = state.selected_id()
     found = image_data.facts(bundle, image_id)
     label = int(found["label"])
-    true = f"  \nTrue label **{label_name(bundle, label)}**" if label >= 0 else ""
+    true = f"  \nTrue label **{literal(label_name(bundle, label))}**" if label >= 0 else ""
+    cluster = cluster_names(bundle)[int(found["cluster"])]
     st.caption("SELECTED IMAGE")
     with st.container(horizontal=True, gap="small", key="selected-facts"):
         image_grid.picture(
@@ -135,7 +139,7 @@ def _selected(bundle: "Bundle") -> None:
         )
         st.markdown(
             f"{marked(image_id)}  \n"
-            f"Cluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
+            f"Cluster **{literal(cluster)}**  \n"
             f"Confidence **{sure(float(found['confidence']))}**{true}",
             width="stretch",
         )

@@ -22,7 +22,7 @@ _PREFIX = "cluster "
 def show(bundle: "Bundle") -> int:
     """Show the prototypes as buttons, and beside them a table; give the picked cluster."""
     picked, table = picked_cluster(bundle), _table(bundle)
-    pictures, numbers = st.columns([13, 10], gap="medium")
+    pictures, numbers = st.columns([11, 12], gap="medium")
     with pictures:
         _prototypes(bundle, table, picked)
     with numbers:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import download
+from dashboard.ui import download, messages
 from dashboard.views.compare.settings import Pair
 from xai_core.report import model_card
 
@@ -19,7 +19,7 @@ def measures(pair: Pair) -> None:
     first, second = pair.both
     rows = model_card.differences(first.manifest.metrics, second.manifest.metrics)
     table = pd.DataFrame(rows, columns=["Measure", *_names(pair), "Difference"])
-    st.table(table, hide_index=True, border="horizontal")
+    messages.text_table(table)
     download.table(first, table, name="measures of both", **pair.about)
 
 
@@ -33,12 +33,12 @@ def making(pair: Pair) -> None:
     table = pd.DataFrame(rows, columns=["What", "In both", *_names(pair)])
     differs = table["In both"] == "differs"
     if differs.any():
-        st.table(table[differs].drop(columns="In both"), hide_index=True, border="horizontal")
+        messages.text_table(table[differs].drop(columns="In both"))
     else:
         st.caption("They differ in nothing.")
     with st.expander(f"{(~differs).sum()} lines that are the same in both"):
         same = table[~differs][["What", pair.first.name]]
-        st.table(same, hide_index=True, border="horizontal")
+        messages.text_table(same)
     download.table(pair.first, table, name="making of both", **pair.about)
 
 

@@ -1,5 +1,6 @@
 """Which second bundle stands beside the chosen one, and how clusters of both are coloured."""
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import streamlit as st
@@ -40,7 +41,7 @@ def ask(bundle: "Bundle") -> Pair:
         _only_one(bundle)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox(
-            f"Compare {bundle.name} with", others, width=260,
+            f"Compare {messages.literal(bundle.name)} with", others, width=260,
             **state.bind("compare with", others[0], others, link="with"),
         )  # fmt: skip
         st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
@@ -49,8 +50,8 @@ def ask(bundle: "Bundle") -> Pair:
     pair = Pair(bundle, second, loader.same_images(bundle, second))
     if not pair.alike:
         messages.note(
-            f"`{bundle.name}` was trained on *{bundle.manifest.dataset.name}* and `{name}` on "
-            f"*{second.manifest.dataset.name}*: the same id names another picture in each, so "
+            f"`{bundle.name}` was trained on *{_data(bundle)}* and `{name}` on "
+            f"*{_data(second)}*: the same id names another picture in each, so "
             "they cannot be compared image by image. Below is what can be: their numbers and "
             "how they were made."
         )
@@ -68,13 +69,17 @@ def colours(pair: Pair) -> tuple[list[str], list[str]]:
     return own, theirs
 
 
+def _data(bundle: "Bundle") -> str:
+    return messages.literal(bundle.manifest.dataset.name)
+
+
 def _swap(first: str, second: str) -> None:
     state.select_bundle(second)
     state.put_setting("compare with", first)
 
 
 def _only_one(bundle: "Bundle") -> NoReturn:
-    data = bundle.manifest.dataset.name
+    data = shlex.quote(bundle.manifest.dataset.name)
     messages.empty(
         "Only one bundle here",
         f"`{bundle.name}` is the only bundle that was found, and a comparison needs two. Train a "

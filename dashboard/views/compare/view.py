@@ -1,7 +1,7 @@
 """Compare: two bundles side by side, on the same image and on all of them."""
 
 from dashboard import state
-from dashboard.ui import naming
+from dashboard.ui import messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.compare import clusters, image, maps, numbers, settings
 
@@ -25,7 +25,8 @@ numbers.measures(pair)
 if pair.alike:
     layout.section(
         "The same image in both",
-        f"{naming.describe(bundle, image_id)}. Its reconstruction and numbers in each.",
+        f"{messages.literal(naming.describe(bundle, image_id))}. Its reconstruction and numbers "
+        "in each.",
         "Clusters carry numbers of their own in each bundle: compare the labels after the arrow, "
         "not the numbers before it. **Warm is ink that was lost, cold is ink that was added.** "
         "The bound's terms are in nats for the whole image; what one term gives, another takes, "

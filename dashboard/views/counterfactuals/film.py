@@ -52,7 +52,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with picture:
         words = _words(asked, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
-        st.caption(words)
+        st.caption(messages.literal(words))
     with lines:
         st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
         _probabilities(asked, found, at)
@@ -79,8 +79,8 @@ def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
         on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
     )
     st.caption(
-        f"Below each frame: the probability of {target}; the bar has the colour of the likeliest "
-        "class."
+        f"Below each frame: the probability of {messages.literal(target)}; the bar has the colour "
+        "of the likeliest class."
     )
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import counterfactuals
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.counterfactuals.settings import Question
 from xai_core.plots import pixel_map
@@ -72,7 +72,7 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
 
 
 def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> None:
-    source, target = asked.names[asked.source], asked.names[asked.target]
+    source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
     symbol = naming.SYMBOLS[asked.of]
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
@@ -93,7 +93,7 @@ def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Ch
     name = naming.class_names(bundle, other, len(found.other))[best]
     return (
         f" A second opinion: {naming.WHO[other]}, which was not asked, takes it for "
-        f"{naming.called(other, name)} ({percent(found.other[best])})."
+        f"{messages.literal(naming.called(other, name))} ({percent(found.other[best])})."
     )
 
 

@@ -89,7 +89,7 @@ def ask(bundle: "Bundle") -> Question:
     sure, within = percent(probs[source]), "in " if of == "cluster" else ""
     st.markdown(
         f"To {naming.WHO[of]}, {naming.marked(image_id)} is {within}"
-        f"{naming.called(of, names[source])} ({sure}). "
+        f"{messages.literal(naming.called(of, names[source]))} ({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
     colours = naming.class_colours(bundle, of, len(names))

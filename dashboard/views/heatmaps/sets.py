@@ -58,8 +58,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
             only = methods[0] if len(methods) == 1 else None
             _sheet(bundle, asked, split, ids[split], sheet, only)
     scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
+    above = "it is" if asked.names else "its cluster is"
     st.caption(
-        f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}, which is written above each "
+        f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}; {above} written above each "
         f"image. {scale}, the same for both sets."
     )
     state.rerun_if_moved(shown)

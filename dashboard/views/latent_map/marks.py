@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import counterfactuals
-from dashboard.ui import naming, target_choice
+from dashboard.ui import messages, naming, target_choice
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
 from dashboard.views.latent_map import loader
@@ -110,9 +110,10 @@ def decoded_place(bundle: "Bundle") -> None:
                       help="Forget this place")  # fmt: skip
     rare = found.density < usual[0]
     st.markdown(
-        f"The model puts it in **{sure}**. Nearest real image: `{found.nearest}`, "
-        f"**{found.distance:.2f}** map units from the cross. Placed like an image, the code lies "
-        f"**{found.returns:.2f}** map units from it. Its log p(z) is **{found.density:.1f}** nats"
+        f"The model puts it in **{messages.literal(sure)}**. Nearest real image: "
+        f"`{found.nearest}`, **{found.distance:.2f}** map units from the cross. Placed like an "
+        f"image, the code lies **{found.returns:.2f}** map units from it. Its log p(z) is "
+        f"**{found.density:.1f}** nats"
         .replace("**-", "**\N{MINUS SIGN}")
         + (", lower than that of 19 of 20 real images: **do not expect a digit**." if rare else
            ", as usual for real images.")

@@ -170,4 +170,6 @@ def _both(shown: Shown, held: Shown) -> Shown:
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
     counts: pd.Series = bundle.index["cluster"][held].value_counts()
     names = naming.cluster_names(bundle)
-    return ", ".join(f"cluster {names[c]}: {n:,}" for c, n in counts.head(4).items())
+    return ", ".join(
+        f"cluster {messages.literal(names[c])}: {n:,}" for c, n in counts.head(4).items()
+    )
