@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found: None) -> None:
-    """Select the image whose id is typed; say which ids there are where it is none.
+    """Select the image whose id is typed; list the valid ids if there is no such image.
 
     Args:
-        bundle: Where to look.
+        bundle: The bundle to search.
         key: Unique over the pages.
-        then: Told the id that was found, before the page runs again.
+        then: Called with the id before the page runs again.
     """
 
     def go(text: str) -> None:
@@ -36,7 +36,7 @@ def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found
 
 
 def choose(bundle: "Bundle", key: str) -> None:
-    """Offer another image, folded away: by id, from a strip, or on the map."""
+    """Offer the choice of another image in an expander: by id, from a strip, or on the map."""
     with st.expander("Choose another image", icon=":material/image_search:"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             with st.container(width=220):

@@ -1,4 +1,4 @@
-"""What a page says when there is nothing to show or something was refused."""
+"""Messages on pages, and the one escape for text that is shown as Markdown."""
 
 import logging
 import re
@@ -57,16 +57,16 @@ def text_table(table: pd.DataFrame) -> None:
 
 @contextmanager
 def errors_as_text() -> Iterator[None]:
-    """Show an `XaiError` as its own words; anything else is a bug and goes on up."""
+    """Show an `XaiError` as text; any other exception is a bug and is raised."""
     try:
         yield
     except XaiError as error:
-        log.info("shown to the person: %s", error)
+        log.info("shown on the page: %s", error)
         st.error(plain_message(str(error)), icon=":material/error:")
 
 
 def empty(title: str, what_to_do: str, command: str | None = None) -> NoReturn:
-    """Say that there is nothing to show yet and how to change that, then stop the page."""
+    """Show that there is nothing to show yet and what to do about it, then stop the page."""
     with st.container(border=True):
         st.markdown(f"#### {title}")
         st.markdown(what_to_do)
@@ -76,5 +76,5 @@ def empty(title: str, what_to_do: str, command: str | None = None) -> NoReturn:
 
 
 def note(text: str) -> None:
-    """Say something that limits what the figures mean."""
+    """Show a note that limits what the figures mean."""
     st.info(text, icon=":material/info:")

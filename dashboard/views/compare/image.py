@@ -1,4 +1,4 @@
-"""One image in two bundles: what each makes of it."""
+"""One image in two bundles: reconstructions, errors and numbers."""
 
 from typing import TYPE_CHECKING
 

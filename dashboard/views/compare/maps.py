@@ -10,7 +10,7 @@ from xai_core.plots.latent_map import colouring
 
 
 def show(pair: Pair) -> None:
-    """Draw both in the same colours."""
+    """Draw both maps in the same colours."""
     columns = {c.name: c for c in colouring.available(pair.first.index)}
     known = {c.name for c in colouring.available(pair.second.index)}
     names = [n for n, c in columns.items() if c.categorical and n != "split" and n in known]

@@ -1,4 +1,4 @@
-"""Two model cards side by side: what was measured, and how each was made."""
+"""Two model cards side by side: the measures, and how each bundle was made."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ def measures(pair: Pair) -> None:
 
 
 def making(pair: Pair) -> None:
-    """Show in what they were made differently, and folded away what is the same."""
+    """Show how their settings differ; an expander holds those that are the same."""
     cards = [_settings(bundle) for bundle in pair.both]
     rows = []
     for what in dict.fromkeys([*cards[0], *cards[1]]):
@@ -35,7 +35,7 @@ def making(pair: Pair) -> None:
     if differs.any():
         messages.text_table(table[differs].drop(columns="In both"))
     else:
-        st.caption("They differ in nothing.")
+        st.caption("They were made in the same way.")
     with st.expander(f"{(~differs).sum()} lines that are the same in both"):
         same = table[~differs][["What", pair.first.name]]
         messages.text_table(same)
@@ -43,7 +43,7 @@ def making(pair: Pair) -> None:
 
 
 def _settings(bundle: "Bundle") -> dict[str, str]:
-    """Say how a bundle was made, hashes shortened, every setting by its name."""
+    """Return how a bundle was made: every setting by its name, hashes shortened."""
     made = dict(model_card.making(bundle.manifest, bundle.model.config))
     made["Data SHA-256"] = f"{made['Data SHA-256'][:16]}\N{HORIZONTAL ELLIPSIS}"
     return made | dict(_flat(bundle.manifest.configs))

@@ -1,4 +1,4 @@
-"""Which second bundle stands beside the chosen one, and how clusters of both are coloured."""
+"""The second bundle of a comparison, and the colours of both bundles' clusters."""
 
 import shlex
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """Two bundles; `alike` where an id names the same image in both."""
+    """Two bundles; `alike` if an id names the same image in both."""
 
     first: "Bundle"
     second: "Bundle"
@@ -24,17 +24,17 @@ class Pair(NamedTuple):
 
     @property
     def both(self) -> "tuple[Bundle, Bundle]":
-        """Give both, the chosen one first."""
+        """Return both, the chosen one first."""
         return self.first, self.second
 
     @property
     def about(self) -> dict[str, object]:
-        """Name the second one in a file."""
+        """Return what a file says about the second one."""
         return {"beside": f"{self.second.name} ({cache.fingerprint(self.second)})"}
 
 
 def ask(bundle: "Bundle") -> Pair:
-    """Let a person choose what to compare the chosen bundle with; stop where there is nothing."""
+    """Let the visitor choose the second bundle; explain and stop if there is none."""
     found = bundles.summaries()
     others = [name for name in bundles.whole(found) if name != bundle.name]
     if not others:
@@ -59,7 +59,7 @@ def ask(bundle: "Bundle") -> Pair:
 
 
 def colours(pair: Pair) -> tuple[list[str], list[str]]:
-    """Colour the clusters of both: those that go together alike, the rest of the second grey."""
+    """Return the colours of both bundles' clusters: matched ones share theirs, others are grey."""
     first, second = (b.model.config.num_clusters for b in pair.both)
     own = theme.categorical(first)
     theirs = [theme.muted(state.dark())] * second

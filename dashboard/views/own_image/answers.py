@@ -1,4 +1,4 @@
-"""All that the model says about one image, at a glance."""
+"""The model's answers about one image, at a glance."""
 
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 WIDTH = 168
 """Screen pixels of a picture, six for each of the image's."""
 HEIGHT = 240
-"""Screen pixels of the map at least; as many as of the bars beside it where they are more."""
+"""Least height of the map in screen pixels; it is as high as the bars beside it."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
-    """Say what will be here, with the selected image's place on the map to begin with."""
+    """Explain what will be shown here, and show the selected image's place on the map."""
     layout.section(
         "Nothing of yours yet",
         "Draw a digit or upload a picture: its cluster, place on the map, reconstruction, "
@@ -38,7 +38,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
 
 
 def refuse() -> None:
-    """Say that there is no answer about an upload that was refused."""
+    """Explain that there is no answer about an upload that was refused."""
     layout.section(
         "No answer",
         "The file was refused, for the reason in the red box. Choose another file, or click an "
@@ -47,7 +47,7 @@ def refuse() -> None:
 
 
 def prepare(bundle: "Bundle", image_id: str) -> None:
-    """Do once what the first stroke would have to wait for: measure the range, warm up."""
+    """Compute once what the first stroke would otherwise wait for."""
     image_data.typicality(bundle, image_id)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
@@ -61,20 +61,20 @@ def _explain(bundle: "Bundle", image_id: str) -> None:
 
 
 def verdict(bundle: "Bundle", image_id: str) -> None:
-    """Say whether to trust the model on this image, and show its clusters and its place."""
+    """Show whether to trust the model on this image, its clusters and its place on the map."""
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
     said = f"cluster {names[best]}, {naming.sure(float(seen.probs[best]))} sure"
     layout.section(
-        "Not to be believed"
+        "Do not trust these answers"
         if known.unlike
         else messages.literal(f"{said[:1].upper()}{said[1:]}"),
         "How the image compares with those that the model learned from, and where it belongs.",
-        "A model answers whatever it is shown, and can be sure of nonsense. Two numbers tell: the "
-        "**ELBO**, how well the model explains the image, and the **distance** of its code to the "
+        "A model answers about any image, and can be confident about nonsense. Two numbers help: "
+        "the **ELBO**, how well the model explains the image, and the **distance** of its code to the "
         "10 nearest training images, in units of the latent space. An image is called *unlike* "
-        "where the first is lower or higher, or the second larger, than with 99 of 100 real test "
-        "images; so about 2 in 100 real ones are called so wrongly.",
+        "if the first is lower or higher, or the second larger, than for 99 of 100 test "
+        "images; so about 2 in 100 real images are called *unlike* by mistake.",
     )
     if known.unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
@@ -99,7 +99,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
     """Show the image, its reconstruction, a heatmap and a counterfactual."""
     layout.section(
         "What it keeps, why, and what else it could be",
-        "The image as the model sees it, drawn again, explained, and changed into its runner-up.",
+        "The image as the model sees it, its reconstruction, a heatmap, and its runner-up.",
         "The *reconstruction* is what the decoder draws of the image's code. In the *heatmap*, "
         "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is the "
         "smallest change by which the image becomes the second most likely cluster.",
@@ -189,7 +189,7 @@ def _warning(known: "Typicality", said: str) -> str:
         )
     return (
         f"**Unlike the training images**: {', and '.join(reasons)}. The model still answers "
-        f"*{messages.literal(said)}*; do not believe it, nor the figures below."
+        f"*{messages.literal(said)}*. Do not trust this answer, nor the figures below."
     )
 
 

@@ -128,4 +128,4 @@ def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(open_page, text_
     assert image_data.typicality(tiny_bundle, own_id(noise)).unlike
     assert "Unlike the training images" in app.warning[0].value
     assert "Unlike the training images" in " ".join(e.value for e in app.sidebar.caption)
-    assert "Not to be believed" in text_of(app)
+    assert "Do not trust these answers" in text_of(app)
