@@ -1,4 +1,4 @@
-"""Input, reconstruction, counterfactual, and what was changed, large and with numbers."""
+"""Input, reconstruction, counterfactual and change, large and with numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ HEIGHT = 280
 
 
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the four side by side, then say in words what they show."""
+    """Show the four images side by side, then describe them in words."""
     found = counterfactuals.change(bundle, *asked[:4])
     delta, dark = found.counterfactual - found.image, state.dark()
     if not found.converged:
@@ -64,7 +64,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
 
 
 def arrays(found: counterfactuals.Change) -> dict[str, object]:
-    """Name what a search gave, for a file."""
+    """Return the results of a search by name, for a file."""
     kept = ("image", "reconstruction", "counterfactual", "frames", "frame_probs", "codes",
             "density", "places", "before", "after", "l1", "l2", "converged", "reason", "source",
             "target")  # fmt: skip
@@ -86,7 +86,7 @@ def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> 
 
 
 def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> str:
-    """Say what the model that was not asked sees in the counterfactual."""
+    """Return a sentence with the other model's answer about the counterfactual."""
     if found.other is None:
         return ""
     other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())

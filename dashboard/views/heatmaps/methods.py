@@ -26,7 +26,7 @@ PREDICTED, USUAL = -1, "usual"
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
-    """Draw one map large, and the others as buttons."""
+    """Draw one map large, and all maps as buttons."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         target = _target(asked)
         method = state.keep("heat method", asked.methods[0], asked.methods, link="method")
