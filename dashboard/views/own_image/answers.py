@@ -72,7 +72,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         "How the image compares with those that the model learned from, and where it belongs.",
         "A model answers about any image, and can be confident about nonsense. Two numbers help: "
         "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
-        "the 10 nearest training images, in units of the latent space. An image is called *unlike* "
+        "the 10 nearest training images, in latent units. An image is called *unlike* "
         "if the first is lower or higher, or the second larger, than for 99 of 100 test "
         "images; so about 2 in 100 real images are called *unlike* by mistake.",
     )

@@ -60,6 +60,7 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
     widget(app.segmented_control, "Explain").set_value("elbo").run()
     assert not app.exception
     assert not [w for w in app.selectbox if w.label == "For the class"]
+    assert "(its ELBO); its cluster is written above each image" in text_of(app)
     assert "for how well the model explains the image" in text_of(app)
     widget(app.segmented_control, "Explain").set_value("latent").run()
     widget(app.selectbox, "Latent").set_value(1).run()
