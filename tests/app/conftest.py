@@ -1,6 +1,7 @@
 """Pages run without a browser, on a tiny bundle or on none."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -62,11 +63,12 @@ def _open(page="home", **link):
 
 @pytest.fixture
 def text_of():
-    """Join all that a page says."""
+    """Join all that a page says, as a person reads it: without the marks of the escape."""
 
     def text(app):
         kinds = ("title", "subheader", "markdown", "caption", "info", "error", "code")
-        return "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
+        said = "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
+        return re.sub(r"\\(?=[^\w\s])|\N{WORD JOINER}", "", said)
 
     return text
 

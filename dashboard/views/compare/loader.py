@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """Two clusterings of one split, and the ids of the images they disagree on, surest first."""
+    """Two clusterings of one split, and the ids of the images on which they differ."""
 
     agreement: "Agreement"
     images: int
@@ -23,7 +23,7 @@ class Compared(NamedTuple):
 
 
 def same_images(first: "Bundle", second: "Bundle") -> bool:
-    """Tell whether an id names the same image in both."""
+    """Return whether an id names the same image in both."""
     return first.manifest.dataset.sha256 == second.manifest.dataset.sha256
 
 

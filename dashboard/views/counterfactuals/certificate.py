@@ -1,4 +1,4 @@
-"""Whether the way keeps to the decoder's manifold: the first-order law, measured."""
+"""Whether the path stays on the decoder's manifold: the first-order law, measured."""
 
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
 
 
 def _along(shares: np.ndarray, method: str) -> str:
-    """Say it of the steps shown as a film, which are far longer."""
+    """Return a sentence on the steps between the frames, which are much longer."""
     if method not in counterfactuals.LATENT_METHODS or not len(shares):
         return ""
     return (

@@ -1,4 +1,4 @@
-"""The way from an image to its counterfactual: a film to scrub, and what is known along it."""
+"""The path from an image to its counterfactual: a film, and the numbers along it."""
 
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ STOP = 0.99
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the film strip, the frame in question, and three figures that follow it."""
+    """Show the film strip, the chosen frame, and three figures that mark it."""
     found = counterfactuals.change(bundle, *asked[:4])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = st.slider(
@@ -52,7 +52,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with picture:
         words = _words(asked, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
-        st.caption(words)
+        st.caption(messages.literal(words))
     with lines:
         st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
         _probabilities(asked, found, at)
@@ -79,8 +79,8 @@ def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
         on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
     )
     st.caption(
-        f"Below each frame: the probability of {target}; the bar has the colour of the likeliest "
-        "class."
+        f"Below each frame: the probability of {messages.literal(target)}; the bar has the colour "
+        "of the likeliest class."
     )
 
 
@@ -94,7 +94,7 @@ def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> N
 
 
 def crossing(probs: np.ndarray, asked: Question) -> str:
-    """Say when the target becomes the likeliest class."""
+    """Return a sentence on when the target becomes the most probable class."""
     target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
     if not len(first):
         return f"{target} never becomes the likeliest class along the way"
@@ -133,7 +133,7 @@ def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, a
 
 
 def _region(inside: np.ndarray) -> str:
-    """Say how the way lies to the region in which 19 of 20 real images are."""
+    """Return a sentence on whether the path stays in the region of 19 of 20 real images."""
     if inside.all():
         return "The whole way is where data are."
     if inside[0]:

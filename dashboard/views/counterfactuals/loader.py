@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Changes(NamedTuple):
-    """Counterfactuals of one image, a row a target."""
+    """Counterfactuals of one image, one row per target."""
 
     source: int
     targets: list[int]
@@ -31,10 +31,10 @@ class Changes(NamedTuple):
 
 
 class Certified(NamedTuple):
-    """Whether the first-order law holds where a way begins, and whether it keeps to tangents.
+    """Whether the first-order law holds where a path begins, and whether it follows tangents.
 
     `singular_values` are those of dg/dz; `residuals` belong to steps of `lengths` latent units;
-    `share` of the shortest of them lies in span(U), and `path_shares` of each step of the way.
+    `share` of the shortest of them lies in span(U), and `path_shares` of each step of the path.
     """
 
     singular_values: NDArray[np.floating]
@@ -80,7 +80,7 @@ def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Chang
 def alternatives(
     bundle: "Bundle", image_id: str, of: str, target: int, seed: int
 ) -> Alternatives | None:
-    """Search from different starts; None where the target has no real images to start from."""
+    """Search from different starts; None if no real image of the target can serve as a start."""
     from xai_core.counterfactual import alternatives
     from xai_core.counterfactual.of_bundle import reference_of
 
@@ -107,7 +107,7 @@ def alternatives(
 def certificate(
     bundle: "Bundle", image_id: str, of: str, method: "Method", target: int
 ) -> Certified:
-    """Check the law of diffeomorphic steps at the start of a way, and every step of it."""
+    """Check the first-order law at the start of a path, and every step of the path."""
     return _certified(bundle, change(bundle, image_id, of, method, target).codes, target, of)
 
 
@@ -133,7 +133,7 @@ def one_of_each(bundle: "Bundle", of: str, seed: int) -> list[str | None]:
     """Choose a test image of each class: one that its label, if any, agrees with.
 
     Args:
-        bundle: Where to look.
+        bundle: The bundle to search.
         of: "classifier" or "cluster".
         seed: Another seed gives other images.
 

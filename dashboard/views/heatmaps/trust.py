@@ -1,4 +1,4 @@
-"""Which methods to believe on this model: scores measured when asked for."""
+"""Which methods to trust on this model: scores, measured when the button is pressed."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ COUNTS = (8, 32, 100)
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Offer to measure; then show the table, and the curves of the method chosen above."""
+    """Show a button that measures, then the table, and the curves of the chosen method."""
     wanted = f"heat trust {bundle.name} {asked.of}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Test images", COUNTS, width=120,

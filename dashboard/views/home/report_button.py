@@ -1,4 +1,4 @@
-"""One file with the whole story of the selected image."""
+"""The report of the selected image, as one file."""
 
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 HOLDS = (
     "Its reconstruction and error, the bound term by term, clusters and classes, its place on "
     "the map, every method's heatmap with its scores, a counterfactual for every target, all "
-    "settings and versions, and the `xai` commands that give each number again. One HTML file "
-    "of some 300 kB that needs no other: it opens offline, in light and dark, and prints."
+    "settings and versions, and the `xai` commands that compute each number again. One HTML "
+    "file of some 300 kB, which opens offline, in light and dark, and can be printed."
 )
 
 
 def show(bundle: "Bundle") -> None:
-    """Offer the report of the selected image, made when asked for."""
+    """Offer the report of the selected image, made when the button is pressed."""
     image_id, functions = state.selected_id(), counterfactuals.explainable(bundle)
     of = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

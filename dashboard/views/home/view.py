@@ -1,4 +1,4 @@
-"""Home: what the bundle is, how good it is, an image to start from, ways on."""
+"""Home: what the bundle is, how good it is, an image to start from, and the other pages."""
 
 from dashboard.links import PAGES
 from dashboard.ui import image_strip, model_card, next_pages
@@ -7,7 +7,7 @@ from dashboard.views.home import first_visit, report_button
 
 WAYS = (
     (PAGES["latent_map"], "Latent map", ":material/scatter_plot:",
-     "Where is it among all images, and what is near it?"),
+     "Where does it lie among all images, and what is near it?"),
     (PAGES["reconstructions"], "Reconstructions", ":material/compare:",
      "What did the model keep of it, and what did it lose?"),
     (PAGES["clusters"], "Clusters", ":material/category:",
@@ -17,9 +17,9 @@ WAYS = (
     (PAGES["counterfactuals"], "Counterfactuals", ":material/alt_route:",
      "What would it have to look like to be a 3 instead?"),
     (PAGES["compare"], "Compare", ":material/balance:",
-     "What would another bundle make of it, and where do two differ?"),
+     "What does another bundle see in it, and where do two bundles differ?"),
     (PAGES["own_image"], "Your image", ":material/draw:",
-     "Draw a digit, or bring a picture: what does the model make of it?"),
+     "Draw a digit or upload a picture: what does the model see in it?"),
     (PAGES["train"], "Train", ":material/model_training:",
      "Train a model of your own, and compare it with this one."),
 )  # fmt: skip
@@ -27,8 +27,7 @@ WAYS = (
 bundle = layout.page(
     "Look through a cluster VAE",
     "A neural network sorted these images into clusters **without seeing a single label**. "
-    "Everything it learned is here to be looked at and asked about: pick an image, and it "
-    "goes with you through every page.",
+    "These pages show what it learned. Pick an image: every page then explains that image.",
 )
 first_visit.show()
 model_card.headlines(bundle)
@@ -40,28 +39,28 @@ layout.section(
     "the cluster that the model puts it in and, after the arrow, the label that this cluster was "
     "matched with afterwards; the bar has the cluster's colour, as on all pages. "
     "**Odd one out** shows images whose cluster is named after another label: often the "
-    "handwriting is at fault, sometimes the label.",
+    "handwriting is unusual, sometimes the label is wrong.",
 )
 image_strip.strip(bundle)
 
-layout.section("Go on", "One question a page, all about the selected image.")
+layout.section("Look into it", "Each page answers one question about the selected image.")
 next_pages.page_cards(WAYS)
-layout.section("Why it works", "The mathematics, live: move something and see what follows.")
+layout.section("Why it works", "The mathematics, with controls to try it out.")
 next_pages.offer_all()
 
 layout.section(
     "Take it with you",
-    "Everything the bundle says of the selected image, in one file.",
+    "All that the bundle knows about the selected image, in one file.",
 )
 report_button.show(bundle)
 
 layout.section(
     "Model card",
     "What was trained, on what, and how good it is, measured on images it never saw.",
-    "Everything an image is scored by is in **nats per image**, summed over its 784 pixels: "
+    "All scores of an image are in **nats per image**, summed over its 784 pixels: "
     "one nat is a factor of e = 2.718 in probability. The ELBO is a lower bound on "
-    "the log-likelihood. Training maximised it together with two terms that keep clusters and are "
-    "no part of it, unless the bundle was trained on the bound alone (preset *pure_elbo*); the "
+    "the log-likelihood. Training maximised it together with two further terms that keep the "
+    "clusters apart, unless the bundle was trained on the bound alone (preset *pure_elbo*); the "
     "log-likelihood is that of binarised images.",
 )
 model_card.tables(bundle)

@@ -1,4 +1,4 @@
-"""Your image: draw one or upload some, and see all that the model says about it."""
+"""Your image: draw one or upload some, and see the model's answers about it."""
 
 import streamlit as st
 
@@ -9,8 +9,8 @@ from dashboard.views.own_image import answers, input
 
 bundle = layout.page(
     "Your image",
-    "Draw a digit or upload pictures. The model answers after every stroke, and says when an "
-    "image is unlike all it has learned from. Your image then goes with you through every page.",
+    "Draw a digit or upload pictures. The model answers after every stroke, and warns when an "
+    "image is unlike those it was trained on. Every other page then shows your image too.",
 )
 image_id = state.selected_id()
 
@@ -25,12 +25,14 @@ with sheet:
         "yours, so that its size and place do not matter.",
     )
     input.show(bundle, image_id)
+refused = input.was_refused(image_id)
 with answer:
-    if image_data.is_own(image_id):
+    if refused:
+        answers.refuse()
+    elif image_data.is_own(image_id):
         answers.verdict(bundle, image_id)
     else:
         answers.invite(bundle, image_id)
-if image_data.is_own(image_id):
-    answers.parts(bundle, image_id)
-else:
-    answers.prepare(bundle, image_id)
+if not refused:
+    show = answers.parts if image_data.is_own(image_id) else answers.prepare
+    show(bundle, image_id)
