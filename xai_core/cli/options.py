@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from .terminal import print_json, print_table, spinner
+from ..evaluation.health import health_of
+from .terminal import print_json, print_table, print_warning, spinner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,9 +108,10 @@ def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
 
 def show_card(bundle: "Bundle", as_json: bool) -> None:
     """Show what a bundle is and how good it is."""
-    card = asdict(bundle.manifest)
+    card, problems = asdict(bundle.manifest), health_of(bundle.manifest)
     if as_json:
-        print_json({**card, "path": str(bundle.path)})
+        found = [asdict(problem) for problem in problems]
+        print_json({**card, "path": str(bundle.path), "problems": found})
         return
     data = card["dataset"]
     print_table(
@@ -125,3 +127,5 @@ def show_card(bundle: "Bundle", as_json: bool) -> None:
     rows = [(name, of_train.get(name), value) for name, value in of_test.items()]
     print_table("", rows, ("metric", "train", "test"))
     print_table("", list(of_map.items()), ("map", ""))
+    for problem in problems:
+        print_warning(f"{problem.sentence} Try: {problem.remedy}")

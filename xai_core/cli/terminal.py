@@ -25,7 +25,7 @@ from rich.text import Text
 
 from ..training.eta import TimedProgress, TimeLeft, time_left
 from ..training.events import plain
-from ..training.progress import STAGES
+from ..training.progress import stage_title
 
 if TYPE_CHECKING:
     from ..training.progress import EpochMetrics
@@ -36,6 +36,7 @@ __all__ = [
     "print_error",
     "print_json",
     "print_table",
+    "print_warning",
     "silence",
     "spinner",
     "text_of",
@@ -85,7 +86,6 @@ class TrainingDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._bar = _bar(self._console)
         self._expected = expected
-        self._begun = time.monotonic()
         self._moves: list[TimedProgress] = []
         self._whole = self._bar.add_task("Everything", total=1.0)
         self._tasks: dict[str, TaskID] = {}
@@ -113,7 +113,7 @@ class TrainingDisplay:
         if not self._tasks:
             self._bar.start()
         if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(STAGES.get(stage, stage), total=progress.total)
+            self._tasks[stage] = self._bar.add_task(stage_title(stage), total=progress.total)
         ahead = self._ahead()
         self._bar.update(self._whole, completed=ahead.share, ends=now + ahead.whole)
         self._bar.update(self._tasks[stage], completed=progress.done, ends=now + ahead.stage)
@@ -150,7 +150,7 @@ class TrainingDisplay:
         self._print(" ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
 
     def _ahead(self) -> TimeLeft:
-        return time_left(self._expected, self._moves, begun=self._begun, now=time.monotonic())
+        return time_left(self._expected, self._moves, now=time.monotonic())
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)
@@ -193,6 +193,11 @@ def print_error(error: BaseException, process: str = "") -> None:
     """Print an error as one line on stderr."""
     line = " ".join(str(error).split()) or type(error).__name__
     sys.stderr.write(f"error{process}: {line}\n")
+
+
+def print_warning(text: str) -> None:
+    """Print a warning as one line on stderr."""
+    sys.stderr.write(f"warning: {' '.join(text.split())}\n")
 
 
 def text_of(value: object) -> str:

@@ -1,13 +1,13 @@
 """`xai train`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
 from ..training.events import event_file
+from ..training.presets import PRESET_TABLE
 from .options import Device, Json, Seed, show_card
 from .terminal import TrainingDisplay, silence
 
@@ -25,7 +25,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     preset: Annotated[
-        Literal["default", "pure_elbo", "density", "smoke"],
+        Literal[*PRESET_TABLE],  # type: ignore[valid-type]  # known when the program starts
         typer.Option(help="Settings to begin with; the options below change single ones."),
     ] = "default",
     clusters: Annotated[int | None, typer.Option(help="K; 1 is the plain VAE.")] = None,
@@ -39,11 +39,33 @@ def train(
     decoder_conditioning: Annotated[
         Literal["z", "z+c"] | None, typer.Option(help="What the decoder reads.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of the cluster VAE.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Over all processes.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of the cluster VAE; --min-steps is then 1.")
+    ] = None,
+    min_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps of the cluster VAE at least: epochs rise for a small set."),
+    ] = None,
+    classifier_epochs: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
+    classifier_min_steps: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
+    surrogate_epochs: Annotated[
+        int | None, typer.Option(help="Of the critics' surrogate.")
+    ] = None,
+    critic_epochs: Annotated[int | None, typer.Option(help="Of the critics.")] = None,
+    critic_min_steps: Annotated[
+        int | None, typer.Option(help="Of the critics and of their surrogate.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Over all processes, at most.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of one cycle.")] = None,
     train_images: Annotated[
         int | None, typer.Option(help="Train images used; the first ones.")
+    ] = None,
+    guess_images: Annotated[
+        int | None, typer.Option(help="Images the first guess of the clusters is fitted on.")
+    ] = None,
+    map_images: Annotated[int | None, typer.Option(help="Images the map is fitted on.")] = None,
+    likelihood_images: Annotated[
+        int | None, typer.Option(help="Test images whose log likelihood is estimated.")
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -66,24 +88,36 @@ def train(
     from ..data.registry import load_dataset
     from ..runtime import Launch
     from ..training import pipeline
-    from ..training.config import PRESETS
+    from ..training.config import settings_for
     from ..training.eta import expected_seconds
 
-    model, training = PRESETS[preset]
-    shape = {
-        "num_clusters": clusters,
-        "latent_dim": latent_dim,
-        "factorisation": factorisation,
-        "likelihood": likelihood,
-        "decoder_conditioning": decoder_conditioning,
-    }
-    course = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "train_images": train_images,
-    }
-    model, training = replace(model, **_given(shape)), replace(training, **_given(course))
+    model, training = settings_for(
+        preset,
+        model={
+            "num_clusters": clusters,
+            "latent_dim": latent_dim,
+            "factorisation": factorisation,
+            "likelihood": likelihood,
+            "decoder_conditioning": decoder_conditioning,
+        },
+        training={
+            "epochs": epochs,
+            "min_steps": min_steps,
+            "classifier_epochs": classifier_epochs,
+            "classifier_min_steps": classifier_min_steps,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "train_images": train_images,
+            "guess_images": guess_images,
+            "map_images": map_images,
+            "likelihood_images": likelihood_images,
+        },
+        critic={
+            "surrogate_epochs": surrogate_epochs,
+            "epochs": critic_epochs,
+            "min_steps": critic_min_steps,
+        },
+    )
     dataset = load_dataset(data)
     expected = expected_seconds(dataset, model, training)
     display = TrainingDisplay(expected)
@@ -121,7 +155,3 @@ def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:
             listener(news)
 
     return tell
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}

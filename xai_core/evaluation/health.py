@@ -64,12 +64,14 @@ def _classifier(manifest: Manifest) -> Problem | None:
     chance = _measured(manifest, "chance") or 1 / max(classes, 1)
     if accuracy is None or classes < 2 or accuracy - chance >= LEAST_SKILL * (1 - chance):
         return None
+    steps = _measured(manifest, "classifier_steps")
     epochs = 2 * _setting(manifest, "classifier_epochs", 12)
+    longer = f"epochs {epochs}" if steps is None else f"min-steps {2 * int(steps)}"
     return Problem(
         kind="classifier",
         sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly, and "
         f"guessing would {_percent(chance)}: an explanation of its decisions explains a guess.",
-        remedy=_train(manifest, f"--classifier-epochs {epochs}"),
+        remedy=_train(manifest, f"--classifier-{longer}"),
     )
 
 
@@ -84,11 +86,14 @@ def _reconstruction(manifest: Manifest) -> Problem | None:
         found = f"keep their {whose} for {_percent(kept)} of the test images"
     else:
         return None
+    steps = _vae_steps(manifest)
+    epochs = 2 * _setting(manifest, "epochs", 10)
+    longer = f"--epochs {epochs}" if steps is None else f"--min-steps {2 * steps}"
     return Problem(
         kind="reconstruction",
         sentence=f"Reconstructions {found}: what is found in the latent space need not hold for "
         "the images.",
-        remedy=_train(manifest, f"--epochs {2 * _setting(manifest, 'epochs', 10)}"),
+        remedy=_train(manifest, longer),
     )
 
 
@@ -111,12 +116,11 @@ def _steps(manifest: Manifest) -> Problem | None:
     steps = _vae_steps(manifest)
     if steps is None or steps >= FEWEST_STEPS:
         return None
-    epochs = math.ceil(_setting(manifest, "epochs", 1) * FEWEST_STEPS / max(steps, 1))
     return Problem(
         kind="steps",
         sentence=f"The cluster VAE was trained for {steps} steps only; it needs at least "
         f"{FEWEST_STEPS}.",
-        remedy=_train(manifest, f"--epochs {epochs}"),
+        remedy=_train(manifest),
     )
 
 

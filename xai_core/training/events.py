@@ -139,7 +139,7 @@ def read_training_progress(path: Path, now: float) -> TrainingProgress:
     ]
     last = moves[-1] if moves else TimedProgress("", 0, 0, now)
     expected = {stage: float(seconds) for stage, seconds in begun["expected"].items()}
-    ahead = time_left(expected, moves, begun=float(begun["at"]), now=now)
+    ahead = time_left(expected, moves, now=now)
     return TrainingProgress(
         epochs=tuple(rows.values()),
         stage=last.stage,

@@ -22,12 +22,14 @@ from ..bundle.writing import save_bundle
 from ..data.dataset import Dataset
 from ..errors import BundleError, ConfigError, DataError
 from ..evaluation.critic_metrics import score_critic
+from ..evaluation.health_scores import score_health
 from ..evaluation.metrics import evaluate, fit_cluster_labels
 from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
 from ..models.vae import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import PRESETS, TrainingConfig
+from .preflight import check_surroundings
 from .progress import EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
 
@@ -80,7 +82,7 @@ def train(
 
     Raises:
         ConfigError: If an unfinished training is there and `resume` is not given, or its settings
-            are others.
+            are others, or a package that a later stage needs cannot be imported.
         BundleError: If `out` is there and `overwrite` is not given, or is no place for a bundle.
         DataError: If the state cannot be written.
         TrainingDivergedError: If the loss left the finite numbers; the last good state is kept.
@@ -89,6 +91,7 @@ def train(
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     out, launch = Path(os.path.abspath(out)), launch or Launch()
     model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
+    check_surroundings()
     run, settings = run_folder(out), _settings(dataset, model, training, seed)
     check_launch(launch)
     if is_first_process():
@@ -239,6 +242,8 @@ def _finish(
             seed=seed,
             num_likelihood_images=training.likelihood_images if split == "test" else 0,
         ).as_dict()
+    steps = {f"{stage}_steps": trained.steps.get(stage) for stage in ("vae", "classifier")}
+    metrics["health"] = score_health(model, classifier, dataset, device=device) | steps
     evaluated = time.perf_counter()
     on_progress(Progress("evaluation", 1, 1))
     on_progress(Progress("index", 0, 1))

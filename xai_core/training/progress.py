@@ -7,18 +7,40 @@ __all__ = [
     "STAGES",
     "EpochMetrics",
     "Progress",
+    "Stage",
+    "stage_title",
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One row of the table of stages.
+
+    Attributes:
+        title: What a person reads.
+        milliseconds: What one image takes per epoch, measured with the default preset on 2 CPU
+            cores.
+    """
+
+    title: str
+    milliseconds: float
+
+
 STAGES = {
-    "assign": "First guess",
-    "vae": "Cluster VAE",
-    "classifier": "Classifier",
-    "surrogate": "Critic's surrogate",
-    "critic": "Critics",
-    "evaluation": "Evaluation",
-    "index": "Map of all images",
+    "assign": Stage(title="First guess", milliseconds=1.96),
+    "vae": Stage(title="Cluster VAE", milliseconds=1.08),
+    "classifier": Stage(title="Classifier", milliseconds=0.44),
+    "surrogate": Stage(title="Critic's surrogate", milliseconds=0.20),
+    "critic": Stage(title="Critics", milliseconds=1.12),
+    "evaluation": Stage(title="Evaluation", milliseconds=0.88),
+    "index": Stage(title="Map of all images", milliseconds=1.12),
 }
+"""All stages in their order, by the name that histories, events and `seconds` use."""
+
+
+def stage_title(name: str) -> str:
+    """Return the title of a stage; of an unknown one, its name."""
+    return STAGES[name].title if name in STAGES else name
 
 
 @dataclass(frozen=True, kw_only=True)

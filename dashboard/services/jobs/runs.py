@@ -31,10 +31,10 @@ from typing import Literal
 from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import TrainingProgress, read_training_progress
+from xai_core.training.presets import PRESET_TABLE
 
 CHECKPOINTS = Path("checkpoints")
 """The first place where bundles are looked for."""
-PRESETS = ("default", "pure_elbo", "density", "smoke")
 MOST_AT_ONCE = 2
 LOG_READ = 16_000
 """Bytes at the end of a log that are read."""
@@ -233,12 +233,21 @@ def _check(request: Request, offered: tuple[str, ...]) -> None:
             "A run's name must be letters, digits and hyphens, at most 40, the first no hyphen; "
             f"got {request.name!r:.60}. Choose another name."
         )
-    if request.data not in offered:
-        raise ConfigError(f"`data` must be one of {', '.join(offered)}, got {request.data!r:.60}.")
-    if request.preset not in PRESETS:
-        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {request.preset!r}.")
+    if request.data not in offered and not _holds_images(Path(request.data)):
+        raise ConfigError(
+            f"`data` must be one of {', '.join(offered)}, or the absolute path of a folder or an "
+            f".npz of this machine, got {request.data!r:.60}."
+        )
+    if request.preset not in PRESET_TABLE:
+        presets = ", ".join(PRESET_TABLE)
+        raise ConfigError(f"`preset` must be one of {presets}, got {request.preset!r}.")
     if not allowed():
         raise XaiError(f"This server starts no trainings ({SWITCH}=off). Train with `xai train`.")
+
+
+def _holds_images(path: Path) -> bool:
+    """Return whether a path may be a data set; what is in it, the training says."""
+    return path.is_absolute() and (path.is_dir() or (path.suffix == ".npz" and path.is_file()))
 
 
 def _check_room() -> None:

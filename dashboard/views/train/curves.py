@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 NONE = "nothing"
+UNKNOWN = "\N{EN DASH}"
+"""No hyphen, of which a table's Markdown makes a list."""
 CURVES = (
     ("vae", "elbo", "ELBO, nats"),
     ("vae", "cluster_information", "I(c; x), nats"),
@@ -62,8 +64,8 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     layout.section(
         "Curves",
         "One training, or two in one figure, epoch by epoch.",
-        "The ELBO is what is pushed up, the sum of the four terms below it; the first third of "
-        "epochs may lie outside of what is shown. Cluster information says how many nats the "
+        "The ELBO is what is maximised, the sum of the four terms below it; the first third of "
+        "the epochs of each may lie outside of what is shown. Cluster information says how many nats the "
         "clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, the "
         "clusters have collapsed. Lines marked * use labels, which the cluster VAE is never "
         "trained on; the classifier is.",
@@ -73,7 +75,9 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     _charts(frames, _most(shown, now, bundle))
     table = numbers(frames, loader.test_scores()).rename_axis("Measure").reset_index()
     st.table(table, hide_index=True, border="horizontal")
-    st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
+    st.caption(
+        rf"\* with labels, which are never trained on: for information. {UNKNOWN}: not known yet."
+    )
     if bundle is not None:
         epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
         with st.container(horizontal=True):
@@ -175,4 +179,4 @@ def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:
 
 
 def _text(value: float | None, digits: int) -> str:
-    return "-" if value is None or math.isnan(value) else plain(value, digits)
+    return UNKNOWN if value is None or math.isnan(value) else plain(value, digits)

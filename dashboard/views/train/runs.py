@@ -11,7 +11,7 @@ from dashboard.services.jobs import runs
 from dashboard.ui import messages
 from dashboard.ui.frame import layout
 from dashboard.views.train import curves
-from xai_core.training.progress import STAGES
+from xai_core.training.progress import stage_title
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -51,9 +51,10 @@ def _list(now: list[runs.Run]) -> None:
         "Trainings",
         "Every training that was started here, the latest first.",
         "A training is a process of its own: it goes on when this page, the browser or the "
-        "server is closed, and its state is kept after every epoch. **Stop** ends it at once, "
-        "**Resume** goes on after the last finished epoch, with the same weights as if it had "
-        "never stopped. The bar counts work, not steps: stages differ in what a step costs. The "
+        "server is closed, and its state is kept after every epoch. **Stop training** ends it at "
+        "once, **Resume** goes on after the last finished epoch, with the same weights as if it "
+        "had never stopped. The bar counts work, not steps: stages differ in what a step costs. "
+        "Between two reports the bar and the time left go on at the speed so far. The "
         f"time left is an estimate from the speed so far. At most {runs.MOST_AT_ONCE} run at "
         "the same time.",
     )
@@ -101,7 +102,7 @@ def _progress(run: runs.Run) -> str:
     news = run.news
     if not news.stage:
         return "Starting: reading the images"
-    stage = STAGES.get(news.stage, news.stage)
+    stage = stage_title(news.stage)
     steps = f", step {news.done:,} of {news.total:,}" if news.total > 1 else ""
     left = "" if news.seconds_left is None else f" · about {time_left(news.seconds_left)} left"
     return f"{stage}{steps} · {100 * news.share:.0f} % of the work{left}"
@@ -119,7 +120,7 @@ def time_left(seconds: float) -> str:
 def _buttons(run: runs.Run) -> None:
     name = run.name
     with messages.errors_as_text():
-        if run.state == "running" and _button("Stop", "stop", name):
+        if run.state == "running" and _button("Stop training", "stop", name):
             runs.stop(name)
             st.rerun()
         left = run.state in ("stopped", "failed") and run.begun

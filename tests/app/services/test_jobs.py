@@ -129,6 +129,8 @@ def test_names_that_are_refused(here, name):
     [
         ({"data": "/etc/passwd"}, "`data` must be one of mnist, bars.npz"),
         ({"data": "--help"}, "`data` must be one of"),
+        ({"data": "/no/such/folder"}, "`data` must be one of"),
+        ({"data": "../bars.npz"}, "`data` must be one of"),
         ({"preset": "huge"}, "`preset` must be one of"),
     ],
 )

@@ -45,6 +45,7 @@ def classifier_stage(
         batches,
         count=len(images),
         epochs=training.classifier_epochs,
+        min_steps=training.classifier_min_steps,
         learning_rate=training.classifier_learning_rate,
         num_clusters=1,
         score=dict,

@@ -249,7 +249,7 @@ def critic_stage(
         images,
         explained=explained,
         reconstruct=vae.reconstruct,
-        fit=functools.partial(loop.fit, num_clusters=1, score=dict),
+        fit=functools.partial(loop.fit, min_steps=training.min_steps, num_clusters=1, score=dict),
         device=loop.fabric.device,
         config=CriticConfig(),
         training=training,

@@ -23,6 +23,7 @@ from ..._types import ByteImages, Images
 from ...data.preprocessing import to_float
 from ...errors import ConfigError
 from ...models.vae import ClusterVAEConfig
+from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig
 from ..loop import EpochLoop
@@ -88,7 +89,6 @@ def _gradients(images: ByteImages) -> np.ndarray:
 
 
 def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
-    import umap
     from sklearn.mixture import GaussianMixture
     from sklearn.neighbors import NearestNeighbors
 
@@ -100,15 +100,19 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
         known = (rows, distances, None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
-        layout = umap.UMAP(
-            n_components=min(DIMENSIONS, len(features) - 2),
-            n_neighbors=neighbours,
-            precomputed_knn=known,
-            min_dist=0.0,
-            n_epochs=200,
-            random_state=seed,
-            n_jobs=1,
-        ).fit_transform(features)
+        layout = (
+            import_umap()
+            .UMAP(
+                n_components=min(DIMENSIONS, len(features) - 2),
+                n_neighbors=neighbours,
+                precomputed_knn=known,
+                min_dist=0.0,
+                n_epochs=200,
+                random_state=seed,
+                n_jobs=1,
+            )
+            .fit_transform(features)
+        )
     mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
     return mixture.fit(layout).predict_proba(layout)
 

@@ -47,6 +47,8 @@ class Trained:
     history: tuple[EpochMetrics, ...]
     seconds: dict[str, float]
     """Of each stage, interrupted or not."""
+    steps: dict[str, int]
+    """Of each stage that takes steps."""
 
 
 def train_models(
@@ -107,4 +109,5 @@ def train_models(
         critics={name: critic.cpu().eval() for name, critic in critics.items()},
         history=tuple(loop.history),
         seconds=loop.seconds,
+        steps=loop.steps,
     )
