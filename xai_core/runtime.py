@@ -54,7 +54,7 @@ CACHED = 250
 
 
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
-"""What communication says when a process is gone."""
+"""Parts of the messages of a communication error after a process was lost."""
 
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -140,27 +140,27 @@ def make_fabric(launch: Launch) -> "Fabric":
 def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> torch.Generator:
     """Make the random numbers of one epoch a function of seed, stage and epoch alone.
 
-    A training that resumes at an epoch thus draws what an uninterrupted one would.
+    So a resumed training draws the same numbers as an uninterrupted one.
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
 
 
 def share_of(count: int, block: int, rank: int, world: int) -> slice:
-    """Give a process its rows of some work: whole blocks, in order; perhaps none."""
+    """Return the rows that a process works on: whole blocks, in order; perhaps none."""
     size = math.ceil(math.ceil(count / block) / world) * block
     return slice(min(count, rank * size), min(count, (rank + 1) * size))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that the device or the machine has no memory left."""
+    """Return whether an error says that device or machine are out of memory."""
     kinds = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch on the CPU
 
 
 @contextmanager
 def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
-    """Say which work found no memory, and what to lower.
+    """Raise an error that names the work without memory, and the setting to lower.
 
     Raises:
         OutOfMemoryError: In place of what the body raised for want of memory.
@@ -175,7 +175,7 @@ def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
 
 @contextmanager
 def report_lost_processes(fabric: "Fabric", fix: str) -> Iterator[None]:
-    """Say that another process is gone, where communication failed.
+    """Raise an error that names a lost process if communication fails.
 
     Raises:
         ProcessLostError: In place of what communication raised in the body.
@@ -207,7 +207,7 @@ def map_batches(
         count: Rows.
         device: Where the work runs.
         at_once: Rows at once; a CPU takes no more than `CACHED`.
-        on_progress: Told how many rows are done, of how many.
+        on_progress: Called with the number of rows done and the number of all rows.
 
     Returns:
         The results in order.
@@ -261,17 +261,17 @@ RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
 
 def is_first_process() -> bool:
-    """Tell whether this process is the one that writes and prints, before and after launch."""
+    """Return whether this process writes and prints, before and after launch."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank() == 0
     return not any(int(os.environ.get(name) or 0) for name in RANKS)
 
 
 def import_umap() -> ModuleType:
-    """Import UMAP, wherever its compiled code can be kept.
+    """Import UMAP, with a writable place for its compiled code.
 
-    Numba keeps it beside the package or in the home directory, and refuses the import where
-    neither can be written; a temporary folder serves then.
+    Numba stores compiled code beside the package or in the home directory, and fails if neither
+    is writable. Then a temporary folder is used.
 
     Raises:
         ConfigError: If it cannot be imported at all.

@@ -56,33 +56,37 @@ def train(
         int | None, typer.Option(help="Of the critics and of their surrogate.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Over all processes, at most.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of one cycle.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the one-cycle schedule of the cluster VAE.")
+    ] = None,
     train_images: Annotated[
         int | None, typer.Option(help="Train images used; the first ones.")
     ] = None,
     guess_images: Annotated[
-        int | None, typer.Option(help="Images the first guess of the clusters is fitted on.")
+        int | None, typer.Option(help="Images on which the first guess of the clusters is fitted.")
     ] = None,
-    map_images: Annotated[int | None, typer.Option(help="Images the map is fitted on.")] = None,
+    map_images: Annotated[
+        int | None, typer.Option(help="Images on which the map is fitted.")
+    ] = None,
     likelihood_images: Annotated[
         int | None, typer.Option(help="Test images whose log likelihood is estimated.")
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes a machine.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Processes per machine.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
     strategy: Annotated[str, typer.Option(help="auto or ddp.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="auto, 32-true, bf16-mixed or 16-mixed.")
     ] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after a stop.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after a stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
         Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train all parts and write the bundle; nothing that clusters sees a label."""
+    """Train all parts of a bundle and save it. Labels reach the classifier only."""
     from .. import runtime
     from ..bundle.reading import load_bundle
     from ..data.registry import load_dataset

@@ -1,4 +1,4 @@
-"""What a training is asked for: its settings and the presets."""
+"""The settings of a training, and the presets."""
 
 import math
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = [
 
 
 FEWEST_ON_MAP = 1_000
-"""Images that a map is fitted on, however few the train images that were asked for."""
+"""Images on which a map is fitted, even if fewer train images are stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,10 @@ class CriticTraining:
         surrogate_learning_rate: Peak of the one-cycle schedule of the surrogate.
         learning_rate: Peak of the one-cycle schedule of the critics.
         other_targets: Share of the images asked about another target than their decision.
-        other_weight: Of those against the others.
+        other_weight: Of these images' loss, where that of all other images weighs 1.
         swap_weight: Of the mask's use on another image, whose decision must be seen through it.
         fill_weight: Of the explained function's own decision, kept by the pixels marked with
-            all others filled in.
+            all other pixels filled in.
         removal_weight: Of that decision being lost where the pixels ranked first are filled in,
             and of another target winning where those ranked last for it are.
         smooth_weight: Of the mask's total variation.
@@ -84,11 +84,13 @@ class TrainingConfig:
         batch_size: Images per step at most, over all processes.
         learning_rate: Peak of the one-cycle schedule of the cluster VAE.
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
-        guess_weight: Nats an image that the cross entropy to the first guess weighs against the
+        guess_weight: Weight of the cross entropy to the first guess, in nats per image of the
             bound; 0 trains on the bound alone and makes no guess.
-        guess_images: Images the first guess is fitted on; the others follow their neighbours.
+        guess_images: Images on which the first guess is fitted; all other images take the mean of
+            their neighbours.
         train_images: Train images used; None for all.
-        map_images: Images the map is fitted on; the others are placed by their neighbours.
+        map_images: Images on which the map is fitted; all other images are placed by their
+            neighbours.
         likelihood_images: Test images whose log likelihood is estimated at the end.
         critic: How the critics are trained; None trains none.
     """
@@ -146,11 +148,12 @@ def settings_for(
     training: Mapping[str, Any],
     critic: Mapping[str, Any],
 ) -> tuple[ClusterVAEConfig, TrainingConfig]:
-    """Change a preset by what a person asked for; what is None stays as the preset has it.
+    """Apply stated settings to a preset; a setting that is None keeps the preset's value.
 
-    Whoever states the epochs of a stage gets as many: its least number of steps is then 1. Whoever
-    states the number of train images gets a map and a likelihood of no more than that, unless
-    these are stated as well.
+    If the epochs of a stage are stated, the stage trains for exactly these: its least number of
+    steps becomes 1, and so does that of all stages where the cluster VAE's epochs are stated. If
+    the number of train images is stated, map and likelihood use at most as many (the map at least
+    `FEWEST_ON_MAP`), unless their sizes are stated too.
 
     Args:
         preset: Key of `PRESETS`.

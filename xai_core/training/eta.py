@@ -1,4 +1,4 @@
-"""How long a training takes: what is expected of its stages, and what is left of them."""
+"""How long a training takes: the expected time of its stages, and the time left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 NEARLY_DONE = 0.95
-"""Share of the rest of a stage that is taken to be done without a report of it."""
+"""Share of the rest of a stage that may be assumed done before the stage reports it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class TimedProgress:
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """How far a training is.
+    """How far a training has come.
 
     Attributes:
         share: Of the whole work that is done, in [0, 1].
-        stage: Seconds until the end of the stage it is at.
+        stage: Seconds until the end of the current stage.
         whole: Seconds until the end of all.
     """
 
@@ -82,15 +82,16 @@ def expected_seconds(
 def time_left(
     expected: Mapping[str, float], moves: Sequence[TimedProgress], *, now: float
 ) -> TimeLeft:
-    """Estimate what is left from what was expected and the speed so far.
+    """Estimate the time left from the expected times and the speed so far.
 
-    Between two reports the stage under way is taken to go on at that speed, up to nearly its end:
-    the share rises as the time left falls, and both stand still where it takes longer.
+    Between two reports the current stage is assumed to advance at that speed, up to nearly its
+    end. So the time left falls exactly when the share of the work rises; if a stage takes longer
+    than expected, both stand still.
 
     Args:
         expected: Seconds of each stage, in order.
-        moves: What was told, in order.
-        now: What the clock of `moves` says.
+        moves: The reports so far, in order.
+        now: Current time of the clock used in `moves`.
     """
     whole, slowness = sum(expected.values()), _slowness(expected, moves)
     reached = rest = 0.0
@@ -108,9 +109,9 @@ def time_left(
 
 
 def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
-    """Measure the seconds that a step takes against those expected, over steps one by one.
+    """Return the ratio of measured to expected seconds, over all reported steps.
 
-    Stages of a single step say nothing: after an interruption they take no time.
+    Stages of a single step are left out: after an interruption they take no time.
     """
     worked = took = 0.0
     for before, after in pairwise(moves):

@@ -1,4 +1,4 @@
-"""The loop over epochs that every stage runs: device, mixed precision, checkpoints, progress."""
+"""The loop over epochs, shared by all stages: device, mixed precision, checkpoints, progress."""
 
 import logging
 import math
@@ -35,7 +35,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class EpochLoop:
-    """One-cycle Adam over epochs, with state after each; the same for every stage."""
+    """Train by Adam with a one-cycle schedule; the state is saved after each epoch."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class EpochLoop:
         num_clusters: int,
         score: Callable[[], dict[str, float]],
     ) -> None:
-        """Train `objective` on what `batches` makes of rows; resume where a state is found."""
+        """Train `objective` on batches made of rows; resume from a saved state."""
         epochs, size = plan_epochs(
             count, epochs, self.batch_size, min_steps, processes=self.fabric.world_size
         )
@@ -163,7 +163,7 @@ class EpochLoop:
 
     def _less(self) -> str:
         return (
-            f"Train anew with a `--batch-size` below {self.batch_size}, or go on with --resume "
+            f"Train anew with a `--batch-size` below {self.batch_size}, or continue with --resume "
             "and --device cpu."
         )
 

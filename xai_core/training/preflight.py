@@ -1,4 +1,4 @@
-"""What the last stages need is tried before the first one starts."""
+"""Check before the first stage that the last stages can run."""
 
 from importlib import import_module
 
@@ -14,14 +14,14 @@ NEEDED = (
     "scipy.spatial",
     "pyarrow",
 )
-"""Imported by stages when they begin."""
+"""Modules that stages import when they begin."""
 
 
 def check_surroundings() -> None:
-    """Import what a training needs only after hours.
+    """Import all packages that a training needs, also those of its last stages.
 
     Raises:
-        ConfigError: If something cannot be imported; the message names it and the fix.
+        ConfigError: If a package cannot be imported; the message names it and the fix.
     """
     import_umap()
     for name in NEEDED:

@@ -1,7 +1,13 @@
-"""The presets: what each changes of the default settings, in one table that imports nothing slow.
+"""The presets, in one table that imports nothing slow.
 
-A preset states epochs, and the steps that each stage takes at least. Epochs alone say nothing
-about a small set: ten epochs of 60,000 images are 2,340 steps, of 1,500 images they are 50.
+A preset states epochs and the least number of steps of each stage, because epochs alone do not
+suit small sets: ten epochs are 2,340 steps of 60,000 images, but 60 steps of 1,545. No least
+number exceeds the steps that the preset takes on MNIST.
+
+The least numbers were chosen on scikit-learn's 1,797 digits. After 60 steps of 256 images, test
+images were reconstructed no better than by the mean image. After 264 steps of 64 images, with the
+learning rate still rising, reconstructions explained 77 % of the variance. 600 steps give the
+schedule room to fall again and take less than a minute on 2 CPU cores.
 """
 
 from collections.abc import Mapping
@@ -16,7 +22,7 @@ class Preset:
     """One row of the table.
 
     Attributes:
-        summary: What it is for, in one sentence.
+        summary: Its purpose, in one sentence.
         model: Settings of `ClusterVAEConfig` that differ from its defaults.
         training: Settings of `TrainingConfig`, likewise.
         critic: Settings of `CriticTraining`, likewise.
@@ -30,7 +36,7 @@ class Preset:
 
 SMALL = {"channels": (16, 32, 32), "decoder_channels": (16, 16, 32)}
 
-ENOUGH = {"min_steps": 1_500, "classifier_min_steps": 600}
+ENOUGH = {"min_steps": 600, "classifier_min_steps": 400}
 ENOUGH_OF_CRITICS = {"min_steps": 300}
 
 

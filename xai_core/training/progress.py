@@ -1,4 +1,4 @@
-"""What a training reports while it runs."""
+"""The stages of a training, and what it reports while it runs."""
 
 import math
 from dataclasses import dataclass
@@ -17,9 +17,8 @@ class Stage:
     """One row of the table of stages.
 
     Attributes:
-        title: What a person reads.
-        milliseconds: What one image takes per epoch, measured with the default preset on 2 CPU
-            cores.
+        title: Shown to users.
+        milliseconds: Time per image and epoch, measured with the default preset on 2 CPU cores.
     """
 
     title: str
@@ -39,7 +38,7 @@ STAGES = {
 
 
 def stage_title(name: str) -> str:
-    """Return the title of a stage; of an unknown one, its name."""
+    """Return the title of a stage; for an unknown stage, its name."""
     return STAGES[name].title if name in STAGES else name
 
 
@@ -63,13 +62,13 @@ class EpochMetrics:
     ari: float = math.nan
 
     def collapsed(self, num_clusters: int) -> bool:
-        """Say whether the clusters tell less about the images than half of ln K nats."""
+        """Return whether I(c; x) is below half of ln K nats."""
         return self.cluster_information < 0.5 * math.log(num_clusters)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a stage is: `done` of `total` steps."""
+    """How far a stage has come: `done` of `total` steps."""
 
     stage: str
     done: int

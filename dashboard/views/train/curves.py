@@ -1,4 +1,4 @@
-"""Two trainings in one figure, with the numbers of both."""
+"""Curves and numbers of one training or two."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NONE = "nothing"
 UNKNOWN = "\N{EN DASH}"
-"""No hyphen, of which a table's Markdown makes a list."""
+"""Not a hyphen, which Markdown in a table would turn into a list."""
 CURVES = (
     ("vae", "elbo", "ELBO, nats"),
     ("vae", "cluster_information", "I(c; x), nats"),
@@ -45,7 +45,7 @@ NUMBERS = (
     ("Cluster information, nats", "vae", "cluster_information", 3),
     ("Accuracy of clusters*", "vae", "accuracy", 4),
     ("NMI*", "vae", "nmi", 3),
-    ("Seconds an epoch", "vae", "seconds", 1),
+    ("Seconds per epoch", "vae", "seconds", 1),
     ("Classifier's loss, nats", "classifier", "loss", 4),
     ("Critics' loss", "critic", "loss", 3),
 )
@@ -57,7 +57,7 @@ TESTED = (
 
 
 def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
-    """Draw the curves of two trainings, and list their numbers side by side."""
+    """Draw the curves of one or two trainings, and list their numbers side by side."""
     histories = _histories(now, bundle)
     if not histories:
         return
@@ -65,10 +65,10 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
         "Curves",
         "One training, or two in one figure, epoch by epoch.",
         "The ELBO is what is maximised, the sum of the four terms below it; the first third of "
-        "the epochs of each may lie outside of what is shown. Cluster information says how many nats the "
-        "clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, the "
-        "clusters have collapsed. Lines marked * use labels, which the cluster VAE is never "
-        "trained on; the classifier is.",
+        "the epochs of each may lie outside of the figure. Cluster information is how many nats "
+        "the clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, "
+        "the clusters have collapsed. Lines marked * use labels: the classifier is trained on "
+        "them, the cluster VAE is not.",
     )
     shown = _chosen(list(histories))
     frames = {name: histories[name] for name in shown}
@@ -86,7 +86,7 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
 
 
 def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """Put the last numbers of trainings beside each other, a column each."""
+    """Return the last numbers of the trainings, one column per training."""
     columns = {}
     for name, frame in frames.items():
         rows = {label: _last(frame, stage, key, digits) for label, stage, key, digits in NUMBERS}
@@ -97,7 +97,7 @@ def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]
 
 
 def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
-    """Collect what was told epoch by epoch, by name; the opened bundle's too."""
+    """Return the histories of all runs and of the open bundle, by name."""
     found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
     if bundle is not None:
         found.setdefault(bundle.name, bundle.history)
@@ -116,12 +116,12 @@ def _chosen(names: list[str]) -> list[str]:
     first = left.selectbox("Training", names, **state.bind("train first", names[0], names))
     others = [NONE, *(name for name in names if name != first)]
     usual = others[1] if len(others) > 1 else NONE
-    second = right.selectbox("Beside", others, **state.bind("train second", usual, others))
+    second = right.selectbox("Compare with", others, **state.bind("train second", usual, others))
     return [first] if second == NONE else [first, second]
 
 
 def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
-    """Find ln K, where all that is shown have one K."""
+    """Return ln K if all shown trainings have the same K."""
     known = {run.name: run.news.num_clusters for run in now}
     if bundle is not None:
         known.setdefault(bundle.name, bundle.model.config.num_clusters)

@@ -1,4 +1,4 @@
-"""What to train: data, preset, sizes and a name, and the button that starts it."""
+"""The form that starts a training: data, preset, sizes and a name."""
 
 from dataclasses import replace
 
@@ -17,16 +17,16 @@ BOUNDS = {
     "latent_dim": (1, 64),
 }
 MOST_EPOCHS = 200
-"""That can be asked for here, unless the preset has more on a small set."""
+"""The largest number in the form, unless the preset has more on a small set."""
 FEWEST_IMAGES = 1000
 
 
 def form() -> None:
-    """Ask what to train and start it."""
+    """Show the form and start the training."""
     if not runs.allowed():
         messages.note(
-            "Whoever runs this server has switched trainings off. Train with `xai train` on your "
-            "own machine."
+            "Trainings are switched off on this server. Train with `xai train` on your own "
+            "machine."
         )
         return
     offered = loader.data_sets()
@@ -56,7 +56,7 @@ def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> N
     st.caption(
         f"About {_duration(minutes)} on 2 CPU cores with the networks of the preset `default`; "
         "less with the small ones of `smoke` and `pure_elbo`, much less on a GPU. It runs at "
-        "low priority and goes on when you close this page."
+        "low priority and continues when you close this page."
     )
     if pressed:
         runs.start(replace(request, name=name), offered=offered)
@@ -116,7 +116,7 @@ def _sizes(data: str, preset: str, usual: Sizes) -> tuple[dict[str, int], int]:
 
 
 def _next(name: str) -> str:
-    """Propose a name for the training after this one: run-2 after run-1."""
+    """Return the suggested name of the next training: run-2 after run-1."""
     stem = name.rstrip("0123456789")
     number = name[len(stem) :]
     return f"{stem}{int(number) + 1}"[:40] if number else f"{name[:37]}-2"

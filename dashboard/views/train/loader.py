@@ -1,4 +1,4 @@
-"""What can be trained here, what the presets are, and what came out."""
+"""Data sets, preset sizes, expected times and test scores for the Train page."""
 
 import os
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from dashboard.services.scheduler.scheduler import compute_queue
 
 
 class Sizes(NamedTuple):
-    """What a person may change of a preset."""
+    """The sizes of a preset that the form can change."""
 
     clusters: int
     latent_dim: int
@@ -27,7 +27,7 @@ def data_sets() -> tuple[str, ...]:
 
 
 def absolute(path: str) -> str:
-    """Return the absolute path of what a person typed; `~` is the home of the server's user."""
+    """Return a typed path as an absolute one; `~` is the home of the server's user."""
     return os.path.abspath(os.path.expanduser(path.strip()))
 
 

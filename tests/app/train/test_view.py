@@ -144,7 +144,7 @@ def test_two_runs_stand_side_by_side(root, open_train):
     assert list(table.loc["Accuracy of clusters*"]) == ["\N{EN DASH}"] * 2
     figure = json.loads(charts(app)["train vae elbo"].spec)
     assert {trace["name"] for trace in figure["data"]} == {"one", "two"}
-    widget(app.selectbox, "Beside").set_value("bars").run()
+    widget(app.selectbox, "Compare with").set_value("bars").run()
     table = app.table[-1].value.set_index("Measure")
     assert list(table.columns) == ["two", "bars"]
     assert table.loc["Test accuracy of clusters", "bars"] != "\N{EN DASH}"
@@ -153,10 +153,10 @@ def test_two_runs_stand_side_by_side(root, open_train):
 def test_a_running_one_shows_progress_and_time_left(root, open_train, monkeypatch, text_of):
     recorded("one", 1.0)
     monkeypatch.setattr(runs, "_is_locked", lambda folder: True)
-    monkeypatch.setattr("dashboard.services.jobs.runs.time.time", lambda: 1.0)
+    monkeypatch.setattr("dashboard.services.jobs.runs.time.time", lambda: 2.0)
     app = open_train()
     bar = app.get("progress")[0].proto
-    assert bar.text == "Cluster VAE, step 5 of 10 · 25 % of the work · about 1 min left"
+    assert bar.text == "Cluster VAE, step 5 of 10 · 26 % of the work · about 1 min left"
     assert bar.value == 25 and widget(app.button, "Stop training")
 
 
@@ -179,7 +179,7 @@ def test_the_page_needs_no_bundle(root, open_train, text_of):
 def test_switched_off_it_offers_nothing(root, open_train, monkeypatch, text_of):
     monkeypatch.setenv(runs.SWITCH, "off")
     app = open_train()
-    assert "switched trainings off" in text_of(app)
+    assert "switched off on this server" in text_of(app)
     assert not [b for b in app.button if b.label == "Start training"]
 
 

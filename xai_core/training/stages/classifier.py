@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ClassifierObjective(nn.Module):
-    """Cross entropy of the classifier, in nats an image."""
+    """Cross entropy of the classifier, in nats per image."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
