@@ -1,12 +1,18 @@
 """Where the work runs: device, memory, seeds and the Lightning Fabric launch."""
 
+import atexit
 import logging
 import math
 import os
+import shutil
+import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -21,6 +27,7 @@ __all__ = [
     "Launch",
     "check_launch",
     "epoch_generator",
+    "import_umap",
     "is_first_process",
     "is_out_of_memory",
     "make_fabric",
@@ -47,7 +54,7 @@ CACHED = 250
 
 
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
-"""What communication says when a process is gone."""
+"""Parts of the messages of a communication error after a process was lost."""
 
 
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -258,3 +265,39 @@ def is_first_process() -> bool:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank() == 0
     return not any(int(os.environ.get(name) or 0) for name in RANKS)
+
+
+def import_umap() -> ModuleType:
+    """Import UMAP, with a writable place for its compiled code.
+
+    Numba stores compiled code beside the package or in the home directory, and fails if neither
+    is writable. Then a temporary folder is used.
+
+    Raises:
+        ConfigError: If it cannot be imported at all.
+    """
+    try:
+        return _umap()
+    except ImportError as error:
+        raise ConfigError(
+            f"UMAP cannot be imported ({error}). Install it: pip install umap-learn"
+        ) from error
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+    import numba
+
+    folder = tempfile.mkdtemp(prefix="xai-numba-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]  # set when it is imported
+    half_imported = [n for n in sys.modules if n.split(".")[0] in ("umap", "pynndescent")]
+    for name in half_imported:
+        del sys.modules[name]
+    return _umap()
+
+
+def _umap() -> ModuleType:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        import umap
+    return umap

@@ -72,7 +72,8 @@ def _here(images, device, deformed):
         loop = training_loop.EpochLoop(fabric, Path(run), 0, BATCH, lambda _: None, mark)
         loop.fit(
             "vae", stages_vae.VAEObjective(vae, 0.0), batches,
-            count=len(images), epochs=2, learning_rate=RATE, num_clusters=1, score=dict,
+            count=len(images), epochs=2, min_steps=1, learning_rate=RATE, num_clusters=1,
+            score=dict,
         )  # fmt: skip
     return _rate(marks)
 

@@ -435,7 +435,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_of_before(
     with pytest.raises((DataError, KeyboardInterrupt)) as caught:
         write_state(tmp_path, "vae", TrainingState(state.tensors, [{"epoch": 1}, {"epoch": 2}]))
     monkeypatch.undo()
-    assert isinstance(fault, KeyboardInterrupt) or "go on with --resume" in str(caught.value)
+    assert isinstance(fault, KeyboardInterrupt) or "continue with --resume" in str(caught.value)
     assert read_state(tmp_path, "vae").rows == [{"epoch": 1}]
     assert [entry.name for entry in tmp_path.iterdir()] == ["vae.safetensors"]
 

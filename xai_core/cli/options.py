@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from .terminal import print_json, print_table, spinner
+from ..evaluation.health import health_of
+from .terminal import print_json, print_table, print_warning, spinner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,10 +111,11 @@ def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
 
 
 def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
-    """Show a bundle's data, settings and scores."""
-    card = asdict(manifest)
+    """Show a bundle's data, settings, scores and problems."""
+    card, problems = asdict(manifest), health_of(manifest)
     if as_json:
-        print_json({**card, "path": str(folder)})
+        found = [asdict(problem) for problem in problems]
+        print_json({**card, "path": str(folder), "problems": found})
         return
     data = card["dataset"]
     print_table(
@@ -129,3 +131,5 @@ def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
     rows = [(name, of_train.get(name), value) for name, value in of_test.items()]
     print_table("", rows, ("metric", "train", "test"))
     print_table("", list(of_map.items()), ("map", ""))
+    for problem in problems:
+        print_warning(f"{problem.sentence} Try: {problem.remedy}")

@@ -15,6 +15,7 @@ __all__ = [
     "print_error",
     "print_json",
     "print_table",
+    "print_warning",
     "silence",
     "spinner",
     "text_of",
@@ -60,6 +61,11 @@ def print_error(error: BaseException, process: str = "") -> None:
     """Print an error as one line on stderr."""
     line = " ".join(str(error).split()) or type(error).__name__
     sys.stderr.write(f"error{process}: {line}\n")
+
+
+def print_warning(text: str) -> None:
+    """Print a warning as one line on stderr."""
+    sys.stderr.write(f"warning: {' '.join(text.split())}\n")
 
 
 def text_of(value: object) -> str:

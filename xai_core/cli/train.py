@@ -1,12 +1,12 @@
 """`xai train`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
+from ..training.presets import PRESET_TABLE
 from .options import Device, Json, Seed, show_card
 from .terminal import silence
 
@@ -24,7 +24,7 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     preset: Annotated[
-        Literal["default", "pure_elbo", "density", "smoke"],
+        Literal[*PRESET_TABLE],  # type: ignore[valid-type]  # known when the program starts
         typer.Option(help="Settings to begin with; the options below change single ones."),
     ] = "default",
     clusters: Annotated[int | None, typer.Option(help="K; 1 is the plain VAE.")] = None,
@@ -38,53 +38,91 @@ def train(
     decoder_conditioning: Annotated[
         Literal["z", "z+c"] | None, typer.Option(help="What the decoder reads.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Of the cluster VAE.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Over all processes.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of one cycle.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of the cluster VAE; --min-steps is then 1.")
+    ] = None,
+    min_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps of the cluster VAE at least: epochs rise for a small set."),
+    ] = None,
+    classifier_epochs: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
+    classifier_min_steps: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
+    surrogate_epochs: Annotated[
+        int | None, typer.Option(help="Of the critics' surrogate.")
+    ] = None,
+    critic_epochs: Annotated[int | None, typer.Option(help="Of the critics.")] = None,
+    critic_min_steps: Annotated[
+        int | None, typer.Option(help="Of the critics and of their surrogate.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Over all processes, at most.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the one-cycle schedule of the cluster VAE.")
+    ] = None,
     train_images: Annotated[
         int | None, typer.Option(help="Train images used; the first ones.")
     ] = None,
+    guess_images: Annotated[
+        int | None, typer.Option(help="Images on which the first guess of the clusters is fitted.")
+    ] = None,
+    map_images: Annotated[
+        int | None, typer.Option(help="Images on which the map is fitted.")
+    ] = None,
+    likelihood_images: Annotated[
+        int | None, typer.Option(help="Test images whose log likelihood is estimated.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
-    devices: Annotated[int, typer.Option(min=1, help="Processes a machine.")] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="Processes per machine.")] = 1,
     num_nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
     strategy: Annotated[str, typer.Option(help="auto or ddp.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="auto, 32-true, bf16-mixed or 16-mixed.")
     ] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after a stop.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after a stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
         Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Train all parts and write the bundle; nothing that clusters sees a label."""
+    """Train all parts of a bundle and save it. Labels reach the classifier only."""
     from .. import runtime
     from ..bundle.reading import load_bundle
     from ..data.registry import load_dataset
     from ..runtime import Launch
     from ..training import pipeline
-    from ..training.config import PRESETS
+    from ..training.config import settings_for
     from ..training.eta import expected_seconds
     from ..training.events import event_file
     from .training_display import TrainingDisplay
 
-    model, training = PRESETS[preset]
-    shape = {
-        "num_clusters": clusters,
-        "latent_dim": latent_dim,
-        "factorisation": factorisation,
-        "likelihood": likelihood,
-        "decoder_conditioning": decoder_conditioning,
-    }
-    course = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "train_images": train_images,
-    }
-    model, training = replace(model, **_given(shape)), replace(training, **_given(course))
+    model, training = settings_for(
+        preset,
+        model={
+            "num_clusters": clusters,
+            "latent_dim": latent_dim,
+            "factorisation": factorisation,
+            "likelihood": likelihood,
+            "decoder_conditioning": decoder_conditioning,
+        },
+        training={
+            "epochs": epochs,
+            "min_steps": min_steps,
+            "classifier_epochs": classifier_epochs,
+            "classifier_min_steps": classifier_min_steps,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "train_images": train_images,
+            "guess_images": guess_images,
+            "map_images": map_images,
+            "likelihood_images": likelihood_images,
+        },
+        critic={
+            "surrogate_epochs": surrogate_epochs,
+            "epochs": critic_epochs,
+            "min_steps": critic_min_steps,
+        },
+    )
     dataset = load_dataset(data)
     expected = expected_seconds(dataset, model, training)
     display = TrainingDisplay(expected)
@@ -122,7 +160,3 @@ def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:
             listener(news)
 
     return tell
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from ..training.eta import TimedProgress, TimeLeft, time_left
-from ..training.progress import STAGES
+from ..training.progress import stage_title
 
 if TYPE_CHECKING:
     from ..training.progress import EpochMetrics
@@ -73,7 +73,6 @@ class TrainingDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._bar = _bar(self._console)
         self._expected = expected
-        self._begun = time.monotonic()
         self._moves: list[TimedProgress] = []
         self._whole = self._bar.add_task("Everything", total=1.0)
         self._tasks: dict[str, TaskID] = {}
@@ -101,7 +100,7 @@ class TrainingDisplay:
         if not self._tasks:
             self._bar.start()
         if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(STAGES.get(stage, stage), total=progress.total)
+            self._tasks[stage] = self._bar.add_task(stage_title(stage), total=progress.total)
         ahead = self._ahead()
         self._bar.update(self._whole, completed=ahead.share, ends=now + ahead.whole)
         self._bar.update(self._tasks[stage], completed=progress.done, ends=now + ahead.stage)
@@ -138,7 +137,7 @@ class TrainingDisplay:
         self._print(" ".join(f.format(cell) for f, cell in zip(forms, cells, strict=True)))
 
     def _ahead(self) -> TimeLeft:
-        return time_left(self._expected, self._moves, begun=self._begun, now=time.monotonic())
+        return time_left(self._expected, self._moves, now=time.monotonic())
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line.rstrip(), style=style), soft_wrap=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .._types import Latents
 from ..data.dataset import Dataset
 from ..models.vae import ClusterVAE
+from ..runtime import import_umap
 from .encoding import Encoding, encode_dataset, predicted_classes
 from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
 
@@ -146,18 +147,19 @@ def _lay_out(
     )
     spread = latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
-        import umap
-
-        places = umap.UMAP(
-            n_neighbors=neighbours,
-            min_dist=0.1,
-            init="pca" if spread else "random",  # spectral fails on far clusters
-            precomputed_knn=(*nearest, None),
-            random_state=seed,
-            n_jobs=1,
-        ).fit_transform(latents[chosen])
+        places = (
+            import_umap()
+            .UMAP(
+                n_neighbors=neighbours,
+                min_dist=0.1,
+                init="pca" if spread else "random",  # spectral fails on far clusters
+                precomputed_knn=(*nearest, None),
+                random_state=seed,
+                n_jobs=1,
+            )
+            .fit_transform(latents[chosen])
+        )
     places = (places - places.mean(0)).astype(np.float32)
     everywhere = np.median(places[graph.rows[:, :PLACE_NEIGHBOURS]], axis=1)
     everywhere[chosen] = places

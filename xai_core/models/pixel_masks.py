@@ -41,10 +41,10 @@ def random_masks(x: Images, generator: torch.Generator) -> Mask:
 
 
 def random_strokes(x: Images, count: int, generator: torch.Generator) -> Mask:
-    """Draw exactly `count` pixels of each image, stroke pixels before all others.
+    """Draw exactly `count` pixels of each image, stroke pixels first.
 
     Raises:
-        ValueError: If an image has not that many pixels.
+        ValueError: If an image has fewer pixels.
     """
     draws = _uniform(generator, x, *x[:, 0].shape)
     return top_pixels(draws + (x[:, 0] > INK), count)
@@ -76,5 +76,5 @@ def _uniform(generator: torch.Generator, like: Tensor, *shape: int) -> Tensor:
 
 
 def _numbers(generator: torch.Generator, like: Tensor, most: int) -> Tensor:
-    """Draw a number of pixels an image, uniform in its logarithm from 4 to `most`."""
+    """Draw a number of pixels per image, uniform in its logarithm from 4 to `most`."""
     return log_uniform(4.0, float(most), _uniform(generator, like, len(like), 1, 1))

@@ -118,7 +118,7 @@ class Posterior:
 
 @dataclass(frozen=True)
 class ElboTerms:
-    """The evidence lower bound and its terms, one value an image, in nats.
+    """The evidence lower bound and its terms, one value per image, in nats.
 
     Attributes:
         reconstruction: E_q[log p(x|z, c)].

@@ -1,7 +1,7 @@
-"""The state of a training between two epochs: one safetensors file a stage, written whole.
+"""The state of a training between two epochs: one safetensors file per stage.
 
-Everything random in an epoch is a function of seed, stage and epoch, and the learning rate one
-of the step, so weights and Adam's moments are all there is to keep.
+All random numbers of an epoch depend on seed, stage and epoch only, and the learning rate on the
+step only. So the weights and Adam's moments are the whole state.
 """
 
 import json
@@ -69,19 +69,19 @@ class TrainingState:
 
 
 def write_state(run: Path, stage: str, state: TrainingState) -> None:
-    """Write the state of a stage; the file of before stays until the new one is whole.
+    """Write the state of a stage; the previous file stays until the new one is complete.
 
     Raises:
         DataError: If it cannot be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     blob = save(tensors, metadata={"rows": json.dumps(state.rows)})
-    with atomic_write(_file(run, stage), fix="Make room, then go on with --resume.") as file:
+    with atomic_write(_file(run, stage), fix="Make room, then continue with --resume.") as file:
         file.write(blob)
 
 
 def read_state(run: Path, stage: str) -> TrainingState | None:
-    """Read the state of a stage, None where it has not begun.
+    """Read the state of a stage; None if it has not begun.
 
     Raises:
         DataError: If the file is damaged.
@@ -100,7 +100,7 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
 
 
 def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
-    """Give a moment its parameter's strides: fused Adam pairs the two by place in memory."""
+    """Copy a moment into its parameter's strides: fused Adam pairs both by place in memory."""
     if moment.shape != parameter.shape:
         return moment
     return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)

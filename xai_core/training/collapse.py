@@ -49,7 +49,7 @@ RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
 """The recording that comes with the library."""
 TERMS = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
 DRAWS = 8
-"""Of z an image, for the bound of each."""
+"""Of z per image, for its bound."""
 PURE = ClusterVAEConfig(
     decoder_conditioning="z+c",
     prior="standard",
@@ -65,7 +65,7 @@ class Recipe:
     Attributes:
         title: In a few words.
         model: What is trained; all recipes have the same networks.
-        guess_weight: Nats an image that the explicit term for clusters weighs.
+        guess_weight: Weight of the explicit term for clusters, in nats per image.
     """
 
     title: str
@@ -111,7 +111,7 @@ class Recording:
 
     @cached_property
     def runs(self) -> list[str]:
-        """Name the runs, in the order of `RECIPES`."""
+        """Return the names of the runs, in the order of `RECIPES`."""
         found = set(self.table["run"])
         return [name for name in RECIPES if name in found]
 
@@ -121,12 +121,12 @@ class Recording:
         return sorted(int(epoch) for epoch in self.table["epoch"].unique())
 
     def at(self, run: str, epoch: int) -> pd.DataFrame:
-        """Give the rows of one run after one epoch, a row an image."""
+        """Return the rows of one run after one epoch, one row per image."""
         there = (self.table["run"] == run) & (self.table["epoch"] == epoch)
         return self.table[there].reset_index(drop=True)
 
     def probs(self, run: str, epoch: int) -> np.ndarray:
-        """Give q(c|x) after an epoch: (images, clusters)."""
+        """Return q(c|x) after an epoch: (images, clusters)."""
         columns = [name for name in self.table if name.startswith("prob_")]
         return self.at(run, epoch)[columns].to_numpy(np.float32, copy=True)
 
@@ -172,7 +172,7 @@ def record_collapse(
         epochs: Of each training.
         seed: Of everything random; all recipes see the same batches and noise.
         launch: Device; the best one where None.
-        on_epoch: Told the recipe and the epoch's metrics.
+        on_epoch: Called with the recipe and the epoch's metrics.
 
     Returns:
         What was written.

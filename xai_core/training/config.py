@@ -1,16 +1,24 @@
-"""What a training is asked for: its settings and the presets."""
+"""The settings of a training, and the presets."""
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ..errors import ConfigError
 from ..models.vae import ClusterVAEConfig
+from .presets import PRESET_TABLE, Preset
 
 __all__ = [
     "PRESETS",
     "CriticTraining",
     "TrainingConfig",
+    "settings_for",
 ]
+
+
+FEWEST_ON_MAP = 1_000
+"""Images on which a map is fitted, even if fewer train images are stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +29,14 @@ class CriticTraining:
         train_images: Train images used at most.
         surrogate_epochs: Of the surrogate.
         epochs: Of the critics.
+        min_steps: Steps that surrogate and critics take at least, as in `TrainingConfig`.
         surrogate_learning_rate: Peak of the one-cycle schedule of the surrogate.
         learning_rate: Peak of the one-cycle schedule of the critics.
         other_targets: Share of the images asked about another target than their decision.
-        other_weight: Of those against the others.
+        other_weight: Of these images' loss, where that of all other images weighs 1.
         swap_weight: Of the mask's use on another image, whose decision must be seen through it.
         fill_weight: Of the explained function's own decision, kept by the pixels marked with
-            all others filled in.
+            all other pixels filled in.
         removal_weight: Of that decision being lost where the pixels ranked first are filled in,
             and of another target winning where those ranked last for it are.
         smooth_weight: Of the mask's total variation.
@@ -36,6 +45,7 @@ class CriticTraining:
     train_images: int = 60_000
     surrogate_epochs: int = 3
     epochs: int = 4
+    min_steps: int = 1
     surrogate_learning_rate: float = 3e-3
     learning_rate: float = 3e-3
     other_targets: float = 0.25
@@ -47,7 +57,7 @@ class CriticTraining:
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
-        for name in ("train_images", "surrogate_epochs", "epochs"):
+        for name in ("train_images", "surrogate_epochs", "epochs", "min_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
         for name in ("surrogate_learning_rate", "learning_rate"):
@@ -68,20 +78,27 @@ class TrainingConfig:
     Attributes:
         epochs: Of the cluster VAE.
         classifier_epochs: Of the classifier.
-        batch_size: Images a step, over all processes.
+        min_steps: Steps that the cluster VAE takes at least. Where the epochs are fewer steps,
+            batches shrink, and then epochs rise, as `EpochLoop` says; 1 leaves both as they are.
+        classifier_min_steps: Of the classifier, likewise.
+        batch_size: Images per step at most, over all processes.
         learning_rate: Peak of the one-cycle schedule of the cluster VAE.
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
-        guess_weight: Nats an image that the cross entropy to the first guess weighs against the
+        guess_weight: Weight of the cross entropy to the first guess, in nats per image of the
             bound; 0 trains on the bound alone and makes no guess.
-        guess_images: Images the first guess is fitted on; the others follow their neighbours.
+        guess_images: Images on which the first guess is fitted; all other images take the mean of
+            their neighbours.
         train_images: Train images used; None for all.
-        map_images: Images the map is fitted on; the others are placed by their neighbours.
+        map_images: Images on which the map is fitted; all other images are placed by their
+            neighbours.
         likelihood_images: Test images whose log likelihood is estimated at the end.
         critic: How the critics are trained; None trains none.
     """
 
     epochs: int = 10
     classifier_epochs: int = 12
+    min_steps: int = 1
+    classifier_min_steps: int = 1
     batch_size: int = 256
     learning_rate: float = 2e-3
     classifier_learning_rate: float = 3e-3
@@ -97,6 +114,8 @@ class TrainingConfig:
         for name in (
             "epochs",
             "classifier_epochs",
+            "min_steps",
+            "classifier_min_steps",
             "batch_size",
             "guess_images",
             "map_images",
@@ -113,29 +132,55 @@ class TrainingConfig:
             raise ConfigError(f"`guess_weight` must be at least 0, got {self.guess_weight}.")
 
 
-PRESETS: dict[str, tuple[ClusterVAEConfig, TrainingConfig]] = {
-    "default": (ClusterVAEConfig(), TrainingConfig()),
-    "pure_elbo": (
-        ClusterVAEConfig(channels=(16, 32, 32), decoder_channels=(16, 16, 32)),
-        TrainingConfig(
-            epochs=4,
-            classifier_epochs=2,
-            train_images=20_000,
-            guess_weight=0.0,
-            critic=CriticTraining(surrogate_epochs=2, epochs=1),
-        ),
-    ),
-    "density": (ClusterVAEConfig(latent_dim=40), TrainingConfig(epochs=40)),
-    "smoke": (
-        ClusterVAEConfig(channels=(16, 32, 32), decoder_channels=(16, 16, 32), hidden=96),
-        TrainingConfig(
-            epochs=2,
-            classifier_epochs=1,
-            guess_images=2_000,
-            train_images=10_000,
-            map_images=1_000,
-            likelihood_images=50,
-            critic=CriticTraining(surrogate_epochs=1, epochs=1, train_images=3_000),
-        ),
-    ),
-}
+def _preset(preset: Preset) -> tuple[ClusterVAEConfig, TrainingConfig]:
+    critic = CriticTraining(**preset.critic)
+    return ClusterVAEConfig(**preset.model), TrainingConfig(**preset.training, critic=critic)
+
+
+PRESETS = {name: _preset(preset) for name, preset in PRESET_TABLE.items()}
+"""Settings of the cluster VAE and of its training, by the name of the preset."""
+
+
+def settings_for(
+    preset: str,
+    *,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    critic: Mapping[str, Any],
+) -> tuple[ClusterVAEConfig, TrainingConfig]:
+    """Apply stated settings to a preset; a setting that is None keeps the preset's value.
+
+    If the epochs of a stage are stated, the stage trains for exactly these: its least number of
+    steps becomes 1, and so does that of all stages where the cluster VAE's epochs are stated. If
+    the number of train images is stated, map and likelihood use at most as many (the map at least
+    `FEWEST_ON_MAP`), unless their sizes are stated too.
+
+    Args:
+        preset: Key of `PRESETS`.
+        model: Settings of `ClusterVAEConfig`.
+        training: Settings of `TrainingConfig`.
+        critic: Settings of `CriticTraining`.
+
+    Raises:
+        ConfigError: If the preset is unknown or a setting is out of its range.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
+    usual_model, usual = PRESETS[preset]
+    asked, asked_critic = _stated(training), _stated(critic)
+    if "epochs" in asked:
+        asked.setdefault("min_steps", 1)
+    if "classifier_epochs" in asked or "epochs" in asked:
+        asked.setdefault("classifier_min_steps", 1)
+    if asked_critic.keys() & {"epochs", "surrogate_epochs"} or "epochs" in asked:
+        asked_critic.setdefault("min_steps", 1)
+    if "train_images" in asked:
+        most = asked["train_images"]
+        asked.setdefault("map_images", min(usual.map_images, max(most, FEWEST_ON_MAP)))
+        asked.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
+    critics = None if usual.critic is None else replace(usual.critic, **asked_critic)
+    return replace(usual_model, **_stated(model)), replace(usual, **asked, critic=critics)
+
+
+def _stated(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}

@@ -1,9 +1,12 @@
-"""How long a training takes: what is expected of its stages, and what is left of them."""
+"""How long a training takes: the expected time of its stages, and the time left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from .progress import STAGES
+from .steps import plan_epochs
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -17,16 +20,8 @@ __all__ = [
     "time_left",
 ]
 
-MILLISECONDS = {
-    "assign": 1.96,
-    "vae": 1.08,
-    "classifier": 0.44,
-    "surrogate": 0.20,
-    "critic": 1.12,
-    "evaluation": 0.88,
-    "index": 1.12,
-}
-"""An image and epoch takes in each stage, measured with the default preset on 2 CPU cores."""
+NEARLY_DONE = 0.95
+"""Share of the rest of a stage that may be assumed done before the stage reports it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +36,11 @@ class TimedProgress:
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """How far a training is.
+    """How far a training has come.
 
     Attributes:
         share: Of the whole work that is done, in [0, 1].
-        stage: Seconds until the end of the stage it is at.
+        stage: Seconds until the end of the current stage.
         whole: Seconds until the end of all.
     """
 
@@ -60,47 +55,63 @@ def expected_seconds(
     """Estimate the seconds of each stage that a training will have, on 2 CPU cores."""
     count = min(len(dataset.train), training.train_images or len(dataset.train))
     everything = len(dataset.train) + len(dataset.test)
-    work = {"vae": count * training.epochs, "evaluation": everything, "index": everything}
+
+    def passes(images: int, epochs: int, min_steps: int) -> int:
+        return images * plan_epochs(images, epochs, training.batch_size, min_steps)[0]
+
+    work = {"evaluation": everything, "index": everything}
+    work["vae"] = passes(count, training.epochs, training.min_steps)
     if training.guess_weight > 0 and model.num_clusters > 1:
         work["assign"] = min(count, training.guess_images)
     if dataset.train.labels is not None:
-        work["classifier"] = count * training.classifier_epochs
-    if training.critic is not None and (model.num_clusters > 1 or "classifier" in work):
-        shown = min(count, training.critic.train_images)
-        work["surrogate"] = shown * training.critic.surrogate_epochs
-        work["critic"] = shown * training.critic.epochs
-    return {stage: work[stage] * ms / 1000 for stage, ms in MILLISECONDS.items() if stage in work}
+        work["classifier"] = passes(
+            count, training.classifier_epochs, training.classifier_min_steps
+        )
+    critic = training.critic
+    if critic is not None and (model.num_clusters > 1 or "classifier" in work):
+        shown = min(count, critic.train_images)
+        work["surrogate"] = passes(shown, critic.surrogate_epochs, critic.min_steps)
+        work["critic"] = passes(shown, critic.epochs, critic.min_steps)
+    return {
+        name: work[name] * stage.milliseconds / 1000
+        for name, stage in STAGES.items()
+        if name in work
+    }
 
 
 def time_left(
-    expected: Mapping[str, float], moves: Sequence[TimedProgress], *, begun: float, now: float
+    expected: Mapping[str, float], moves: Sequence[TimedProgress], *, now: float
 ) -> TimeLeft:
-    """Estimate what is left from what was expected and the speed so far.
+    """Estimate the time left from the expected times and the speed so far.
+
+    Between two reports the current stage is assumed to advance at that speed, up to nearly its
+    end. So the time left falls exactly when the share of the work rises; if a stage takes longer
+    than expected, both stand still.
 
     Args:
         expected: Seconds of each stage, in order.
-        moves: What was told, in order.
-        begun: When the training began, by the clock of `moves`.
-        now: What that clock says.
+        moves: The reports so far, in order.
+        now: Current time of the clock used in `moves`.
     """
-    whole = sum(expected.values())
-    reached, since, rest = 0.0, begun, 0.0
+    whole, slowness = sum(expected.values()), _slowness(expected, moves)
+    reached = rest = 0.0
     if moves:
         last = moves[-1]
-        reached, since = _work(expected, last), last.at
         rest = expected.get(last.stage, 0.0) * (1 - last.done / max(last.total, 1))
-    slowness, waited = _slowness(expected, moves), max(now - since, 0.0)  # clocks are set back
+        waited = max(now - last.at, 0.0)  # clocks are set back
+        assumed = min(waited / slowness, NEARLY_DONE * rest)
+        reached, rest = _work(expected, last) + assumed, rest - assumed
     return TimeLeft(
         share=min(reached / whole, 1.0),
-        stage=max(rest * slowness - waited, 0.0),
-        whole=max((whole - reached) * slowness - waited, 0.0),
+        stage=rest * slowness,
+        whole=max(whole - reached, 0.0) * slowness,
     )
 
 
 def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
-    """Measure the seconds that a step takes against those expected, over steps one by one.
+    """Return the ratio of measured to expected seconds, over all reported steps.
 
-    Stages of a single step say nothing: after an interruption they take no time.
+    Stages of a single step are left out: after an interruption they take no time.
     """
     worked = took = 0.0
     for before, after in pairwise(moves):

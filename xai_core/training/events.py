@@ -1,11 +1,11 @@
-"""What a training tells other programs while it runs: a JSON object a line, appended.
+"""The events of a training, for other programs: one JSON object per line, appended to a file.
 
     {"event": "begin", "at": 1.7e9, "expected": {"vae": 647.5, ...}, "num_clusters": 10}
     {"event": "epoch", "at": 1.7e9, "stage": "vae", "epoch": 1, "epochs": 10, "loss": ...}
     {"event": "progress", "at": 1.7e9, "stage": "vae", "done": 235, "total": 2340}
 
-A training that goes on begins anew and tells the epochs of before again; the last line of a
-stage's epoch counts. What is not a finite number is null.
+A resumed training writes `begin` again and repeats its finished epochs; of each stage and epoch,
+the last line counts. A number that is not finite is null.
 """
 
 import json
@@ -34,25 +34,25 @@ __all__ = [
 
 
 class EventFile:
-    """Appends events to a file, each whole as soon as it is told; to none where there is none.
+    """Append events to a file, each written at once; without a file, do nothing.
 
     Raises:
-        DataError: If one cannot be written: nobody could see how the training goes on.
+        DataError: If an event cannot be written: the training could not be watched any more.
     """
 
     def __init__(self, file: FileIO | None) -> None:
         self._file = file
 
     def on_begin(self, expected: Mapping[str, float], num_clusters: int) -> None:
-        """Tell that a training begins, and how long its stages are against each other."""
+        """Write that a training begins, with the expected seconds of its stages."""
         self._tell("begin", expected=expected, num_clusters=num_clusters)
 
     def on_epoch(self, row: "EpochMetrics") -> None:
-        """Tell an epoch's row of the history."""
+        """Write one row of the history."""
         self._tell("epoch", **asdict(row))
 
     def on_progress(self, progress: "Progress") -> None:
-        """Tell how far a stage is."""
+        """Write how far a stage has come."""
         self._tell("progress", **asdict(progress))
 
     def _tell(self, event: str, **more: object) -> None:
@@ -89,7 +89,7 @@ def _writing(path: str | Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(
             f"Cannot write the events into `{path}`: {error.strerror or error}. Make room or give "
-            "another file with --events; a training that was begun goes on with --resume."
+            "another file with --events; a training that was begun continues with --resume."
         ) from error
 
 
@@ -98,16 +98,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
-    """Where a training is.
+    """How far a training has come.
 
     Attributes:
-        epochs: Rows of the history, the last told of each stage and epoch, in order.
-        stage: What it is at; empty before its first word.
+        epochs: Rows of the history, in order; of each stage and epoch, the last one written.
+        stage: The current stage; empty before the first report.
         done: Steps of the stage.
-        total: All steps of the stage.
-        share: Of the whole work that is done, in [0, 1].
+        total: Number of steps of the stage.
+        share: Share of the work that is done, in [0, 1].
         seconds_left: Until the end, estimated; None before the training has begun.
-        num_clusters: K, where it is known.
+        num_clusters: K, if known.
     """
 
     epochs: tuple[Row, ...] = ()
@@ -120,11 +120,11 @@ class TrainingProgress:
 
 
 def read_training_progress(path: Path, now: float) -> TrainingProgress:
-    """Read what was told until now.
+    """Read how far a training has come.
 
     Args:
         path: The file of events; it need not be there yet.
-        now: Seconds since 1970, to say what is left.
+        now: Seconds since 1970, from which the time left is counted.
     """
     events = _events(path)
     begins = [number for number, event in enumerate(events) if event["event"] == "begin"]
@@ -139,7 +139,7 @@ def read_training_progress(path: Path, now: float) -> TrainingProgress:
     ]
     last = moves[-1] if moves else TimedProgress("", 0, 0, now)
     expected = {stage: float(seconds) for stage, seconds in begun["expected"].items()}
-    ahead = time_left(expected, moves, begun=float(begun["at"]), now=now)
+    ahead = time_left(expected, moves, now=now)
     return TrainingProgress(
         epochs=tuple(rows.values()),
         stage=last.stage,
@@ -167,7 +167,7 @@ def _events(path: Path) -> list[Row]:
 
 
 def plain(value: object) -> object:
-    """Reduce a value to what JSON knows."""
+    """Convert a value to types that JSON has."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

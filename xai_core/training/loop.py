@@ -1,26 +1,29 @@
-"""The loop over epochs that every stage runs: device, mixed precision, checkpoints, progress."""
+"""The loop over epochs, shared by all stages: device, mixed precision, checkpoints, progress."""
 
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import TrainingDivergedError
 from ..runtime import epoch_generator, report_out_of_memory
 from .checkpoint import TrainingState, read_state, write_state
 from .progress import EpochMetrics, Progress
+from .steps import plan_epochs
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 __all__ = [
     "EpochLoop",
+    "one_cycle",
     "seeded",
 ]
 
@@ -32,7 +35,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class EpochLoop:
-    """One-cycle Adam over epochs, with state after each; the same for every stage."""
+    """Train by Adam with a one-cycle schedule; the state is saved after each epoch."""
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class EpochLoop:
         self.on_progress = on_progress
         self.history: list[EpochMetrics] = []
         self.seconds: dict[str, float] = {}
+        self.steps: dict[str, int] = {}
 
     def fit(
         self,
@@ -60,11 +64,15 @@ class EpochLoop:
         *,
         count: int,
         epochs: int,
+        min_steps: int,
         learning_rate: float,
         num_clusters: int,
         score: Callable[[], dict[str, float]],
     ) -> None:
-        """Train `objective` on what `batches` makes of rows; resume where a state is found."""
+        """Train `objective` on batches made of rows; resume from a saved state."""
+        epochs, size = plan_epochs(
+            count, epochs, self.batch_size, min_steps, processes=self.fabric.world_size
+        )
         objective.to(self.fabric.device)  # before its moments, which nothing else would move
         optimizer = torch.optim.Adam(objective.parameters(), lr=learning_rate, fused=True)
         state = read_state(self.run, stage)
@@ -76,13 +84,14 @@ class EpochLoop:
         step: nn.Module = objective
         if self.fabric.device.type == "cuda":
             step = torch.compile(objective, mode="reduce-overhead")  # type: ignore[assignment]
+        steps = epochs * (count // size)
+        cycle = one_cycle(optimizer, learning_rate, steps=steps, done=len(rows) * (count // size))
         wrapped, optimizer = self.fabric.setup(step, optimizer)
         for epoch in range(len(rows), epochs):
             started = time.perf_counter()
             objective.train()
-            schedule = _OneCycle(learning_rate, epoch, epochs, count // self._batch(count))
             with report_out_of_memory(f"stage '{stage}'", self._less()):
-                loss = self._epoch(stage, epoch, count, wrapped, optimizer, batches, schedule)
+                loss = self._epoch(stage, epoch, count, size, wrapped, optimizer, batches, cycle)
             for weights in objective.parameters():  # a finite loss may have had no finite gradient
                 self._check(weights.detach().sum(), stage, epoch)
             objective.eval()
@@ -103,16 +112,18 @@ class EpochLoop:
             self.on_epoch(rows[-1])
         self.history += rows
         self.seconds[stage] = sum(row.seconds for row in rows)
+        self.steps[stage] = steps
 
     def _epoch(
         self,
         stage: str,
         epoch: int,
         count: int,
+        size: int,
         wrapped: nn.Module,
         optimizer: torch.optim.Optimizer,
         batches: Callable[[Tensor, torch.Generator], tuple[Tensor | None, ...]],
-        schedule: "_OneCycle",
+        cycle: OneCycleLR,
     ) -> float:
         """Take the steps of one epoch and return the mean loss."""
         device = self.fabric.device
@@ -120,27 +131,21 @@ class EpochLoop:
         # dropout draws from the global generator, on each process of its own images
         torch.manual_seed(self.seed + epoch + 1_000_003 * self.fabric.global_rank)
         order = torch.randperm(count, generator=generator, device=device)
-        size = self._batch(count)
         steps = count // size
         total = torch.zeros((), device=device)
         for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.at(step)
             batch = batches(order[step * size : (step + 1) * size], generator)
             loss = wrapped(*(self._share(part) for part in batch))
             self.fabric.backward(loss)
             self.fabric.clip_gradients(wrapped, optimizer, max_norm=1.0, error_if_nonfinite=False)
             optimizer.step()
+            cycle.step()
             optimizer.zero_grad(set_to_none=True)
             total += loss.detach()
             if step % max(1, steps // 20) == 0 or step == steps - 1:
                 self._check(total, stage, epoch)
-                self.on_progress(Progress(stage, epoch * steps + step + 1, schedule.total))
+                self.on_progress(Progress(stage, epoch * steps + step + 1, cycle.total_steps - 1))
         return self.fabric.all_reduce(total / steps, reduce_op="mean").item()  # type: ignore[union-attr]
-
-    def _batch(self, count: int) -> int:
-        world = self.fabric.world_size
-        return min(self.batch_size, count // world * world)
 
     def _share(self, part: Tensor | None) -> Tensor | None:
         if part is None:
@@ -158,30 +163,39 @@ class EpochLoop:
 
     def _less(self) -> str:
         return (
-            f"Train anew with a `--batch-size` below {self.batch_size}, or go on with --resume "
+            f"Train anew with a `--batch-size` below {self.batch_size}, or continue with --resume "
             "and --device cpu."
         )
 
 
-@dataclass(frozen=True)
-class _OneCycle:
-    """The one-cycle schedule (Smith & Topin, 2018): cosine up to the peak, cosine down to 0."""
+def one_cycle(
+    optimizer: torch.optim.Optimizer, peak: float, *, steps: int, done: int = 0
+) -> OneCycleLR:
+    """Make the one-cycle schedule (Smith & Topin, 2018): cosine up to the peak, cosine down.
 
-    peak: float
-    epoch: int
-    epochs: int
-    steps: int
+    The peak is after a quarter of the steps; both ends are at a fiftieth of it.
 
-    @property
-    def total(self) -> int:
-        return self.epochs * self.steps
-
-    def at(self, step: int) -> float:
-        """Return the learning rate at a step of this epoch."""
-        time = (self.epoch * self.steps + step) / self.total
-        rise = 0.25
-        phase = time / rise if time < rise else 1 + (time - rise) / (1 - rise)
-        return self.peak * (0.02 + 0.98 * 0.5 * (1 - math.cos(math.pi * phase)))
+    Args:
+        optimizer: Whose learning rate is set.
+        peak: The highest learning rate.
+        steps: Of the whole training.
+        done: Steps that were taken before an interruption.
+    """
+    cycle = OneCycleLR(
+        optimizer,
+        peak,
+        total_steps=steps + 1,
+        pct_start=(steps / 4 + 1) / (steps + 1),  # torch counts from the first step to the last
+        div_factor=50,
+        final_div_factor=1,
+        cycle_momentum=False,
+    )
+    if 0 < done < steps:
+        cycle.load_state_dict(
+            {**cycle.state_dict(), "last_epoch": done - 1, "_step_count": done + 1}
+        )
+        cycle.step()
+    return cycle
 
 
 def seeded(make: Callable[[], Module], seed: int) -> Module:

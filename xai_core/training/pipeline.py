@@ -1,6 +1,6 @@
-"""What a person asks for in one go: a bundle trained from images, images encoded by a bundle.
+"""Train a bundle from images: stages, evaluation, index, saving.
 
-A training keeps its state beside the bundle, in `.NAME.run`, until the bundle is whole.
+A training keeps its state beside the bundle, in `.NAME.run`, until the bundle is complete.
 """
 
 import json
@@ -22,12 +22,14 @@ from ..bundle.writing import save_bundle
 from ..data.dataset import Dataset
 from ..errors import BundleError, ConfigError, DataError
 from ..evaluation.critic_metrics import score_critic
+from ..evaluation.health_scores import score_health
 from ..evaluation.metrics import evaluate, fit_cluster_labels
 from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
 from ..models.vae import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import PRESETS, TrainingConfig
+from .preflight import check_surroundings
 from .progress import EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
 
@@ -38,7 +40,7 @@ __all__ = [
 
 
 RUN = "run.json"
-"""What a run folder says of its training's settings."""
+"""File of a run folder that holds the settings of its training."""
 
 
 CRITIC_IMAGES = 2_000
@@ -64,31 +66,31 @@ def train(
     Args:
         dataset: Images, and labels where it has any; labels reach the classifier alone.
         out: Folder of the bundle, its name the bundle's.
-        preset: Key of `PRESETS`, for the configurations that are not given.
-        model: What the cluster VAE is.
-        training: How everything is trained.
-        seed: Of everything random.
-        launch: Devices and processes. Of several processes only the first saves; the others
-            return before.
-        resume: Go on with an interrupted training of the same settings, or begin.
-        overwrite: Replace a bundle that is there.
-        on_epoch: Told after each epoch, the resumed ones first.
-        on_progress: Told some twenty times an epoch.
+        preset: Key of `PRESETS`; its settings are used where `model` or `training` is None.
+        model: Settings of the cluster VAE.
+        training: Settings of the training.
+        seed: Of all random numbers.
+        launch: Devices and processes. Of several processes only the first one saves.
+        resume: Continue an interrupted training of the same settings; begin if there is none.
+        overwrite: Replace an existing bundle.
+        on_epoch: Called after each epoch; finished epochs of a resumed training come first.
+        on_progress: Called about twenty times per epoch.
 
     Returns:
         The bundle's folder.
 
     Raises:
         ConfigError: If an unfinished training is there and `resume` is not given, or its settings
-            are others.
+            are others, or a package that a later stage needs cannot be imported.
         BundleError: If `out` is there and `overwrite` is not given, or is no place for a bundle.
         DataError: If the state cannot be written.
-        TrainingDivergedError: If the loss left the finite numbers; the last good state is kept.
+        TrainingDivergedError: If the loss is not finite; the last good state is kept.
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     out, launch = Path(os.path.abspath(out)), launch or Launch()
     model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
+    check_surroundings()
     run, settings = run_folder(out), _settings(dataset, model, training, seed)
     check_launch(launch)
     if is_first_process():
@@ -117,21 +119,21 @@ def train(
 
 
 def run_folder(out: Path) -> Path:
-    """Name the folder that keeps the state of the training of a bundle."""
+    """Return the folder that keeps the state of a bundle's training."""
     return out.parent / f".{out.name}.run"
 
 
 def _settings(
     dataset: Dataset, model: ClusterVAEConfig, training: TrainingConfig, seed: int
 ) -> dict[str, object]:
-    """Collect what decides the weights, flat and as JSON gives it back."""
+    """Collect the settings that determine the weights, flat and as JSON returns them."""
     configs = {"model": asdict(model), "training": asdict(training)}
     flat = {f"{kind}.{key}": value for kind, of in configs.items() for key, value in of.items()}
     return json.loads(json.dumps({"data": dataset.sha256, "seed": seed, **flat}))
 
 
 def _already_saved(out: Path, settings: dict[str, object]) -> bool:
-    """Tell whether a training was stopped between saving its bundle and clearing up."""
+    """Return whether a training was stopped after its bundle was saved."""
     try:
         manifest = read_manifest(out)
     except BundleError:
@@ -150,7 +152,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     file = run / RUN
     if not resume and run.is_dir() and any(run.iterdir()):
         raise ConfigError(
-            f"An unfinished training is in `{run}`. Go on with --resume, or delete it to begin "
+            f"An unfinished training is in `{run}`. Continue with --resume, or delete it to begin "
             f"anew: rm -r '{run}'"
         )
     run.mkdir(parents=True, exist_ok=True)
@@ -169,7 +171,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     ]
     if other:
         raise ConfigError(
-            f"The training in `{run}` has other settings: {'; '.join(other)}. Go on with "
+            f"The training in `{run}` has other settings: {'; '.join(other)}. Continue with "
             f"the same, or delete it to begin anew: rm -r '{run}'"
         )
 
@@ -182,7 +184,7 @@ def _clear_up(run: Path) -> None:
 
 @contextmanager
 def _forgotten_if_refused(run: Path) -> Iterator[None]:
-    """Leave nothing of a training that was refused before its first stage was finished."""
+    """Remove the run folder of a training that was refused before its first stage ended."""
     try:
         yield
     except ConfigError:
@@ -200,7 +202,7 @@ def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator
         reason = error.strerror or str(error)
         raise kind(
             f"Cannot write `{error.filename or place}`: {reason}. Make room or give a place that "
-            "can be written, then go on with --resume."
+            "can be written, then continue with --resume."
         ) from error
 
 
@@ -214,7 +216,7 @@ def _finish(
     overwrite: bool,
     on_progress: Callable[[Progress], None],
 ) -> None:
-    """Evaluate, index and save what was trained."""
+    """Evaluate the trained models, build the index and save the bundle."""
     model = trained.model.to(device)
     classifier = None if trained.classifier is None else trained.classifier.to(device)
     started = time.perf_counter()
@@ -239,6 +241,8 @@ def _finish(
             seed=seed,
             num_likelihood_images=training.likelihood_images if split == "test" else 0,
         ).as_dict()
+    steps = {f"{stage}_steps": trained.steps.get(stage) for stage in ("vae", "classifier")}
+    metrics["health"] = score_health(model, classifier, dataset, device=device) | steps
     evaluated = time.perf_counter()
     on_progress(Progress("evaluation", 1, 1))
     on_progress(Progress("index", 0, 1))

@@ -1,14 +1,14 @@
-"""Starting, stopping and watching trainings; all there is to know of one is on the disk.
+"""Start, stop and watch trainings; the whole state of a training is on the disk.
 
 A run called NAME writes the bundle `checkpoints/NAME` and has a folder `checkpoints/.runs/NAME`:
 
-    run.json      what was asked for, when it began, its process group and machine
-    events.jsonl  epochs and progress, told by `xai train --events`
-    log.txt       all that the command printed
+    run.json      the request, the start time, the process group and the machine
+    events.jsonl  epochs and progress, written by `xai train --events`
+    log.txt       the output of the command
     end.json      its exit status
-    lock          locked by the run's processes as long as one of them lives
+    lock          locked while a process of the run is alive
 
-Whether a run lives is asked of the lock, never of a process id, which may be another's by now.
+A run is alive if its lock is held. Process ids are not used: the system may reuse them.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ from typing import Literal
 from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import TrainingProgress, read_training_progress
+from xai_core.training.presets import PRESET_TABLE
 
 CHECKPOINTS = Path("checkpoints")
 """The first place where bundles are looked for."""
-PRESETS = ("default", "pure_elbo", "density", "smoke")
 MOST_AT_ONCE = 2
 LOG_READ = 16_000
 """Bytes at the end of a log that are read."""
@@ -47,7 +47,7 @@ State = Literal["running", "stopping", "finished", "stopped", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to train; what is None is as the preset has it."""
+    """A training to start; a setting that is None keeps the preset's value."""
 
     name: str
     data: str
@@ -59,7 +59,7 @@ class Request:
     seed: int = 0
 
     def options(self) -> list[str]:
-        """Write it as options of `xai train`, but for the places."""
+        """Return the options of `xai train`, without those that name files."""
         given = asdict(self)
         del given["name"]
         names = {key: f"--{key.replace('_', '-')}" for key in given}
@@ -69,14 +69,14 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training, as it is now.
+    """The current state of one training.
 
     Attributes:
-        request: What was asked for.
+        request: The request.
         begun: When it was started or resumed last, in seconds since 1970.
-        state: What became of it.
+        state: Its state.
         why: Why it failed; empty otherwise.
-        news: What it told.
+        news: Its progress.
     """
 
     request: Request
@@ -92,24 +92,24 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """Tell whether its process runs."""
+        """Return whether its process runs."""
         return self.state in ("running", "stopping")
 
 
 def allowed() -> bool:
-    """Tell whether this server may start trainings."""
+    """Return whether this server may start trainings."""
     return os.environ.get(SWITCH, "").lower() != "off"
 
 
 def start(request: Request, *, offered: tuple[str, ...]) -> None:
-    """Start a training that goes on when the page, the tab or the server is closed.
+    """Start a training that continues when the page, the tab or the server is closed.
 
     Args:
         request: What to train.
-        offered: Data sets that may be trained on.
+        offered: Names of data sets that may be trained on; absolute paths may be too.
 
     Raises:
-        ConfigError: If name, data or preset is not one that is taken.
+        ConfigError: If name, data or preset is not accepted.
         XaiError: If too many trainings run, or the run cannot be written.
     """
     _check(request, offered)
@@ -134,7 +134,7 @@ def start(request: Request, *, offered: tuple[str, ...]) -> None:
 
 
 def resume(name: str) -> None:
-    """Go on with a run that was stopped or failed, at its last finished epoch.
+    """Resume a stopped or failed run after its last finished epoch.
 
     Raises:
         XaiError: If it runs or is finished, or too many trainings run.
@@ -148,7 +148,7 @@ def resume(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop a run; what it has finished of its epochs is kept.
+    """Stop a run; its finished epochs are kept.
 
     Raises:
         XaiError: If it does not run, or runs on another machine.
@@ -166,7 +166,7 @@ def stop(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Forget a run and its unfinished state; a bundle that it wrote stays.
+    """Delete a run and its unfinished state; its bundle stays.
 
     Raises:
         XaiError: If it runs.
@@ -179,7 +179,7 @@ def remove(name: str) -> None:
 
 
 def all_runs() -> list[Run]:
-    """Read all runs, the one begun last first."""
+    """Read all runs, the latest first."""
     if not _root().is_dir():
         return []
     names = [entry.name for entry in _root().iterdir() if (entry / "run.json").is_file()]
@@ -191,7 +191,7 @@ def read(name: str) -> Run:
     """Read one run.
 
     Raises:
-        XaiError: If there is none of that name, or its record is damaged.
+        XaiError: If there is no run of that name, or its record is damaged.
     """
     folder, known = _folder(name), _record(name)
     try:
@@ -206,7 +206,7 @@ def read(name: str) -> Run:
 
 
 def log_tail(name: str, lines: int = 30) -> str:
-    """Give the last lines of what a run printed."""
+    """Return the last lines of a run's output."""
     path = _folder(name) / "log.txt"
     if not path.is_file():
         return ""
@@ -217,7 +217,7 @@ def log_tail(name: str, lines: int = 30) -> str:
 
 
 def _read_or_say_why(name: str) -> Run:
-    """Read a run; one whose record is damaged has failed and can be removed."""
+    """Read a run; a run whose record is damaged counts as failed and can be removed."""
     try:
         return read(name)
     except XaiError as error:
@@ -233,12 +233,21 @@ def _check(request: Request, offered: tuple[str, ...]) -> None:
             "A run's name must be letters, digits and hyphens, at most 40, the first no hyphen; "
             f"got {request.name!r:.60}. Choose another name."
         )
-    if request.data not in offered:
-        raise ConfigError(f"`data` must be one of {', '.join(offered)}, got {request.data!r:.60}.")
-    if request.preset not in PRESETS:
-        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {request.preset!r}.")
+    if request.data not in offered and not _holds_images(Path(request.data)):
+        raise ConfigError(
+            f"`data` must be one of {', '.join(offered)}, or the absolute path of a folder or an "
+            f".npz of this machine, got {request.data!r:.60}."
+        )
+    if request.preset not in PRESET_TABLE:
+        presets = ", ".join(PRESET_TABLE)
+        raise ConfigError(f"`preset` must be one of {presets}, got {request.preset!r}.")
     if not allowed():
         raise XaiError(f"This server starts no trainings ({SWITCH}=off). Train with `xai train`.")
+
+
+def _holds_images(path: Path) -> bool:
+    """Return whether a path may be a data set; what is in it, the training says."""
+    return path.is_absolute() and (path.is_dir() or (path.suffix == ".npz" and path.is_file()))
 
 
 def _check_room() -> None:
@@ -251,12 +260,12 @@ def _check_room() -> None:
 
 
 def _launch(request: Request) -> None:
-    """Begin or go on: `xai train --resume` does both."""
+    """Start or resume a run: `xai train --resume` does both."""
     folder = _folder(request.name)
     places = ["--out", str(CHECKPOINTS / request.name), "--events", str(folder / "events.jsonl")]
     command = [sys.executable, "-m", "xai_core", "train", *request.options(), *places, "--resume"]
     record = {"request": asdict(request), "begun": time.time(), "host": socket.gethostname()}
-    write_json(folder / "run.json", {**record, "group": None})  # nothing starts that is not listed
+    write_json(folder / "run.json", {**record, "group": None})  # a run that starts is listed
     (folder / END).unlink(missing_ok=True)
     with (folder / "lock").open("a") as lock, (folder / "log.txt").open("ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -278,10 +287,10 @@ def _launch(request: Request) -> None:
 
 
 def _request(found: dict) -> Request:
-    """Make a request of what was recorded.
+    """Return the recorded request.
 
     Raises:
-        TypeError: If it is another's.
+        TypeError: If the record is no request.
     """
     request = Request(**found)
     for name, value in asdict(request).items():
@@ -304,10 +313,11 @@ def _outcome(folder: Path, stop_asked: bool) -> tuple[State, str]:
 
 
 def _why(status: int | None, log: str) -> str:
-    """Say why a training ended before its time."""
+    """Return why a training ended early."""
     if status is None:
         return (
-            "Its process is gone without a word: it was killed, or the machine was switched off."
+            "Its process has ended without a message: it was killed, or the machine was "
+            "switched off."
         )
     if status == -signal.SIGKILL:
         return (
@@ -332,7 +342,7 @@ def _is_locked(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Let one session or server at a time change what runs; name what cannot be written."""
+    """Let one session or server at a time change runs; report what cannot be written."""
     try:
         _root().mkdir(parents=True, exist_ok=True)
         with (_root() / ".lock").open("a") as file:
@@ -367,5 +377,5 @@ def _folder(name: str) -> Path:
 
 
 def _state(name: str) -> Path:
-    """Where `xai train` keeps what it needs to resume."""
+    """Return the folder in which `xai train` keeps its state for resuming."""
     return CHECKPOINTS / f".{name}.run"

@@ -1,8 +1,8 @@
-"""Stands beside one training: `python -m dashboard.services.jobs.supervisor FOLDER LOCK COMMAND`.
+"""Supervise one training: `python -m dashboard.services.jobs.supervisor FOLDER LOCK COMMAND`.
 
-It runs the command at low priority, waits for it and writes its exit status, so that a training
-that was killed can be told from one that ended, also when the server is no more. Imports nothing
-slow. Both processes inherit the open file LOCK, whose lock lasts as long as one of them.
+The supervisor runs the command at low priority, waits for it and writes its exit status. So a
+killed training differs from a finished one even if the server has stopped. It imports nothing
+slow. Both processes inherit the open file LOCK, which stays locked while either of them runs.
 """
 
 import json
@@ -18,7 +18,7 @@ NICENESS = 10
 
 
 def supervise(folder: Path, lock: int, command: list[str]) -> None:
-    """Run a command to its end and write how it ended into `folder`."""
+    """Run a command and write its exit status into `folder`."""
     os.nice(NICENESS)
     signal.signal(signal.SIGTERM, lambda *_: None)  # a signal to the group is for the training
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,))
@@ -26,7 +26,7 @@ def supervise(folder: Path, lock: int, command: list[str]) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a file that is whole or, as before, absent."""
+    """Write a file completely or not at all."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(value, indent=1), encoding="utf-8")
     part.replace(path)

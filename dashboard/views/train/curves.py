@@ -1,4 +1,4 @@
-"""Two trainings in one figure, with the numbers of both."""
+"""Curves and numbers of one training or two."""
 
 import math
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 NONE = "nothing"
+UNKNOWN = "\N{EN DASH}"
+"""Not a hyphen, which Markdown in a table would turn into a list."""
 CURVES = (
     ("vae", "elbo", "ELBO, nats"),
     ("vae", "cluster_information", "I(c; x), nats"),
@@ -43,7 +45,7 @@ NUMBERS = (
     ("Cluster information, nats", "vae", "cluster_information", 3),
     ("Accuracy of clusters*", "vae", "accuracy", 4),
     ("NMI*", "vae", "nmi", 3),
-    ("Seconds an epoch", "vae", "seconds", 1),
+    ("Seconds per epoch", "vae", "seconds", 1),
     ("Classifier's loss, nats", "classifier", "loss", 4),
     ("Critics' loss", "critic", "loss", 3),
 )
@@ -55,25 +57,27 @@ TESTED = (
 
 
 def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
-    """Draw the curves of two trainings, and list their numbers side by side."""
+    """Draw the curves of one or two trainings, and list their numbers side by side."""
     histories = _histories(now, bundle)
     if not histories:
         return
     layout.section(
         "Curves",
         "One training, or two in one figure, epoch by epoch.",
-        "The ELBO is what is pushed up, the sum of the four terms below it; the first third of "
-        "epochs may lie outside of what is shown. Cluster information says how many nats the "
-        "clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, the "
-        "clusters have collapsed. Lines marked * use labels, which the cluster VAE is never "
-        "trained on; the classifier is.",
+        "The ELBO is what is maximised, the sum of the four terms below it; the first third of "
+        "the epochs of each may lie outside of the figure. Cluster information is how many nats "
+        "the clusters tell about which image it is, at most ln K (dashed): if it falls towards 0, "
+        "the clusters have collapsed. Lines marked * use labels: the classifier is trained on "
+        "them, the cluster VAE is not.",
     )
     shown = _chosen(list(histories))
     frames = {name: histories[name] for name in shown}
     _charts(frames, _most(shown, now, bundle))
     table = numbers(frames, loader.test_scores()).rename_axis("Measure").reset_index()
     st.table(table, hide_index=True, border="horizontal")
-    st.caption(r"\* with labels, which are never trained on: for information. - is not known yet.")
+    st.caption(
+        rf"\* with labels, which are never trained on: for information. {UNKNOWN}: not known yet."
+    )
     if bundle is not None:
         epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
         with st.container(horizontal=True):
@@ -82,7 +86,7 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
 
 
 def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """Put the last numbers of trainings beside each other, a column each."""
+    """Return the last numbers of the trainings, one column per training."""
     columns = {}
     for name, frame in frames.items():
         rows = {label: _last(frame, stage, key, digits) for label, stage, key, digits in NUMBERS}
@@ -93,7 +97,7 @@ def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]
 
 
 def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
-    """Collect what was told epoch by epoch, by name; the opened bundle's too."""
+    """Return the histories of all runs and of the open bundle, by name."""
     found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
     if bundle is not None:
         found.setdefault(bundle.name, bundle.history)
@@ -112,12 +116,12 @@ def _chosen(names: list[str]) -> list[str]:
     first = left.selectbox("Training", names, **state.bind("train first", names[0], names))
     others = [NONE, *(name for name in names if name != first)]
     usual = others[1] if len(others) > 1 else NONE
-    second = right.selectbox("Beside", others, **state.bind("train second", usual, others))
+    second = right.selectbox("Compare with", others, **state.bind("train second", usual, others))
     return [first] if second == NONE else [first, second]
 
 
 def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
-    """Find ln K, where all that is shown have one K."""
+    """Return ln K if all shown trainings have the same K."""
     known = {run.name: run.news.num_clusters for run in now}
     if bundle is not None:
         known.setdefault(bundle.name, bundle.model.config.num_clusters)
@@ -175,4 +179,4 @@ def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:
 
 
 def _text(value: float | None, digits: int) -> str:
-    return "-" if value is None or math.isnan(value) else plain(value, digits)
+    return UNKNOWN if value is None or math.isnan(value) else plain(value, digits)

@@ -1,4 +1,6 @@
-"""What to train: data, preset, sizes and a name, and the button that starts it."""
+"""The form that starts a training: data, preset, sizes and a name."""
+
+from dataclasses import replace
 
 import streamlit as st
 
@@ -7,34 +9,41 @@ from dashboard.services.jobs import runs
 from dashboard.ui import messages
 from dashboard.views.train import loader
 from dashboard.views.train.loader import Sizes
+from xai_core.training.presets import PRESET_TABLE
 
-PRESETS = {
-    "default": "As the bundle that comes with the project: clusters that stay.",
-    "smoke": "Small networks, 2 epochs on 10,000 images: a minute, to see whether all works.",
-    "pure_elbo": "The bound alone, with small networks: watch the clusters collapse.",
-    "density": "40 latent dimensions, 40 epochs: a better bound; an hour on 2 CPU cores.",
-}
+OWN = "A folder or an .npz of this machine"
 BOUNDS = {
     "clusters": (1, 50),
     "latent_dim": (1, 64),
-    "epochs": (1, 200),
 }
+MOST_EPOCHS = 200
+"""The largest number in the form, unless the preset has more on a small set."""
 FEWEST_IMAGES = 1000
 
 
 def form() -> None:
-    """Ask what to train and start it."""
+    """Show the form and start the training."""
     if not runs.allowed():
         messages.note(
-            "Whoever runs this server has switched trainings off. Train with `xai train` on your "
-            "own machine."
+            "Trainings are switched off on this server. Train with `xai train` on your own "
+            "machine."
         )
         return
     offered = loader.data_sets()
     data, preset = _what(offered)
-    usual = loader.sizes(data, preset)
-    chosen, seed = _sizes(data, preset, usual)
-    minutes = loader.expected_minutes(data, preset, chosen)
+    if not data:
+        return
+    with messages.errors_as_text():
+        usual = loader.sizes(data, preset)
+        changed, seed = _sizes(data, preset, usual)
+        minutes = loader.expected_minutes(data, preset, changed)
+        _start(
+            runs.Request(name="", data=data, preset=preset, seed=seed, **changed), minutes, offered
+        )
+
+
+def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> None:
+    """Ask for a name and start the training."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
             "Name",
@@ -47,35 +56,47 @@ def form() -> None:
     st.caption(
         f"About {_duration(minutes)} on 2 CPU cores with the networks of the preset `default`; "
         "less with the small ones of `smoke` and `pure_elbo`, much less on a GPU. It runs at "
-        "low priority and goes on when you close this page."
+        "low priority and continues when you close this page."
     )
     if pressed:
-        with messages.errors_as_text():
-            runs.start(_request(name, data, preset, chosen, usual, seed), offered=offered)
-            state.put_setting("train name", _next(name))
-            state.put_setting("train first", name)
-            st.rerun()
+        runs.start(replace(request, name=name), offered=offered)
+        state.put_setting("train name", _next(name))
+        state.put_setting("train first", name)
+        st.rerun()
 
 
 def _what(offered: tuple[str, ...]) -> tuple[str, str]:
+    """Ask for the data, by name or path, and the preset; the data are "" while unknown."""
     left, right = st.columns(2)
+    choices = (*offered, OWN)
     data = left.selectbox(
         "Data",
-        offered,
-        help="Sets that need no network: MNIST comes with the project; others appear here once "
-        "`xai train --data NAME` has downloaded them.",
-        **state.bind("train data", offered[0], offered),
+        choices,
+        help="MNIST comes with the project; other sets appear here once `xai train --data NAME` "
+        "has downloaded them. Your own images are read from a path of the machine that the "
+        "dashboard runs on.",
+        **state.bind("train data", offered[0], choices),
     )
-    preset = right.selectbox("Preset", list(PRESETS), **state.bind("train preset", "default"))
-    right.caption(PRESETS[preset])
+    if data == OWN:
+        typed = left.text_input(
+            "Path",
+            placeholder="/home/me/digits.npz",
+            help="A folder of images, with a sub-folder for each label or none; or an .npz with "
+            "`images` and, if you like, `labels`.",
+            **state.bind("train path", ""),
+        )
+        data = loader.absolute(typed) if typed.strip() else ""
+    preset = right.selectbox("Preset", list(PRESET_TABLE), **state.bind("train preset", "default"))
+    right.caption(PRESET_TABLE[preset].summary)
     return data, preset
 
 
-def _sizes(data: str, preset: str, usual: Sizes) -> tuple[Sizes, int]:
-    """Ask for the sizes, remembered for each preset and data set."""
+def _sizes(data: str, preset: str, usual: Sizes) -> tuple[dict[str, int], int]:
+    """Ask for the sizes, remembered for each preset and data set; return those that changed."""
     of = f"{data} {preset}"
     most = loader.sizes(data, "default").train_images
     spans = {**BOUNDS, "train_images": (min(FEWEST_IMAGES, most), most)}
+    spans["epochs"] = (1, max(MOST_EPOCHS, usual.epochs))
     labels = {
         "clusters": "Clusters K",
         "latent_dim": "Latent dimensions d",
@@ -90,20 +111,12 @@ def _sizes(data: str, preset: str, usual: Sizes) -> tuple[Sizes, int]:
         values.append(int(column.number_input(label, low, high, **bound)))
     bound = state.bind("train seed", 0, span=(0, 2**31 - 1, 1))
     seed = int(columns[-1].number_input("Seed", 0, 2**31 - 1, **bound))
-    return Sizes(*values), seed
-
-
-def _request(
-    name: str, data: str, preset: str, chosen: Sizes, usual: Sizes, seed: int
-) -> runs.Request:
-    changed = {
-        field: value for field, value in chosen._asdict().items() if value != getattr(usual, field)
-    }
-    return runs.Request(name=name, data=data, preset=preset, seed=seed, **changed)
+    chosen = Sizes(*values)._asdict()
+    return {name: value for name, value in chosen.items() if value != getattr(usual, name)}, seed
 
 
 def _next(name: str) -> str:
-    """Propose a name for the training after this one: run-2 after run-1."""
+    """Return the suggested name of the next training: run-2 after run-1."""
     stem = name.rstrip("0123456789")
     number = name[len(stem) :]
     return f"{stem}{int(number) + 1}"[:40] if number else f"{name[:37]}-2"

@@ -1,5 +1,6 @@
-"""What can be trained here, what the presets are, and what came out."""
+"""Data sets, preset sizes, expected times and test scores for the Train page."""
 
+import os
 from typing import NamedTuple
 
 import streamlit as st
@@ -9,7 +10,7 @@ from dashboard.services.scheduler.scheduler import compute_queue
 
 
 class Sizes(NamedTuple):
-    """What a person may change of a preset."""
+    """The sizes of a preset that the form can change."""
 
     clusters: int
     latent_dim: int
@@ -18,43 +19,64 @@ class Sizes(NamedTuple):
 
 
 def data_sets() -> tuple[str, ...]:
-    """Name the data sets that need no network."""
+    """Return the names of the data sets that need no network."""
     compute_queue()
     from xai_core.data.registry import available_offline
 
     return available_offline()
 
 
+def absolute(path: str) -> str:
+    """Return a typed path as an absolute one; `~` is the home of the server's user."""
+    return os.path.abspath(os.path.expanduser(path.strip()))
+
+
 @st.cache_data(max_entries=32, show_spinner="Reading the images")
 def sizes(data: str, preset: str) -> Sizes:
-    """Give a preset's sizes on a data set."""
+    """Return a preset's sizes on a data set.
+
+    Raises:
+        DataError: If the data set cannot be read.
+    """
     compute_queue()
     from xai_core.data.registry import load_dataset
     from xai_core.training.config import PRESETS
+    from xai_core.training.steps import plan_epochs
 
     (model, training), count = PRESETS[preset], len(load_dataset(data).train)
     used = min(count, training.train_images or count)
-    return Sizes(model.num_clusters, model.latent_dim, training.epochs, used)
+    epochs, _ = plan_epochs(used, training.epochs, training.batch_size, training.min_steps)
+    return Sizes(model.num_clusters, model.latent_dim, epochs, used)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def expected_minutes(data: str, preset: str, chosen: Sizes) -> float:
-    """Estimate how long a training takes with the default networks on 2 CPU cores."""
-    compute_queue()
-    from dataclasses import replace
+def expected_minutes(data: str, preset: str, changed: dict[str, int]) -> float:
+    """Estimate how long a training takes with the default networks on 2 CPU cores.
 
+    Args:
+        data: Name or path of the data set.
+        preset: Settings to begin with.
+        changed: The `Sizes` that differ from the preset's, by name.
+    """
+    compute_queue()
     from xai_core.data.registry import load_dataset
-    from xai_core.training.config import PRESETS
+    from xai_core.training.config import settings_for
     from xai_core.training.eta import expected_seconds
 
-    model, training = PRESETS[preset]
-    model = replace(model, num_clusters=chosen.clusters, latent_dim=chosen.latent_dim)
-    training = replace(training, epochs=chosen.epochs, train_images=chosen.train_images)
+    model, training = settings_for(
+        preset,
+        model={
+            "num_clusters": changed.get("clusters"),
+            "latent_dim": changed.get("latent_dim"),
+        },
+        training={name: changed.get(name) for name in ("epochs", "train_images")},
+        critic={},
+    )
     return sum(expected_seconds(load_dataset(data), model, training).values()) / 60
 
 
 def test_scores() -> dict[str, dict[str, float]]:
-    """Give what each whole bundle scores on its test images, by its name."""
+    """Return what each whole bundle scores on its test images, by its name."""
     found = bundles.summaries()
     return {
         name: dict(summary.manifest.metrics.get("test", {}))

@@ -1,4 +1,4 @@
-"""Trainings that run or ran here: how far they are, what became of them, and their curves."""
+"""The list of trainings: progress, result and curves."""
 
 import time
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ from dashboard.services.jobs import runs
 from dashboard.ui import messages
 from dashboard.ui.frame import layout
 from dashboard.views.train import curves
-from xai_core.training.progress import STAGES
+from xai_core.training.progress import stage_title
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 EVERY = 2.0
-"""Seconds between two looks at a training that runs."""
+"""Seconds between two updates while a training runs."""
 BADGES = {
     "running": ("Running", ":material/autorenew:", "blue"),
     "stopping": ("Stopping", ":material/hourglass_bottom:", "orange"),
@@ -28,7 +28,7 @@ BADGES = {
 
 
 def watch(bundle: "Bundle | None") -> None:
-    """Show all runs and the curves of two; looks again by itself while one runs."""
+    """Show all runs and the curves of two; update while a run is alive."""
     before = _states(runs.all_runs())
     alive = any(what in ("running", "stopping") for _, what in before)
 
@@ -50,15 +50,16 @@ def _list(now: list[runs.Run]) -> None:
     layout.section(
         "Trainings",
         "Every training that was started here, the latest first.",
-        "A training is a process of its own: it goes on when this page, the browser or the "
-        "server is closed, and its state is kept after every epoch. **Stop** ends it at once, "
-        "**Resume** goes on after the last finished epoch, with the same weights as if it had "
-        "never stopped. The bar counts work, not steps: stages differ in what a step costs. The "
+        "A training is a separate process: it continues when this page, the browser or the "
+        "server is closed, and its state is kept after every epoch. **Stop training** ends it at "
+        "once. **Resume** continues after the last finished epoch; the weights are the same as "
+        "without a stop. The bar shows the share of the expected work, since steps of different "
+        "stages take different times. The "
         f"time left is an estimate from the speed so far. At most {runs.MOST_AT_ONCE} run at "
         "the same time.",
     )
     if not now:
-        st.caption("None yet. Choose what to train above.")
+        st.caption("None yet. Start one above.")
     for run in now:
         with st.container(border=True, key=f"run-{run.name}"):
             _one(run)
@@ -74,7 +75,7 @@ def _one(run: runs.Run) -> None:
     if run.alive:
         st.progress(run.news.share, text=_progress(run))
     if run.state == "failed":
-        kept = " What it has finished is kept: go on with **Resume**." if run.begun else ""
+        kept = " Its finished epochs are kept: continue with **Resume**." if run.begun else ""
         st.error(f"{run.why}{kept}", icon=":material/error:")
     if run.state == "stopped":
         st.caption(f"Stopped at {run.news.share:.0%} of the work.".replace("%", " %"))
@@ -101,14 +102,14 @@ def _progress(run: runs.Run) -> str:
     news = run.news
     if not news.stage:
         return "Starting: reading the images"
-    stage = STAGES.get(news.stage, news.stage)
+    stage = stage_title(news.stage)
     steps = f", step {news.done:,} of {news.total:,}" if news.total > 1 else ""
     left = "" if news.seconds_left is None else f" · about {time_left(news.seconds_left)} left"
     return f"{stage}{steps} · {100 * news.share:.0f} % of the work{left}"
 
 
 def time_left(seconds: float) -> str:
-    """Write an estimate as coarsely as it is known."""
+    """Write an estimated time with the precision it deserves."""
     if seconds < 60:
         return "a minute" if seconds >= 30 else "half a minute"
     if seconds < 5400:
@@ -119,7 +120,7 @@ def time_left(seconds: float) -> str:
 def _buttons(run: runs.Run) -> None:
     name = run.name
     with messages.errors_as_text():
-        if run.state == "running" and _button("Stop", "stop", name):
+        if run.state == "running" and _button("Stop training", "stop", name):
             runs.stop(name)
             st.rerun()
         left = run.state in ("stopped", "failed") and run.begun
@@ -137,9 +138,9 @@ def _removal(run: runs.Run) -> None:
     with st.popover("Remove", icon=":material/delete:", type="tertiary"):
         kept = run.state == "finished"
         st.markdown(
-            "Takes it off this list; its bundle stays."
+            "Removes it from this list; its bundle stays."
             if kept
-            else "Deletes its log and its unfinished state; it cannot be resumed then."
+            else "Deletes its log and its unfinished state, so that it cannot be resumed."
         )
         if _button("Remove it", "delete", run.name):
             runs.remove(run.name)

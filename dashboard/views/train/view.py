@@ -1,23 +1,23 @@
-"""Train: start trainings, watch them, compare two, open what came out."""
+"""Train: start trainings, watch them, compare two, open the results."""
 
 from dashboard.ui.frame import layout
 from dashboard.views.train import form, runs
 
 layout.heading(
     "Train",
-    "Train a cluster VAE of your own, with all that the other pages need. You can close this "
-    "page at any time and come back: the training goes on, and everything about it is kept.",
+    "Train a cluster VAE of your own, with everything that the other pages need. You can close "
+    "this page at any time and come back: the training continues, and its state is kept.",
 )
 bundle = layout.follow() if layout.any_bundle() else None
 
 layout.section(
     "A new training",
-    "The same as `xai train`: what to train on, how large, and under what name to keep it.",
-    "**Clusters** are found without labels; K = 1 is the plain VAE. **Latent dimensions** is how "
-    "many numbers are kept of an image. **Epochs** is how often the cluster VAE sees the train "
-    "images; classifier and critics follow as the preset has them. **Train images** takes the "
-    "first ones only. Two trainings with the same settings and seed on the same machine give "
-    "the same weights.",
+    "The same as `xai train`: choose the data, the sizes and the name of the bundle.",
+    "**Clusters** are found without labels; K = 1 is the plain VAE. **Latent dimensions** is the "
+    "number of values that describe an image. **Epochs** is how often the cluster VAE sees each "
+    "train image; unless you change it, small sets get more epochs, so that every stage takes "
+    "enough steps. **Train images** limits the training to the first images. Two trainings "
+    "with the same settings and seed on the same machine give the same weights.",
 )
 form.form()
 runs.watch(bundle)

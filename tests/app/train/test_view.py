@@ -83,6 +83,31 @@ def test_a_training_is_started_with_what_was_chosen(root, open_train, text_of):
     assert not app.exception
 
 
+def test_own_images_are_trained_on_from_a_path(root, open_train, tmp_path, text_of):
+    (tmp_path / "digits.npz").touch()
+    app = open_train()
+    widget(app.selectbox, "Data").set_value(form.OWN).run()
+    assert not [b for b in app.button if b.label == "Start training"]
+    widget(app.text_input, "Path").set_value(" digits.npz ").run()
+    widget(app.button, "Start training").click().run()
+    assert [request.data for request in root] == [str(tmp_path / "digits.npz")]
+    widget(app.text_input, "Path").set_value("nowhere.npz").run()
+    widget(app.button, "Start training").click().run()
+    assert "`data` must be one of mnist" in text_of(app) and not app.exception and len(root) == 1
+
+
+def test_a_path_that_holds_no_images_is_refused_with_words(
+    root, open_train, tmp_path, monkeypatch, text_of
+):
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits.npz").write_bytes(b"no archive")
+    app = open_train()
+    widget(app.selectbox, "Data").set_value(form.OWN).run()
+    widget(app.text_input, "Path").set_value("digits.npz").run()
+    assert "digits.npz" in text_of(app) and not app.exception and root == []
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("../up", "letters, digits and hyphens"), ("bars", "already a bundle or a training")],
@@ -116,13 +141,13 @@ def test_two_runs_stand_side_by_side(root, open_train):
     assert list(table.columns) == ["two", "one"]
     bounds = [f"\N{MINUS SIGN}{nats}.00" for nats in (90, 100)]
     assert list(table.loc["ELBO after the last, nats"]) == bounds
-    assert list(table.loc["Accuracy of clusters*"]) == ["-", "-"]
+    assert list(table.loc["Accuracy of clusters*"]) == ["\N{EN DASH}"] * 2
     figure = json.loads(charts(app)["train vae elbo"].spec)
     assert {trace["name"] for trace in figure["data"]} == {"one", "two"}
-    widget(app.selectbox, "Beside").set_value("bars").run()
+    widget(app.selectbox, "Compare with").set_value("bars").run()
     table = app.table[-1].value.set_index("Measure")
     assert list(table.columns) == ["two", "bars"]
-    assert table.loc["Test accuracy of clusters", "bars"] != "-"
+    assert table.loc["Test accuracy of clusters", "bars"] != "\N{EN DASH}"
 
 
 def test_a_running_one_shows_progress_and_time_left(root, open_train, monkeypatch, text_of):
@@ -131,8 +156,8 @@ def test_a_running_one_shows_progress_and_time_left(root, open_train, monkeypatc
     monkeypatch.setattr("dashboard.services.jobs.runs.time.time", lambda: 2.0)
     app = open_train()
     bar = app.get("progress")[0].proto
-    assert bar.text == "Cluster VAE, step 5 of 10 · 25 % of the work · about 1 min left"
-    assert bar.value == 25 and widget(app.button, "Stop")
+    assert bar.text == "Cluster VAE, step 5 of 10 · 26 % of the work · about 1 min left"
+    assert bar.value == 25 and widget(app.button, "Stop training")
 
 
 def test_the_result_is_opened(root, open_train, tiny_bundle_path):
@@ -154,7 +179,7 @@ def test_the_page_needs_no_bundle(root, open_train, text_of):
 def test_switched_off_it_offers_nothing(root, open_train, monkeypatch, text_of):
     monkeypatch.setenv(runs.SWITCH, "off")
     app = open_train()
-    assert "switched trainings off" in text_of(app)
+    assert "switched off on this server" in text_of(app)
     assert not [b for b in app.button if b.label == "Start training"]
 
 

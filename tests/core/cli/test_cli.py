@@ -169,6 +169,7 @@ def test_info_shows_the_card(root, tiny_parts):
     assert found["dataset"]["num_train"] == 40
     text = xai("info", "checkpoints/bars")[0]
     assert "latent_dim" in text and "trustworthiness" in text
+    assert [problem["kind"] for problem in found["problems"]] == ["images"]
 
 
 def test_evaluate_gives_the_numbers_of_the_library(root, tiny_bundle):
@@ -358,8 +359,10 @@ def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
 
 
 def test_train_without_json_shows_the_card(bars_npz, small_presets):
-    out, _ = xai("train", "--data", bars_npz, "--out", "checkpoints/new", "--device", "cpu")
+    out, err = xai("train", "--data", bars_npz, "--out", "checkpoints/new", "--device", "cpu")
     assert "latent_dim" in out and "log_likelihood" in out
+    warned = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert any("steps only" in line and "Try: xai train --data" in line for line in warned)
 
 
 def test_options_change_single_settings(bars_npz, monkeypatch):
@@ -375,6 +378,7 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
         *("--clusters", 4, "--factorisation", "c_given_z", "--likelihood", "gaussian"),
         *("--decoder-conditioning", "z+c", "--batch-size", 8, "--learning-rate", 0.01),
         *("--devices", 2, "--num-nodes", 3, "--strategy", "ddp", "--precision", "bf16-mixed"),
+        *("--classifier-epochs", 7, "--surrogate-epochs", 5, "--critic-epochs", 6),
         *("--resume", "--overwrite", "--device", "cpu"),
     )
     model, training = seen["model"], seen["training"]
@@ -382,6 +386,9 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
     assert shape == (4, "c_given_z", "gaussian")
     assert (model.decoder_conditioning, model.prior) == ("z+c", "mixture")
     assert (training.batch_size, training.learning_rate, training.guess_weight) == (8, 0.01, 0.0)
+    assert (training.classifier_epochs, training.classifier_min_steps) == (7, 1)
+    critic = training.critic
+    assert (critic.surrogate_epochs, critic.epochs, critic.min_steps) == (5, 6, 1)
     assert seen["launch"] == Launch(
         device="cpu", devices=2, num_nodes=3, strategy="ddp", precision="bf16-mixed"
     )
@@ -433,7 +440,7 @@ def test_an_unfinished_run_is_resumed_only_on_request(tiny_dataset, tmp_path):
     assert (run / "vae.safetensors").is_file() and not out.exists()
     with pytest.raises(ConfigError, match=rf"unfinished .*--resume.*rm -r '{run}'"):
         train_here(tiny_dataset, out)
-    with pytest.raises(ConfigError, match=r"other settings: `seed` was 0, now 1\. Go on with"):
+    with pytest.raises(ConfigError, match=r"other settings: `seed` was 0, now 1\. Continue with"):
         train_here(tiny_dataset, out, seed=1, resume=True)
     with pytest.raises(ConfigError, match="`data` was"):
         train_here(tiny_dataset.without_labels(), out, resume=True)

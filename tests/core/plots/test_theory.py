@@ -145,6 +145,17 @@ def test_a_replay_has_a_strip_a_training(dark):
 
 
 @DARK
+def test_a_training_under_way_is_seen_beside_one_that_is_done(dark):
+    done = pd.DataFrame({"run": "done", "epoch": range(1, 11), "elbo": -100.0})
+    live = pd.DataFrame({"run": "live", "epoch": [1], "elbo": [-300.0]})
+    figure = collapse.over_epochs(
+        pd.concat([done, live]), {"live": "L", "done": "D"}, "elbo", "nats", 10, dark
+    )
+    assert figure.layout.yaxis.range[0] < -300 < -100 < figure.layout.yaxis.range[1]
+    assert [max(trace.marker.size) for trace in figure.data] == [11, 11]
+
+
+@DARK
 def test_an_ellipse_lies_at_its_standard_deviations(dark):
     points = np.random.default_rng(0).normal(size=(20, 2))
     shares = np.tile([1.0, 0.0], (20, 1))

@@ -1,5 +1,6 @@
 """What `xai train --events` tells other programs."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -9,9 +10,9 @@ import pytest
 from xai_core.errors import DataError
 from xai_core.models.vae import ClusterVAEConfig
 from xai_core.training.config import TrainingConfig
-from xai_core.training.eta import MILLISECONDS, expected_seconds
+from xai_core.training.eta import TimedProgress, expected_seconds, time_left
 from xai_core.training.events import event_file
-from xai_core.training.progress import EpochMetrics, Progress
+from xai_core.training.progress import STAGES, EpochMetrics, Progress
 
 FULL = Path("/dev/full")
 
@@ -60,4 +61,21 @@ def test_the_expected_stages_are_those_there_will_be(
     training = TrainingConfig(guess_weight=guess, epochs=3, train_images=20)
     expected = expected_seconds(data, ClusterVAEConfig(num_clusters=clusters), training)
     assert list(expected) == stages.split()
-    assert expected["vae"] == pytest.approx(3 * 20 * MILLISECONDS["vae"] / 1000)
+    assert expected["vae"] == pytest.approx(3 * 20 * STAGES["vae"].milliseconds / 1000)
+
+
+@pytest.mark.parametrize("total", [1, 10])
+def test_the_time_left_falls_only_as_the_share_rises(total):
+    expected = {"assign": 100.0, "vae": 100.0}
+    moves = [TimedProgress("assign", 0, total, 0.0)]
+    ahead = [time_left(expected, moves, now=float(now)) for now in range(0, 400, 5)]
+    for before, after in itertools.pairwise(ahead):
+        assert (after.whole < before.whole) == (after.share > before.share)
+        assert after.whole == pytest.approx(200 * (1 - after.share))
+    assert ahead[0].share == 0.0 and ahead[0].whole == 200.0
+    assert ahead[-1].share < 0.5 and ahead[-1].whole > 100.0  # a stage that hangs is not done
+
+
+def test_before_a_first_report_nothing_is_done_and_no_time_passes():
+    ahead = time_left({"vae": 60.0}, [], now=1000.0)
+    assert (ahead.share, ahead.whole) == (0.0, 60.0)

@@ -21,6 +21,8 @@ RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
 DASHES = ("solid", "dot", "solid")
 STEEP = ("elbo", "reconstruction")
 """Columns that change so much at first that nothing else would be seen."""
+MOST_TICKED = 24
+"""Epochs up to which every second one has a tick."""
 
 
 def beliefs(
@@ -92,6 +94,9 @@ def over_epochs(
 ) -> go.Figure:
     """Draw one number of each training against the epoch, the epoch looked at marked.
 
+    A training that has not come so far is marked at its last epoch. Of steep columns the first
+    third of each training's epochs may lie outside of what is shown.
+
     Args:
         summary: A row a run and epoch.
         titles: Of the runs, in order.
@@ -105,6 +110,7 @@ def over_epochs(
     traces = []
     for (run, title), colour, dash in zip(titles.items(), RUN_COLOURS, DASHES, strict=False):
         here = summary[summary["run"] == run]
+        marked = min(at, int(here["epoch"].max())) if len(here) else at
         traces.append(
             go.Scatter(
                 x=here["epoch"],
@@ -112,12 +118,13 @@ def over_epochs(
                 name=title,
                 mode="lines+markers",
                 line={"color": colour, "dash": dash, "width": 2},
-                marker={"size": [11 if e == at else 4 for e in here["epoch"]]},
+                marker={"size": [11 if e == marked else 4 for e in here["epoch"]]},
                 hovertemplate=f"{title}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
             )
         )
     shapes = [] if most is None else [_level(most, dark)]
-    late = summary["epoch"] >= summary["epoch"].max() / 3
+    last = summary.groupby("run")["epoch"].transform("max")
+    late = summary["epoch"] >= last / 3
     shown = summary[late][column] if column in STEEP else summary[column]
     low, high = float(shown.min()), float(max(shown.max(), most or shown.max()))
     pad = 0.08 * (high - low) + 1e-9
@@ -128,7 +135,7 @@ def over_epochs(
         shapes=shapes,
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": "epoch"}, "dtick": 2},
+        xaxis={"title": {"text": "epoch"}, "dtick": 2 if last.max() <= MOST_TICKED else None},
         yaxis={"title": {"text": axis}, "range": [low - pad, high + pad]},
     )
 

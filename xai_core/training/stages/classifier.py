@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ClassifierObjective(nn.Module):
-    """Cross entropy of the classifier, in nats an image."""
+    """Cross entropy of the classifier, in nats per image."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -45,6 +45,7 @@ def classifier_stage(
         batches,
         count=len(images),
         epochs=training.classifier_epochs,
+        min_steps=training.classifier_min_steps,
         learning_rate=training.classifier_learning_rate,
         num_clusters=1,
         score=dict,

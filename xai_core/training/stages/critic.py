@@ -1,4 +1,4 @@
-"""How critics are learned: without labels, against frozen functions.
+"""Train critics without labels, against frozen functions.
 
 First a surrogate learns what the explained functions would decide from a few pixels, on random
 masks alone: p(decision | pixels seen). Then each critic learns which pixels raise it. The
@@ -88,7 +88,7 @@ def train_critics(
     Args:
         images: Train images.
         explained: The functions, their weights frozen, on `device`.
-        reconstruct: The model's image of an image, for the in-fill.
+        reconstruct: Maps images to their reconstructions, for the in-fill.
         config: What the critics are.
         training: How they are trained.
         fit: Trains an objective in place, called for "surrogate" and "critic"; `fit_one_cycle`
@@ -169,7 +169,7 @@ def fit_one_cycle(
 
 
 class _Batches:
-    """Draws what a step of the critics needs, from the loop's generator."""
+    """Draws the inputs of one training step of the critics, from the loop's generator."""
 
     def __init__(
         self, pixels: ByteImages, probs: Mapping[str, Probs], budget: int, other_targets: float
@@ -249,7 +249,7 @@ def critic_stage(
         images,
         explained=explained,
         reconstruct=vae.reconstruct,
-        fit=functools.partial(loop.fit, num_clusters=1, score=dict),
+        fit=functools.partial(loop.fit, min_steps=training.min_steps, num_clusters=1, score=dict),
         device=loop.fabric.device,
         config=CriticConfig(),
         training=training,

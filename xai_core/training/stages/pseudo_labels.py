@@ -23,6 +23,7 @@ from ..._types import ByteImages, Images
 from ...data.preprocessing import to_float
 from ...errors import ConfigError
 from ...models.vae import ClusterVAEConfig
+from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig
 from ..loop import EpochLoop
@@ -46,11 +47,11 @@ COMPONENTS = 64
 
 
 FEW = 4096
-"""Images up to which neighbours are found here; UMAP would compile code for them for 8 s."""
+"""Below this number of images, neighbours are found here: UMAP would compile code for 8 s."""
 
 
 AT_ONCE = 5_000
-"""Images whose gradients are held at once, beside those of the sample."""
+"""Images whose gradients are held in memory at once, besides those of the sample."""
 
 
 def assign_clusters(
@@ -61,8 +62,8 @@ def assign_clusters(
     Args:
         images: Train images; at least as many as clusters.
         num_clusters: K.
-        sample: Images the layout and the mixture are fitted on, drawn by `seed`; each of the
-            others takes the mean of its five nearest sampled images.
+        sample: Number of images on which layout and mixture are fitted, drawn by `seed`; every
+            other image takes the mean of its five nearest sampled images.
         seed: Of the sample, the layout and the mixture.
 
     Returns:
@@ -88,7 +89,6 @@ def _gradients(images: ByteImages) -> np.ndarray:
 
 
 def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
-    import umap
     from sklearn.mixture import GaussianMixture
     from sklearn.neighbors import NearestNeighbors
 
@@ -100,15 +100,19 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
         known = (rows, distances, None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
-        layout = umap.UMAP(
-            n_components=min(DIMENSIONS, len(features) - 2),
-            n_neighbors=neighbours,
-            precomputed_knn=known,
-            min_dist=0.0,
-            n_epochs=200,
-            random_state=seed,
-            n_jobs=1,
-        ).fit_transform(features)
+        layout = (
+            import_umap()
+            .UMAP(
+                n_components=min(DIMENSIONS, len(features) - 2),
+                n_neighbors=neighbours,
+                precomputed_knn=known,
+                min_dist=0.0,
+                n_epochs=200,
+                random_state=seed,
+                n_jobs=1,
+            )
+            .fit_transform(features)
+        )
     mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
     return mixture.fit(layout).predict_proba(layout)
 
@@ -116,7 +120,7 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
 def _spread(
     parts: Iterable[np.ndarray], features: np.ndarray, chosen: np.ndarray, probs: np.ndarray
 ) -> np.ndarray:
-    """Give all images, whose features come in parts, the mean of their nearest chosen ones."""
+    """Assign to every image the mean of its nearest chosen images; features come in parts."""
     from sklearn.neighbors import NearestNeighbors
 
     nearest = NearestNeighbors(n_neighbors=min(5, len(chosen))).fit(features)
@@ -181,7 +185,7 @@ def oriented_gradients(x: Images) -> Float[Tensor, "batch features"]:
 def pseudo_label_stage(
     loop: EpochLoop, images: ByteImages, model: ClusterVAEConfig, training: TrainingConfig
 ) -> Float[Tensor, "images clusters"] | None:
-    """Make the first guess, once a run, on the first process."""
+    """Make the first guess, once per run, on the first process."""
     if training.guess_weight == 0 or model.num_clusters == 1:
         return None
     loop.on_progress(Progress("assign", 0, 1))

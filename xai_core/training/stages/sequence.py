@@ -5,11 +5,11 @@ Stages, each resumed at its last finished epoch:
     assign      a first guess of the clusters from the images' neighbour graph
     vae         the bound on clean images, and q(c|x) of deformed images towards the guess
     classifier  the independent CNN, with labels; it never meets the cluster VAE
-    surrogate   what classifier and q(c|x) would say from a few pixels, on random masks
+    surrogate   predicts what classifier and q(c|x) decide from a few pixels, on random masks
     critic      the critics of both, against the surrogate and the frozen models
 
 The cluster VAE's stages are handed images alone: no label can reach them. `accuracy`, `nmi` and
-`ari` in the history are computed beside them, for information.
+`ari` in the history are computed for information only.
 """
 
 from collections.abc import Callable
@@ -38,15 +38,17 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What training leaves behind for the bundle."""
+    """The trained models, their history and what training took."""
 
     model: ClusterVAE
     classifier: Classifier | None
     critics: dict[str, Critic]
-    """By the name of what each explains; none where there is nothing to decide."""
+    """By the name of the explained function; empty if no function decides anything."""
     history: tuple[EpochMetrics, ...]
     seconds: dict[str, float]
     """Of each stage, interrupted or not."""
+    steps: dict[str, int]
+    """Of each stage that takes steps."""
 
 
 def train_models(
@@ -64,13 +66,13 @@ def train_models(
 
     Args:
         dataset: What to train on; its test split is not touched.
-        run: Folder of the state; finished stages and epochs found there are not done again.
-        model: What the cluster VAE is.
-        training: How it is trained.
+        run: Folder of the state; finished stages and epochs found there are not repeated.
+        model: Settings of the cluster VAE.
+        training: Settings of the training.
         seed: Of weights, order, noise and deformations.
         launch: Devices and processes; one process on the best device where None.
-        on_epoch: Told after each epoch.
-        on_progress: Told some twenty times an epoch.
+        on_epoch: Called after each epoch.
+        on_progress: Called about twenty times per epoch.
 
     Returns:
         The trained models on the CPU, in evaluation mode.
@@ -80,7 +82,7 @@ def train_models(
         TrainingDivergedError: If the loss left the finite numbers; the state of the last finished
             epoch stays in `run`, here and below.
         OutOfMemoryError: If a batch does not fit.
-        ProcessLostError: If one of several processes ended before the others.
+        ProcessLostError: If one of several processes ended too early.
     """
     launch = launch or Launch()
     fabric = make_fabric(launch)
@@ -95,7 +97,9 @@ def train_models(
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
     classifier, num_classes = None, len(dataset.class_names)
-    with report_lost_processes(fabric, f"What is finished is kept in {run}. Go on with --resume."):
+    with report_lost_processes(
+        fabric, f"Finished stages are kept in {run}. Continue with --resume."
+    ):
         guess = pseudo_label_stage(loop, images, model, training)
         vae = vae_stage(loop, images, guess, labels, model, training)
         if labels is not None:
@@ -107,4 +111,5 @@ def train_models(
         critics={name: critic.cpu().eval() for name, critic in critics.items()},
         history=tuple(loop.history),
         seconds=loop.seconds,
+        steps=loop.steps,
     )

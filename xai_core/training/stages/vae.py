@@ -95,6 +95,7 @@ def vae_stage(
         batches,
         count=len(images),
         epochs=training.epochs,
+        min_steps=training.min_steps,
         learning_rate=training.learning_rate,
         num_clusters=model.num_clusters,
         score=lambda: _scores(

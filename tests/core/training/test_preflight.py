@@ -1,0 +1,105 @@
+"""What later stages need is tried first, and a stage that fails loses nothing of those before."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xai_core.bundle.reading import load_bundle
+from xai_core.errors import ConfigError
+from xai_core.evaluation.health import health_of
+from xai_core.runtime import Launch
+from xai_core.training import pipeline, preflight
+from xai_core.training.config import TrainingConfig
+from xai_core.training.pipeline import run_folder, train
+
+from ...conftest import TINY
+
+SHORT = TrainingConfig(
+    epochs=1,
+    classifier_epochs=1,
+    batch_size=20,
+    guess_weight=0.0,
+    likelihood_images=5,
+    critic=None,
+)
+SCRIPT = """
+import sys
+from pathlib import Path
+import numba
+from xai_core.runtime import import_umap
+layout = import_umap().UMAP(n_epochs=2, n_neighbors=3, random_state=0, n_jobs=1)
+import numpy as np
+assert layout.fit_transform(np.random.default_rng(0).random((12, 3))).shape == (12, 2)
+kept = Path(numba.config.CACHE_DIR)
+assert kept.is_dir() and any(kept.rglob("*.nbi")), "compiled code is kept in a temporary folder"
+print(kept)
+"""
+
+
+def started(dataset, out, **more):
+    return train(dataset, out, model=TINY, training=SHORT, launch=Launch(device="cpu"), **more)
+
+
+def test_umap_serves_where_neither_home_nor_its_package_can_be_written():
+    """/dev/null is a folder to nobody; the option keeps numba from the package's own folder."""
+    environment = os.environ | {
+        "HOME": "/dev/null",
+        "XDG_CACHE_HOME": "/dev/null/cache",
+        "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator,UserWideCacheLocator",
+    }
+    environment.pop("NUMBA_CACHE_DIR", None)
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert found.returncode == 0, found.stderr
+    assert not Path(found.stdout.strip()).exists()
+
+
+def test_what_cannot_be_imported_is_told_before_the_first_stage(
+    tiny_dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preflight, "NEEDED", ("sklearn.nothing",))
+    told = []
+    with pytest.raises(ConfigError, match=r"needs `sklearn\.nothing`.*Install this package"):
+        started(tiny_dataset, tmp_path / "mine", on_progress=told.append)
+    assert told == [] and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "build_index", "save_bundle"])
+def test_a_stage_that_fails_loses_nothing_of_those_before(
+    tiny_dataset, tmp_path, monkeypatch, stage
+):
+    def fail(*args, **options):
+        raise RuntimeError("the machine is on fire")
+
+    out = tmp_path / "mine"
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, stage, fail)
+        with pytest.raises(RuntimeError, match="on fire"):
+            started(tiny_dataset, out)
+    assert not out.exists() and run_folder(out).is_dir()
+    told = []
+    started(tiny_dataset, out, resume=True, on_progress=told.append)
+    assert {progress.stage for progress in told} == {"evaluation", "index"}
+    assert not run_folder(out).exists()
+    bundle = load_bundle(out)
+    health = bundle.manifest.metrics["health"]
+    assert health["vae_steps"] == 2 and health["classifier_steps"] == 2
+    assert health["chance"] == 0.5 and 0 <= health["class_kept"] <= 1 and health["r2"] <= 1
+    assert {"steps", "images"} <= {problem.kind for problem in health_of(bundle.manifest)}
+
+
+def test_without_labels_there_is_no_chance_to_beat(tiny_dataset, tmp_path):
+    started(tiny_dataset.without_labels(), tmp_path / "mine")
+    manifest = load_bundle(tmp_path / "mine").manifest
+    assert manifest.metrics["health"]["chance"] is None
+    assert "classifier" not in {problem.kind for problem in health_of(manifest)}
+    assert dataclasses.asdict(manifest)["metrics"]["health"]["classifier_steps"] is None
