@@ -315,7 +315,10 @@ def _outcome(folder: Path, stop_asked: bool) -> tuple[State, str]:
 def _why(status: int | None, log: str) -> str:
     """Return why a training ended early."""
     if status is None:
-        return "Its process has ended without a message: it was killed, or the machine was switched off."
+        return (
+            "Its process has ended without a message: it was killed, or the machine was "
+            "switched off."
+        )
     if status == -signal.SIGKILL:
         return (
             "It was killed from outside (SIGKILL). Systems do that when memory runs out: close "
