@@ -24,8 +24,8 @@ BATCH = 256
 RATE = 1e-3
 
 
-def pythae_is_there():
-    """Tell whether the comparison can be made."""
+def is_installed():
+    """Return whether pythae can be imported."""
     return importlib.util.find_spec("pythae") is not None
 
 
