@@ -70,7 +70,7 @@ def images_of(bundle, held_out):
 
 
 def readers(critic, train, decided, test, decisions, options):
-    """Test accuracy of a reader of the critic's masks, and of one of random strokes."""
+    """Yield the test accuracy of a reader of the critic's masks, then of one of random strokes."""
     count, budget = options.reader_images, critic.config.budget
     x, decided = train[:count], decided[:count]
     known = hard(critic, x, decided, budget)
