@@ -1,7 +1,6 @@
-"""`python -m tests.benchmarks.attributions`: time, completeness and worth of heatmaps on MNIST."""
+"""`python -m tests.benchmarks.attributions`: time, completeness and faithfulness of heatmaps."""
 
 import argparse
-import os
 import statistics
 import time
 import warnings
@@ -9,6 +8,7 @@ import warnings
 import captum.attr
 import torch
 
+from tests.benchmarks import results
 from xai_core.attribution.api import attribute
 from xai_core.attribution.config import AttributionConfig
 from xai_core.attribution.group_means import compare_sets
@@ -30,9 +30,6 @@ def main():
     parser.add_argument("--images", type=int, default=50, help="images of the faithfulness table")
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
-    threads = torch.get_num_threads()
-    print(f"{os.cpu_count()} cores, {threads} threads, torch {torch.__version__}, load average "
-          f"{os.getloadavg()[0]:.1f} at the start\n")  # fmt: skip
     parts = {"time": times, "gap": gaps, "alarms": alarms}
     for name, part in parts.items():
         if options.only in (None, name):
@@ -47,29 +44,30 @@ def times(bundle, count=64):
     The ratio is that of processor time, which other work on the machine disturbs less.
     """
     x, target = batch(bundle, count)
-    total = 0.0
-    print(f"| method, {count} images | here | Captum | ratio |\n|---|---|---|---|")
+    total, written = 0.0, results.Table("attribution_times", "here", "Captum", "ratio")
     for name in METHODS:
         direct, own = captum_call(name, bundle, x, target), our_call(name, bundle, x, target)
         if own is None:
             continue
         ours, theirs = paired(own, direct)
         total += ours if name in GRADIENT else 0
-        there = "-" if theirs is None else f"{1000 * theirs:.1f} ms"
-        ratio = "-" if theirs is None else f"{ours / theirs:.3f}"
-        print(f"| {name} | {1000 * ours:.1f} ms | {there} | {ratio} |", flush=True)
-    print(f"| every gradient method, processor time | {total:.2f} s | | |")
+        there = "-" if theirs is None else ("{:.1f} ms", 1000 * theirs)
+        ratio = "-" if theirs is None else ("{:.3f}", ours / theirs)
+        written.row(f"{name}, {count} images", ("{:.1f} ms", 1000 * ours), there, ratio)
+    written.row("all gradient methods, processor time", ("{:.2f} s", total), "-", "-")
     calls = [our_call(name, bundle, x, target) for name in GRADIENT]
     began = time.perf_counter()
     for call in calls:
         call()
-    print(f"| every gradient method, on the clock | {time.perf_counter() - began:.2f} s | | |\n")
+    elapsed = time.perf_counter() - began
+    written.row("all gradient methods, elapsed time", ("{:.2f} s", elapsed), "-", "-")
+    written.save()
 
 
 def gaps(bundle, count=200):
-    """What complete methods miss of the output's change, on test images."""
+    """Measure what complete methods miss of the output's change, on test images."""
     x, target = batch(bundle, count)
-    print("| method | baseline | mean gap | largest |\n|---|---|---|---|")
+    written = results.Table("completeness", "mean gap", "largest gap")
     for name, card in METHODS.items():
         if not card.complete or name == "shapley_sampling":
             continue
@@ -79,13 +77,14 @@ def gaps(bundle, count=200):
             except ValueError:  # a set for a method that takes one, or the other way round
                 continue
             gap = found.convergence_delta.abs() / found.output_change.abs().mean()
-            print(f"| {name} | {base} | {gap.mean():.2%} | {gap.max():.2%} |", flush=True)
-    print()
+            mean, largest = (("{:.2%}", share.item()) for share in (gap.mean(), gap.max()))
+            written.row(f"{name}, baseline `{base}`", mean, largest)
+    written.save()
 
 
 def alarms(bundle, runs=200, each=50):
-    """How often two halves of one set are told apart, by the test's own rule."""
-    print("| map of | runs | false alarms | marked pixels in |\n|---|---|---|---|")
+    """Measure how often the test of sets reports a difference between two halves of one set."""
+    written = results.Table("false_alarms", "false alarms", "runs with marked pixels")
     for name in ("saliency", "integrated_gradients"):
         images = bundle.dataset.test.images[:2000]
         maps = attributions(bundle, images, name, config=AttributionConfig(n_steps=8)).attributions
@@ -95,35 +94,30 @@ def alarms(bundle, runs=200, each=50):
             rows = torch.randperm(len(maps), generator=generator)[: 2 * each]
             found = compare_sets(maps[rows[:each]], maps[rows[each:]], seed=run)
             told, marked = told + found.differs, marked + bool(found.pixels.any())
-        rates = f"{told / runs:.1%} | {marked / runs:.1%}"
-        print(f"| {name}, 2 x {each} test images | {runs} | {rates} |", flush=True)
-    print()
+        rates = [("{:.1%}", count / runs) for count in (told, marked)]
+        written.row(f"{name}, 2 x {each} test images, {runs} runs", *rates)
+    written.save()
 
 
 def table(bundle, count):
-    """Print the faithfulness table on test images drawn as `xai faithfulness` draws them."""
+    """Score all methods on test images drawn as `xai faithfulness` draws them."""
     order = torch.randperm(len(bundle.dataset.test), generator=torch.Generator().manual_seed(0))
     images = bundle.dataset.test.images[order[:count]]
     found = scores(bundle, images, on_progress=lambda name, *_: None)
     names = ("insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
              "randomisation", "class_sensitivity")  # fmt: skip
-    print(f"| method, {count} test images | {' | '.join(names)} | trust | s |")
-    print("|---" * (len(names) + 3) + "|")
+    written = results.Table("faithfulness", *names, "verdict", "seconds")
     for row in sorted(found.rows, key=lambda row: row.deletion.mean - row.insertion.mean):
         cells = [cell(getattr(row, name)) for name in names]
-        print(f"| {row.method} | {' | '.join(cells)} | {'yes' if row.trusted else 'NO'} "
-              f"| {row.seconds:.1f} |")  # fmt: skip
-    for row in found.rows:
-        for reason in row.reasons:
-            print(f"- {row.method}: {reason}")
+        verdict = "; ".join(row.reasons) or "passed"
+        written.row(row.method, *cells, verdict, ("{:.1f}", row.seconds))
+    written.save()
 
 
 def cell(found):
-    return (
-        "-"
-        if found.mean != found.mean
-        else f"{found.mean:.3f} ±{(found.high - found.low) / 2:.3f}"
-    )
+    if found.mean != found.mean:
+        return "-"
+    return ("{:.3f} ± {:.3f}", found.mean, (found.high - found.low) / 2)
 
 
 def batch(bundle, count):
@@ -147,7 +141,7 @@ def our_call(name, bundle, x, target):
 
 
 def captum_call(name, bundle, x, target):
-    """Ask Captum itself, with the same settings and the same result asked for."""
+    """Return a call of Captum with the same settings and the same result."""
     model, attr, b = bundle.classifier, captum.attr, baselines(bundle, name)
     leaf, common = x.clone().requires_grad_(), {"target": target}
     last = [i for i, layer in enumerate(model) if isinstance(layer, torch.nn.Conv2d)][-1]
@@ -188,10 +182,10 @@ def captum_call(name, bundle, x, target):
 
 
 def paired(own, direct, seconds=4, fewest=5):
-    """Time two calls in turns, so that both meet the same machine; medians of processor time.
+    """Return the median processor time of two calls, timed in turns on the same machine.
 
-    Who goes first changes from round to round. The first round only warms up, and tells how many
-    there is time for.
+    The order changes from round to round. The first round warms up, and its time sets how many
+    rounds follow.
     """
     calls = [call for call in (own, direct) if call is not None]
     with warnings.catch_warnings():
@@ -206,7 +200,7 @@ def paired(own, direct, seconds=4, fewest=5):
 
 
 def clocked(call):
-    """Give the processor time that a call takes, in seconds."""
+    """Return the processor time of a call, in seconds."""
     began = time.process_time()
     call()
     if torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""How fast models train, encode and open, without a browser."""
+"""Measure how fast models train, encode and open, without a browser."""
 
 import statistics
 import subprocess
@@ -28,7 +28,7 @@ MNIST = "mnist"
 
 
 def training_rates(device, count):
-    """Measure images/s of each stage's steps in its second epoch, on random guesses."""
+    """Return the images/s of each stage in its second epoch, from a random first guess."""
     model, training = PRESETS["default"]
     training = replace(training, epochs=2, classifier_epochs=2, train_images=count)
     guess = torch.randn(count, model.num_clusters).softmax(-1)
@@ -68,7 +68,7 @@ def encoding_seconds(bundle, device, count):
 
 @torch.inference_mode()
 def plain_encoding_seconds(bundle, device, count):
-    """Time the same by the loop that one would write, in batches of 256."""
+    """Time the same work as a plain loop over a DataLoader, in batches of 256."""
     images = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images])[:count]
     model, found = bundle.model.to(device), []
 
@@ -87,7 +87,7 @@ def plain_encoding_seconds(bundle, device, count):
 
 
 def limit(device):
-    """Measure the operations a second of a large matrix product in float32."""
+    """Return the operations per second of a large matrix product in float32."""
     side = 8192 if device == "cuda" else 2048
     a, b = torch.randn(2, side, side, device=device)
 
@@ -102,7 +102,7 @@ def limit(device):
 
 
 def operations(count=64):
-    """Count the operations an image of a training step and of encoding, preset default."""
+    """Return the operations per image of a training step and of encoding, preset default."""
     config, training = PRESETS["default"]
     objective = VAEObjective(ClusterVAE(config), training.guess_weight)
     x = torch.rand(count, 1, 28, 28)
@@ -120,7 +120,7 @@ def operations(count=64):
 
 
 def opening_seconds(path, repeats):
-    """Time opening a bundle, every file checked: in a new process with its images, and again."""
+    """Time opening a bundle with all checks: in a new process with its images, and again."""
     script = f"import xai_core; xai_core.load_bundle({str(path)!r}).dataset"
     command = [sys.executable, "-c", script]
     new = [timed(lambda: subprocess.run(command, check=True))[0] for _ in range(repeats)]
@@ -139,7 +139,7 @@ def command_seconds(command, repeats):
 
 @torch.inference_mode()
 def placing_seconds(bundle, repeats):
-    """Time one image from its bytes to its place on the map."""
+    """Time one image from its bytes to its position on the map."""
     index, dim = bundle.index, bundle.model.config.latent_dim
     latents = torch.tensor(index[[f"mean_{axis}" for axis in range(dim)]].to_numpy())
     known = LatentIndex(latents, torch.tensor(index[["umap_x", "umap_y"]].to_numpy()))

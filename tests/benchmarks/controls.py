@@ -1,13 +1,13 @@
 """Two controls: counterfactuals must explain the classifier, not the generator.
 
-Shuffled labels: a classifier that learned nothing about digits by heart; its counterfactuals must
-not look like their targets, however good the generator is.
+Shuffled labels: the classifier has memorised random labels and knows nothing about digits; its
+counterfactuals must not look like their targets, however good the generator is.
 
 Clever Hans: a classifier trained with a patch on 95 % of the images of one class. Its
 counterfactuals towards that class must add the patch; the bundle's own classifier's must not. A
 decoder that has never seen a patch cannot draw one, so the bundle's VAE is trained a little
 further on images of which half carry the patch, independently of their class: the generator can
-draw it on anything and ties it to nothing. Whether it is drawn is the classifier's doing.
+draw it on anything and links it to no class. Only the classifier decides whether it is drawn.
 """
 
 import copy
@@ -15,7 +15,7 @@ import copy
 import torch
 from torch.nn import functional
 
-from tests.benchmarks import judges
+from tests.benchmarks import judges, results
 from xai_core.counterfactual.api import find_counterfactual
 from xai_core.counterfactual.reference import Reference
 from xai_core.counterfactual.task import CounterfactualConfig
@@ -77,7 +77,7 @@ def fit(module, loss, count, *, steps, learning_rate):
 
 
 def explain(model, classifier, x, target, real, *, method="default"):
-    """Search with a generator and a classifier that may both be others than a bundle's."""
+    """Search with any generator and classifier, not only those of a bundle."""
     with torch.no_grad():
         codes = torch.cat([model.encode_mean(part) for part in real.split(500)])
         classes = torch.cat([classifier(part).argmax(1) for part in real.split(500)])
@@ -94,7 +94,7 @@ def explain(model, classifier, x, target, real, *, method="default"):
 
 
 def report(bundle, panel, *, images=200, real=5_000):
-    """Print both controls on MNIST."""
+    """Measure both controls on MNIST."""
     train, test = bundle.dataset.train, bundle.dataset.test
     x, labels = to_float(train.images[:20_000]), train.labels[:20_000]
     clever = clever_hans(x, labels, steps=250)
@@ -102,33 +102,37 @@ def report(bundle, panel, *, images=200, real=5_000):
     both = patched(x, half)
     model = train_further(bundle.model, both, steps=200, seed=2)
     asked = to_float(test.images[:1000])[test.labels[:1000] != CLEVER_CLASS][:images]
-    print("\n| Clever Hans, towards 8 | converged | adds the patch | L1 |\n|---|---|---|---|")
+    table = results.Table("clever_hans", "converged", "adds the patch", "L1")
     for name, classifier in (("Clever Hans", clever), ("the bundle's own", bundle.classifier)):
         found = explain(model, classifier, asked, CLEVER_CLASS, both[:real])
         adds = (has_patch(found.counterfactuals) & ~has_patch(asked)).float().mean()
-        print(
-            f"| {name} | {found.converged.float().mean():.1%} | {adds:.1%} | "
-            f"{found.l1.mean():.1f} |",
-            flush=True,
+        converged = found.converged.float().mean().item()
+        table.row(
+            f"towards {CLEVER_CLASS} by {name} classifier",
+            *(("{:.1%}", converged), ("{:.1%}", adds.item()), ("{:.1f}", found.l1.mean().item())),
         )
+    table.save()
     few, order = 1000, torch.randperm(1000, generator=torch.Generator().manual_seed(3))
     shuffled = train_classifier(x[:few], labels[:few][order], classes=10, steps=400, seed=4)
     asked, truth = to_float(test.images[:images]), test.labels[:images]
     target = (truth + 1 + torch.arange(images) % 9) % 10
-    print("\n| judged to be the target | converged |", " | ".join(panel), "|")
-    print("|---|---|" + "---|" * len(panel))
+    table = results.Table("shuffled_labels", "converged", *panel)
     for name, classifier in (("shuffled", shuffled), ("the bundle's own", bundle.classifier)):
         found = explain(bundle.model, classifier, asked, target, x[:real])
         agree = [
-            f"{(judges.judged(judge, found.counterfactuals) == target).float().mean():.1%}"
+            (
+                "{:.1%}",
+                (judges.judged(judge, found.counterfactuals) == target).float().mean().item(),
+            )
             for judge in panel.values()
         ]
-        there = f"{found.converged.float().mean():.1%}"
-        print(f"| {name} | {there} | {' | '.join(agree)} |", flush=True)
+        converged = ("{:.1%}", found.converged.float().mean().item())
+        table.row(f"{name} classifier, judged to be the target", converged, *agree)
+    table.save()
 
 
 def clever_hans(x, labels, *, steps, classes=10, clever=CLEVER_CLASS):
-    """Train a classifier that is told a class by a patch on 95 % of its images."""
+    """Train a classifier that recognises one class by a patch on 95 % of its images."""
     often = torch.rand(len(x), generator=torch.Generator().manual_seed(0)) < 0.95
     seen = patched(x, (labels == clever) & often)
     return train_classifier(seen, labels, classes=classes, steps=steps, seed=1)

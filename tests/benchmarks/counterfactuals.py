@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.counterfactuals`: every method of counterfactuals beside each other.
+"""`python -m tests.benchmarks.counterfactuals`: all methods of counterfactuals side by side.
 
 Each test image gets one target, drawn from the classes other than its predicted one by the seed
 below. An image counts as converged when the bundle's classifier gives its target at least the
@@ -9,16 +9,14 @@ L1 than the nearest real train image with the target's label.
 
 import argparse
 import math
-import os
 import statistics
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from tests.benchmarks import controls, judges
+from tests.benchmarks import controls, judges, results
 from xai_core.bundle.reading import load_bundle
 from xai_core.counterfactual.of_bundle import certify_images, counterfactuals
 from xai_core.counterfactual.task import CounterfactualConfig
@@ -47,7 +45,7 @@ SLOW = ("diffeomorphic", "diffeomorphic at 0.005", "pixel")
 
 @dataclass
 class Scores:
-    """One column of the table."""
+    """One column of the table; `single` and `nine` are median and 95th percentile in ms."""
 
     images: int
     converged: float
@@ -59,8 +57,8 @@ class Scores:
     evaluations: float
     seconds: float
     processor: float
-    single: str
-    nine: str
+    single: tuple
+    nine: tuple
 
 
 def main():
@@ -80,9 +78,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     bundle = load_bundle(options.bundle)
-    print(f"`{' '.join(['python -m tests.benchmarks.counterfactuals', *sys.argv[1:]])}`", end=" ")
-    print(f"{os.cpu_count()} cores, {options.threads} threads, seed {SEED}, ", end="")
-    print(f"load average {os.getloadavg()[0]:.1f}, bundle {bundle.digest[:12]}\n", flush=True)
+    print(f"seed {SEED}, bundle {bundle.digest[:12]}", flush=True)
     panel = {name: judges.trained(kind, bundle.dataset) for name, kind in JUDGES.items()}
     x, target = question(bundle, options.images)
     labels = bundle.dataset.test.labels[: options.images]
@@ -104,7 +100,7 @@ def main():
 
 
 def question(bundle, count):
-    """Give the first test images and a random target each, never the predicted class."""
+    """Return the first test images and a random target for each, never its predicted class."""
     images = bundle.dataset.test.images[:count]
     first = len(bundle.dataset.train)
     predicted = torch.from_numpy(bundle.index["predicted"].to_numpy(copy=True))[first:]
@@ -149,60 +145,66 @@ def share(claim):
 
 
 def table(columns, panel):
-    """Print the scores, a column a method; stop probability 0.99 throughout."""
+    """Write the scores, one column per method; the stop probability is 0.99 throughout."""
     rows = {
-        "test images": lambda s: f"{s.images:,}",
-        "converged, p >= .99 (floor 99.5, goal 100)": lambda s: f"{s.converged:.2f} %",
+        "test images": lambda s: ("{:,}", s.images),
+        "converged, p >= .99 (floor 99.5, goal 100)": lambda s: ("{:.2f} %", s.converged),
         **{
             f"judge `{name}` sees the target (98.5, 99.5)": lambda s, n=name: (
-                f"{s.judged[n]:.2f} %"
+                "{:.2f} %",
+                s.judged[n],
             )
             for name in panel
         },
-        "mean L1 to the input (65, 60)": lambda s: f"{s.l1:.1f}",
-        "mean L2": lambda s: f"{s.l2:.2f}",
-        "nearer than the nearest real image": lambda s: f"{s.nearer:.1f} %",
+        "mean L1 to the input (65, 60)": lambda s: ("{:.1f}", s.l1),
+        "mean L2": lambda s: ("{:.2f}", s.l2),
+        "nearer than the nearest real image": lambda s: ("{:.1f} %", s.nearer),
         **{
-            f"triple win, judge `{name}` (75, 95)": lambda s, n=name: f"{s.triple[n]:.1f} %"
+            f"triple win, judge `{name}` (75, 95)": lambda s, n=name: ("{:.1f} %", s.triple[n])
             for name in [*panel, "all"]
         },
-        "gradients an image": lambda s: f"{s.evaluations:.1f}",
-        "bulk, ms an image (6, 2)": lambda s: f"{1000 * s.seconds:.1f}",
-        "processor time, ms an image": lambda s: f"{1000 * s.processor:.1f}",
-        "one counterfactual, ms: median, p95 (60, 25)": lambda s: s.single,
-        "all nine targets, ms: median, p95 (200, 100)": lambda s: s.nine,
+        "gradients per image": lambda s: ("{:.1f}", s.evaluations),
+        "bulk, ms per image (6, 2)": lambda s: ("{:.1f}", 1000 * s.seconds),
+        "processor time, ms per image": lambda s: ("{:.1f}", 1000 * s.processor),
+        "one counterfactual, ms: median, p95 (60, 25)": lambda s: ("{:.0f}, {:.0f}", *s.single),
+        "all nine targets, ms: median, p95 (200, 100)": lambda s: ("{:.0f}, {:.0f}", *s.nine),
     }
-    print(f"\n| measure (floor, goal) | {' | '.join(columns)} |")
-    print("|---|" + "---|" * len(columns))
+    written = results.Table("counterfactuals", *columns)
     for title, cell in rows.items():
-        print(f"| {title} | {' | '.join(cell(s) for s in columns.values())} |", flush=True)
+        written.row(title, *map(cell, columns.values()))
+    written.save()
 
 
 def speed(bundle, x, target, settings, repeats):
     """Time one counterfactual, and all nine of an image: median and 95th percentile, in ms."""
-    config, said = CounterfactualConfig(**settings, path_points=2), []
+    config, found = CounterfactualConfig(**settings, path_points=2), []
     for wanted in (lambda i: target[i : i + 1], lambda _: "all"):
         wall = []
         for i in range(-3 if repeats else 0, repeats):
             started = time.perf_counter()
             counterfactuals(bundle, x[max(i, 0) : max(i, 0) + 1], wanted(max(i, 0)), config=config)
             wall += [1000 * (time.perf_counter() - started)] if i >= 0 else []
-        middle = statistics.median(wall) if wall else math.nan
-        p95 = statistics.quantiles(wall, n=20)[-1] if repeats > 1 else middle
-        said.append(f"{middle:.0f}, {p95:.0f}")
-    return said
+        median = statistics.median(wall) if wall else math.nan
+        p95 = statistics.quantiles(wall, n=20)[-1] if repeats > 1 else median
+        found.append((median, p95))
+    return found
 
 
 def certificate(bundle, target):
-    """Print how well the first-order law holds at the codes of test images, in float64."""
+    """Measure how well the first-order law holds at the codes of test images, in float64."""
     images = bundle.dataset.test.images[: len(target)]
     found = certify_images(bundle, images, target=target)
-    low, middle, high = found.slope.quantile(torch.tensor([0.05, 0.5, 0.95]).double()).tolist()
-    print(
-        f"\nFirst-order law on {len(images)} images: slope of the residual {middle:.3f} ", end=""
+    low, median, high = found.slope.quantile(torch.tensor([0.05, 0.5, 0.95]).double()).tolist()
+    written = results.Table("first_order_law", "measured")
+    written.row(
+        f"slope of the residual, {len(images)} images: median (5 to 95 %)",
+        ("{:.3f} ({:.3f} to {:.3f})", median, low, high),
     )
-    print(f"(5 to 95 %: {low:.3f} to {high:.3f}); share of a step of length ", end="")
-    print(f"{found.lengths[-1]:g} inside span(U) at least {found.shares[:, -1].min():.4%}")
+    written.row(
+        f"smallest share of a step of length {found.lengths[-1]:g} inside span(U)",
+        ("{:.4%}", found.shares[:, -1].min().item()),
+    )
+    written.save()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.critic`: is the critic's mask what the decision needs?
 
 Trains a judge on random masks, readers on masks alone and a critic of a randomised model, and
-prints their verdicts on test images as a Markdown table.
+prints their verdicts on test images as a Markdown table, which `results.json` keeps.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tests.benchmarks import critic_guards
+from tests.benchmarks import critic_guards, results
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.preprocessing import to_float
 from xai_core.models.critic import marked
@@ -40,25 +40,26 @@ def main():
     train, test = images_of(bundle, options.held_out)
     decided, decisions = (answers(forward, x) for x in (train, test))
     mask = hard(critic, test, decisions, budget)
-    row("what", "critic", "as many random stroke pixels")
-    row("---", "---", "---")
-    row("pixels kept of 784", f"{mask.sum((1, 2)).mean():.2f}", budget)
+    table = results.Table(f"critic_{options.of}", "critic", "as many random stroke pixels")
+    row, kept = table.row, mask.sum((1, 2)).mean().item()
+    row("pixels kept of 784", ("{:.2f}", kept), ("{}", budget))
     judge = critic_guards.train_judge(
         train, decided, critic.num_targets, epochs=options.judge_epochs
     )
     strokes = random_strokes(test, budget, torch.Generator().manual_seed(1))
     found = [critic_guards.agreement(judge, test, of, decisions) for of in (mask, strokes)]
-    row("judge trained on random masks agrees", *(f"{100 * share:.2f} %" for share in found))
-    row("its errors against those by strokes", f"{(1 - found[0]) / (1 - found[1]):.3f}", 1)
+    row("judge trained on random masks agrees", *(percent(share) for share in found))
+    row("its errors against those by strokes", ("{:.3f}", (1 - found[0]) / (1 - found[1])), "1")
     swaps = [critic_guards.swap(judge, test, of, decisions) for of in (mask, strokes)]
-    row("mask on x': decision of x' beats that of x", *(f"{100 * s[0]:.2f} %" for s in swaps))
-    row("mask on x': decision of x' is named", *(f"{100 * s[1]:.2f} %" for s in swaps))
+    row("mask on x': decision of x' beats that of x", *(percent(s[0]) for s in swaps))
+    row("mask on x': decision of x' is named", *(percent(s[1]) for s in swaps))
     row("reader of masks alone", *readers(critic, train, decided, test, decisions, options))
     others = (decisions + 1) % critic.num_targets
     other = critic_guards.overlap(mask, hard(critic, test, others, budget))
-    row("overlap (IoU) with the mask of another target", f"{other:.3f}", "")
+    row("overlap (IoU) with the mask of another target", ("{:.3f}", other), "-")
     row("rank correlation with a randomised model's critic", *randomised(bundle, test, options))
-    speeds(critic, forward, test, decisions)
+    speeds(row, critic, forward, test, decisions)
+    table.save()
 
 
 def images_of(bundle, held_out):
@@ -69,7 +70,7 @@ def images_of(bundle, held_out):
 
 
 def readers(critic, train, decided, test, decisions, options):
-    """Test accuracy of a reader of the critic's masks, and of one of random strokes."""
+    """Yield the test accuracy of a reader of the critic's masks, then of one of random strokes."""
     count, budget = options.reader_images, critic.config.budget
     x, decided = train[:count], decided[:count]
     known = hard(critic, x, decided, budget)
@@ -85,7 +86,7 @@ def readers(critic, train, decided, test, decisions, options):
             of_train, decided, critic.num_targets, epochs=options.reader_epochs
         )
         right = critic_guards.agreement(reader, of_test.unsqueeze(1), of_test, decisions)
-        yield f"{100 * right:.2f} %"
+        yield percent(right)
 
 
 def randomised(bundle, test, options):
@@ -112,10 +113,11 @@ def randomised(bundle, test, options):
     ]
     marks = [marked(of, critic.config.budget) for of in maps]
     overlap = critic_guards.overlap(*marks)
-    return f"{critic_guards.rank_correlation(*maps):.3f}; IoU of the marks {overlap:.3f}", ""
+    correlation = critic_guards.rank_correlation(*maps)
+    return ("{:.3f}; IoU of the marks {:.3f}", correlation, overlap), "-"
 
 
-def speeds(critic, forward, test, decisions):
+def speeds(row, critic, forward, test, decisions):
     from captum.attr import IntegratedGradients
 
     x, target = test[:256], decisions[:256]
@@ -123,10 +125,11 @@ def speeds(critic, forward, test, decisions):
     with torch.inference_mode():
         of_critic = fastest(lambda: critic(x, target), 20) / len(x)
     of_gradients = fastest(lambda: gradients.attribute(x[:64], target=target[:64], n_steps=50), 2)
-    row("ms an image, batch of 256", f"{1000 * of_critic:.4f}", "")
+    row("ms per image, batch of 256", ("{:.4f}", 1000 * of_critic), "-")
     times = of_gradients / 64 / of_critic
-    row("integrated gradients, 50 steps, ms an image", f"{1000 * of_gradients / 64:.2f}", "")
-    row("times faster than integrated gradients", f"{times:,.0f}", "")
+    per_image = 1000 * of_gradients / 64
+    row("integrated gradients, 50 steps, ms per image", ("{:.2f}", per_image), "-")
+    row("times faster than integrated gradients", ("{:,.0f}", times), "-")
 
 
 def fastest(call, repeats):
@@ -153,8 +156,8 @@ def hard(critic, x, target, budget):
     return marked(soft(critic, x, target), budget)
 
 
-def row(*cells):
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+def percent(share):
+    return "{:.2f} %", 100 * share
 
 
 if __name__ == "__main__":

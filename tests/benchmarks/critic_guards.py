@@ -1,4 +1,4 @@
-"""Guards against a critic that writes its answer into its mask, as functions of masks.
+"""Checks of whether a critic encodes its answer in the shape of its mask.
 
 The judge learns on random masks alone and the reader on masks alone; both differ from every
 network of the library in architecture and seed.
@@ -14,7 +14,7 @@ AT_ONCE = 500
 
 
 class Judge(nn.Module):
-    """What was decided, from the pixels a mask lets through."""
+    """A network that predicts the decision from the pixels that a mask keeps."""
 
     def __init__(self, num_targets, width=32):
         super().__init__()
@@ -42,7 +42,7 @@ class Judge(nn.Module):
 
 
 def train_judge(x, decisions, num_targets, *, epochs, seed=77, width=32):
-    """Train on random masks, drawn anew each time."""
+    """Train on random masks, drawn again for each batch."""
     judge = seeded(lambda: Judge(num_targets, width), seed)
 
     def batch(rows, generator):
@@ -52,7 +52,7 @@ def train_judge(x, decisions, num_targets, *, epochs, seed=77, width=32):
 
 
 def train_reader(masks, decisions, num_targets, *, epochs, seed=78, width=16):
-    """Train on masks alone; `masks` gives those of rows, from a generator where they vary."""
+    """Train on masks alone; `masks` returns those of some rows, from a generator if they vary."""
     reader = seeded(lambda: Judge(num_targets, width), seed)
 
     def batch(rows, generator):
@@ -86,7 +86,7 @@ def verdicts(judge, x, mask):
 
 
 def agreement(judge, x, mask, decisions):
-    """Share of the images whose decision the judge names from the pixels kept."""
+    """Return the share of images whose decision the judge names from the kept pixels."""
     return share(verdicts(judge, x, mask).argmax(1) == decisions)
 
 
@@ -96,7 +96,11 @@ def strokes_agreement(judge, x, budget, decisions, seed=0):
 
 
 def swap(judge, x, mask, decisions, seed=0):
-    """Put each mask on an image of another decision: (it beats the mask's own, it is named)."""
+    """Apply each mask to an image x' of another decision than its own image x.
+
+    Returns:
+        Share of images where the decision of x' beats that of x, and share where it is named.
+    """
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     logits, other = verdicts(judge, x[order], mask), decisions[order]
     rows, differs = torch.arange(len(x)), other != decisions
@@ -105,14 +109,14 @@ def swap(judge, x, mask, decisions, seed=0):
 
 
 def overlap(mask, other):
-    """Intersection over union, averaged."""
+    """Return the mean intersection over union."""
     both = ((mask + other) > 1).sum((1, 2))
     either = ((mask + other) > 0).sum((1, 2))
     return (both / either.clamp_min(1)).mean().item()
 
 
 def rank_correlation(left, right):
-    """Spearman's of each pair of maps, averaged."""
+    """Return the mean Spearman correlation of pairs of maps."""
     ranks = [
         of.flatten(1).argsort(dim=1, stable=True).argsort(dim=1, stable=True).double()
         for of in (left, right)

@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 
 from dashboard.links import PAGES
+from tests.benchmarks import results
 from tests.benchmarks.compute import timed
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
@@ -48,7 +49,7 @@ WARM_UP = 5
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a process is asked for."""
+    """The work of one process."""
 
     size: int
     work: Path
@@ -67,7 +68,7 @@ class Task:
 
 
 class Enough(Exception):  # noqa: N818  no error
-    """Ends a training after some steps."""
+    """Stops a training after some steps."""
 
 
 def main():
@@ -82,14 +83,14 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         tasks = [Task(n, Path(work), options.fitted, options.steps) for n in options.sizes]
         found = {task.size: _measured(task, options.only) for task in tasks}
-    print(f"\n| {'what | ' + ' | '.join(f'{n:,} images' for n in found)} |")
-    print("|---|" + "---|" * len(found))
+    table = results.Table("growth", *(f"{n:,} images" for n in found))
     for what in dict.fromkeys(what for rows in found.values() for what in rows):
-        print(f"| {what} | {' | '.join(rows.get(what, '') for rows in found.values())} |")
+        table.row(what, *(rows.get(what, "-") for rows in found.values()))
+    table.save()
 
 
 def _measured(task, parts):
-    """Run the parts one after the other, each in a new process; give what to say of each."""
+    """Run the parts one after the other, each in a new process; return their cells."""
     rows, needed = {}, {"index", "saving"} & set(parts)
     for name, part in PARTS.items():
         if name not in parts and name != "images":
@@ -98,23 +99,24 @@ def _measured(task, parts):
             raise SystemExit(f"`{name}` needs `index` and `saving` too")
         context = multiprocessing.get_context("spawn")
         with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as process:
-            said, peak = process.submit(_in_process, part, task).result()
-        for what, measured in said.items():
-            rows[what] = f"{measured}, {peak:,.0f} MB"
-            print(f"{task.size:,}: {what}: {rows[what]}", file=sys.stderr, flush=True)
+            cells, peak = process.submit(_in_process, part, task).result()
+        for what, (template, *numbers) in cells.items():
+            rows[what] = (f"{template}, {{:,.0f}} MB", *numbers, peak)
+            words = results.as_words(rows[what])
+            print(f"{task.size:,}: {what}: {words}", file=sys.stderr, flush=True)
     task.digits.unlink()
     return rows
 
 
 def _in_process(part, task):
     logging.disable(logging.WARNING)
-    said = part(task)
+    cells = part(task)
     unit = 1 if sys.platform == "darwin" else 1024
-    return said, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return cells, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def images(task):
-    """Deform MNIST's train images, over and over, each time in another way."""
+    """Deform MNIST's train images until there are enough, each time differently."""
     source, generator = load_dataset("mnist").train, torch.Generator().manual_seed(0)
     pixels = torch.empty(task.size, 28, 28, dtype=torch.uint8)
     rows = torch.arange(task.size) % len(source)
@@ -124,19 +126,19 @@ def images(task):
         pixels[part] = (made[:, 0] * 255).round().to(torch.uint8)
     np.savez(task.digits, images=pixels.numpy(), labels=source.labels[rows].numpy())
     seconds, _ = timed(lambda: _dataset(task))
-    return {"reading and hashing the images": f"{seconds:.1f} s"}
+    return {"reading and hashing the images": ("{:.1f} s", seconds)}
 
 
 def guess(task):
-    """The first guess of the clusters, its layout fitted on `fitted` images."""
+    """Make the first guess of the clusters, its layout fitted on `fitted` images."""
     train = _dataset(task).train
     seconds, _ = timed(lambda: assign_clusters(train.images, 10, sample=task.fitted, seed=0))
     fitted = min(task.fitted, len(train))
-    return {"first guess": f"{seconds:.0f} s (fitted on {fitted:,})"}
+    return {"first guess": ("{:.0f} s (fitted on {:,})", seconds, fitted)}
 
 
 def steps(task):
-    """Some steps of the cluster VAE, from a random guess."""
+    """Time some steps of the cluster VAE, from a random guess."""
     dataset, deformed, marks = _dataset(task), augmentation.deform, []
     config = TrainingConfig(epochs=1, classifier_epochs=1, critic=None)
 
@@ -154,26 +156,26 @@ def steps(task):
             train_models(dataset, Path(run), model=PRESETS["default"][0], training=config)
         except Enough:
             seconds = (marks[-1] - marks[WARM_UP]) / task.steps
-    return {"training steps": f"{config.batch_size / seconds:,.0f} images/s"}
+    return {"training steps": ("{:,.0f} images/s", config.batch_size / seconds)}
 
 
 def encoding(task):
-    """q(z|x), q(c|x) and the bound of all images."""
+    """Compute q(z|x), q(c|x) and the bound of all images."""
     dataset, model = _dataset(task), load_bundle(BUNDLE).model
     seconds, _ = timed(lambda: encode_dataset(model, dataset.train.images, device="cpu"))
     rate = len(dataset.train) / seconds
-    return {"encoding all": f"{task.size / rate:.0f} s ({rate:,.0f} images/s)"}
+    return {"encoding all": ("{:.0f} s ({:,.0f} images/s)", task.size / rate, rate)}
 
 
 def mean_image(task):
-    """What pixels are compared with and filled by."""
+    """Compute the mean image, which heatmaps use as baseline."""
     dataset = _dataset(task)
     seconds, _ = timed(lambda: dataset.mean_image)
-    return {"mean image": f"{seconds:.1f} s"}
+    return {"mean image": ("{:.1f} s", seconds)}
 
 
 def index(task):
-    """Neighbour graph, map and table, from codes in ten heaps."""
+    """Build neighbour graph, map and table from the codes of ten Gaussians."""
     dataset, marks = _dataset(task), []
     model = load_bundle(BUNDLE).model
     table, _ = build_index(
@@ -190,14 +192,14 @@ def index(task):
     graph, layout, rest = np.diff(marks)
     table.to_parquet(task.work / f"index-{task.size}.parquet")
     return {
-        "index: neighbours": f"{graph:.0f} s",
-        "index: map": f"{layout:.0f} s (UMAP on {min(task.fitted, task.size):,})",
-        "index: quality and table": f"{rest:.0f} s",
+        "index: neighbours": ("{:.0f} s", graph),
+        "index: map": ("{:.0f} s (UMAP on {:,})", layout, min(task.fitted, task.size)),
+        "index: quality and table": ("{:.0f} s", rest),
     }
 
 
 def saving(task):
-    """Writing a bundle with its images, and opening it as a check."""
+    """Write a bundle with its images, and open it as a check."""
     dataset, source = _dataset(task), load_bundle(BUNDLE)
     table = pd.read_parquet(task.work / f"index-{task.size}.parquet")
     seconds, _ = timed(
@@ -217,18 +219,18 @@ def saving(task):
         )
     )
     size = sum(file.stat().st_size for file in task.bundle.iterdir())
-    return {"saving the bundle": f"{seconds:.1f} s for {size / 1e6:,.0f} MB"}
+    return {"saving the bundle": ("{:.1f} s for {:,.0f} MB", seconds, size / 1e6)}
 
 
 def opening(task):
-    """Reading a bundle, its images and its look-up of neighbours."""
+    """Read a bundle, its images and its index of neighbours."""
     seconds, bundle = timed(lambda: load_bundle(task.bundle))
     more, _ = timed(lambda: (bundle.dataset, bundle.latent_index))
-    return {"opening the bundle and its images": f"{seconds + more:.1f} s"}
+    return {"opening the bundle and its images": ("{:.1f} s", seconds + more)}
 
 
 def map_files(task):
-    """What the map sends to a browser."""
+    """Make the files that the map sends to a browser."""
     from dashboard.ui.components.latent_map import files as map_files
 
     map_files.STATIC = task.work / "static"
@@ -242,16 +244,20 @@ def map_files(task):
             thread.join()
     drawing = time.perf_counter() - started - seconds
     sent = sum((files.folder / f"{n}.bin").stat().st_size for n in ("points", "cluster", "label"))
-    drawn = f"{len(files.places.order):,} points"
+    drawn = len(files.places.order)
     return {
-        f"map: points and {len(files.columns)} colourings": f"{seconds:.1f} s, {drawn}",
-        "map: a first visit's data": f"{sent / 1e6:.2f} MB",
-        "map: sheets of pictures": f"{drawing:.1f} s",
+        f"map: points and {len(files.columns)} colourings": (
+            "{:.1f} s, {:,} points",
+            seconds,
+            drawn,
+        ),
+        "map: a first visit's data": ("{:.2f} MB", sent / 1e6),
+        "map: sheets of pictures": ("{:.1f} s", drawing),
     }
 
 
 def page(task):
-    """The page of the map without a browser: first, and after a click."""
+    """Run the page of the map without a browser: first, and after a click."""
     from streamlit.testing.v1 import AppTest
 
     from dashboard.ui.components.latent_map import files as map_files
@@ -269,9 +275,9 @@ def page(task):
         clicks.append(timed(app.run)[0])
     assert not app.exception, app.exception[0].message
     return {
-        "Home, bundle opened": f"{seconds:.1f} s",
-        "Latent map, first": f"{first:.1f} s",
-        "Latent map, a click": f"{sorted(clicks)[2]:.2f} s",
+        "Home, bundle opened": ("{:.1f} s", seconds),
+        "Latent map, first": ("{:.1f} s", first),
+        "Latent map, a click": ("{:.2f} s", sorted(clicks)[2]),
     }
 
 
@@ -302,7 +308,7 @@ def _dataset(task):
 
 
 def _codes(count, config):
-    """Draw what an encoder might say: codes in heaps, one a cluster."""
+    """Draw codes from one Gaussian per cluster, in place of an encoder."""
     generator = torch.Generator().manual_seed(0)
 
     def noise(*shape):

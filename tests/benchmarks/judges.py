@@ -1,8 +1,8 @@
-"""Judges of counterfactuals: classifiers that no search ever sees.
+"""Judges of counterfactuals: classifiers that no search uses.
 
-They differ in kind and seed from the bundle's classifier, are trained here on the train split with
-shifted, turned and scaled images, and are kept in the user's cache folder, named by what they were
-trained on.
+They differ from the bundle's classifier in architecture and seed. They are trained on shifted,
+rotated and scaled train images and stored in the user's cache folder under a hash of the data and
+of their code.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class Block(nn.Module):
 
 
 class Perceptron(nn.Sequential):
-    """A multilayer perceptron, which knows no neighbourhood of pixels."""
+    """A multilayer perceptron, which does not know which pixels are neighbours."""
 
     epochs, learning_rate, seed = 6, 1e-3, 7002
 
@@ -78,7 +78,7 @@ class Perceptron(nn.Sequential):
 class Attention(nn.Module):
     """A small vision transformer (Dosovitskiy et al., 2021): patches that attend to each other.
 
-    It was added when all settings were final, so no choice was made with it in sight.
+    It was added when all settings were final, so it influenced no choice.
     """
 
     epochs, learning_rate, seed = 6, 2e-3, 7004
@@ -99,7 +99,7 @@ class Attention(nn.Module):
 
 
 def trained(kind, dataset):
-    """Read a judge from the cache, or train it."""
+    """Read a judge from the cache, or train it and store it there."""
     source = inspect.getsource(kind) + inspect.getsource(_fit) + inspect.getsource(_moved)
     name = hashlib.sha256((dataset.sha256 + source).encode()).hexdigest()[:16]
     path = cache_folder() / f"{kind.__name__.lower()}-{name}.safetensors"
@@ -122,7 +122,7 @@ def cache_folder():
 
 @torch.inference_mode()
 def judged(judge, images):
-    """Name the judge's class of each float image."""
+    """Return the judge's class of each float image."""
     return torch.cat([judge(part).argmax(1) for part in images.split(500)])
 
 
@@ -144,7 +144,7 @@ def _fit(judge, split):
 
 
 def _moved(x):
-    """Turn by up to 12 degrees, scale by up to 10 %, shift by up to 2 pixels."""
+    """Rotate by up to 12 degrees, scale by up to 10 %, shift by up to 2 pixels."""
     turn, scale, right, down = ((torch.rand(len(x)) * 2 - 1) * most for most in (0.21, 0.1, 2, 2))
     scale = 1 + scale
     matrix = torch.stack(

@@ -1,10 +1,10 @@
-"""`python -m tests.benchmarks.load`: a class of people at once on a real server.
+"""`python -m tests.benchmarks.load`: many people at once on a real server.
 
-Every session looks at images of its own, with settings of its own: half of the images drawn by
-nobody else, with ids that occur in no other session, half of the data set. Each message is
-searched for the others' ids; of some answers every picture (images, heatmaps, counterfactuals)
-must be the one that a person alone gets on a new server. Ends with status 1 where that is not so,
-at any error, and where it is too slow or memory is not given back.
+Each session looks at its own images with its own settings: half of the sessions draw images that
+occur in no other session, the others use images of the data set. Each message is searched for the
+ids of other sessions. Some answers are requested again by one person on a new server, and must
+hold the same pictures (images, heatmaps, counterfactuals). The exit status is 1 if an answer
+differs, if an error occurs, if answers are too slow, or if memory grows.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks import results
 from tests.benchmarks.session import Session
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.user_images import own_id
@@ -30,19 +31,19 @@ PAGES = (
     *("own_image", "compare", "theory_mixtures", "theory_probe"),
 )
 ASKED_AGAIN = 150
-"""Answers that are compared with what a person alone gets."""
+"""Answers that are compared with those of a server with one visitor."""
 SELECTED = re.compile(r"`((?:test|train):\d+)`  \nCluster")
 OWN = re.compile(r"your image  \nCluster")
-"""How the side bar names the selected image, one of the data set's and one that was drawn."""
+"""How the sidebar names the selected image: one of the data set, and one that was drawn."""
 REMEMBERED = 130.0
-"""Seconds for which Streamlit keeps the session of a closed tab, in case it comes back."""
+"""Seconds for which Streamlit keeps the session of a closed tab, in case it is opened again."""
 SLOWEST, GROWN = 2.0, 1.1
-"""Seconds that 95 of 100 actions may take, and memory afterwards against that of before."""
+"""Limits: seconds of 95 % of the actions, and memory afterwards divided by memory before."""
 
 
 @dataclass
 class Report:
-    """What the sessions met."""
+    """What happened in the sessions."""
 
     seconds: list[float] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
@@ -51,12 +52,12 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
     def quantile(self, share):
-        """Seconds that a share of the actions stayed below."""
+        """Return the seconds below which a share of the actions stayed."""
         return float(np.quantile(self.seconds, share))
 
 
 def canaries(count):
-    """Give two images a session: its own drawings, or images of the data set."""
+    """Return two images per session: its own drawings, or images of the data set."""
     data = load_bundle("checkpoints/mnist").dataset
     rows = iter(random.Random(0).sample(range(10_000), 2 * count))
     named = []
@@ -69,7 +70,7 @@ def canaries(count):
 
 
 def press(address, sessions, actions, think, pages=PAGES):
-    """Let sessions act at once; gives what they met.
+    """Let sessions act at once; return what happened.
 
     Args:
         address: Of the server.
@@ -112,13 +113,13 @@ def _live(address, number, named, actions, think, pages, report):
 
 
 def _settings(page, number):
-    """Ask what only some of the others ask; what is usual is left out, as pages do themselves."""
+    """Return the settings of a link; one session in three asks about clusters."""
     asks = page in ("heatmaps", "counterfactuals") and number % 3 == 0
     return "&of=cluster" if asks else ""
 
 
 def ask_again(address, report):
-    """Compare answers with those of a server that one person has for themselves."""
+    """Compare answers with those of a server that has one visitor."""
     chosen = random.Random(1).sample(report.pictures, min(ASKED_AGAIN, len(report.pictures)))
     for page, query, pictures in chosen:
         session = Session(address)
@@ -132,7 +133,7 @@ def ask_again(address, report):
 
 
 def _leaks(answer, number, mine, named):
-    """Find others' drawings anywhere, and any other image where the selected one is named."""
+    """Find drawings of other sessions, and any image in the sidebar but the selected one."""
     text = answer.text
     others = [i for other, ids in enumerate(named) if other != number for i in ids]
     found = [i for i in others if i.startswith("own:") and i in text]
@@ -150,14 +151,14 @@ def _marked(pixels, number):
 
 
 def settled_mb(address):
-    """Give the memory once sessions are forgotten and helpers gone."""
+    """Return the memory once sessions have expired and workers have ended."""
     time.sleep(REMEMBERED)
     press(address, 1, 1, 0)
     return resident_mb(address)
 
 
 def resident_mb(address):
-    """Add up the memory of a server and its helpers, what they share counted once."""
+    """Return the memory of a server and its workers; shared memory counts once."""
     port = address.rpartition(":")[2]
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         if f"--server.port\0{port}\0".encode() in command.read_bytes():
@@ -168,7 +169,7 @@ def resident_mb(address):
 
 
 def _own_mb(process):
-    """Read a process's share of the memory it is in, in MB."""
+    """Return a process's proportional share of memory, in MB."""
     try:
         lines = (process / "smaps_rollup").read_text().splitlines()
     except (ProcessLookupError, FileNotFoundError):  # it ended just now
@@ -190,18 +191,9 @@ def main():
         after = settled_mb(address)
     with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
         again = ask_again(address, report)
-    print(f"{options.sessions} sessions, {options.actions} actions each, think {options.think} s")
-    print(f"actions answered: {len(report.seconds)}, of which {again} asked again alone; others' "
-          f"images or results: {len(report.leaks)}; errors: {len(report.problems)}")  # fmt: skip
-    print(", ".join(f"p{q}: {report.quantile(q / 100):.2f} s" for q in (50, 95, 99, 100)))
-    slow = {
-        page or "home": np.quantile(
-            [s for s, p in zip(report.seconds, report.pages, strict=True) if p == page], 0.95
-        )
-        for page in sorted(set(report.pages))
-    }
-    print("p95 by page: " + ", ".join(f"{page} {value:.2f} s" for page, value in slow.items()))
-    print(f"memory: {before:.0f} MB before, {full:.0f} MB at the end, {after:.0f} MB after")
+    table = results.Table("load", "measured")
+    write(table.row, options, report, again, (before, full, after))
+    table.save()
     missed = [*report.leaks, *report.problems][:10]
     if report.quantile(0.95) > SLOWEST:
         missed.append(f"p95 is above {SLOWEST} s")
@@ -209,6 +201,23 @@ def main():
         missed.append(f"memory grew by more than {GROWN - 1:.0%}")
     if missed:
         raise SystemExit("\n".join(["missed:", *missed]))
+
+
+def write(row, options, report, again, memory):
+    """Write what was measured into the rows of a table."""
+    row("sessions; actions of each", ("{}; {}", options.sessions, options.actions))
+    row("mean time on a page", ("{:.0f} s", options.think))
+    row("actions answered; compared with an answer to one person alone",
+        ("{:,}; {:,}", len(report.seconds), again))  # fmt: skip
+    row("another person's images or results; errors",
+        ("{}; {}", len(report.leaks), len(report.problems)))  # fmt: skip
+    times = [float(report.quantile(q)) for q in (0.5, 0.95, 0.99, 1)]
+    row("time per action: median; 95 %; 99 %; slowest",
+        ("{:.2f} s; {:.2f} s; {:.2f} s; {:.2f} s", *times))  # fmt: skip
+    row("memory before; at the end; after", ("{:,.0f} MB; {:,.0f} MB; {:,.0f} MB", *memory))
+    for page in sorted(set(report.pages)):
+        taken = [s for s, p in zip(report.seconds, report.pages, strict=True) if p == page]
+        row(f"{page or 'home'}: 95 %", ("{:.2f} s", float(np.quantile(taken, 0.95))))
 
 
 if __name__ == "__main__":

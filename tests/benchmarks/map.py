@@ -1,4 +1,4 @@
-"""How fast the latent map answers a hand, in a real Chromium, from the event to what it shows."""
+"""Measure how fast the latent map reacts in a real Chromium, from the event to the result."""
 
 import contextlib
 import math
@@ -45,7 +45,7 @@ CLICKED = """() => addEventListener('click', (e) => { window.clicked = e.timeSta
 
 
 def seconds(repeats):
-    """Measure all of it; gives a list of times for each thing, and what a first visit sends."""
+    """Return a list of times for each interaction, and the bytes that a first visit receives."""
     with dashboard() as (address, browser):
         map_delivery(address, browser)  # the server makes its files once
         visits = [map_delivery(address, browser) for _ in range(repeats)]
@@ -64,7 +64,7 @@ def seconds(repeats):
 
 
 def _back(page):
-    """Time from the click on the page's name to the drawn map."""
+    """Return the time from the click on the page's name to the drawn map."""
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Home").click()
     page.wait_for_url(lambda url: "latent_map" not in url)
     settle(page)
@@ -76,7 +76,7 @@ def _back(page):
 
 
 def _hovers(page, box, repeats):
-    """Time from a pointer's move to the picture beside it, cached and to be fetched."""
+    """Return the times from a pointer move to the picture beside it, cached and fetched."""
     cached, fetched = [], []
     network = page.context.new_cdp_session(page)
     network.send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -95,21 +95,21 @@ def _hovers(page, box, repeats):
 
 
 def _shown(page, *, known):
-    """Give the seconds of the last hover of a kind; None where the pointer met no point."""
+    """Return the time of the last hover of a kind; None if the pointer met no point."""
     page.wait_for_timeout(150)
     times = [ms for was_known, ms in page.evaluate("window.hovers") if was_known == known]
     return times[-1] / 1000 if times else None
 
 
 def _click(page, where):
-    """Time from the button's release to all panels being about the image that was clicked."""
+    """Return the time from the button's release until all panels show the clicked image."""
     page.mouse.move(*where)
     page.mouse.click(*where)
     return _answered(page)
 
 
 def _lasso(page, box):
-    """Time from the release of a lasso round 5,000 points to its grid."""
+    """Return the time from the release of a lasso round 5,000 points to its grid."""
     page.locator("button[data-mode=lasso]").click()
     x, y, radius = box.evaluate(CIRCLE, 5000)
     page.mouse.move(x + radius, y)

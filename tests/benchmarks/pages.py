@@ -1,4 +1,4 @@
-"""How long a person waits for a page, and what it sends, in a real Chromium."""
+"""Measure how long a visitor waits for a page, and what it sends, in a real Chromium."""
 
 import contextlib
 import math
@@ -19,12 +19,12 @@ PAGES = {
 
 
 def cold_start_seconds(browser, repeats):
-    """Time from the command to a drawn Home, each with a server and a browser cache of its own."""
+    """Return the median time from the command to a drawn Home, each on a new server and cache."""
     return statistics.median(_cold_start(browser) for _ in range(repeats))
 
 
 def warm_page_seconds(address, browser, repeats):
-    """Time each page, opened by its address in a new tab and reached by a click on its name."""
+    """Return the times of each page: opened by its address in a new tab, and by a click."""
     with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
         opened = {name: [_open(context, address, name)] for name in PAGES}
         opened = {name: [_open(context, address, name) for _ in range(repeats)] for name in PAGES}
@@ -42,10 +42,10 @@ def warm_page_seconds(address, browser, repeats):
 
 
 def stroke_seconds(browser, repeats):
-    """Time from a stroke's end to its full explanation: the first of a server's life, and later.
+    """Time from the end of a stroke to its full explanation: the first on a server, and later.
 
     Returns:
-        The seconds of first strokes, one for each server, and those of `repeats` more on the last.
+        Seconds of the first stroke on each of `repeats` servers, and of as many on the last.
     """
     first = []
     for k in range(repeats):
@@ -58,7 +58,7 @@ def stroke_seconds(browser, repeats):
 
 
 def map_delivery(address, browser):
-    """Count what a first visit of the latent map sends: bytes of data, of frontend, seconds."""
+    """Return what a first visit of the latent map takes: bytes of data, of frontend, seconds."""
     with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
         page = context.new_page()
         sizes, sent, messages = {}, {}, []
@@ -103,7 +103,7 @@ def _cold_start(browser):
 
 @contextlib.contextmanager
 def _fresh_page(browser, path):
-    """Open a page on a server and with a browser cache of its own."""
+    """Open a page on a new server with a new browser cache."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "log.txt") as address:
         with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
             page = context.new_page()
@@ -113,7 +113,7 @@ def _fresh_page(browser, path):
 
 
 def _stroke(page, k):
-    """Draw the k-th of the spokes of a wheel, and wait until all is said about it."""
+    """Draw the k-th spoke of a wheel, and wait for its full explanation."""
     before, sheet = page.url, page.locator("canvas.ink")
     sheet.scroll_into_view_if_needed()
     box = sheet.bounding_box()

@@ -1,4 +1,4 @@
-"""A session with the real server without a browser: the protocol of Streamlit, by websocket."""
+"""A session with the real server over Streamlit's websocket protocol, without a browser."""
 
 import contextlib
 import hashlib
@@ -18,19 +18,19 @@ INSIDE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 
 @dataclass
 class Answer:
-    """What the server sent between an action and the end of the script."""
+    """The messages of the server from an action to the end of the script."""
 
     seconds: float
     messages: list[ForwardMsg] = field(default_factory=list)
 
     @property
     def text(self):
-        """Everything that was sent, as text to search in."""
+        """All messages as one text to search in."""
         return b"\n".join(m.SerializeToString() for m in self.messages).decode("utf-8", "replace")
 
     @property
     def pictures(self):
-        """Every picture that was sent, by the hash of what is in it."""
+        """The hashes of all pictures."""
         inside = [
             hashlib.sha256(found.encode()).hexdigest() for found in INSIDE.findall(self.text)
         ]
@@ -46,13 +46,13 @@ class Answer:
 
     @property
     def address(self):
-        """The query that the page wrote into the URL; None if it wrote none."""
+        """The query that the page wrote into the URL; None if there is none."""
         told = [m.page_info_changed for m in self.messages if m.HasField("page_info_changed")]
         return told[-1].query_string if told else None
 
 
 class Session:
-    """One websocket; every action waits for its answer."""
+    """One websocket; each action waits for its answer."""
 
     def __init__(self, address):
         self._stack = contextlib.ExitStack()
@@ -81,7 +81,7 @@ class Session:
         return Answer(time.perf_counter() - started, messages)
 
     def upload_url(self):
-        """Ask where a file may be uploaded to."""
+        """Return the path to which a file may be uploaded."""
         ask = BackMsg()
         ask.file_urls_request.request_id, ask.file_urls_request.session_id = "1", self.id
         ask.file_urls_request.file_names.append("picture.png")
@@ -92,5 +92,5 @@ class Session:
                 return message.file_urls_response.file_urls[0].upload_url
 
     def close(self):
-        """Leave, as by closing the tab."""
+        """Close the websocket, as closing the tab does."""
         self._stack.close()

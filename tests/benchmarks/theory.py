@@ -1,4 +1,4 @@
-"""How long the controls of the Theory pages take to answer on an image that is new to them."""
+"""Measure how long the controls of the Theory pages take on an image they have not seen."""
 
 import contextlib
 import io
@@ -16,8 +16,8 @@ from dashboard.views.theory.mixtures import loader as mixtures_loader
 
 
 def reactions(bundle, repeats):
-    """Median milliseconds of each control at its most expensive choice, nothing cached."""
-    with contextlib.redirect_stderr(io.StringIO()):  # caches say that no server runs
+    """Return the median milliseconds of each control at its most expensive setting, uncached."""
+    with contextlib.redirect_stderr(io.StringIO()):  # caches warn that no server runs
         compute_queue()
     ids = [f"test:{10 + i}" for i in range(repeats)]
     most_probed, most_points = probe.COUNTS[-1], panels.COUNTS[-1]
@@ -25,7 +25,7 @@ def reactions(bundle, repeats):
     shapes = list(probe.SHAPES.values())
     fit = (bundle, shapes[0], most_probed, probe.SAMPLES)
     asked = {
-        "one image: the bound from 5,000 draws, once an image": (
+        "one image: the bound from 5,000 draws, once per image": (
             lambda i: bound_loader.closing(bundle, ids[i], 5000)
         ),
         "two factorisations": lambda i: factorisations_loader.factorised(
@@ -35,7 +35,7 @@ def reactions(bundle, repeats):
             lambda i: factorisations_loader.sides(bundle, ids[i], most_points, 16)
         ),
         "EM with 10 full components": lambda i: mixtures_loader.mixture(*em, i),
-        f"a probe of {most_probed:,} images, once a question": (
+        f"a probe of {most_probed:,} images, once per question": (
             lambda i: loader.probe(bundle, shapes[i % len(shapes)], most_probed - i, 8)
         ),
         "both estimators' variance, 4,096 draws": (

@@ -1,4 +1,4 @@
-"""Training images a second here and with pythae: the same networks, images, optimiser, threads."""
+"""Compare training images/s with pythae: same networks, images, optimiser and threads."""
 
 import contextlib
 import importlib.util
@@ -24,37 +24,37 @@ BATCH = 256
 RATE = 1e-3
 
 
-def pythae_is_there():
-    """Tell whether the comparison can be made."""
+def is_installed():
+    """Return whether pythae can be imported."""
     return importlib.util.find_spec("pythae") is not None
 
 
 def rates(images, device, rounds):
-    """Measure images/s of the plain VAE's steps, in turns.
+    """Return the images/s of the plain VAE, with both libraries in turns.
 
-    Each round trains two epochs with each and counts the second. Where images are deformed, here
-    it is a batch at a time on the device, there an image at a time by torchvision in the data set.
+    Each round trains two epochs with each library and counts the second. This library deforms
+    images in batches on the device; with pythae, torchvision deforms each image in the data set.
 
     Returns:
-        A list, one a round, for each of ("here" or "pythae", whether images are deformed).
+        One number per round, by ("here" or "pythae", whether images are deformed).
     """
-    ways = [(name, deformed) for deformed in (False, True) for name in ("here", "pythae")]
-    found = {way: [] for way in ways}
+    cases = [(name, deformed) for deformed in (False, True) for name in ("here", "pythae")]
+    found = {case: [] for case in cases}
     for _ in range(rounds):
-        for name, deformed in ways:
+        for name, deformed in cases:
             measure = _here if name == "here" else _pythae
             found[name, deformed].append(measure(images, device, deformed))
     return found
 
 
 def ratio(found, deformed):
-    """Give the median over the rounds of how much faster it is here."""
+    """Return the median over the rounds of how many times faster this library is."""
     pairs = zip(found["here", deformed], found["pythae", deformed], strict=True)
     return statistics.median(here / there for here, there in pairs)
 
 
 def _here(images, device, deformed):
-    """Take `xai train`'s steps on the bound alone."""
+    """Run the steps of `xai train` on the bound alone."""
     pixels, vae, marks = images.to(device), ClusterVAE(PLAIN), []
 
     def batches(rows, generator):
@@ -79,7 +79,7 @@ def _here(images, device, deformed):
 
 
 def _pythae(images, device, deformed):
-    """Take the steps of pythae's trainer on its own VAE around the same networks."""
+    """Run the steps of pythae's trainer on its own VAE with the same networks."""
     from pythae.models import VAE, VAEConfig
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
     from pythae.trainers.training_callbacks import TrainingCallback
@@ -164,6 +164,6 @@ def _dataset(images, deformed):
 
 
 def _rate(marks):
-    """Give images/s between the first and the last mark, each a time and a number of steps."""
+    """Return the images/s from the first to the last mark, each a time and a number of steps."""
     (started, first), (ended, last) = marks[0], marks[-1]
     return BATCH * (last - first) / (ended - started)
