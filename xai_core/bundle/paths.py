@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._paths import expand_home
 from ..atomic_write import sync_folder
 from ..data.io.folders import is_text
 from ..errors import BundleError, BundleNotFoundError
@@ -23,7 +24,7 @@ A_DAY = 86_400.0
 def bundle_roots() -> tuple[Path, ...]:
     """Return the folders in which names are looked for: ./checkpoints, then $XAI_BUNDLES."""
     more = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
-    return (Path("checkpoints"), *(_expanded(root) for root in more if root))
+    return (Path("checkpoints"), *(expand_home(root) for root in more if root))
 
 
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
@@ -62,7 +63,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         BundleNotFoundError: If there is none; the message says which there are.
     """
     text = os.fspath(name_or_path)
-    path = _expanded(text)
+    path = expand_home(text)
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
     if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
@@ -167,14 +168,6 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     sync_folder(target.parent)
     if previous.exists():
         shutil.rmtree(previous)
-
-
-def _expanded(text: str) -> Path:
-    """Write out a home folder; one of nobody stays as it is, and is not found."""
-    try:
-        return Path(text).expanduser()
-    except (RuntimeError, ValueError):
-        return Path(text)
 
 
 def _is_bundle(folder: Path) -> bool:
