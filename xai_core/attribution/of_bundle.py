@@ -1,5 +1,6 @@
 """Attribution maps of a bundle's images, or of new ones, for what the bundle can explain."""
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ IMAGES_AT_ONCE = 500
 
 def attributions(
     bundle: Bundle,
-    images: ByteImages | Images,
+    images: ByteImages | Images | np.ndarray,
     method: str,
     *,
     of: str = "classifier",
@@ -55,7 +56,7 @@ def attributions(
 
     Args:
         bundle: The models, on the device to compute on.
-        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1].
+        images: As `as_byte_images` takes them.
         method: Key of `METHODS`.
         of: As `explained` takes it.
         target: Class or cluster, one for all or one a row; what is predicted where None. There

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._types import ByteImages, Latents, Probs
+from .._types import ByteImages, Images, Latents, Probs
 from ..latent_space.encoding import Encoding, classify, encode_dataset
 from ..latent_space.index import LatentIndex
+from .outputs import as_byte_images
 from .reading import Bundle
 
 __all__ = [
@@ -55,7 +56,7 @@ class Encoded:
 
 def encode(
     bundle: Bundle,
-    images: ByteImages,
+    images: ByteImages | Images | np.ndarray,
     *,
     seed: int = 0,
     first: int = 0,
@@ -67,14 +68,19 @@ def encode(
 
     Args:
         bundle: The models, on the device to compute on, and the map.
-        images: uint8 (N, 28, 28).
+        images: As `as_byte_images` takes them.
         seed: Of the one draw of z per image.
         first: Images before these in a larger set, in thousands.
         on_progress: Told how many images are encoded, of how many.
 
     Returns:
-        Tensors on the CPU, a row an image.
+        Tensors on the CPU, one row per image.
+
+    Raises:
+        ValueError: If the images have another form.
+        DataError: If their values are no pixels; the message names the row.
     """
+    images = as_byte_images(bundle, images)
     encoding = encode_dataset(
         bundle.model, images, device=bundle.device, seed=seed, first=first, on_progress=on_progress
     )

@@ -99,6 +99,8 @@ class DatasetCard:
         source: Whom it comes from, or the path it was read from.
         report: What was done to the images, in sentences.
         own_images: Whether the bundle carries the images; otherwise they are package data.
+        inverted: Whether the images were inverted when they were read, being dark on light.
+        full_scale: The value that was read as white.
     """
 
     name: str
@@ -109,6 +111,8 @@ class DatasetCard:
     source: str
     report: tuple[str, ...]
     own_images: bool
+    inverted: bool = False
+    full_scale: int = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,13 +267,15 @@ def _check_version(version: object, path: Path) -> None:
 
 def _check_fields(found: Mapping[str, Any], kind: type, prefix: str, path: Path) -> None:
     """Compare names and types of a JSON object with those of a dataclass."""
-    expected = {entry.name: entry.type for entry in dataclasses.fields(kind)}
-    if missing := expected.keys() - found.keys():
+    entries = dataclasses.fields(kind)
+    expected = {entry.name: entry.type for entry in entries}
+    required = {entry.name for entry in entries if entry.default is dataclasses.MISSING}
+    if missing := required - found.keys():
         raise damaged_bundle(path, f"`{prefix}{min(missing)}` is missing")
     if unknown := found.keys() - expected.keys():
         raise damaged_bundle(path, f"it has an unknown field `{prefix}{min(unknown):.60}`")
-    for name, type_of in expected.items():
-        problem = _mismatch(found[name], type_of)
+    for name, value in found.items():
+        problem = _mismatch(value, expected[name])
         if problem:
             raise damaged_bundle(path, f"`{prefix}{name}` {problem}")
 
@@ -301,6 +307,8 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     data = manifest.dataset
     if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
         raise damaged_bundle(path, "`dataset` has an impossible number of images or SHA-256")
+    if not 1 <= data.full_scale <= 65535:
+        raise damaged_bundle(path, "`dataset.full_scale` must be in [1, 65535]")
     if len(data.class_names) > MOST_CLASSES:
         raise damaged_bundle(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
     for name, entry in manifest.files.items():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..data.dataset import Dataset, Split, build_dataset
+from ..data.dataset import Dataset, Preprocessing, Split, build_dataset
 from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
 from ..latent_space.index import index_columns
@@ -25,6 +25,7 @@ __all__ = [
     "dataset_card",
     "image_tensors",
     "largest_sizes",
+    "preprocessing_of",
     "read_classifier",
     "read_critics",
     "read_dataset",
@@ -194,7 +195,14 @@ def dataset_card(dataset: Dataset) -> DatasetCard:
         source=dataset.source,
         report=dataset.report,
         own_images=not packaged,
+        inverted=dataset.preprocessing.inverted,
+        full_scale=dataset.preprocessing.full_scale,
     )
+
+
+def preprocessing_of(card: DatasetCard) -> Preprocessing:
+    """Return how the images of a data set were read."""
+    return Preprocessing(inverted=card.inverted, full_scale=card.full_scale)
 
 
 def image_tensors(dataset: Dataset) -> dict[str, Tensor]:
@@ -235,6 +243,7 @@ def read_dataset(folder: Path, manifest: Manifest) -> Dataset:
             class_names=card.class_names,
             report=card.report,
             source=card.source,
+            preprocessing=preprocessing_of(card),
         )
     except DataError as error:
         raise damaged_bundle(path, str(error)) from error

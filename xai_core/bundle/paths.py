@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .._paths import expand_home
 from .._text import is_text
 from ..atomic_write import sync_folder
 from ..errors import BundleError, BundleNotFoundError
@@ -30,7 +31,7 @@ def bundle_roots() -> tuple[Path, ...]:
     """
     named = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
     roots: dict[str, Path] = {}
-    for root in (Path("checkpoints"), *(_expanded(name) for name in named if name), SHIPPED):
+    for root in (Path("checkpoints"), *(expand_home(name) for name in named if name), SHIPPED):
         roots.setdefault(os.path.realpath(root), root)
     return tuple(roots.values())
 
@@ -71,7 +72,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         BundleNotFoundError: If there is none; the message says which there are.
     """
     text = os.fspath(name_or_path)
-    path = _expanded(text)
+    path = expand_home(text)
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
     if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
@@ -176,14 +177,6 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     sync_folder(target.parent)
     if previous.exists():
         shutil.rmtree(previous)
-
-
-def _expanded(text: str) -> Path:
-    """Write out a home folder; one of nobody stays as it is, and is not found."""
-    try:
-        return Path(text).expanduser()
-    except (RuntimeError, ValueError):
-        return Path(text)
 
 
 def _is_bundle(folder: Path) -> bool:

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from ..data.dataset import Dataset, parse_id
+from ..data.dataset import Dataset, Preprocessing, parse_id
 from ..errors import BundleError, DataError
 from ..latent_space.index import LatentIndex
 from ..models.classifier import Classifier
@@ -32,6 +32,7 @@ from .manifest import (
 )
 from .parts import (
     largest_sizes,
+    preprocessing_of,
     read_classifier,
     read_critics,
     read_dataset,
@@ -98,6 +99,11 @@ class Bundle:
             BundleError: If they are damaged, or not those the bundle was made of.
         """
         return read_dataset(self.path, self.manifest)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Return how the images were read; new images are read in the same way."""
+        return preprocessing_of(self.manifest.dataset)
 
     @cached_property
     def latents(self) -> Float[Tensor, "images latent"]:

@@ -73,12 +73,15 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
     import torch
 
     from ..data import user_images
-    from ..data.preprocessing import read_images
+    from ..data.preprocessing import convert_path
 
     if images.startswith(("train:", "test:", user_images.OWN)):
         return user_images.images_of(bundle.dataset, [part.strip() for part in images.split(",")])
     if images not in ("train", "test", "all"):
-        return read_images(images)
+        converted = convert_path(images, bundle.preprocessing)
+        for sentence in converted.report:
+            typer.echo(sentence, err=True)
+        return converted.images
     splits = ("train", "test") if images == "all" else (images,)
     return torch.cat([bundle.dataset.split(split).images for split in splits])
 

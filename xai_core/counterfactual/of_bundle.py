@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -33,7 +34,7 @@ __all__ = [
 
 def counterfactuals(
     bundle: Bundle,
-    images: ByteImages | Images,
+    images: ByteImages | Images | np.ndarray,
     target: int | Int[Tensor, " batch"] | Literal["all"],
     *,
     of: str = "classifier",
@@ -45,7 +46,7 @@ def counterfactuals(
 
     Args:
         bundle: The models, on the device to compute on, and the real images.
-        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1].
+        images: As `as_byte_images` takes them.
         target: Class or cluster to reach: one for all, one a row, or "all": each image towards
             every class but its own, rows image-major.
         of: "classifier" for classes, "cluster" for clusters.

@@ -17,12 +17,25 @@ from torch import Tensor
 from .._types import ByteImages, Images, Labels
 from ..errors import DataError
 
-__all__ = ["Dataset", "Split", "build_dataset", "image_id", "parse_id"]
+__all__ = ["Dataset", "Preprocessing", "Split", "build_dataset", "image_id", "parse_id"]
 
 AT_ONCE = 10_000
 """Images added up at once."""
 
 _ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How the images of a data set were read, which decides how others are read beside them.
+
+    Attributes:
+        inverted: Whether all images were inverted, being dark on light.
+        full_scale: The stored value that was taken as white.
+    """
+
+    inverted: bool = False
+    full_scale: int = 255
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,6 +69,7 @@ class Dataset:
     """What was done to make the images grey 28 x 28, in sentences."""
     source: str
     """Whom it comes from, or the path it was read from."""
+    preprocessing: Preprocessing = Preprocessing()
 
     @property
     def ids(self) -> list[str]:
@@ -110,6 +124,7 @@ class Dataset:
             test=dataclasses.replace(self.test, labels=None),
             report=self.report,
             source=self.source,
+            preprocessing=self.preprocessing,
         )
 
     def _checked_id(self, text: str) -> tuple[str, int]:
@@ -157,6 +172,7 @@ def build_dataset(
     class_names: tuple[str, ...] = (),
     report: tuple[str, ...] = (),
     source: str = "",
+    preprocessing: Preprocessing = Preprocessing(),
 ) -> Dataset:
     """Put a data set together, check that it can be used, and hash it.
 
@@ -167,6 +183,7 @@ def build_dataset(
         class_names: A name for each label; empty without labels.
         report: What was done to the images.
         source: Whom it comes from.
+        preprocessing: How the images were read.
 
     Raises:
         DataError: If there are too few images, or labels and names do not fit together.
@@ -186,6 +203,7 @@ def build_dataset(
         sha256=digest.hexdigest(),
         report=report,
         source=source,
+        preprocessing=preprocessing,
     )
 
 

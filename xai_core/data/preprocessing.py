@@ -1,10 +1,10 @@
 """Images as the models know them: grey, 28 x 28, bright ink on a dark background.
 
-References:
-    Gradient-Based Learning Applied to Document Recognition (LeCun et al., 1998), section III.A:
-    digits fitted into 20 x 20 and centred by their centre of mass in 28 x 28.
+How the images of a data set are read is one decision for the whole set. A bundle stores it, and
+images that are brought to the bundle later are read in the same way.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,89 +12,94 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from .._text import listed
+from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..errors import DataError
-from .io.arrays import read_npy, read_npz
-from .io.folders import IMAGE_SUFFIXES, list_folder
-from .io.image_files import MAX_PIXELS, check_pixels, read_grey
+from .dataset import Preprocessing
+from .io.array_keys import read_array_set
+from .io.arrays import read_npy
+from .io.folders import IMAGE_SUFFIXES, scan_folder
+from .io.image_files import read_grey
+from .io.pixel_values import as_bytes, check_pixels, full_scale, scale_note
 
 __all__ = [
-    "NPZ_KEYS",
+    "SIDE",
     "Converted",
+    "border_median",
     "convert_array",
     "convert_files",
-    "counted",
-    "normalise_digit",
+    "convert_path",
+    "fitted_size",
     "read_images",
+    "resize",
     "to_float",
 ]
 
-NPZ_KEYS = ("labels", "split")
-"""Keys that an .npz data set may have beside `images`."""
-
-_SIDE = 28
-_DIGIT_SIDE = 20
-_CENTRE = 14
-"""Row and column of a digit's centre of mass: MNIST's average 14.0, not the 13.5 of the frame."""
-_INK = 0.1
-"""Share of the brightest pixel above which a pixel counts as ink when a digit is cropped."""
+SIDE = 28
+"""Pixels of a side of an image."""
+_CONTRAST = 8
+"""How often the squared difference to the background must be larger on one side than the other."""
+_AT_ONCE = 10_000
+"""Images that are compared with their backgrounds at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Converted:
-    """Images brought to grey 28 x 28, and what it took, in sentences."""
+    """Images brought to grey 28 x 28, how, and what it took, in sentences."""
 
     images: ByteImages
     report: tuple[str, ...]
+    preprocessing: Preprocessing
 
 
-def read_images(path: str | Path) -> ByteImages:
-    """Read images that are to be explained; nothing is resized or inverted.
+def read_images(
+    path: str | Path,
+    preprocessing: Preprocessing = Preprocessing(),  # noqa: B008  frozen
+) -> ByteImages:
+    """Read images that are to be explained, as the images of a data set are read.
 
     Args:
-        path: An .npz with key `images` or a .npy, uint8 or float in [0, 1] of shape (N, 28, 28);
-            or one image file of 28 x 28 pixels; or a folder of such files, read in order of name.
+        path: An .npz or .npy of images, an image file, or a folder of image files, with
+            sub-folders for classes and splits or without.
+        preprocessing: How the images of the bundle were read; see `Bundle.preprocessing`.
 
     Returns:
-        uint8 (N, 28, 28). Floats are rounded to 256 levels.
+        uint8 (N, 28, 28), in the order of the file or of the names.
 
     Raises:
         DataError: For anything else; the message names the file, the row and the fix.
     """
-    path = Path(path)
+    return convert_path(path, preprocessing).images
+
+
+def convert_path(path: str | Path, preprocessing: Preprocessing | None) -> Converted:
+    """Read the images of a file or folder as `read_images` does, and report what was done."""
+    path = expand_home(path)
+    suffix = path.suffix.lower()
     if path.is_dir():
-        return _read_files(_flat_folder(path))
+        found = scan_folder(path)
+        converted = convert_files(found.files, preprocessing)
+        return dataclasses.replace(converted, report=(*converted.report, *found.notes))
     if not path.is_file():
         raise DataError(f"There is no file or folder `{path}`.")
-    suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
-        return _read_files((path,))
+        return convert_files((path,), preprocessing)
     if suffix == ".npz":
-        array = read_npz(path, required=("images",), optional=NPZ_KEYS)["images"]
-    elif suffix == ".npy":
-        array = read_npy(path)
-    else:
-        raise DataError(
-            f"`{path}` must be an .npz with key 'images', a .npy, a folder of images or an image "
-            f"({', '.join(IMAGE_SUFFIXES)})."
+        arrays = read_array_set(path)
+        rows = arrays.labels is not None and len(arrays.labels) == len(arrays.images)
+        return convert_array(
+            arrays.images, f"{path}: images", preprocessing, flat=rows, notes=arrays.notes
         )
-    pixels = check_pixels(array, f"{path}: images")
-    if pixels.shape[1:] != (_SIDE, _SIDE):
-        raise DataError(
-            f"`{path}: images` must have shape (N, 28, 28), got {pixels.shape}. Resize them "
-            "first, for drawn digits with xai_core.data.preprocessing.normalise_digit."
-        )
-    if pixels.max() == 1:
-        raise DataError(
-            f"`{path}: images` are 0 and 1 of 255, all but black. If they are binary, multiply "
-            "them by 255."
-        )
-    return torch.from_numpy(np.array(pixels, order="C"))
+    if suffix == ".npy":
+        return convert_array(read_npy(path), f"{path}: images", preprocessing)
+    raise DataError(
+        f"`{path}` must be an .npz with key 'images', a .npy, a folder of images or an image "
+        f"({', '.join(IMAGE_SUFFIXES)})."
+    )
 
 
 def to_float(
@@ -112,186 +117,168 @@ def to_float(
     return images.to(device).unsqueeze(1).float() / 255
 
 
-def convert_array(pixels: UInt8[np.ndarray, "images height width"]) -> Converted:
-    """Bring an array of grey images of one size to 28 x 28.
+def convert_array(
+    array: np.ndarray,
+    name: str = "images",
+    preprocessing: Preprocessing | None = None,
+    *,
+    flat: bool = False,
+    notes: tuple[str, ...] = (),
+) -> Converted:
+    """Bring an array of images of one size to grey 28 x 28.
 
-    The longer side becomes 28, the image is centred and its background continued. Images that are
-    dark on light, with the median of their border brighter than half, are inverted; but images
-    that already are 28 x 28 are believed unless most of the set is dark on light.
+    The longer side becomes 28, the image is centred and its background continued. If most images
+    of the set are dark on light, all are inverted.
+
+    Args:
+        array: As `check_pixels` takes it.
+        name: What to call it in a message.
+        preprocessing: How the set was read that the images belong to; decided here where None.
+        flat: Whether rows (N, H * W) of square images are meant by a matrix.
+        notes: Sentences to begin the report with.
+
+    Raises:
+        DataError: If the array is not made of images.
     """
-    sizes = np.tile(pixels.shape[1:], (len(pixels), 1))
-    return _finish(_fit(pixels), _border_median(pixels), sizes, Counter())
+    known = None if preprocessing is None else preprocessing.full_scale
+    pixels = check_pixels(array, name, known=known, flat=flat)
+    images = pixels.images
+    sizes = np.tile(images.shape[1:], (len(images), 1))
+    return _finish(
+        _fit(images),
+        border_median(images),
+        [*notes, *pixels.notes, *_size_report(sizes)],
+        pixels.full_scale,
+        preprocessing,
+    )
 
 
-def convert_files(files: Sequence[Path]) -> Converted:
+def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = None) -> Converted:
     """Bring image files of any size and mode to grey 28 x 28, by `convert_array`'s rules.
 
     Raises:
         DataError: If a file cannot be read; no file is skipped.
     """
-    images, borders, sizes = [], [], []
+    fitted, borders, sizes = [], [], []
+    highest: dict[np.dtype, int] = {}
     notes: Counter[str] = Counter()
     for file in files:
         grey = read_grey(file)
-        images.append(_fit(grey.pixels[None]))
-        borders.append(_border_median(grey.pixels[None]))
+        fitted.append(_fit(grey.pixels[None]))
+        borders.append(border_median(grey.pixels[None]))
         sizes.append(grey.pixels.shape)
         notes.update(grey.notes)
-    return _finish(np.concatenate(images), np.concatenate(borders), np.array(sizes), notes)
+        dtype = grey.pixels.dtype
+        highest[dtype] = max(int(grey.pixels.max()), highest.get(dtype, 0))
+    known = None if preprocessing is None else preprocessing.full_scale
+    white = {dtype: full_scale(high, dtype, known) or 255 for dtype, high in highest.items()}
+    images = np.concatenate([as_bytes(image, white[image.dtype]) for image in fitted])
+    scales = [white[image.dtype] for image in fitted]
+    backgrounds = np.concatenate(borders) * (255 / np.array(scales, np.float32))
+    report = [f"{_counted(count)} {note}." for note, count in sorted(notes.items())]
+    for dtype, scale in white.items():
+        if scale != np.iinfo(dtype).max:
+            report += scale_note(0, highest[dtype], scale)
+    report += _size_report(np.array(sizes))
+    return _finish(images, backgrounds, report, max(scales), preprocessing)
 
 
-def counted(count: int) -> str:
-    """Return the beginning of a report's sentence: "1 image was" or "12 images were"."""
-    return "1 image was" if count == 1 else f"{count} images were"
-
-
-def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
-    """Bring one drawn or uploaded digit to MNIST's form.
-
-    Dark on light is inverted, the border's median is taken as black, the ink is cropped, its
-    longer side resized to 20 pixels with antialiasing, the brightest pixel becomes 255, and the
-    centre of mass is moved to row 14, column 14 within half a pixel. Ink is never pushed out of
-    the frame, which takes precedence for very lopsided shapes. MNIST's own digits stay as they
-    are, but for a grey level here and there.
-
-    Args:
-        image: (H, W), uint8 or float in [0, 1], of any size up to 25 megapixels.
-
-    Returns:
-        uint8 (28, 28).
-
-    Raises:
-        DataError: If the shape, type or a value is another, or if the image is blank.
-    """
-    array = np.asarray(image.detach().cpu() if isinstance(image, Tensor) else image)
-    if array.ndim != 2 or not 0 < array.size <= MAX_PIXELS:
-        raise DataError(
-            f"`image` must have shape (H, W) and at most {MAX_PIXELS // 10**6} million pixels, "
-            f"got {array.shape}."
-        )
-    pixels = check_pixels(array[None], "image")
-    ink = _cropped_ink(pixels)
-    height, width = _fitted_size(ink.shape[2], ink.shape[3], _DIGIT_SIDE)
-    digit = _resize(ink, height, width)[0, 0]
-    digit = torch.round(digit / digit.max() * 255)
-    canvas = torch.zeros(_SIDE, _SIDE, dtype=torch.uint8)
-    top, left = (_centred(digit.sum(1 - axis)) for axis in (0, 1))
-    canvas[top : top + height, left : left + width] = digit.to(torch.uint8)
-    return canvas
-
-
-def _read_files(files: Sequence[Path]) -> ByteImages:
-    images = []
-    for file in files:
-        pixels = read_grey(file).pixels
-        if pixels.shape != (_SIDE, _SIDE):
-            raise DataError(
-                f"`{file}` must have 28 x 28 pixels, got {pixels.shape[1]} x {pixels.shape[0]}. "
-                "Resize it first, for a drawn digit with "
-                "xai_core.data.preprocessing.normalise_digit."
-            )
-        images.append(pixels)
-    return torch.from_numpy(np.stack(images))
-
-
-def _flat_folder(path: Path) -> tuple[Path, ...]:
-    listing = list_folder(path, path)
-    if not listing.images:
-        raise DataError(f"`{path}` holds no images. They end in {', '.join(IMAGE_SUFFIXES)}.")
-    if extra := [entry.name for entry in (*listing.folders, *listing.others)]:
-        raise DataError(f"`{path}` must hold images only, found {listed(extra)}. Move them out.")
-    return listing.images
-
-
-def _border_median(
-    pixels: UInt8[np.ndarray, "images height width"],
-) -> Float[np.ndarray, " images"]:
+def border_median(pixels: np.ndarray) -> Float[np.ndarray, " images"]:
+    """Return the median of each image's outermost pixels, which is its background."""
     sides = (pixels[:, 0], pixels[:, -1], pixels[:, 1:-1, 0], pixels[:, 1:-1, -1])
     return np.median(np.concatenate(sides, axis=1), axis=1).astype(np.float32)
 
 
-def _fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
+def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Return height and width once the longer one is `side`."""
     scale = side / max(height, width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _resize(
+def resize(
     images: Images, height: int, width: int
 ) -> Float[Tensor, "batch 1 new_height new_width"]:
+    """Resize images with antialiasing."""
     return functional.interpolate(images, (height, width), mode="bilinear", antialias=True)
 
 
-def _fit(pixels: UInt8[np.ndarray, "images height width"]) -> UInt8[np.ndarray, "images 28 28"]:
+def _dark_on_light(
+    images: UInt8[np.ndarray, "images 28 28"], backgrounds: Float[np.ndarray, " images"]
+) -> int:
+    """Count the images whose background is clearly lighter than what stands out from it."""
+    count = 0
+    for start in range(0, len(images), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        excess = images[rows].astype(np.float32) - backgrounds[rows, None, None]
+        lighter, darker = (
+            np.square(np.maximum(part, 0)).sum(axis=(1, 2)) for part in (excess, -excess)
+        )
+        count += int((darker > _CONTRAST * lighter).sum())
+    return count
+
+
+def _fit(pixels: np.ndarray) -> np.ndarray:
     """Resize the longer side to 28, centre, and continue the border's median."""
     num_images, *size = pixels.shape
-    if size == [_SIDE, _SIDE]:
+    if size == [SIDE, SIDE]:
         return pixels
-    height, width = _fitted_size(size[0], size[1], _SIDE)
-    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
-    fitted = np.empty((num_images, _SIDE, _SIDE), np.uint8)
-    fitted[:] = np.rint(_border_median(pixels))[:, None, None]
+    height, width = fitted_size(size[0], size[1], SIDE)
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    fitted = np.empty((num_images, SIDE, SIDE), pixels.dtype)
+    fitted[:] = np.rint(border_median(pixels))[:, None, None]
     step = max(1, 2**24 // (size[0] * size[1]))
     for start in range(0, num_images, step):
         chunk = torch.from_numpy(pixels[start : start + step].astype(np.float32))
-        resized = _resize(chunk.unsqueeze(1), height, width).squeeze(1).round()
+        resized = resize(chunk.unsqueeze(1), height, width).squeeze(1).round()
         rows = fitted[start : start + step]
-        rows[:, top : top + height, left : left + width] = resized.to(torch.uint8).numpy()
+        rows[:, top : top + height, left : left + width] = resized.numpy().astype(pixels.dtype)
     return fitted
 
 
 def _finish(
     images: UInt8[np.ndarray, "images 28 28"],
-    borders: Float[np.ndarray, " images"],
-    sizes: Int[np.ndarray, "images 2"],
-    notes: Counter[str],
+    backgrounds: Float[np.ndarray, " images"],
+    report: list[str],
+    white: int,
+    preprocessing: Preprocessing | None,
 ) -> Converted:
-    """Invert what is dark on light, and report on everything."""
-    dark_on_light = borders > 127.5
-    exact = (sizes == _SIDE).all(axis=1)
-    inverted = dark_on_light & (~exact | (dark_on_light.mean() > 0.5))
-    images = np.where(inverted[:, None, None], 255 - images, images)
-    report = [f"{counted(count)} {note}." for note, count in sorted(notes.items())]
-    report += _size_report(sizes, exact)
-    if inverted.any():
-        report.append(f"{counted(int(inverted.sum()))} dark on light and inverted.")
-    if images.max() == 1:
-        report.append("The brightest pixel is 1 of 255; multiply a binary set by 255.")
-    return Converted(images=torch.from_numpy(images), report=tuple(report))
+    """Decide the polarity of a set unless it is known, and report on it."""
+    dark = _dark_on_light(images, backgrounds)
+    if preprocessing is None:
+        preprocessing = Preprocessing(inverted=2 * dark > len(images), full_scale=white)
+        report = [*report, *_polarity_report(dark, len(images), preprocessing.inverted)]
+    elif preprocessing.inverted:
+        report = [*report, f"{_counted(len(images))} inverted, as the images of the bundle were."]
+    images = 255 - images if preprocessing.inverted else np.array(images, order="C")
+    return Converted(
+        images=torch.from_numpy(images), report=tuple(report), preprocessing=preprocessing
+    )
 
 
-def _size_report(
-    sizes: Int[np.ndarray, "images 2"], exact: Bool[np.ndarray, " images"], limit: int = 5
-) -> list[str]:
-    found, counts = np.unique(sizes[~exact], axis=0, return_counts=True)
+def _polarity_report(dark: int, count: int, inverted: bool) -> tuple[str, ...]:
+    if inverted and dark == count:
+        return (f"{_counted(count)} dark on light and inverted.",)
+    if inverted:
+        return (f"{_counted(count)} inverted, because {dark} of them are dark on light.",)
+    if dark:
+        return (f"{dark} of {count} images are dark on light, too few to invert the set.",)
+    return ()
+
+
+def _size_report(sizes: Int[np.ndarray, "images 2"], limit: int = 5) -> list[str]:
+    other = (sizes != SIDE).any(axis=1)
+    found, counts = np.unique(sizes[other], axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     report = [
-        f"{counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}."
+        f"{_counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}."
         for i in order[:limit]
     ]
     if len(order) > limit:
         rest = int(counts[order[limit:]].sum())
-        report.append(f"{counted(rest)} resized from {len(order) - limit} other sizes.")
+        report.append(f"{_counted(rest)} resized from {len(order) - limit} other sizes.")
     return report
 
 
-def _cropped_ink(
-    pixels: UInt8[np.ndarray, "1 height width"],
-) -> Float[Tensor, "1 1 ink_height ink_width"]:
-    """Return the ink's bounding box in [0, 1], its background at 0."""
-    border = _border_median(pixels)[0]
-    ink = pixels[0].astype(np.float32) - border
-    if border > 127.5:
-        ink = -ink
-    if ink.max() <= 0:
-        raise DataError("`image` is blank: nothing is brighter than its border. Draw a digit.")
-    ink = np.clip(ink / ink.max(), 0, 1)
-    rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
-    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return torch.from_numpy(cropped.copy())[None, None]
-
-
-def _centred(profile: Float[Tensor, " pixels"]) -> int:
-    """Return where a profile starts in 28 pixels so that its centre of mass is in the middle."""
-    positions = torch.arange(len(profile))
-    centre = float((profile * positions).sum() / profile.sum())
-    return min(max(round(_CENTRE - centre), 0), _SIDE - len(profile))
+def _counted(count: int) -> str:
+    """Return the beginning of a report's sentence: "1 image was" or "12 images were"."""
+    return "1 image was" if count == 1 else f"{count} images were"

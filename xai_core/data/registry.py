@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 
+from .._paths import expand_home
 from .._text import is_text, listed
 from ..errors import DataError
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .downloads import REMOTE, read_remote
-from .io.arrays import read_idx, read_npz
+from .io.array_keys import read_array_set
+from .io.arrays import read_idx
 from .io.folders import scan_folder
-from .io.image_files import check_pixels
 from .labels import check_labels, check_split, draw_test
-from .preprocessing import NPZ_KEYS, Converted, convert_array, convert_files
+from .preprocessing import Converted, convert_array, convert_files
 
 __all__ = [
     "BUILT_IN",
@@ -53,9 +54,9 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
 
     Args:
         source: One of `BUILT_IN`; or a folder of images, with a sub-folder a label or none, and
-            with `train` and `test` above them or not; or an .npz with `images` (N, H, W), uint8 or
-            float in [0, 1], and if you like `labels` (N,), integers from 0, and `split` (N,), the
-            words 'train' and 'test'. A folder called mnist is meant by `./mnist`.
+            with `train` and `test` above them or not; or an .npz with `images` (N, H, W) or
+            (N, H, W, 3), and if you like `labels` (N,), `class_names` and `split` (N,), the words
+            'train' and 'test'. A folder called mnist is meant by `./mnist`.
         root: Where downloads are kept; $XAI_DATA or ~/.cache/xai by default.
         seed: Draws the test images where the source has no split: one in seven of each label.
 
@@ -70,7 +71,7 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
         return _load_mnist(_MNIST_FOLDER)
     if source in REMOTE:
         return _load_remote(str(source), root)
-    path = Path(source)
+    path = expand_home(source)
     if not is_text(f"{path}{path.resolve().name}"):
         raise DataError(f"{str(path)!a} is no UTF-8, which a bundle could not name. Rename it.")
     if path.is_dir():
@@ -115,35 +116,29 @@ def _load_remote(name: str, root: Path | None) -> Dataset:
 
 
 def _downloads(root: Path | None) -> Path:
-    return root or Path(os.environ.get("XAI_DATA") or "~/.cache/xai").expanduser()
+    return expand_home(root or os.environ.get("XAI_DATA") or "~/.cache/xai")
 
 
 def _load_folder(path: Path, seed: int) -> Dataset:
     found = scan_folder(path)
     converted = convert_files(found.files)
-    if found.left_out:
-        names = listed([file.name for file in found.left_out])
-        sentence = f"Left out, not being images: {names}."
-        converted = dataclasses.replace(converted, report=(*converted.report, sentence))
+    converted = dataclasses.replace(converted, report=(*converted.report, *found.notes))
     labels = None if found.labels is None else np.array(found.labels, np.int64)
     in_test = None if found.in_test is None else np.array(found.in_test)
     return _assembled(path, converted, labels, in_test, found.class_names, seed)
 
 
 def _load_npz(path: Path, seed: int) -> Dataset:
-    arrays = read_npz(path, required=("images",), optional=NPZ_KEYS)
-    pixels = check_pixels(arrays["images"], f"{path}: images")
-    labels, in_test = None, None
+    arrays = read_array_set(path)
+    count, labels, in_test = len(np.atleast_1d(arrays.images)), None, arrays.in_test
     class_names: tuple[str, ...] = ()
-    if "labels" in arrays:
-        labels = check_labels(arrays["labels"], len(pixels), f"{path}: labels")
-        class_names = tuple(str(label) for label in range(int(labels.max()) + 1))
-    if "split" in arrays:
-        in_test = check_split(arrays["split"], len(pixels), f"{path}: split")
-    converted = convert_array(pixels)
-    if arrays["images"].dtype != np.uint8:
-        sentence = "Floats were rounded to 256 grey levels."
-        converted = dataclasses.replace(converted, report=(sentence, *converted.report))
+    if arrays.labels is not None:
+        labels, class_names = check_labels(arrays.labels, count, f"{path}: labels", arrays.names)
+    if arrays.split is not None:
+        in_test = check_split(arrays.split, count, f"{path}: split")
+    converted = convert_array(
+        arrays.images, f"{path}: images", flat=labels is not None, notes=arrays.notes
+    )
     return _assembled(path, converted, labels, in_test, class_names, seed)
 
 
@@ -156,6 +151,8 @@ def _assembled(
     seed: int,
 ) -> Dataset:
     report, num_images = converted.report, len(converted.images)
+    if in_test is not None and not in_test.any():
+        report, in_test = (*report, "The split names no test images."), None
     if in_test is None:
         in_test = draw_test(labels if labels is not None else np.zeros(num_images, np.int64), seed)
         whole = "the images" if labels is None else "each label"
@@ -167,12 +164,12 @@ def _assembled(
         )
         for rows in (~in_test, in_test)
     )
-    name = path.resolve().name if path.is_dir() else path.stem
     return build_dataset(
-        name=name,
+        name=path.resolve().name if path.is_dir() else path.stem,
         train=train,
         test=test,
         class_names=class_names,
         report=report,
         source=str(path),
+        preprocessing=converted.preprocessing,
     )

@@ -32,7 +32,7 @@ def normalised(pixels: NDArray[np.uint8]) -> str:
         DataError: If it is blank.
     """
     compute_queue()
-    from xai_core.data.preprocessing import normalise_digit
+    from xai_core.data.digits import normalise_digit
     from xai_core.data.user_images import own_id
 
     return own_id(normalise_digit(pixels))

@@ -10,7 +10,7 @@ from PIL import Image
 from dashboard.services import image_data
 from dashboard.views.own_image import answers
 from dashboard.views.own_image.draw_pad import SIDE
-from xai_core.data.preprocessing import normalise_digit
+from xai_core.data.digits import normalise_digit
 from xai_core.data.user_images import own_id, own_image
 
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from xai_core.bundle.reading import load_bundle
-from xai_core.data.preprocessing import normalise_digit
+from xai_core.data.digits import normalise_digit
 from xai_core.evaluation.typicality import RARE, SAMPLE, typical_range
 from xai_core.latent_space.encoding import encode_dataset
 

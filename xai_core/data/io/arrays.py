@@ -9,7 +9,7 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -91,14 +91,14 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def read_npz(
-    path: Path, *, required: Collection[str], optional: Collection[str] = ()
+    path: Path, *, is_known: Callable[[str], bool], expected: str
 ) -> dict[str, np.ndarray]:
     """Read the arrays of an .npz file whose keys are known beforehand.
 
     Args:
         path: The file.
-        required: Keys that must be there.
-        optional: Keys that may be there; any other key is refused.
+        is_known: Whether a key may be there; any other key is refused.
+        expected: Sentence that names the keys, for the message.
 
     Returns:
         The arrays by key.
@@ -109,7 +109,7 @@ def read_npz(
     _check_directory(path)
     with report_damage(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        _check_keys([_key(member) for member in members], required, optional, path)
+        _check_keys([_key(member) for member in members], is_known, expected, path)
         if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
             raise DataError(f"`{path}` is packed in a way that NumPy does not use. {_SAVE_AGAIN}")
         claimed = sum(member.file_size for member in members)
@@ -184,15 +184,10 @@ def _key(member: zipfile.ZipInfo) -> str:
 
 
 def _check_keys(
-    keys: list[str], required: Collection[str], optional: Collection[str], path: Path
+    keys: list[str], is_known: Callable[[str], bool], expected: str, path: Path
 ) -> None:
-    expected = f"Expected {listed(required)}"
-    if optional:
-        expected += f" and, if you like, {listed(optional)}"
-    if unknown := [key for key in keys if key not in {*required, *optional}]:
-        raise DataError(f"`{path}` has unknown keys: {listed(unknown)}. {expected}.")
-    if missing := [key for key in required if key not in keys]:
-        raise DataError(f"`{path}` has no key {listed(missing)}. {expected}.")
+    if unknown := [key for key in keys if not is_known(key)]:
+        raise DataError(f"`{path}` has unknown keys: {listed(unknown)}. {expected}")
     if len(set(keys)) != len(keys):
         raise DataError(f"`{path}` holds the same key twice: {listed(keys)}.")
 

@@ -2,7 +2,8 @@
 
     folder/*.png                      no labels
     folder/LABEL/*.png                a sub-folder a label
-    folder/{train,test}/...           either of the two, twice, with the split given
+    folder/{train,test}/...           either of the two, twice, with the split given;
+                                      also Training, Testing, val, validation and so on
 
 Nothing is opened here. Hidden files are the system's and are passed over; other files that are not
 images are named in `left_out`; links that lead out of the folder are refused.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from ..._text import is_text, listed
 from ...errors import DataError
+from .split_names import held_out, part_of
 
 __all__ = ["IMAGE_SUFFIXES", "FolderFiles", "Listing", "list_folder", "scan_folder"]
 
@@ -41,9 +43,9 @@ class FolderFiles:
     """Sub-folder names, sorted; empty without labels."""
     labels: tuple[int, ...] | None
     in_test: tuple[bool, ...] | None
-    """None where the folder has no `train` and `test`."""
-    left_out: tuple[Path, ...]
-    """Files that are not images by their suffix."""
+    """None where the folders name no split."""
+    notes: tuple[str, ...]
+    """What was left out or put together, in sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,32 +102,48 @@ def scan_folder(root: Path) -> FolderFiles:
     top = list_folder(root, root)
     entries: list[_Entry] = []
     left_out = list(top.others)
-    if _has_splits(top, root):
-        for name in ("train", "test"):
-            part = list_folder(root / name, root)
-            left_out += part.others
-            entries += _scan_labels(part, root / name, root, left_out, in_test=name == "test")
-    else:
+    splits = _splits(top, root)
+    for folder, in_test in splits:
+        part = list_folder(folder, root)
+        left_out += part.others
+        entries += _scan_labels(part, folder, root, left_out, in_test=in_test)
+    if not splits:
         entries = _scan_labels(top, root, root, left_out, in_test=None)
-    return _numbered(entries, tuple(left_out), root)
+    notes = []
+    if len(splits) == 3:
+        notes.append("The validation images were added to the train images.")
+    if left_out:
+        notes.append(f"Left out, not being images: {listed([file.name for file in left_out])}.")
+    return _numbered(entries, tuple(notes), root)
 
 
-def _has_splits(top: Listing, root: Path) -> bool:
-    names = {folder.name for folder in top.folders}
-    found = names & {"train", "test"}
-    if len(found) == 2 and (names != found or top.images):
-        extra = sorted(names - found) + [file.name for file in top.images]
+def _splits(top: Listing, root: Path) -> list[tuple[Path, bool]]:
+    """Return the folders of a split, and whether each is for test; none where there is no split.
+
+    A single "train" among other folders is a label.
+    """
+    named = {folder: part for folder in top.folders if (part := part_of(folder.name))}
+    parts = list(named.values())
+    test = held_out(parts)
+    if test is None and not (named and len(named) == len(top.folders)):
+        return []
+    rest = [entry.name for entry in (*top.folders, *top.images) if entry not in named]
+    names = listed([folder.name for folder in named])
+    if test is None:
+        missing = "train" if "train" not in parts else "test"
         raise DataError(
-            f"`{root}` has {listed(extra)} beside 'train' and 'test'. Move them out of it."
+            f"`{root}` has {names} but no '{missing}'. Add it, or name the folder "
+            f"`{next(iter(named))}`, which is then split."
         )
-    if len(names) == 1 and found:
-        (half,) = found
-        missing = "test" if half == "train" else "train"
-        raise DataError(
-            f"`{root}` has '{half}' but no '{missing}'. Add it, or name the folder "
-            f"`{root / half}`, which is then split."
-        )
-    return len(found) == 2
+    if rest:
+        raise DataError(f"`{root}` has {listed(rest)} beside {names}. Move them out of it.")
+    if len(set(parts)) < len(parts):
+        raise DataError(f"`{root}` has several folders of one split: {names}. Join them.")
+    order = ("train", "validation", "test")
+    return sorted(
+        ((folder, test[part]) for folder, part in named.items()),
+        key=lambda pair: order.index(named[pair[0]]),
+    )
 
 
 def _scan_labels(
@@ -163,11 +181,11 @@ def _check_not_empty(listing: Listing, folder: Path) -> None:
         )
 
 
-def _numbered(entries: list[_Entry], left_out: tuple[Path, ...], root: Path) -> FolderFiles:
+def _numbered(entries: list[_Entry], notes: tuple[str, ...], root: Path) -> FolderFiles:
     """Replace label names by their place among the sorted names."""
     names = {entry.label for entry in entries if entry.label is not None}
     if names and any(entry.label is None for entry in entries):
-        raise DataError(f"Of `{root}`'s 'train' and 'test' only one has a sub-folder a label.")
+        raise DataError(f"`{root}`: only some of its splits have a sub-folder for each label.")
     class_names = tuple(sorted(names))
     number = {name: label for label, name in enumerate(class_names)}
     labels = tuple(number[entry.label] for entry in entries if entry.label is not None)
@@ -177,5 +195,5 @@ def _numbered(entries: list[_Entry], left_out: tuple[Path, ...], root: Path) -> 
         class_names=class_names,
         labels=labels if class_names else None,
         in_test=flags or None,
-        left_out=left_out,
+        notes=notes,
     )

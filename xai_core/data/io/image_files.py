@@ -13,26 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Transpose
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from ...errors import DataError
-from .arrays import MAX_BYTES, report_damage
+from .arrays import report_damage
+from .pixel_values import MAX_PIXELS, as_bytes, full_scale
 
 __all__ = [
-    "MAX_PIXELS",
     "MAX_UPLOAD",
     "Grey",
-    "check_pixels",
     "read_grey",
     "read_upload",
 ]
-
-MAX_PIXELS = 25_000_000
-"""The largest image that is decoded: 5000 x 5000."""
 
 MAX_FILE = 250_000_000
 """Bytes of an image's file at most: more than the largest that is decoded has unpacked."""
@@ -67,7 +63,8 @@ _SAVE_AGAIN = "Save it as a PNG."
 class Grey:
     """One image in grey, and what it took, as ends of the sentence "N images were ..."."""
 
-    pixels: UInt8[np.ndarray, "height width"]
+    pixels: UInt8[np.ndarray, "height width"] | UInt16[np.ndarray, "height width"]
+    """As they were stored: which of 65,536 values is white, a whole set decides."""
     notes: tuple[str, ...] = ()
 
 
@@ -75,7 +72,7 @@ def read_grey(path: Path) -> Grey:
     """Read one image file as grey pixels, dark as stored.
 
     Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
-    become 8; a photograph is turned the way its EXIF orientation says.
+    stay; a photograph is turned the way its EXIF orientation says.
 
     Args:
         path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
@@ -88,7 +85,7 @@ def read_grey(path: Path) -> Grey:
 
 
 def read_upload(content: bytes, name: str) -> Grey:
-    """Read an image that a person uploaded, as `read_grey` does.
+    """Read an image that a person uploaded, as `read_grey` does, but with 8 bits.
 
     Args:
         content: Bytes of a PNG or JPEG; the name's ending is not believed.
@@ -102,47 +99,9 @@ def read_upload(content: bytes, name: str) -> Grey:
             f"`{name}` has {len(content) / 10**6:.1f} MB, at most {MAX_UPLOAD // 10**6} are "
             "taken. Save it smaller."
         )
-    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
-
-
-def check_pixels(array: np.ndarray, name: str) -> UInt8[np.ndarray, "images height width"]:
-    """Check an array of grey images and bring it to bytes.
-
-    Args:
-        array: (N, H, W), uint8 in 0..255 or float in [0, 1].
-        name: What to call it in a message.
-
-    Returns:
-        uint8 (N, H, W): the array itself if it is uint8, otherwise 256 levels rounded from it.
-
-    Raises:
-        DataError: If the shape, the type or a value is another; the message names the row.
-    """
-    if array.ndim != 3 or 0 in array.shape:
-        raise DataError(
-            f"`{name}` must have shape (N, 28, 28) with N >= 1, got {array.shape}."
-            + _shape_fix(array.shape)
-        )
-    count, height, width = array.shape
-    if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
-        raise DataError(
-            f"`{name}` has {count} images of {width} x {height} pixels. At most "
-            f"{MAX_PIXELS // 10**6} million pixels an image are read, and {MAX_BYTES // 784:,} "
-            "images."
-        )
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind != "f":
-        raise DataError(
-            f"`{name}` must be uint8 or float in [0, 1], got {array.dtype}. "
-            + (
-                "Use .astype(numpy.float32)."
-                if array.dtype == bool
-                else "Use .astype(numpy.uint8) if its values are 0..255."
-            )
-        )
-    _check_values(array, name)
-    return np.rint(array * 255).astype(np.uint8)
+    grey = _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
+    white = full_scale(int(grey.pixels.max()), grey.pixels.dtype)
+    return Grey(pixels=as_bytes(grey.pixels, white or 255), notes=grey.notes)
 
 
 def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
@@ -199,35 +158,6 @@ def _report_foreign(path: Path, kind: str) -> Iterator[None]:
         ) from error
 
 
-def _shape_fix(shape: tuple[int, ...]) -> str:
-    if len(shape) == 2 and shape[1] == 784:
-        return " Use .reshape(-1, 28, 28)."
-    if len(shape) == 2:
-        return " Use images[None] for a single image."
-    if len(shape) == 4 and 1 in (shape[1], shape[3]):
-        return f" Use .squeeze({1 if shape[1] == 1 else 3})."
-    if len(shape) == 4 and shape[3] in (3, 4):
-        return " Make colours grey first: images[..., :3].mean(axis=-1)."
-    return ""
-
-
-def _check_values(array: np.ndarray, name: str) -> None:
-    """Name the first row that is not finite or leaves [0, 1]."""
-    lowest, highest = array.min(axis=(1, 2)), array.max(axis=(1, 2))
-    finite = np.isfinite(lowest) & np.isfinite(highest)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise DataError(f"`{name}` has NaN or infinity in row {row}. Remove or repair that image.")
-    outside = (lowest < 0) | (highest > 1)
-    if outside.any():
-        row = int(np.argmax(outside))
-        fix = "Divide them by 255." if lowest.min() >= 0 else "Shift and scale them to [0, 1]."
-        raise DataError(
-            f"`{name}` has floats from {lowest[row]:g} to {highest[row]:g} in row {row}, expected "
-            f"[0, 1]. {fix}"
-        )
-
-
 @contextmanager
 def _report_bombs(path: Path) -> Iterator[None]:
     """Say in our words what Pillow refuses by itself: it does not tell the size."""
@@ -278,8 +208,7 @@ def _upright(image: Image.Image) -> Grey:
 
 def _to_grey(image: Image.Image) -> Grey:
     if image.mode.startswith("I;16"):
-        strips = np.array_split(np.asarray(image), 64)  # as floats all would take 400 MB
-        pixels = np.concatenate([np.rint(strip / 257).astype(np.uint8) for strip in strips])
+        pixels = np.asarray(image).astype(np.uint16)  # big endian too
         return Grey(pixels=pixels, notes=("reduced from 16 to 8 bits",))
     notes = () if image.mode == "L" else (f"converted to grey from {image.mode}",)
     if not image.has_transparency_data:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Int
@@ -104,7 +105,7 @@ class FaithfulnessTable:
 
 def scores(
     bundle: Bundle,
-    images: ByteImages | Images,
+    images: ByteImages | Images | np.ndarray,
     methods: Sequence[str] | str = "all",
     *,
     of: str = "classifier",

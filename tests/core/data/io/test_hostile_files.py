@@ -31,8 +31,10 @@ from safetensors.torch import load_file, save_file
 from xai_core.bundle.listing import list_bundles
 from xai_core.bundle.manifest import file_entry
 from xai_core.bundle.reading import load_bundle
+from xai_core.data.digits import normalise_digit
 from xai_core.data.io.image_files import MAX_UPLOAD, read_grey, read_upload
-from xai_core.data.preprocessing import normalise_digit, read_images
+from xai_core.data.io.pixel_values import as_bytes
+from xai_core.data.preprocessing import read_images
 from xai_core.data.registry import load_dataset
 from xai_core.errors import XaiError
 
@@ -619,25 +621,25 @@ def npz_with_nan(folder):
     return folder / "x.npz"
 
 
-@case("images", "must be uint8 or float in .*got int64", "astype")
+@case("images")
 def npy_of_whole_numbers(folder):
     np.save(folder / "x.npy", DIGITS.astype(np.int64))
     return folder / "x.npy"
 
 
-@case("images", "are 0 and 1 of 255", "multiply them by 255")
+@case("images")
 def npy_of_binary_images(folder):
     np.save(folder / "x.npy", DIGITS // 128)
     return folder / "x.npy"
 
 
-@case("images", "must be uint8 or float in .*got bool", ".astype(numpy.float32)")
+@case("images")
 def npy_of_yes_and_no(folder):
     np.save(folder / "x.npy", DIGITS > 127)
     return folder / "x.npy"
 
 
-@case("images", r"must have shape \(N, 28, 28\)", "Resize them")
+@case("images")
 def npy_of_another_size(folder):
     np.save(folder / "x.npy", np.zeros((2, 32, 32), np.uint8))
     return folder / "x.npy"
@@ -649,9 +651,9 @@ def npz_with_too_few_labels(folder):
     return folder / "x.npz"
 
 
-@case("data", r"must be in \[0, 1000\), got -1 in row 0", "Number the classes from 0")
-def npz_with_negative_labels(folder):
-    np.savez(folder / "x.npz", images=DIGITS, labels=np.arange(-1, 4))
+@case("data", "must be whole numbers or words, got 0.5 in row 1", "Name each class by a number")
+def npz_with_labels_that_are_measurements(folder):
+    np.savez(folder / "x.npz", images=DIGITS, labels=np.arange(5) / 2)
     return folder / "x.npz"
 
 
@@ -924,18 +926,22 @@ def read_as_image(path):
     normal = Image.MAX_IMAGE_PIXELS
     grey = read_grey(path)
     assert Image.MAX_IMAGE_PIXELS == normal
-    assert grey.pixels.dtype == np.uint8
+    assert grey.pixels.dtype in (np.uint8, np.uint16)
     if grey.pixels.shape == (28, 28):
-        assert np.array_equal(read_images(path)[0].numpy(), grey.pixels)
+        assert np.array_equal(read_images(path)[0].numpy(), in_bytes(grey))
     if len(np.unique(grey.pixels)) > 1:
         assert normalise_digit(grey.pixels).shape == (28, 28)
+
+
+def in_bytes(grey):
+    return as_bytes(grey.pixels, np.iinfo(grey.pixels.dtype).max)
 
 
 def uploaded(path, *, refused):
     """Hand the same bytes to the page on which a person uploads a photograph."""
     content = path.read_bytes()
     if not refused:
-        assert np.array_equal(read_upload(content, path.name).pixels, read_grey(path).pixels)
+        assert np.array_equal(read_upload(content, path.name).pixels, in_bytes(read_grey(path)))
         return
     with bounded(MEMORY), pytest.raises(XaiError, match=r"`x\.\w+` .*Save ") as caught:
         read_upload(content, path.name)

@@ -1,0 +1,276 @@
+"""Images, labels and splits in the forms in which they come: read rightly and in one way."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from xai_core.data.digits import normalise_digit
+from xai_core.data.io.image_files import read_upload
+from xai_core.data.io.pixel_values import check_pixels
+from xai_core.data.labels import check_labels
+from xai_core.data.preprocessing import Preprocessing, convert_array, convert_path, read_images
+from xai_core.data.registry import load_dataset
+from xai_core.errors import DataError
+
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 256, (14, 28, 28), dtype=np.uint8)
+BYTES[0, 0, :2] = 0, 255
+COLOURS = RNG.integers(0, 256, (14, 28, 28, 3), dtype=np.uint8)
+
+
+def seven(ink, ground, side=56):
+    """A seven, in one grey on another."""
+    image = np.full((side, side), ground, np.uint8)
+    image[10:16, 12:44] = ink
+    for row in range(16, 48):
+        left = 38 - (row - 16) // 2
+        image[row, left : left + 6] = ink
+    return image
+
+
+def save(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+    return path
+
+
+# the range decides
+
+
+@pytest.mark.parametrize(
+    ("array", "white", "rounding"),
+    [
+        (BYTES, 255, 0),
+        (BYTES.astype(np.int64), 255, 0),
+        (BYTES.astype(np.float32), 255, 0),
+        (BYTES / 255, 1, 0),
+        (BYTES / 255 * 1.0000001, 1, 0),
+        (BYTES / 255 - 1e-9, 1, 0),
+        (BYTES.astype(np.float16) / np.float16(255), 1, 0),
+        (BYTES / 255 * 16, 16, 0),
+        (np.rint(BYTES / 255 * 16), 16, 8),
+        (np.rint(BYTES / 255 * 16).astype(np.uint8), 16, 8),
+        (np.rint(BYTES / 255 * 1023).astype(np.uint16), 1023, 0),
+        (np.rint(BYTES / 255 * 4095).astype(np.int32), 4095, 0),
+        (BYTES.astype(np.uint16) * 257, 65535, 0),
+        (BYTES > 127, 1, 127),
+        ((BYTES > 127).astype(np.uint8), 1, 127),
+    ],
+)
+def test_the_range_of_the_set_says_what_is_white(array, white, rounding):
+    found = check_pixels(array, "images")
+    assert found.full_scale == white
+    assert np.abs(found.images.astype(int) - BYTES).max() == rounding
+    assert bool(found.notes) == (array.dtype != np.uint8 or white != 255)
+    assert all(f"{white} as white" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((2, 28, 28), np.nan), "NaN or infinity in row 0"),
+        (np.stack([BYTES[0] / 255, np.full((28, 28), np.inf)]), "NaN or infinity in row 1"),
+        (BYTES / 255 * 1.5, r"values from 0 to 1.5 in row 0. Expected a range of 0 to 1, 0 to 16"),
+        (BYTES / 255 - 0.5, "values from -0.5 .* Shift and scale"),
+        (BYTES * 1e6, "Divide them by their white"),
+        (-BYTES.astype(int), "Shift and scale"),
+    ],
+)
+def test_other_ranges_are_refused_by_row(array, message):
+    with pytest.raises(DataError, match=message):
+        check_pixels(array, "images")
+
+
+@pytest.mark.parametrize(
+    "colours", [COLOURS, COLOURS.transpose(0, 3, 1, 2), COLOURS.astype(float), COLOURS / 255]
+)
+def test_colours_become_grey_as_those_of_files_do(tmp_path, colours):
+    files = [save(tmp_path / "set" / f"{i:02}.png", image) for i, image in enumerate(COLOURS)]
+    assert len(files) == len(colours)
+    np.savez(tmp_path / "set.npz", images=colours)
+    from_files, from_array = load_dataset(tmp_path / "set"), load_dataset(tmp_path / "set.npz")
+    assert torch.equal(from_files.train.images, from_array.train.images)
+    assert any("converted to grey from RGB" in sentence for sentence in from_files.report)
+    assert any("made grey from colour" in sentence for sentence in from_array.report)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_deep_grey_in_16_bit_files_is_read_by_the_range_of_the_set(tmp_path, bits):
+    white = 2**bits - 1
+    for number, image in enumerate(np.rint(BYTES / 255 * white).astype(np.uint16)):
+        save(tmp_path / f"{number:02}.png", image)
+    found = read_images(tmp_path)
+    assert np.abs(found.numpy().astype(int) - BYTES).max() <= 1
+    sentence = f"Values from 0 to {white} were read with {white} as white."
+    assert (sentence in convert_path(tmp_path, None).report) == (bits < 16)
+    content = (tmp_path / "00.png").read_bytes()
+    assert np.abs(read_upload(content, "x").pixels.astype(int) - BYTES[0]).max() <= 1
+
+
+# keys of arrays
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("images", "labels"), ("X", "y"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1"),
+        ("image", "label"), ("Images", "Labels"), ("imgs", "targets"), ("data", "labels"),
+    ],
+)  # fmt: skip
+def test_a_set_in_two_arrays_is_known_by_the_usual_keys(tmp_path, keys):
+    labels = np.arange(14) % 2
+    np.savez(tmp_path / "set.npz", **dict(zip(keys, (BYTES, labels), strict=True)))
+    found = load_dataset(tmp_path / "set.npz")
+    assert (len(found.train), len(found.test), found.class_names) == (12, 2, ("0", "1"))
+    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("X_train", "y_train", "X_test", "y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+        ("x_train", "y_train", "x_val", "y_val"),
+        ("images_training", "labels_training", "images_testing", "labels_testing"),
+        ("trainX", "trainy", "testX", "testy"),
+    ],
+)
+def test_a_set_in_parts_is_known_by_the_usual_keys(tmp_path, keys):
+    labels = np.arange(14) % 2
+    parts = (BYTES[:10], labels[:10], BYTES[10:], labels[10:])
+    np.savez(tmp_path / "set.npz", **dict(zip(keys, parts, strict=True)))
+    found = load_dataset(tmp_path / "set.npz")
+    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:10]))
+    assert torch.equal(found.test.images, torch.from_numpy(BYTES[10:]))
+    assert found.test.labels.tolist() == [0, 1, 0, 1]
+
+
+def test_validation_images_beside_test_images_join_the_train_images(tmp_path):
+    parts = {"train_images": BYTES[:8], "val_images": BYTES[8:11], "test_images": BYTES[11:]}
+    np.savez(tmp_path / "set.npz", **parts)
+    found = load_dataset(tmp_path / "set.npz")
+    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:11]))
+    assert found.report[0] == "The validation images were added to the train images."
+
+
+def test_rows_of_pixels_are_square_images_where_labels_count_them(tmp_path):
+    np.savez(tmp_path / "set.npz", data=BYTES.reshape(14, 784), target=np.arange(14) % 2)
+    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES))
+
+
+# labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "names"),
+    [
+        ([1, 2, 3, 1], [0, 1, 2, 0], ("1", "2", "3")),
+        ([0, 5, 900, 5], [0, 1, 2, 1], ("0", "5", "900")),
+        ([-1, 1, -1, 1], [0, 1, 0, 1], ("-1", "1")),
+        (["cat", "dog", "ant", "dog"], [1, 2, 0, 2], ("ant", "cat", "dog")),
+        ([2.0, 4.0, 2.0, 2.0], [0, 1, 0, 0], ("2", "4")),
+        ([True, False, True, True], [1, 0, 1, 1], ("False", "True")),
+        ([[3], [3], [1], [1]], [1, 1, 0, 0], ("1", "3")),
+        (np.array([7, 7, 7, 7], np.uint8), [0, 0, 0, 0], ("7",)),
+        (np.array([2**63, 0, 0, 1], np.uint64), [2, 0, 0, 1], ("0", "1", str(2**63))),
+        (["10", "9", "9", "10"], [0, 1, 1, 0], ("10", "9")),
+    ],
+)
+def test_there_are_as_many_classes_as_distinct_labels(labels, classes, names):
+    found, class_names = check_labels(np.array(labels), 4, "labels")
+    assert found.tolist() == classes and class_names == names
+
+
+def test_names_of_classes_come_with_the_labels(tmp_path):
+    names = np.array(["red", "white", "platelet"])
+    np.savez(tmp_path / "set.npz", images=BYTES, labels=np.arange(14) % 2 * 2, names=names)
+    assert load_dataset(tmp_path / "set.npz").class_names == ("red", "platelet")
+    np.savez(tmp_path / "set.npz", images=BYTES, labels=np.arange(14), names=names)
+    with pytest.raises(DataError, match="numbers from 0 where the names of classes are given"):
+        load_dataset(tmp_path / "set.npz")
+
+
+# splits
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train", "test"), ("train", "val"), ("Train", "Test"), ("Training", "Testing"),
+        ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("labels", [("a", "b"), ("",)])
+def test_folders_of_a_split_are_known_by_the_usual_names(tmp_path, train, test, labels):
+    for number, image in enumerate(BYTES):
+        folder = tmp_path / (test if number > 9 else train) / labels[number % len(labels)]
+        save(folder / f"{number:02}.png", image)
+    found = load_dataset(tmp_path)
+    assert (len(found.train), len(found.test)) == (10, 4)
+    assert found.class_names == tuple(name for name in labels if name)
+    assert len(read_images(tmp_path)) == 14
+    words = np.array([test if number > 9 else train for number in range(14)])
+    np.savez(tmp_path / "set.npz", images=BYTES, split=words)
+    assert len(load_dataset(tmp_path / "set.npz").test) == 4
+
+
+def test_a_folder_with_a_sub_folder_for_each_class_is_read_to_be_explained(tmp_path):
+    for number, image in enumerate(BYTES[:4]):
+        save(tmp_path / "ab"[number % 2] / f"{number}.png", image)
+    (tmp_path / "notes.txt").write_text("x")
+    assert torch.equal(read_images(tmp_path), torch.from_numpy(BYTES[[0, 2, 1, 3]]))
+    assert "Left out, not being images: 'notes.txt'." in convert_path(tmp_path, None).report
+
+
+def test_a_split_without_test_images_has_them_drawn(tmp_path):
+    np.savez(tmp_path / "set.npz", images=BYTES, split=np.array(["train"] * 14))
+    found = load_dataset(tmp_path / "set.npz")
+    assert (len(found.train), len(found.test)) == (12, 2)
+    assert "The split names no test images." in found.report
+
+
+# polarity
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.66, 1.0])
+@pytest.mark.parametrize("side", [28, 56])
+def test_polarity_is_one_decision_for_a_set(share, side):
+    dark = np.array([seven(0, 255), *[seven(255, 0)]])
+    picks = (np.arange(20) >= 20 * share).astype(int)
+    images = dark[picks][:, :: 56 // side, :: 56 // side]
+    found = convert_array(images)
+    assert found.preprocessing.inverted == (share > 0.5)
+    plain = convert_array(images, "images", Preprocessing()).images
+    assert torch.equal(found.images, 255 - plain if share > 0.5 else plain)
+    said = " ".join(found.report)
+    assert ("inverted" in said or "too few to invert" in said) == (share > 0)
+    again = convert_array(images[:3], "images", found.preprocessing)
+    assert torch.equal(again.images, found.images[:3])
+
+
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [(255, 150), (255, 0), (0, 255), (0, 150), (226, 173), (140, 100), (100, 140), (20, 235)],
+)
+def test_ink_is_what_differs_from_the_border(ink, ground):
+    expected = normalise_digit(seven(255, 0)).int()
+    assert (normalise_digit(seven(ink, ground)).int() - expected).abs().max() <= 12
+
+
+def test_a_yellow_seven_on_orange_is_read(tmp_path):
+    paint = np.where(seven(1, 0)[..., None] == 1, [255, 255, 0], [255, 165, 0]).astype(np.uint8)
+    upload = read_upload(save(tmp_path / "seven.png", paint).read_bytes(), "seven.png")
+    expected = normalise_digit(seven(255, 0)).int()
+    assert (normalise_digit(upload.pixels).int() - expected).abs().max() <= 12
+
+
+# home
+
+
+@pytest.mark.parametrize("read", [load_dataset, read_images])
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch, read):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "set.npz", images=BYTES)
+    assert read("~/set.npz") is not None

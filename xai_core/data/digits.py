@@ -1,0 +1,80 @@
+"""One drawn or uploaded digit in MNIST's form.
+
+References:
+    Gradient-Based Learning Applied to Document Recognition (LeCun et al., 1998), section III.A:
+    digits fitted into 20 x 20 and centred by their centre of mass in 28 x 28.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from ..errors import DataError
+from .io.pixel_values import MAX_PIXELS, check_pixels
+from .preprocessing import SIDE, border_median, fitted_size, resize
+
+__all__ = ["normalise_digit"]
+
+_DIGIT_SIDE = 20
+_CENTRE = 14
+"""Row and column of a digit's centre of mass: MNIST's average 14.0, not the 13.5 of the frame."""
+_INK = 0.1
+"""Share of the brightest pixel above which a pixel counts as ink when a digit is cropped."""
+
+
+def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
+    """Bring one drawn or uploaded digit to MNIST's form.
+
+    The median of the border is the background and becomes black; what differs from it is ink, be
+    it lighter or darker. The ink is cropped, its longer side resized to 20 pixels with
+    antialiasing, the brightest pixel becomes 255, and the centre of mass is moved to row 14,
+    column 14 within half a pixel. Ink never leaves the frame, which takes precedence for very
+    lopsided shapes. MNIST's own digits stay as they are, but for a grey level here and there.
+
+    Args:
+        image: (H, W), up to 25 megapixels, in a range that `check_pixels` knows.
+
+    Returns:
+        uint8 (28, 28).
+
+    Raises:
+        DataError: If the shape, type or a value is another, or if the image is blank.
+    """
+    array = np.asarray(image.detach().cpu() if isinstance(image, Tensor) else image)
+    if array.ndim != 2 or not 0 < array.size <= MAX_PIXELS:
+        raise DataError(
+            f"`image` must have shape (H, W) and at most {MAX_PIXELS // 10**6} million pixels, "
+            f"got {array.shape}."
+        )
+    pixels = check_pixels(array[None], "image").images
+    ink = _cropped_ink(pixels)
+    height, width = fitted_size(ink.shape[2], ink.shape[3], _DIGIT_SIDE)
+    digit = resize(ink, height, width)[0, 0]
+    digit = torch.round(digit / digit.max() * 255)
+    canvas = torch.zeros(SIDE, SIDE, dtype=torch.uint8)
+    top, left = (_centred(digit.sum(1 - axis)) for axis in (0, 1))
+    canvas[top : top + height, left : left + width] = digit.to(torch.uint8)
+    return canvas
+
+
+def _cropped_ink(
+    pixels: UInt8[np.ndarray, "1 height width"],
+) -> Float[Tensor, "1 1 ink_height ink_width"]:
+    """Return the bounding box of the ink in [0, 1], with the background at 0."""
+    ink = pixels[0].astype(np.float32) - border_median(pixels)[0]
+    if np.vdot(ink, np.abs(ink)) < 0:  # most of what stands out is darker
+        ink = -ink
+    if ink.max() <= 0:
+        raise DataError("`image` is blank: nothing stands out from its border. Draw a digit.")
+    ink = np.clip(ink / ink.max(), 0, 1)
+    rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
+    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return torch.from_numpy(cropped.copy())[None, None]
+
+
+def _centred(profile: Float[Tensor, " pixels"]) -> int:
+    """Return where a profile starts in 28 pixels so that its centre of mass is in the middle."""
+    positions = torch.arange(len(profile))
+    centre = float((profile * positions).sum() / profile.sum())
+    return min(max(round(_CENTRE - centre), 0), SIDE - len(profile))

@@ -1,0 +1,131 @@
+"""Which array of an .npz holds the images, which the labels, which the split.
+
+images labels split names            one set; X and y, data and target, arr_0 and arr_1 alike
+x_train y_train x_test y_test        a set in parts, also train_images, test_labels and so on
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from ..._text import listed
+from ...errors import DataError
+from .arrays import read_npz
+from .split_names import PARTS, held_out
+
+__all__ = ["ArraySet", "read_array_set"]
+
+_KEYS = {
+    "images": ("images", "image", "imgs", "x", "data", "arr_0"),
+    "labels": ("labels", "label", "y", "target", "targets", "arr_1"),
+    "split": ("split",),
+    "names": ("names", "class_names", "label_names", "target_names", "classes"),
+}
+"""Keys of each role, in lower case; the first one that is there counts."""
+_ORDER = ("train", "validation", "test")
+_EXPECTED = (
+    "Expected 'images' and, if you like, 'labels', 'split' and 'class_names'; or 'X' and 'y'; or "
+    "'x_train', 'y_train', 'x_test' and 'y_test'."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ArraySet:
+    """The arrays of a data set by their roles, as they were stored."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    split: np.ndarray | None = None
+    in_test: Bool[np.ndarray, " images"] | None = None
+    """Where the keys name the parts; `split` is None then."""
+    names: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_array_set(path: Path) -> ArraySet:
+    """Read the images of an .npz, and the labels and split it holds.
+
+    Raises:
+        DataError: If the file is damaged, has no images, or a key whose role is unknown.
+    """
+    arrays = read_npz(path, is_known=lambda key: _role(key) is not None, expected=_EXPECTED)
+    by_role: dict[tuple[str, str], str] = {}
+    left_out = []
+    for key in sorted(arrays, key=_rank):
+        place = _role(key)
+        if place in by_role:
+            left_out.append(key)
+        elif place is not None:
+            by_role[place] = key
+    notes = (f"Left out: the arrays {listed(left_out)}.",) if left_out else ()
+    parts = {part for role, part in by_role if part}
+    if parts and ("images", "") not in by_role:
+        return _joined(path, arrays, by_role, parts, notes)
+    if ("images", "") not in by_role:
+        raise DataError(f"`{path}` has no key 'images'. {_EXPECTED}")
+    if parts:
+        raise DataError(f"`{path}` has images as a whole and in parts: {listed(arrays)}.")
+    roles = {role: arrays[key] for (role, _), key in by_role.items()}
+    return ArraySet(**roles, notes=notes)
+
+
+def _joined(
+    path: Path,
+    arrays: dict[str, np.ndarray],
+    by_role: dict[tuple[str, str], str],
+    parts: set[str],
+    notes: tuple[str, ...],
+) -> ArraySet:
+    """Put the parts of a set one after the other."""
+    order = [part for part in _ORDER if part in parts]
+    found = {
+        role: [arrays[by_role[role, part]] for part in order if (role, part) in by_role]
+        for role in ("images", "labels")
+    }
+    if len(found["images"]) != len(order) or len(found["labels"]) not in (0, len(order)):
+        raise DataError(
+            f"`{path}` has {listed(arrays)}: each part needs its images, and all or none its "
+            f"labels. {_EXPECTED}"
+        )
+    if len({image.shape[1:] for image in found["images"]}) > 1:
+        shapes = ", ".join(str(image.shape) for image in found["images"])
+        raise DataError(f"`{path}` has parts of different shapes: {shapes}. Resize them alike.")
+    test = held_out(order)
+    counts = [len(image) for image in found["images"]]
+    if test is not None and len(order) == len(_ORDER):
+        notes += ("The validation images were added to the train images.",)
+    names = by_role.get(("names", ""))
+    return ArraySet(
+        images=np.concatenate(found["images"]),
+        labels=np.concatenate(found["labels"]) if found["labels"] else None,
+        in_test=None if test is None else np.repeat([test[part] for part in order], counts),
+        names=None if names is None else arrays[names],
+        notes=notes,
+    )
+
+
+def _plain(key: str) -> str:
+    return key.casefold().replace("_", "").replace("-", "")
+
+
+_ROLES = {_plain(key): (role, "") for role, keys in _KEYS.items() for key in keys}
+_ROLES |= {
+    joined: (role, part)
+    for role in ("images", "labels")
+    for key in _KEYS[role]
+    for name, part in PARTS.items()
+    for joined in (_plain(key) + name, name + _plain(key))
+}
+
+
+def _role(key: str) -> tuple[str, str] | None:
+    """Return the role of an array and the part it belongs to, "" for the whole set."""
+    return _ROLES.get(_plain(key))
+
+
+def _rank(key: str) -> tuple[int, str]:
+    """Order the keys of one role by how plainly they name it."""
+    plain = [_plain(name) for keys in _KEYS.values() for name in keys]
+    return (plain.index(_plain(key)) if _plain(key) in plain else len(plain)), key

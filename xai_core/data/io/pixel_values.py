@@ -1,0 +1,193 @@
+"""What the numbers of images mean: which axes they have, and which value is white.
+
+The range of a whole set decides, never that of one of its images.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..._numbers import Number
+from ...errors import DataError
+from .arrays import MAX_BYTES
+
+__all__ = ["MAX_PIXELS", "Pixels", "as_bytes", "check_pixels", "full_scale", "scale_note"]
+
+MAX_PIXELS = 25_000_000
+"""The largest image that is decoded: 5000 x 5000."""
+
+FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)
+"""Values of white: floats or binary, scikit-learn's digits, and 8, 10, 12, 14 and 16 bits."""
+_DIM = 8
+"""A highest value above 1 and up to this one says nothing about which value is white."""
+_TOLERANCE = 1e-3
+"""Share of white by which values may leave their range: rounding, and resizing by splines."""
+_AT_ONCE = 1 << 24
+"""Numbers converted at once."""
+_LUMA = (19595, 38470, 7471)
+"""Weights of red, green and blue in grey, of 65,536, as Pillow has them."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pixels:
+    """Grey images, the value that was taken as white, and what was done, in sentences."""
+
+    images: UInt8[np.ndarray, "images height width"]
+    full_scale: int
+    notes: tuple[str, ...] = ()
+
+
+def check_pixels(
+    array: np.ndarray, name: str, *, known: int | None = None, flat: bool = False
+) -> Pixels:
+    """Check an array of images and bring it to grey bytes.
+
+    Args:
+        array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3), of numbers.
+        name: What to call it in a message.
+        known: Value of white in the data set that the images belong to, if it is known.
+        flat: Whether rows (N, H * W) of square images are meant by a matrix.
+
+    Returns:
+        uint8 (N, H, W); the array itself if it is that already.
+
+    Raises:
+        DataError: If the shape, the type or a value is another; the message names the row.
+    """
+    array = _with_axes(array, name, flat)
+    count, height, width = array.shape[:3]
+    if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
+        raise DataError(
+            f"`{name}` has {count} images of {width} x {height} pixels. At most "
+            f"{MAX_PIXELS // 10**6} million pixels an image are read, and {MAX_BYTES // 784:,} "
+            "images."
+        )
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"`{name}` must be numbers, got {array.dtype}.")
+    low, high = _range(array, name)
+    white = full_scale(high, array.dtype, known)
+    if white is None or low < -_TOLERANCE * white:
+        raise _outside(array, name)
+    notes = scale_note(low, high, white) if array.dtype != np.uint8 or white != 255 else ()
+    if array.ndim == 4:
+        notes = (*notes, f"{_counted(count)} made grey from colour.")
+    return Pixels(images=_grey_bytes(array, white), full_scale=white, notes=notes)
+
+
+def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int | None:
+    """Decide which value is white in images of a type whose highest value is known.
+
+    Args:
+        high: The highest value of the whole set.
+        dtype: How the images are stored.
+        known: Value of white in the data set that the images belong to, if it is known.
+
+    Returns:
+        One of `FULL_SCALES`; None where the range fits none.
+    """
+    most = np.iinfo(dtype).max if dtype.kind in "iu" else math.inf
+    scales = [scale for scale in FULL_SCALES if high <= scale * (1 + _TOLERANCE)]
+    if high == 0 and dtype.kind in "iu":
+        return min(255, known or 255)
+    if known in scales and known <= most and high > 1 + _TOLERANCE:
+        bytes_or_digits = known == 255 and _DIM < high and scales[0] == 16
+        return 16 if bytes_or_digits else known
+    if scales and scales[0] == 16 and high <= _DIM:
+        return 255 if dtype.kind in "iu" else None
+    return scales[0] if scales else None
+
+
+def scale_note(low: Number, high: Number, white: int) -> tuple[str, ...]:
+    """Say how values were understood."""
+    return (f"Values from {low:g} to {high:g} were read with {white} as white.",)
+
+
+def as_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
+    """Bring values from 0 to `white` to 256 levels."""
+    if array.dtype == np.uint8 and white == 255:
+        return array
+    if array.dtype in (np.uint8, np.uint16):  # a table takes no memory for a large photograph
+        return _levels(np.arange(np.iinfo(array.dtype).max + 1), white)[array]
+    return _levels(array, white)
+
+
+def _levels(values: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
+    exact = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
+    return np.rint(np.clip(np.multiply(exact, 255 / white), 0, 255)).astype(np.uint8)
+
+
+def _with_axes(array: np.ndarray, name: str, flat: bool) -> np.ndarray:
+    """Return (N, H, W), or (N, H, W, 3) where there are colours."""
+    shape = array.shape
+    if flat and len(shape) == 2 and math.isqrt(shape[1]) ** 2 == shape[1] >= 4:
+        side = math.isqrt(shape[1])
+        array = array.reshape(-1, side, side)
+    elif len(shape) == 4 and 0 not in shape:
+        last, first = shape[3] in (1, 3), shape[1] in (1, 3)
+        if last and first and shape[1:3] != (1, 1):
+            raise DataError(
+                f"`{name}` has shape {shape}, where colours may be the second or the last axis. "
+                "Make it (N, H, W, 3)."
+            )
+        array = np.moveaxis(array, 1, 3) if first and not last else array
+        array = array[..., 0] if array.shape[3] == 1 else array
+    if array.ndim not in (3, 4) or 0 in array.shape or (array.ndim == 4 and array.shape[3] != 3):
+        raise DataError(
+            f"`{name}` must have shape (N, H, W), (N, H, W, 3) or (N, 3, H, W) with N >= 1, got "
+            f"{shape}.{_shape_fix(shape)}"
+        )
+    return array
+
+
+def _shape_fix(shape: tuple[int, ...]) -> str:
+    if len(shape) == 2 and shape[1] == 784:
+        return " Use .reshape(-1, 28, 28)."
+    if len(shape) == 2:
+        return " Use images[None] for a single image, .reshape(-1, H, W) for rows of pixels."
+    if len(shape) == 4 and shape[3] in (2, 4):
+        return f" Leave the opacity out: images[..., :{shape[3] - 1}]."
+    return ""
+
+
+def _range(array: np.ndarray, name: str) -> tuple[float, float]:
+    """Return the lowest and the highest value; refuse what is not finite."""
+    low, high = array.min(), array.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        rows = np.isfinite(array.reshape(len(array), -1)).all(1)
+        raise DataError(
+            f"`{name}` has NaN or infinity in row {int(np.argmin(rows))}. Remove or repair that "
+            "image."
+        )
+    return float(low), float(high)
+
+
+def _outside(array: np.ndarray, name: str) -> DataError:
+    """Name the first row that leaves what is understood."""
+    rows = array.reshape(len(array), -1)
+    low, high = rows.min(1), rows.max(1)
+    row = int(np.argmax(low < 0) if (low < 0).any() else np.argmax(high))
+    known = ", ".join(f"0 to {scale}" for scale in FULL_SCALES)
+    fix = "Shift and scale them to [0, 1]." if low.min() < 0 else "Divide them by their white."
+    return DataError(
+        f"`{name}` has values from {low[row]:g} to {high[row]:g} in row {row}. Expected a range "
+        f"of {known}. {fix}"
+    )
+
+
+def _grey_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "images height width"]:
+    if array.ndim == 3 and array.dtype == np.uint8 and white == 255:
+        return array
+    grey = np.empty(array.shape[:3], np.uint8)
+    step = max(1, _AT_ONCE // math.prod(array.shape[1:]))
+    for start in range(0, len(array), step):
+        part = as_bytes(array[start : start + step], white)
+        if part.ndim == 4:
+            part = (part.astype(np.uint32) @ np.array(_LUMA, np.uint32) + 0x8000) >> 16
+        grey[start : start + step] = part
+    return grey
+
+
+def _counted(count: int) -> str:
+    return "1 image was" if count == 1 else f"{count} images were"
