@@ -7,6 +7,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 __all__ = [
+    "AnyImages",
     "ByteImages",
     "Images",
     "Labels",
@@ -24,6 +25,10 @@ ByteImages = UInt8[Tensor, "images 28 28"]
 
 Images = Float[Tensor, "batch 1 height width"]
 """Grey images as models read them: 0 background, 1 ink."""
+
+
+AnyImages = Float[Tensor, "batch channels height width"]
+"""Images of any number of channels, grey or colour."""
 
 
 Latents = Float[Tensor, "batch latent"]

@@ -8,31 +8,37 @@ References:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from .._types import Images, Logits
-from . import layer_rules
+from .._types import AnyImages, Logits
+from ..functions import GivenFunction, class_numbers
+from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from .config import AttributionConfig
 from .registry import RUNS, MethodCard, method_card
-from .task import AT_ONCE, AttributionTask, Baselines, MaskOf, check_target, outputs_of
+from .task import AT_ONCE, AttributionTask, Baselines, ChannelMaps, MaskOf, check_target
 
 __all__ = [
     "Attribution",
     "attribute",
 ]
 
+LARGEST_GAP = 0.02
+"""Share of the output's change that a complete method may miss without a word."""
+ROUNDING = 1e-5
+"""Of the sum of a map's sizes: what its sum may be off by rounding."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attribution:
-    """Maps, a row an image, in the units of the output explained.
+    """Maps, one row per image, in the units of the output explained.
 
     Attributes:
-        attributions: The maps, on the inputs' device.
-        target: The output explained, one an image.
+        attributions: The maps, on the inputs' device and in their precision.
+        target: The output explained, one per image.
         method: Key in `METHODS`.
         convergence_delta: Sum of the map minus `output_change`; None where the method promises
             nothing.
@@ -45,12 +51,35 @@ class Attribution:
     convergence_delta: Float[Tensor, " batch"] | None = None
     output_change: Float[Tensor, " batch"] | None = None
 
+    @property
+    def incomplete(self) -> Bool[Tensor, " batch"]:
+        """Mark the maps whose sum misses more than 2 % of the output's change."""
+        delta, change = self.convergence_delta, self.output_change
+        if delta is None or change is None:
+            return torch.zeros_like(self.target, dtype=torch.bool)
+        size = self.attributions.flatten(1).abs().to(delta).sum(1)
+        return delta.abs() > LARGEST_GAP * change.abs() + ROUNDING * size
+
+    @property
+    def warning(self) -> str:
+        """Say by how much maps miss the output's change; empty where all are complete."""
+        missed = self.incomplete
+        if not missed.any() or self.convergence_delta is None or self.output_change is None:
+            return ""
+        shares = (self.convergence_delta.abs() / self.output_change.abs())[missed]
+        return (
+            f"The shares of `{self.method}` do not sum to the output's change on "
+            f"{int(missed.sum())} of {len(missed)} images: they miss {float(shares.median()):.0%} "
+            "of it in the median of these. More steps or samples help where the method has them; "
+            "else `forward` uses an operation without a rule."
+        )
+
 
 def attribute(
-    inputs: Images,
+    inputs: AnyImages,
     *,
-    forward: Callable[[Images], Logits] | nn.Module,
-    target: Int[Tensor, " batch"] | int | None,
+    forward: Callable[[AnyImages], object] | nn.Module,
+    target: object,
     method: str,
     baselines: Baselines | None = None,
     config: AttributionConfig | None = None,
@@ -59,80 +88,133 @@ def attribute(
 ) -> Attribution:
     """Explain one output for each image of a batch.
 
-    Safe from several threads at once on one module: nothing of it is changed, and the same call
-    with the same `torch.get_num_threads()` gives the same bits whatever runs beside it. An
-    image's map does not depend on the others of its batch, beyond rounding.
+    The networks of `forward` are evaluated in evaluation mode, and left as they were found. It is
+    called in its own precision; numbers are added up in float32 at least. Safe from several
+    threads at once on one module, and the same call with the same `torch.get_num_threads()` gives
+    the same bits whatever runs beside it. An image's map does not depend on the others of its
+    batch, beyond rounding.
 
     Args:
-        inputs: Images.
-        forward: What is explained, images to (batch, outputs), in evaluation mode. Methods whose
-            card says "layers" need an `nn.Sequential` of `propagation.LAYERS`.
-        target: The output, one an image or one for all; None where there is only one.
+        inputs: Images, grey or colour; a map is for all channels of its image.
+        forward: The function to explain, images to (batch, outputs). It may return (batch,), or a
+            tuple or mapping with one such tensor or one called "logits".
+        target: The output: a whole number, or one per image; None where there is only one.
         method: Key of `METHODS`.
-        baselines: One image for all or one a row where the card says "one"; a set that serves
+        baselines: One image for all or one per image where the card says "one"; a set that serves
             all images where it says "set"; zeros where None.
         config: Settings; each method reads those on its card.
         seed: Of everything random.
-        mask_of: Where the masks of "critic" come from.
+        mask_of: Returns the masks of "critic".
 
     Returns:
-        Maps and, where the method promises to explain all of the output's change, what it missed.
+        Maps; read `warning` where the method promises to explain all of the output's change.
 
     Raises:
-        ValueError: If there is no such method or output, the baselines do not fit, or the
-            method does not apply to `forward`.
+        ValueError: If there is no such method or output, the baselines do not fit, `forward` has
+            another form or is random, the method does not apply to it, or a result is not finite.
     """
     card = method_card(method)
-    targets, single = _targets(inputs, target)
-    outputs = outputs_of(forward, highest=int(targets.max()), single=single)
-    problem = AttributionTask(
-        inputs=inputs,
-        forward=outputs,
-        module=forward if isinstance(forward, nn.Module) else None,
-        target=targets,
-        baselines=_baselines(inputs, baselines, card),
-        config=config or AttributionConfig(),
-        seed=seed,
-        mask_of=mask_of,
-    )
-    if card.needs == "layers" and problem.module is not None:
-        width = layer_rules.num_outputs(problem.module)
-        if width is not None:
-            check_target(width, highest=int(targets.max()), single=single)
-    with torch.inference_mode(False), torch.enable_grad():
-        maps = RUNS[method](problem)
+    _check_inputs(inputs)
+    targets = class_numbers(0 if target is None else target, len(inputs)).to(inputs.device)
+    if targets.min() < 0:
+        raise ValueError(f"`target` must be counted from 0, got {int(targets.min())}.")
+    baselines = _baselines(inputs, baselines, card)
+    dtype = dtype_of(forward) or inputs.dtype
+    copies: list[tuple[Callable, torch.dtype]] = [(forward, dtype)]
+    if is_half(dtype) and (wider := in_float32(forward)) is not None:
+        copies = copies if card.needs != "layers" else []
+        copies.append((wider, torch.float32))
+    for function, own in copies:
+        working = working_dtype(own)
+        given = GivenFunction(function=function, name="forward", form="outputs", dtype=own)
+        task = AttributionTask(
+            inputs=inputs.detach().to(working),
+            forward=given,
+            target=targets,
+            baselines=baselines.to(working),
+            config=config or AttributionConfig(),
+            seed=seed,
+            mask_of=mask_of,
+        )
+        with left_as_found(function, mask_of):
+            found = _explained(task, card, single=target is None, dtype=inputs.dtype)
+        if _is_finite(found):
+            return found
+    raise ValueError(_not_finite(found))
+
+
+def _explained(
+    task: AttributionTask, card: MethodCard, *, single: bool, dtype: torch.dtype
+) -> Attribution:
+    """Run a method on a function whose form and precision are known."""
+    differentiable = card.needs in ("gradient", "layers")
+    if card.needs not in ("nothing", "mask"):
+        task = _probed(task, card, single=single)
+    with torch.inference_mode(False), torch.set_grad_enabled(differentiable):
+        maps = _one_channel(RUNS[card.name](task), card)
     delta = change = None
     if card.complete:
-        change = _output_change(problem, card)
+        change = _output_change(task, card)
         delta = maps.flatten(1).sum(-1) - change
     return Attribution(
-        attributions=maps.squeeze(1),
-        target=targets,
-        method=method,
+        attributions=maps.to(dtype),
+        target=task.target,
+        method=card.name,
         convergence_delta=delta,
         output_change=change,
     )
 
 
-def _targets(
-    inputs: Images, target: Int[Tensor, " batch"] | int | None
-) -> tuple[Int[Tensor, " batch"], bool]:
+def _probed(task: AttributionTask, card: MethodCard, *, single: bool) -> AttributionTask:
+    """Call the function once, and refuse it where the method does not apply."""
+    assert isinstance(task.forward, GivenFunction)
+    with torch.inference_mode(False):
+        forward = task.forward.probed(task.inputs)
+    with torch.no_grad():
+        outputs = forward(task.inputs[:1])
+    check_target(outputs.shape[1], highest=int(task.target.max()), single=single)
+    if card.needs in ("gradient", "layers"):
+        forward.check_gradient(task.inputs[:1], f"`{card.name}`")
+    return replace(task, forward=forward)
+
+
+def _one_channel(maps: ChannelMaps, card: MethodCard) -> Float[Tensor, "batch height width"]:
+    """Add up the channels of shares and slopes; of sizes take the largest."""
+    if maps.shape[1] == 1:
+        return maps.squeeze(1)
+    return maps.sum(1) if card.signed else maps.amax(1)
+
+
+def _is_finite(found: Attribution) -> bool:
+    values = (found.attributions, found.convergence_delta, found.output_change)
+    return all(bool(v.isfinite().all()) for v in values if v is not None)
+
+
+def _not_finite(found: Attribution) -> str:
+    wrong = ~found.attributions.flatten(1).isfinite().all(1)
+    if found.output_change is not None:
+        wrong |= ~found.output_change.isfinite()
+    return (
+        f"`{found.method}` gave NaN or infinity for {int(wrong.sum())} of {len(wrong)} images, "
+        f"first in row {int(wrong.int().argmax())}. See whether `forward` is finite there, or "
+        "give it in float32."
+    )
+
+
+def _check_inputs(inputs: Tensor) -> None:
+    if inputs.ndim != 4 or not inputs.is_floating_point():
+        raise ValueError(
+            "`inputs` must be floats (batch, channels, height, width), got "
+            f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}."
+        )
     if not len(inputs):
         raise ValueError("`inputs` must have at least one image, got none.")
-    single = target is None
-    if isinstance(target, Tensor):
-        targets = target.to(inputs.device).long()
-    else:
-        targets = torch.full((len(inputs),), target or 0, device=inputs.device)
-    if len(targets) != len(inputs) or targets.min() < 0:
-        raise ValueError(
-            f"`target` must be one output for each of {len(inputs)} images, counted from 0, got "
-            f"{targets.tolist()}."
-        )
-    return targets, single
+    wrong = ~inputs.isfinite().flatten(1).all(1)
+    if wrong.any():
+        raise ValueError(f"`inputs` must be finite, row {int(wrong.int().argmax())} is not.")
 
 
-def _baselines(inputs: Images, baselines: Baselines | None, card: MethodCard) -> Baselines:
+def _baselines(inputs: AnyImages, baselines: Baselines | None, card: MethodCard) -> Baselines:
     if baselines is None:
         return torch.zeros_like(inputs[:1])
     fits = {"one": (1, len(inputs)), "set": range(1, len(baselines) + 1)}.get(card.baseline, ())
@@ -159,5 +241,5 @@ def _output_change(problem: AttributionTask, card: MethodCard) -> Float[Tensor, 
     return (at_x - at_b).squeeze(1)
 
 
-def _in_parts(forward: Callable[[Images], Logits], x: Images) -> Logits:
+def _in_parts(forward: Callable[[AnyImages], Logits], x: AnyImages) -> Logits:
     return torch.cat([forward(part) for part in x.split(AT_ONCE)])

@@ -1,5 +1,7 @@
 """Attribution by replacing squares of pixels with the baseline; any function, no gradient.
 
+A square is replaced in all channels at once, so one map serves all of them.
+
 References:
     Visualizing and Understanding Convolutional Networks (Zeiler & Fergus, 2014),
     https://arxiv.org/abs/1311.2901, for occlusion.
@@ -13,42 +15,44 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from .._types import Images
-from .task import AT_ONCE, AttributionTask
+from .task import AT_ONCE, AttributionTask, ChannelMaps
 
 __all__ = ["feature_ablation", "occlusion", "patches", "shapley_sampling"]
 
 
-def occlusion(problem: AttributionTask) -> Images:
+def occlusion(problem: AttributionTask) -> ChannelMaps:
     """Slide a window of baseline over the image; a pixel gets the mean drop it takes part in."""
     from captum.attr import Occlusion
 
     side, stride = problem.config.patch, problem.config.stride
-    return Occlusion(problem.forward).attribute(
+    channels = problem.inputs.shape[1]
+    maps = Occlusion(problem.forward).attribute(
         problem.inputs.detach(),
-        sliding_window_shapes=(1, side, side),
-        strides=(1, stride, stride),
+        sliding_window_shapes=(channels, side, side),
+        strides=(channels, stride, stride),
         baselines=problem.baselines,
         target=problem.target,
         perturbations_per_eval=_per_eval(problem),
     )
+    return maps[:, :1]
 
 
-def feature_ablation(problem: AttributionTask) -> Images:
+def feature_ablation(problem: AttributionTask) -> ChannelMaps:
     """Replace one patch at a time; its pixels get the drop of the target."""
     from captum.attr import FeatureAblation
 
     height, width = problem.inputs.shape[-2:]
-    return FeatureAblation(problem.forward).attribute(
+    maps = FeatureAblation(problem.forward).attribute(
         problem.inputs.detach(),
         baselines=problem.baselines,
         target=problem.target,
         feature_mask=patches(height, width, problem.config.patch)[None, None],
         perturbations_per_eval=_per_eval(problem),
     )
+    return maps[:, :1]
 
 
-def shapley_sampling(problem: AttributionTask) -> Images:
+def shapley_sampling(problem: AttributionTask) -> ChannelMaps:
     """Add patches to the baseline in random orders; a patch's mean gain is shared by its pixels.
 
     Captum's sampler, its orders drawn from the seed instead of the global random numbers.
@@ -73,7 +77,7 @@ def shapley_sampling(problem: AttributionTask) -> Images:
         n_samples=problem.config.n_permutations,
         perturbations_per_eval=_per_eval(problem),
     )
-    return maps / mask.flatten().bincount()[mask].to(maps)
+    return maps[:, :1] / mask.flatten().bincount()[mask].to(maps)
 
 
 def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:

@@ -10,24 +10,25 @@ import zlib
 import torch
 from torch import nn
 
-from .._types import Images
-from .task import AttributionTask
+from .task import AttributionTask, ChannelMaps
 
 __all__ = ["edges", "random_map"]
 
 
-def random_map(problem: AttributionTask) -> Images:
-    """Draw a normal number a pixel, from the seed and the image's own bytes."""
+def random_map(problem: AttributionTask) -> ChannelMaps:
+    """Draw a normal number for each pixel, from the seed and the image's own bytes."""
     x = problem.inputs.detach().cpu()
     seeds = [zlib.crc32(image.numpy().tobytes(), problem.seed) for image in x]
-    maps = [torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(s)) for s in seeds]
+    shape = (1, *x.shape[2:])
+    maps = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
     return torch.stack(maps).to(problem.inputs)
 
 
-def edges(problem: AttributionTask) -> Images:
-    """Measure the length of the image's gradient by Sobel's filters."""
+def edges(problem: AttributionTask) -> ChannelMaps:
+    """Measure the length of the image's gradient by Sobel's filters, over all channels."""
     x = problem.inputs.detach()
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).to(x) / 8
-    filters = torch.stack([across, across.T]).unsqueeze(1)
+    filters = torch.stack([across, across.T]).unsqueeze(1).repeat(x.shape[1], 1, 1, 1)
     padded = nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
-    return nn.functional.conv2d(padded, filters).square().sum(1, keepdim=True).sqrt()
+    slopes = nn.functional.conv2d(padded, filters, groups=x.shape[1])
+    return slopes.square().sum(1, keepdim=True).sqrt()

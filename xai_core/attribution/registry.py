@@ -6,10 +6,9 @@ from typing import Literal
 
 import torch
 
-from .._types import Images
-from . import gradients, layer_rules, perturbation, reference_maps
+from . import deep_lift, gradients, layer_rules, lrp, perturbation, reference_maps
 from .config import CONTROLS, Control
-from .task import AttributionTask
+from .task import AttributionTask, ChannelMaps
 
 __all__ = [
     "METHODS",
@@ -30,8 +29,9 @@ class MethodCard:
         name: Key in `METHODS`.
         title: For people.
         kind: How it works; a "baseline" knows nothing of the model.
-        needs: "function": any; "gradient": a differentiable one; "layers": an `nn.Sequential` of
-            `propagation.LAYERS`; "mask": a trained critic; "nothing": the image alone.
+        needs: "function": any; "gradient": a differentiable one; "layers": one that is made of
+            operations for which the method has a rule; "mask": a trained critic; "nothing": the
+            image alone.
         signed: Whether a negative value speaks against the target; else values are sizes.
         contribution: Whether values are shares of the output's change from the baseline, or of
             it; else slopes or weights in [0, 1], whose unit is another.
@@ -317,25 +317,25 @@ METHODS = {card.name: card for card in _CARDS}
 """The cards of all methods by name, in the order to show them."""
 
 
-def _critic(problem: AttributionTask) -> Images:
+def _critic(problem: AttributionTask) -> ChannelMaps:
     if problem.mask_of is None:
         raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
     with torch.no_grad():
         return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
 
 
-RUNS: dict[str, Callable[[AttributionTask], Images]] = {
+RUNS: dict[str, Callable[[AttributionTask], ChannelMaps]] = {
     "saliency": gradients.saliency,
     "input_x_gradient": gradients.input_x_gradient,
     "integrated_gradients": gradients.integrated_gradients,
     "smoothgrad": gradients.smoothgrad,
     "gradient_shap": gradients.gradient_shap,
-    "deep_lift": layer_rules.deep_lift,
-    "deep_lift_shap": layer_rules.deep_lift_shap,
+    "deep_lift": deep_lift.deep_lift,
+    "deep_lift_shap": deep_lift.deep_lift_shap,
     "guided_backprop": layer_rules.guided_backprop,
     "deconvolution": layer_rules.deconvolution,
     "guided_gradcam": layer_rules.guided_gradcam,
-    "lrp": layer_rules.lrp,
+    "lrp": lrp.lrp,
     "occlusion": perturbation.occlusion,
     "feature_ablation": perturbation.feature_ablation,
     "shapley_sampling": perturbation.shapley_sampling,

@@ -5,24 +5,19 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from .._types import Images, Logits, Mask
+from .._types import AnyImages, Logits, Mask
 from .config import AttributionConfig
 
-__all__ = [
-    "AT_ONCE",
-    "AttributionTask",
-    "Baselines",
-    "MaskOf",
-    "check_target",
-    "outputs_of",
-]
+__all__ = ["AT_ONCE", "AttributionTask", "Baselines", "ChannelMaps", "MaskOf", "check_target"]
 
-Baselines = Float[Tensor, "baselines 1 height width"]
-"""Images that stand for "nothing there": one a row of the inputs, or some for all of them."""
-MaskOf = Callable[[Images, Int[Tensor, " batch"]], Mask]
-"""A mask for images and targets, such as a trained critic gives."""
+Baselines = Float[Tensor, "baselines channels height width"]
+"""Images that stand for "nothing there": one for each image, or some for all of them."""
+ChannelMaps = Float[Tensor, "batch map_channels height width"]
+"""Maps with a channel for each of the image's, or with one for all."""
+MaskOf = Callable[[AnyImages, Int[Tensor, " batch"]], Mask]
+"""Returns masks for images and targets, such as a trained critic does."""
 AT_ONCE = 256
 """Images evaluated at once, few enough for their activations to stay in the cache."""
 
@@ -33,30 +28,32 @@ class AttributionTask:
 
     Attributes:
         inputs: Images to explain.
-        forward: The function, images to (batch, outputs); it checks its target's range.
-        module: What `forward` is made of, where it is a module.
-        target: The output explained, one an image.
+        forward: The function, images to (batch, outputs); it checks the range of the targets.
+        target: The output to explain, one per image.
         baselines: As the method's card asks for them.
         config: The settings.
         seed: Of everything random.
-        mask_of: Where the masks of a mask method come from.
+        mask_of: Returns the masks of a mask method.
     """
 
-    inputs: Images
-    forward: Callable[[Images], Logits]
-    module: nn.Module | None
+    inputs: AnyImages
+    forward: Callable[[AnyImages], Logits]
     target: Int[Tensor, " batch"]
     baselines: Baselines
     config: AttributionConfig
     seed: int
     mask_of: MaskOf | None
 
-    def leaf(self) -> Images:
-        """Give the inputs as a tensor of one's own that gradients can be asked for."""
+    def leaf(self) -> AnyImages:
+        """Copy the inputs into a tensor that gradients can be asked for."""
         return self.inputs.detach().clone().requires_grad_()
 
+    def chosen(self, outputs: Logits) -> Float[Tensor, " batch"]:
+        """Return each image's own output."""
+        return outputs.gather(1, self.target.unsqueeze(1)).squeeze(1)
+
     def rows(self, most: int) -> Iterator[Int[Tensor, " rows"]]:
-        """Give the row numbers in parts of at most `most`."""
+        """Split the row numbers into parts of at most `most`."""
         yield from torch.arange(len(self.inputs), device=self.inputs.device).split(max(most, 1))
 
     def generator(self) -> torch.Generator:
@@ -64,38 +61,20 @@ class AttributionTask:
         return torch.Generator().manual_seed(self.seed)
 
     def baseline(self, rows: Int[Tensor, " rows"]) -> Baselines:
-        """Give the one baseline of each of some rows."""
+        """Return the one baseline of each of some rows."""
         if len(self.baselines) == 1:
             return self.baselines.expand(len(rows), -1, -1, -1)
         return self.baselines[rows]
 
 
-def outputs_of(
-    forward: Callable[[Images], Tensor], *, highest: int, single: bool
-) -> Callable[[Images], Logits]:
-    """Wrap a function so that it refuses outputs in which the targets are not.
+def check_target(num_outputs: int, *, highest: int, single: bool) -> None:
+    """Refuse targets that are not among some outputs.
 
     Args:
-        forward: Images to (batch, outputs).
+        num_outputs: Outputs of the function.
         highest: The largest target.
         single: Whether no target was named, so that there must be one output.
     """
-
-    def outputs(x: Images) -> Logits:
-        found = forward(x)
-        if found.ndim != 2 or len(found) != len(x):
-            raise ValueError(
-                f"`forward` must give (batch, outputs) for {len(x)} images, got shape "
-                f"{tuple(found.shape)}."
-            )
-        check_target(found.shape[1], highest=highest, single=single)
-        return found
-
-    return outputs
-
-
-def check_target(num_outputs: int, *, highest: int, single: bool) -> None:
-    """Refuse targets that are not among some outputs; arguments are those of `outputs_of`."""
     if single and num_outputs != 1:
         raise ValueError(f"`target` must be given, since `forward` has {num_outputs} outputs.")
     if highest >= num_outputs:

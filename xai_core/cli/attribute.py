@@ -174,6 +174,7 @@ def faithfulness(
         )
     if as_json:
         about = {"bundle": opened.name, "of": of, "num_images": table.num_images, "seed": seed}
+        about["uninformative"] = list(table.uninformative)
         print_json({**about, "shares": list(table.shares), "methods": _rows(table)})
     else:
         _show(opened.name, table)
@@ -252,6 +253,7 @@ def _rows(table: "FaithfulnessTable") -> list[dict[str, object]]:
 
 def _show(name: str, table: "FaithfulnessTable") -> None:
     from ..attribution.registry import METHODS
+    from ..evaluation.faithfulness.trust_criteria import CHECKS
 
     ranked = sorted(table.rows, key=lambda row: row.deletion.mean - row.insertion.mean)
     cells = [
@@ -265,6 +267,11 @@ def _show(name: str, table: "FaithfulnessTable") -> None:
         if row.reasons:
             title = METHODS[row.method].title
             typer.echo(f"Do not trust {title} here: {'; '.join(row.reasons)}.")
+    for check in table.uninformative:
+        typer.echo(
+            f"Every method here passes the check '{CHECKS[check]}', random included where it "
+            "applies: it separates nothing."
+        )
 
 
 def _cell(found: "Interval") -> str:

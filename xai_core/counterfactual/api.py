@@ -8,16 +8,18 @@ References:
     https://arxiv.org/abs/2206.05075.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import Literal
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import Images, Latents, Logits, Probs
+from .._types import AnyImages, Latents, Logits, Probs
+from ..functions import GivenFunction, class_numbers
 from ..models.prior import MixturePrior
+from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from ..runtime import map_on_cores
 from .boundary_search import search_boundary
 from .gradient_ascent import ascend_in_latent_space, ascend_on_pixels
@@ -37,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counterfactual:
-    """Images that became their targets, or did not: a row an image, on the CPU.
+    """AnyImages that became their targets, or did not: a row an image, on the CPU.
 
     Attributes:
         method: How they were searched for.
@@ -62,9 +64,9 @@ class Counterfactual:
     """
 
     method: Method
-    images: Images
-    reconstructions: Images
-    counterfactuals: Images
+    images: AnyImages
+    reconstructions: AnyImages
+    counterfactuals: AnyImages
     source: Int[Tensor, " batch"]
     target: Int[Tensor, " batch"]
     source_probabilities: Probs
@@ -77,13 +79,13 @@ class Counterfactual:
     reasons: tuple[str, ...]
     l1: Float[Tensor, " batch"]
     l2: Float[Tensor, " batch"]
-    decode: Callable[[Latents], Images] = field(repr=False)
+    decode: Callable[[Latents], AnyImages] = field(repr=False)
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.images)
 
-    def frames(self, row: int, count: int) -> Images:
+    def frames(self, row: int, count: int) -> AnyImages:
         """Show one image change: evenly spaced along its path, the counterfactual last.
 
         "default" begins at the image itself, "diffeomorphic" at its reconstruction, since it
@@ -98,17 +100,22 @@ class Counterfactual:
         """
         if count < 2:
             raise ValueError(f"`count` must be at least 2, to hold both ends, got {count}.")
-        along = torch.linspace(0, 1, count)
+        along = torch.linspace(0, 1, count).to(self.path)
         x, end = self.images[row : row + 1], self.counterfactuals[row : row + 1]
         if self.method in ("pixel", "nearest"):
-            return torch.lerp(x, end, along.reshape(-1, 1, 1, 1))
+            return torch.lerp(x, end, along.to(x).reshape(-1, 1, 1, 1))
         drawn = self._drawn(row, along)
         if self.method == "default":
             before = self.reconstructions[row : row + 1].expand_as(drawn)
             drawn = transfer_residual(x.expand_as(drawn), before, drawn)
         return torch.cat([drawn[:-1], end])
 
-    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
+    def in_precision_of(self, images: Tensor) -> "Counterfactual":
+        """Return the images in the precision that they were given in; the rest as computed."""
+        names = ("images", "reconstructions", "counterfactuals")
+        return replace(self, **{name: getattr(self, name).to(images.dtype) for name in names})
+
+    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> AnyImages:
         """Decode codes at shares of the path between its recorded ones."""
         place = along * (int(self.num_steps[row]) - 1)
         left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
@@ -119,12 +126,12 @@ class Counterfactual:
 
 
 def find_counterfactual(
-    images: Images,
+    images: AnyImages,
     *,
-    target: int | Int[Tensor, " batch"] | Literal["all"],
-    encode: Callable[[Images], Latents],
-    decode: Callable[[Latents], Images],
-    forward: Callable[[Images], Logits],
+    target: object,
+    encode: Callable[[AnyImages], object],
+    decode: Callable[[Latents], object],
+    forward: Callable[[AnyImages], object],
     prior: MixturePrior | None = None,
     reference: Reference | None = None,
     config: CounterfactualConfig | None = None,
@@ -132,14 +139,17 @@ def find_counterfactual(
 ) -> Counterfactual:
     """Change images until `forward` finds the target in them.
 
+    The networks behind the three functions are evaluated in evaluation mode, and left as they were
+    found. Each function is called in its own precision; the search computes in float32 at least.
+
     Args:
-        images: In [0, 1], on the device of the models.
-        target: Class to reach: one for all, one a row, or "all": each image towards every class
-            but its own, rows image-major.
-        encode: Images to codes, the mean of q(z|x).
-        decode: Codes to images in [0, 1].
-        forward: Images to logits of at least two classes: what is explained. All three are called
-            from several threads where a CPU has work for several cores.
+        images: In [0, 1], grey or colour, on the device of the models.
+        target: Class to reach: a whole number for all, one per image, or "all": each image towards
+            every class but its own, rows image-major.
+        encode: Images to codes, the mean of q(z|x); it may return (mean, log_var).
+        decode: Codes to images in [0, 1]; it may return as many numbers in rows.
+        forward: Images to logits of at least two classes: the function to explain. All three are
+            called from several threads where a CPU has work for several cores.
         prior: Mixture that codes are drawn from; it keeps "default" where data are.
         reference: Real images, which "nearest" needs and "default" starts from. For "default"
             their classes should be what `forward` says, so that it is `forward` that is explained.
@@ -147,24 +157,107 @@ def find_counterfactual(
         on_progress: Told how many images are done, of how many, after each batch.
 
     Returns:
-        A row an image and target; read `converged` before trusting one.
+        One row per image and target; read `converged` before trusting one.
 
     Raises:
-        ValueError: If images are no floats (batch, 1, height, width), one is not finite or leaves
-            [0, 1], `target` is no class, `forward` has fewer than two classes, or "nearest" has no
-            reference.
+        ValueError: If images are no floats (batch, channels, height, width), one is not finite or
+            leaves [0, 1], `target` is no class, a function has another form or gives no gradient,
+            `forward` has fewer than two classes, "nearest" has no reference, or a result is not
+            finite.
     """
     config = config or CounterfactualConfig()
     _check_images(images)
+    if reference is not None and reference.image_shape != images.shape[1:]:
+        raise ValueError(
+            f"`reference` must hold images of shape {tuple(images.shape[1:])}, as `images` are, "
+            f"got {reference.image_shape}."
+        )
+    for functions in _copies((encode, decode, forward)):
+        with left_as_found(*functions, prior):
+            asked = _Asked.of(images, functions, prior, config)
+            found = _search_all(asked, target, reference, config, on_progress)
+        if _is_finite(found):
+            return found.in_precision_of(images)
+    raise ValueError(
+        f"The method '{config.method}' gave NaN or infinity. See whether `encode`, `decode` and "
+        "`forward` are finite there, or give them in float32."
+    )
+
+
+def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
+    """Return functions as they are, then in float32 where that may help."""
+    yield functions
+    wider = tuple(in_float32(f) if is_half(dtype_of(f)) else f for f in functions)
+    if wider != functions and None not in wider:
+        yield wider  # type: ignore[misc]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """Images, functions and prior in the precision of the search, each function with one form."""
+
+    images: AnyImages
+    encode: GivenFunction
+    decode: GivenFunction
+    forward: GivenFunction
+    prior: MixturePrior | None
+
+    @classmethod
+    def of(
+        cls,
+        images: AnyImages,
+        functions: tuple[Callable, ...],
+        prior: MixturePrior | None,
+        config: CounterfactualConfig,
+    ) -> "_Asked":
+        """Call every function once, and refuse what the search cannot use."""
+        shape = tuple(images.shape[1:])
+        owns = [dtype_of(function) or images.dtype for function in functions]
+        x = images.detach().to(working_dtype(*owns))
+        x = x.clone() if x.is_inference() else x
+
+        encodes, draws, reads = (
+            GivenFunction(function=function, name=name, form=form, image_shape=shape, dtype=own)
+            for function, own, (name, form) in zip(functions, owns, _NAMES, strict=True)
+        )
+        reads, encodes = reads.probed(x), encodes.probed(x)
+        with torch.no_grad():
+            codes = encodes(x[:2])
+        draws = draws.probed(codes)
+        if config.method != "nearest":
+            reads.check_gradient(x[:1], f"The method '{config.method}'")
+        if config.method in ("default", "diffeomorphic"):
+            draws.check_gradient(codes[:1], f"The method '{config.method}'")
+        if prior is not None and prior.mean.dtype != x.dtype:
+            prior = copy.deepcopy(prior).to(x.dtype)
+        return cls(images=x, encode=encodes, decode=draws, forward=reads, prior=prior)
+
+
+def _search_all(
+    asked: _Asked,
+    target: object,
+    reference: Reference | None,
+    config: CounterfactualConfig,
+    on_progress: Callable[[int, int], None] | None,
+) -> Counterfactual:
+    """Search batch after batch, on a CPU one on each core."""
+    images = asked.images
     if isinstance(target, str) and target == "all":
-        images, targets = _towards_all(images, forward, config.batch_size)
+        images, targets = _towards_all(images, asked.forward, config.batch_size)
     else:
-        targets = _targets(target, images)
+        targets = class_numbers(target, len(images)).to(images.device)
 
     def search(start: int) -> Counterfactual:
         rows = slice(start, start + config.batch_size)
         return _search(
-            images[rows], targets[rows], encode, decode, forward, prior, reference, config
+            images[rows],
+            targets[rows],
+            asked.encode,
+            asked.decode,
+            asked.forward,
+            asked.prior,
+            reference,
+            config,
         )
 
     parts: list[Counterfactual] = []
@@ -176,12 +269,16 @@ def find_counterfactual(
     return _joined(parts)
 
 
+def _is_finite(found: Counterfactual) -> bool:
+    return all(bool(getattr(found, name).isfinite().all()) for name in _TENSORS)
+
+
 def _search(
-    images: Images,
+    images: AnyImages,
     target: Int[Tensor, " batch"],
-    encode: Callable[[Images], Latents],
-    decode: Callable[[Latents], Images],
-    forward: Callable[[Images], Logits],
+    encode: Callable[[AnyImages], Latents],
+    decode: Callable[[Latents], AnyImages],
+    forward: Callable[[AnyImages], Logits],
     prior: MixturePrior | None,
     reference: Reference | None,
     config: CounterfactualConfig,
@@ -301,8 +398,8 @@ def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, "
 
 
 def _towards_all(
-    images: Images, forward: Callable[[Images], Logits], batch_size: int
-) -> tuple[Float[Tensor, "rows 1 height width"], Int[Tensor, " rows"]]:
+    images: AnyImages, forward: Callable[[AnyImages], Logits], batch_size: int
+) -> tuple[Float[Tensor, "rows channels height width"], Int[Tensor, " rows"]]:
     """Repeat each image once a class other than its own."""
     with torch.no_grad():
         logits = torch.cat([forward(part) for part in images.split(batch_size)])
@@ -310,19 +407,6 @@ def _towards_all(
     own = logits.argmax(1, keepdim=True)
     others = (own + torch.arange(1, classes, device=images.device)) % classes
     return images.repeat_interleave(classes - 1, 0), others.sort(1).values.flatten()
-
-
-def _targets(target: object, images: Tensor) -> Int[Tensor, " batch"]:
-    try:
-        wanted = torch.as_tensor(target)
-    except (OverflowError, RuntimeError, TypeError, ValueError):
-        wanted = torch.zeros(0)
-    if wanted.dtype not in _WHOLE or wanted.shape not in ((), (len(images),)):
-        raise ValueError(
-            f"`target` must be a class number, {len(images)} of them, one a row, or 'all', got "
-            f"{str(target)[:60]}."
-        )
-    return wanted.to(images.device, torch.long).expand(len(images))
 
 
 def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
@@ -341,7 +425,7 @@ def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
 def _check_images(images: Tensor) -> None:
     if images.ndim != 4 or not images.is_floating_point():
         raise ValueError(
-            "`images` must be floats (batch, 1, height, width) in [0, 1], got "
+            "`images` must be floats (batch, channels, height, width) in [0, 1], got "
             f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
         )
     if not len(images):
@@ -355,7 +439,7 @@ def _check_images(images: Tensor) -> None:
             raise ValueError(f"`images` must be {name}, row {row} is not.")
 
 
-_WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_NAMES = (("encode", "codes"), ("decode", "images"), ("forward", "outputs"))
 _TENSORS = tuple(
     entry.name
     for entry in fields(Counterfactual)

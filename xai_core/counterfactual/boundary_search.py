@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import Images, Latents, Logits, Probs
+from .._types import AnyImages, Latents, Logits, Probs
 from .cluster_prior import ClusterPrior
 from .gradient_ascent import ascend_in_latent_space
 from .initialisation import candidate_codes
@@ -51,7 +51,7 @@ SLACK = 1.5
 SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
 AT_ONCE = 256
-"""Images of paths decoded at once."""
+"""AnyImages of paths decoded at once."""
 ENOUGH = 4
 """Steps after which an image that is nearer than a real one leaves the batch."""
 CONCESSION = 1.0
@@ -70,7 +70,7 @@ class _Point:
     """
 
     codes: Latents
-    images: Images
+    images: AnyImages
     probabilities: Probs
     odds: Row
     lead: Row

@@ -51,12 +51,12 @@ class ClusterPrior:
         device = prior.mean.device
         rows = torch.linspace(0, len(reference.codes) - 1, min(COUNTED, len(reference.codes)))
         rows = rows.round().long()
-        codes, called = reference.codes[rows].to(device), reference.classes[rows].to(device)
+        codes, called = reference.codes[rows].to(prior.mean), reference.classes[rows].to(device)
         with torch.no_grad():
             clusters = prior.log_joint(codes).argmax(-1)
-        counts = torch.zeros(classes, len(prior.mean), device=device)
+        counts = prior.mean.new_zeros(classes, len(prior.mean)).detach()
         known = (called >= 0) & (called < classes)
-        counts.index_put_((called[known], clusters[known]), torch.ones(()), accumulate=True)
+        counts.index_put_((called[known], clusters[known]), counts.new_ones(()), accumulate=True)
         shares = (counts + SOFTEST) / (counts.sum(0) + classes * SOFTEST)
         others = (1 - shares).clamp(min=SOFTEST)
         best = shares.amax(1)

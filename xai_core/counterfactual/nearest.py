@@ -10,13 +10,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .._types import Images
+from .._types import AnyImages
 from .task import CounterfactualTask, Found
 
 __all__ = ["nearest_image"]
 
 
-def nearest_image(problem: CounterfactualTask, encode: Callable[[Images], Tensor]) -> Found:
+def nearest_image(problem: CounterfactualTask, encode: Callable[[AnyImages], Tensor]) -> Found:
     """Take the image of the target class with the smallest L1 distance.
 
     Raises:
@@ -27,7 +27,7 @@ def nearest_image(problem: CounterfactualTask, encode: Callable[[Images], Tensor
     rows, _ = problem.reference.nearest_images(problem.images, problem.target)
     images = problem.images.clone()
     there = rows >= 0
-    images[there] = problem.reference.images_at(rows[there]).to(images.device)
+    images[there] = problem.reference.images_at(rows[there]).to(images)
     probs = problem.probs(images)
     with torch.no_grad():
         codes = encode(images)

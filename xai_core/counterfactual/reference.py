@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from .._types import Images, Latents
+from .._types import AnyImages, Latents
 
 __all__ = ["Reference"]
 
@@ -20,12 +20,16 @@ class Reference:
     """Real images, their classes and codes, on the CPU or where the models live.
 
     Attributes:
-        images: Grey images, bytes or in [0, 1].
+        images: Grey images (images, height, width), or (images, channels, height, width); bytes,
+            or floats in [0, 1].
         classes: What each is.
-        codes: Means of q(z|x), a row an image.
+        codes: Means of q(z|x), one per image.
     """
 
-    images: UInt8[Tensor, "images height width"] | Float[Tensor, "images height width"]
+    images: (
+        UInt8[Tensor, "images *channels height width"]
+        | Float[Tensor, "images *channels height width"]
+    )
     classes: Int[Tensor, " images"]
     codes: Float[Tensor, "images latent"]
 
@@ -36,16 +40,22 @@ class Reference:
             raise ValueError("`images` must hold at least one image, got none; give no reference.")
         if len(lengths) > 1:
             raise ValueError(
-                f"`images`, `classes` and `codes` must have a row an image, got {len(self.images)}"
-                f", {len(self.classes)} and {len(self.codes)} rows."
+                "`images`, `classes` and `codes` must have one row per image, got "
+                f"{len(self.images)}, {len(self.classes)} and {len(self.codes)} rows."
             )
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Return (channels, height, width) of the images."""
+        shape = tuple(self.images.shape[1:])
+        return (1, *shape) if len(shape) == 2 else shape
 
     def members(self, target: int) -> Int[Tensor, " members"]:
         """Return the rows of one class."""
         return (self.classes == target).nonzero().squeeze(1)
 
     def nearest_images(
-        self, images: Images, target: Int[Tensor, " batch"]
+        self, images: AnyImages, target: Int[Tensor, " batch"]
     ) -> tuple[Int[Tensor, " batch"], Float[Tensor, " batch"]]:
         """Find the image of the target class with the smallest L1 distance to each image.
 
@@ -59,7 +69,7 @@ class Reference:
             if not len(members):
                 continue
             for part in members.split(KNOWN_AT_ONCE):
-                pixels = _floats(self.images[part].to(images.device)).flatten(1)
+                pixels = _floats(self.images[part].to(images.device)).to(images).flatten(1)
                 for some in mine.split(COMPARED_AT_ONCE):
                     least, place = torch.cdist(images[some].flatten(1), pixels, p=1).min(1)
                     nearer = least < distances[some]
@@ -79,7 +89,7 @@ class Reference:
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
-            apart = torch.cdist(codes[mine], self.codes[members].to(codes.device))
+            apart = torch.cdist(codes[mine], self.codes[members].to(codes))
             order = apart.topk(min(count, len(members)), largest=False).indices
             rows = members.to(order.device)[order]
             found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
@@ -93,24 +103,26 @@ class Reference:
         return torch.where(rows.unsqueeze(-1) < 0, codes.unsqueeze(1), known)
 
     def distance_bound(
-        self, images: Images, rows: Int[Tensor, "batch count"]
+        self, images: AnyImages, rows: Int[Tensor, "batch count"]
     ) -> Float[Tensor, " batch"]:
         """Bound the L1 distance to the nearest image of a class from above, by some of it.
 
         Args:
-            images: Images in [0, 1].
+            images: AnyImages in [0, 1].
             rows: Of images of the class, each image's own; -1 for none, as of `nearest_rows`.
 
         Returns:
             The least distance; infinite where a row is -1.
         """
         pixels = _floats(self.images[rows.to(self.images.device)].to(images.device))
-        bound = (pixels - images).abs().sum((2, 3)).amin(1)
+        pixels = pixels.to(images).reshape(*rows.shape, *images.shape[1:])
+        bound = (pixels - images.unsqueeze(1)).abs().flatten(2).sum(2).amin(1)
         return bound.masked_fill((rows < 0).any(1), torch.inf)
 
-    def images_at(self, rows: Int[Tensor, " batch"]) -> Images:
+    def images_at(self, rows: Int[Tensor, " batch"]) -> AnyImages:
         """Return some images in [0, 1]."""
-        return _floats(self.images[rows.to(self.images.device)]).unsqueeze(1)
+        found = _floats(self.images[rows.to(self.images.device)])
+        return found.unsqueeze(1) if found.ndim == 3 else found
 
 
 def _floats(images: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ References:
 
 import torch
 
-from .._types import Images
+from .._types import AnyImages
 
 __all__ = [
     "FLOOR",
@@ -29,18 +29,18 @@ FLOOR = 0.02
 
 
 def transfer_residual(
-    images: Images, before: Images, after: Images, floor: float = FLOOR
-) -> Images:
+    images: AnyImages, before: AnyImages, after: AnyImages, floor: float = FLOOR
+) -> AnyImages:
     """Change images as the decoder's images change.
 
     Args:
-        images: Images x.
+        images: AnyImages x.
         before: g(z), the reconstructions of x.
         after: g(z'), the images of other codes.
         floor: Probability that is added to g and to 1 - g before dividing by them.
 
     Returns:
-        Images x' in [0, 1]; x itself where `after` is `before`.
+        AnyImages x' in [0, 1]; x itself where `after` is `before`.
     """
     kept, added = images / (before + floor), (1 - images).square() / (1 - before + floor)
     return images + torch.where(after < before, kept, added) * (after - before)

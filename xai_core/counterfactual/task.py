@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import Images, Latents, Logits, Probs
+from .._types import AnyImages, Latents, Logits, Probs
 from ..errors import ConfigError
 from ..models.prior import MixturePrior
 from .reference import Reference
@@ -43,7 +43,7 @@ class CounterfactualConfig:
             "default" aims lower, down to `target_probability`.
         density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default".
         path_points: Codes kept of each path, its ends included; 2 is the fastest.
-        batch_size: Images searched at once.
+        batch_size: AnyImages searched at once.
     """
 
     method: Method = "default"
@@ -95,7 +95,7 @@ class CounterfactualConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CounterfactualTask:
-    """Images that shall become their targets, and the functions that say what they are.
+    """AnyImages that shall become their targets, and the functions that say what they are.
 
     Attributes:
         images: x.
@@ -104,22 +104,22 @@ class CounterfactualTask:
         target: Class to reach, a row an image.
         probabilities: Of every class, at x.
         decode: Codes to images.
-        forward: Images to logits.
+        forward: AnyImages to logits.
         prior: Mixture that codes are drawn from, where known.
         reference: Real images of every class, where known.
     """
 
-    images: Images
+    images: AnyImages
     codes: Latents
-    reconstructions: Images
+    reconstructions: AnyImages
     target: Int[Tensor, " batch"]
     probabilities: Probs
-    decode: Callable[[Latents], Images]
-    forward: Callable[[Images], Logits]
+    decode: Callable[[Latents], AnyImages]
+    forward: Callable[[AnyImages], Logits]
     prior: MixturePrior | None
     reference: Reference | None
 
-    def probs(self, images: Images) -> Probs:
+    def probs(self, images: AnyImages) -> Probs:
         """Evaluate the probability of every class, without a gradient."""
         with torch.no_grad():
             return self.forward(images).softmax(-1)
@@ -155,7 +155,7 @@ class Found:
         why_not: Why an image whose target is not probable enough is not better.
     """
 
-    images: Images
+    images: AnyImages
     probabilities: Probs
     path: Float[Tensor, "batch steps latent"]
     path_probabilities: Float[Tensor, "batch steps clusters"]

@@ -265,7 +265,7 @@ def test_every_gradient_is_counted(functions):
         return functions["forward"](x)
 
     found = find_counterfactual(left_images(1), target=1, **{**functions, "forward": forward})
-    assert found.evaluations.tolist() == [taken - 1]  # the ascent looks once more where it ends
+    assert found.evaluations.tolist() == [taken - 2]  # a first call, and one where it ends
 
 
 @pytest.mark.parametrize("target", [-1, 3])
@@ -283,7 +283,7 @@ def test_wrong_arguments_are_refused(functions):
     with pytest.raises(ValueError, match=r"must be in \[0, 1\], row 0 is not"):
         find_counterfactual(x * 255, target=1, **functions)
     with pytest.raises(
-        ValueError, match=r"must be floats \(batch, 1, height, width\) .* got uint8"
+        ValueError, match=r"must be floats \(batch, channels, height, width\) .* got uint8"
     ):
         unchecked(x.byte(), target=1, **functions)
     for target in (

@@ -29,7 +29,7 @@ from ..infill import Infill, infill_from_rest
 from .intervals import Interval, mean_interval
 from .measures import SHARES, completeness_gap
 from .scores import FaithfulnessConfig, Measured, Task, measure
-from .trust_criteria import TrustRule, reasons_against
+from .trust_criteria import CHECKS, TrustRule, failures
 
 __all__ = ["FaithfulnessTable", "MethodScores", "infill_of", "scores"]
 
@@ -51,6 +51,8 @@ class MethodScores:
         randomisation: Rank correlation with the map of a model whose layers are all random.
         class_sensitivity: Rank correlation with the map for the second best class.
         seconds: Spent on its scores.
+        passed: Keys of `CHECKS` that it passed.
+        failed: Keys of those that it failed; a check that does not apply is in neither.
         reasons: Why not to trust it on this model; none where it passed every check.
     """
 
@@ -64,11 +66,13 @@ class MethodScores:
     randomisation: Interval
     class_sensitivity: Interval
     seconds: float
+    passed: tuple[str, ...]
+    failed: tuple[str, ...]
     reasons: tuple[str, ...]
 
     @property
     def trusted(self) -> bool:
-        """Tell whether it passed every check that applies."""
+        """Return whether it passed every check that applies."""
         return not self.reasons
 
 
@@ -90,8 +94,17 @@ class FaithfulnessTable:
     shares: tuple[float, ...]
     num_images: int
 
+    @property
+    def uninformative(self) -> tuple[str, ...]:
+        """Name the checks that every method passed here, also those that know no model.
+
+        Passing one of them says nothing about a method.
+        """
+        asked = [name for name in CHECKS if any(name in row.passed for row in self.rows)]
+        return tuple(name for name in asked if not any(name in row.failed for row in self.rows))
+
     def frame(self) -> pd.DataFrame:
-        """Give the rows as a table, with columns such as insertion, insertion_low and _high."""
+        """Return the rows as a table, with columns such as insertion, insertion_low and _high."""
         columns = []
         for row in self.rows:
             flat: dict[str, object] = {"method": row.method, "trusted": row.trusted}
@@ -233,6 +246,7 @@ def _row(
         return Interval.missing() if values is None else mean_interval(values, seed=seed)
 
     random = own.randomisation
+    checks = failures(own, others, rule=rule, seed=seed)
     return MethodScores(
         method=name,
         insertion=interval(own.insertion),
@@ -244,5 +258,7 @@ def _row(
         randomisation=interval(None if random is None else random[:, -1]),
         class_sensitivity=interval(own.class_sensitivity),
         seconds=seconds,
-        reasons=reasons_against(own, others, rule=rule, seed=seed),
+        passed=tuple(check for check, reasons in checks.items() if not reasons),
+        failed=tuple(check for check, reasons in checks.items() if reasons),
+        reasons=tuple(reason for reasons in checks.values() for reason in reasons),
     )

@@ -7,15 +7,28 @@ References:
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from .intervals import mean_interval
 from .scores import Measured
 
-__all__ = ["TrustRule", "reasons_against"]
+__all__ = ["CHECKS", "TrustRule", "failures", "reasons_against"]
+
+CHECKS = {
+    "model": "changes with the model",
+    "class": "changes with the class",
+    "pixels": "finds the pixels that decide",
+    "sum": "sums to the output's change",
+}
+"""What a map has to do to be trusted, in a few words each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrustRule:
-    """What a method must not do; each reason needs the whole interval over images, not its mean.
+    """Limits of what a method may do.
+
+    The mean over images decides on the map for another class, since a limit there is a matter of
+    what the map is for; the other checks are statistical, and need the whole interval.
 
     Attributes:
         max_randomised: Rank correlation with the map of a model whose layers are all random.
@@ -25,7 +38,7 @@ class TrustRule:
     """
 
     max_randomised: float = 0.5
-    max_other_class: float = 0.9
+    max_other_class: float = 0.8
     max_gap: float = 0.05
     level: float = 0.95
 
@@ -37,38 +50,69 @@ def reasons_against(
     rule: TrustRule | None = None,
     seed: int = 0,
 ) -> tuple[str, ...]:
-    """Say why a method should not be trusted; nothing where it passes every check.
+    """Say why a method should not be trusted; empty where it passes every check.
+
+    Arguments are those of `failures`.
+    """
+    found = failures(measured, others, rule=rule, seed=seed)
+    return tuple(reason for reasons in found.values() for reason in reasons)
+
+
+def failures(
+    measured: Measured,
+    others: Mapping[str, Measured],
+    *,
+    rule: TrustRule | None = None,
+    seed: int = 0,
+) -> dict[str, tuple[str, ...]]:
+    """Run every check that applies to a method.
 
     Args:
         measured: The method's scores.
         others: Scores of maps that know no model on the same images, such as "random" and
-            "edges", which it has to beat. It must be better than "random", and not worse than
-            any.
+            "edges". The method must be better than "random", and not worse than any.
         rule: The limits.
         seed: Of the bootstrap.
+
+    Returns:
+        By key of `CHECKS`, why the method fails it; empty where it passes.
     """
-    rule, reasons = rule or TrustRule(), []
+    rule, found = rule or TrustRule(), {}
     if measured.randomisation is not None:
-        found = mean_interval(measured.randomisation[:, -1], seed=seed, level=rule.level)
-        if found.low > rule.max_randomised:
-            reasons.append(
-                "it hardly changes when everything the model learned is shuffled (rank "
-                f"correlation {found.mean:.2f})"
-            )
+        found["model"] = _unmoved(measured.randomisation[:, -1], rule, seed)
     if measured.class_sensitivity is not None:
-        found = mean_interval(measured.class_sensitivity, seed=seed, level=rule.level)
-        if found.low > rule.max_other_class:
-            reasons.append(
-                "asked for another class it gives the same map (rank correlation "
-                f"{found.mean:.2f})"
-            )
-    for name, other in others.items():
-        found = mean_interval(measured.merit - other.merit, seed=seed, level=rule.level)
-        if found.high < 0 or (name == "random" and found.low <= 0):
-            worse = "worse" if found.high < 0 else "no better"
-            reasons.append(f"it finds the pixels that decide {worse} than {name} does")
+        mean = float(measured.class_sensitivity.mean())
+        same = (
+            f"asked for another class it gives nearly the same map (rank correlation {mean:.2f})"
+        )
+        found["class"] = (same,) if mean > rule.max_other_class else ()
+    if others:
+        found["pixels"] = tuple(
+            reason
+            for name, other in others.items()
+            if (reason := _no_better(measured.merit - other.merit, name, rule, seed))
+        )
     if measured.gap is not None:
-        found = mean_interval(measured.gap, seed=seed, level=rule.level)
-        if found.low > rule.max_gap:
-            reasons.append(f"its shares miss {found.mean:.0%} of the output's change")
-    return tuple(reasons)
+        missed = mean_interval(measured.gap, seed=seed, level=rule.level)
+        text = f"its shares miss {missed.mean:.0%} of the output's change"
+        found["sum"] = (text,) if missed.low > rule.max_gap else ()
+    return found
+
+
+def _unmoved(correlation: Tensor, rule: TrustRule, seed: int) -> tuple[str, ...]:
+    found = mean_interval(correlation, seed=seed, level=rule.level)
+    if found.low <= rule.max_randomised:
+        return ()
+    return (
+        "it hardly changes when everything the model learned is shuffled (rank "
+        f"correlation {found.mean:.2f})",
+    )
+
+
+def _no_better(lead: Tensor, name: str, rule: TrustRule, seed: int) -> str:
+    found = mean_interval(lead, seed=seed, level=rule.level)
+    if found.high < 0:
+        return f"it finds the pixels that decide worse than {name} does"
+    if name == "random" and found.low <= 0:
+        return "it finds the pixels that decide no better than random does"
+    return ""

@@ -1,0 +1,123 @@
+"""Run any function with some of its operations replaced, wherever it calls them.
+
+Rules of attribution change what an operation hands back to its input. They are set on the calls
+of torch itself, so that modules, functional calls, hooks and skip connections are all seen, the
+function runs as it was given, and no network is copied or touched.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["Call", "Context", "Replaced", "Rule", "depends", "graph_operations"]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of an operation whose first argument needs a gradient.
+
+    Attributes:
+        name: Of the operation, without the mark of an in-place variant.
+        function: What was called.
+        args: Its arguments.
+        kwargs: Its named arguments, without `inplace`.
+        in_place: Whether its first argument is to be overwritten.
+    """
+
+    name: str
+    function: Callable
+    args: tuple
+    kwargs: dict
+    in_place: bool
+
+    @property
+    def x(self) -> Tensor:
+        """Return the first argument; a copy where it is overwritten afterwards."""
+        return self.args[0].clone() if self.in_place else self.args[0]
+
+    def on(self, x: Tensor) -> Tensor:
+        """Evaluate the operation with another first argument, which stays as it is."""
+        return self.function(x.clone() if self.in_place else x, *self.args[1:], **self.kwargs)
+
+    def again(self) -> Tensor:
+        """Evaluate the operation as it was called, but for overwriting."""
+        return self.function(self.x, *self.args[1:], **self.kwargs)
+
+
+class Context(FunctionCtx):
+    """What a rule keeps of its call until it hands back."""
+
+    kept: tuple
+
+
+Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
+"""Evaluates a call with a gradient of its own."""
+
+
+class Replaced(TorchFunctionMode):
+    """Evaluates a function while calls that depend on its argument follow their rule."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        super().__init__()
+        self.rules = rules
+
+    def run(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Evaluate a function of `x`, on this thread."""
+        _mark(x)
+        with self:
+            return function(x)
+
+    def __torch_function__(  # noqa: D105
+        self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        kwargs = dict(kwargs or {})
+        if not args and "input" in kwargs:
+            args = (kwargs.pop("input"),)
+        if not any(map(depends, [*args, *kwargs.values()])):
+            return func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        overwrites = name.endswith("_") and not name.startswith("__")
+        name = name.removesuffix("_") if overwrites else name
+        rule = self.rules.get(name)
+        if rule is None:
+            found = func(*args, **kwargs)
+        else:
+            in_place = bool(kwargs.pop("inplace", False)) or overwrites
+            found = rule(Call(name, func, args, kwargs, in_place))
+            found = args[0].copy_(found) if in_place else found
+        _mark(found)
+        return found
+
+
+def depends(value: object) -> bool:
+    """Return whether a value, or one in a list, was computed from the argument of `run`."""
+    if isinstance(value, list | tuple):
+        return any(map(depends, value))
+    return isinstance(value, Tensor) and getattr(value, "_from_argument", False)
+
+
+def _mark(found: object) -> None:
+    for value in found if isinstance(found, list | tuple) else [found]:
+        if isinstance(value, Tensor) and value.requires_grad:
+            value._from_argument = True  # type: ignore[attr-defined]
+
+
+def graph_operations(output: Tensor) -> Iterator[tuple[str, bool]]:
+    """Name every operation between an output and its inputs, as autograd recorded them.
+
+    Yields:
+        The name, and whether it is written in Python, as a `torch.autograd.Function`.
+    """
+    waiting, seen = [output.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        written = isinstance(node, BackwardCFunction)
+        name = (type(node).__name__ if written else node.name()).rpartition("::")[2]
+        yield name.rstrip("0123456789").removesuffix("Backward"), written
+        waiting += [before for before, _ in node.next_functions]

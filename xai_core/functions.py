@@ -1,0 +1,250 @@
+"""Functions that are explained: the forms they may have, read once at the edge.
+
+People give functions in another precision, or with a tuple as their result. `GivenFunction` calls
+them in their own precision and returns one tensor of the expected shape, or says what came.
+"""
+
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from .networks import is_half
+
+__all__ = ["FORMS", "GivenFunction", "class_numbers"]
+
+MEANS = ("mean", "mu", "loc")
+"""What the mean of q(z|x) may be called."""
+LARGEST_CLASS = 2**31
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GivenFunction:
+    """A function with one form: it returns one tensor, in the precision of what it is given.
+
+    Attributes:
+        function: As it was given.
+        name: Of the argument, for messages.
+        form: Key of `FORMS`: what it has to return.
+        image_shape: (channels, height, width) of images, for the form "images".
+        dtype: Precision to call it in; that of its argument where None.
+        inference_only: Whether it works under `torch.inference_mode` alone.
+    """
+
+    function: Callable
+    name: str
+    form: str
+    image_shape: tuple[int, ...] = ()
+    dtype: torch.dtype | None = None
+    inference_only: bool = field(default=False)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Evaluate the function."""
+        given = x if self.dtype is None else x.to(self.dtype)
+        if self.inference_only:
+            with torch.inference_mode():
+                found = self.function(given)
+        else:
+            found = self.function(given)
+        tensor = FORMS[self.form](found, len(x), self.image_shape)
+        if tensor is None or not tensor.is_floating_point():
+            raise ValueError(self._refusal(found, len(x)))
+        tensor = tensor.clone() if tensor.is_inference() and not x.is_inference() else tensor
+        return tensor.to(x.dtype)
+
+    def probed(self, x: Tensor) -> "GivenFunction":
+        """Call it for the first time, on one argument and on two, and return what works.
+
+        Raises:
+            ValueError: If it has another form, is random, or mixes the rows of a batch.
+        """
+        two = x[:2] if len(x) > 1 else x.repeat(2, *[1] * (x.ndim - 1))
+        checked, pair = self._first_call(two)
+        alone = checked._quietly(two[:1])[0]
+        if alone.shape != pair[0].shape:
+            raise ValueError(
+                f"`{self.name}` must return rows of one shape, got {tuple(alone.shape)} for one "
+                f"row and {tuple(pair[0].shape)} for each of two."
+            )
+        slack = 2e-2 if is_half(self.dtype) or is_half(x.dtype) else 1e-3
+        scale = pair[0].abs().nan_to_num(0, 0, 0).max().clamp(min=1e-3)
+        if not torch.allclose(alone, pair[0], rtol=0, atol=float(slack * scale), equal_nan=True):
+            raise ValueError(
+                f"`{self.name}` must return the same for the same row, alone or in a batch, and "
+                f"differs by {float((alone - pair[0]).abs().max()):.2g}. Does it draw random "
+                "numbers (dropout without `training`), or normalise by the batch?"
+            )
+        return checked
+
+    def check_gradient(self, x: Tensor, wanted_by: str) -> None:
+        """Refuse a function through which no gradient flows.
+
+        Args:
+            x: One argument.
+            wanted_by: Who needs the gradient, for the message.
+        """
+        why = "it runs under no_grad or inference_mode, or detaches"
+        if not self.inference_only:
+            with torch.inference_mode(False), torch.enable_grad():
+                leaf = x.detach().clone().requires_grad_()
+                try:
+                    found = self(leaf)
+                    if found.requires_grad:
+                        torch.autograd.grad(found.sum(), leaf)
+                        return
+                except RuntimeError as error:
+                    why = f"torch says: {str(error).partition('. ')[0][:160]}"
+        raise ValueError(
+            f"{wanted_by} needs a gradient, and `{self.name}` gives none ({why}). Use a method that "
+            "takes any function, such as occlusion for maps or 'nearest' for counterfactuals."
+        )
+
+    def _first_call(self, x: Tensor) -> tuple["GivenFunction", Tensor]:
+        try:
+            return self, self._quietly(x)
+        except RuntimeError:
+            inside = GivenFunction(**{**vars(self), "inference_only": True})
+            try:
+                return inside, inside._quietly(x)
+            except RuntimeError:
+                pass
+            raise
+
+    def _quietly(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return self(x)
+
+    def _refusal(self, found: object, rows: int) -> str:
+        shape = ", ".join(map(str, self.image_shape))
+        wanted = {
+            "outputs": "floats (batch, outputs)",
+            "codes": "floats (batch, latent), or (mean, log_var)",
+            "images": f"floats (batch, {shape}), or as many numbers for each image",
+        }[self.form]
+        return f"`{self.name}` must return {wanted} for {rows} rows, got {_described(found)}."
+
+
+def _described(found: object) -> str:
+    """Name what a function returned, with the shapes of tensors inside."""
+    if isinstance(found, Tensor):
+        return f"{str(found.dtype).removeprefix('torch.')} {tuple(found.shape)}"
+    if isinstance(found, Mapping):
+        inside = [f"{key}: {_described(value)}" for key, value in found.items()]
+    elif isinstance(found, list | tuple):
+        inside = [_described(value) for value in found]
+    else:
+        return f"a {type(found).__name__}"
+    return f"a {type(found).__name__} of {'; '.join(inside)[:200] or 'nothing'}"
+
+
+def _tensors(found: object) -> list[Tensor]:
+    """Return the floating tensors of a tuple, list or mapping, or of what stands alone."""
+    if isinstance(found, np.ndarray):
+        found = torch.from_numpy(found)
+    if isinstance(found, Mapping):
+        found = list(found.values())
+    if not isinstance(found, list | tuple):
+        found = [found]
+    return [item for item in found if isinstance(item, Tensor) and item.is_floating_point()]
+
+
+def _named(found: object, *names: str) -> Tensor | None:
+    """Return the first tensor of some names in a mapping, a named tuple or a distribution."""
+    for name in names:
+        value = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+        if isinstance(value, Tensor):
+            return value
+    return None
+
+
+def _as_rows(found: Tensor, rows: int) -> Tensor | None:
+    """Bring (batch,), (batch, n, 1, 1) and, of one image, () and (n,) to (batch, n)."""
+    if rows == 1 and (found.ndim == 0 or (found.ndim == 1 and len(found) > 1)):
+        found = found.reshape(1, -1)
+    if found.ndim == 0 or len(found) != rows:
+        return None
+    if found.ndim > 2 and found[0].numel() != max(found.shape[1:]):
+        return None
+    return found if found.ndim == 2 else found.reshape(rows, -1)
+
+
+def _outputs(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
+    """Read (batch, outputs): the tensor called logits, or the only one."""
+    tensors = _tensors(found)
+    chosen = None if isinstance(found, Tensor) else _named(found, "logits")
+    if chosen is None and len(tensors) == 1:
+        (chosen,) = tensors
+    return None if chosen is None else _as_rows(chosen, rows)
+
+
+def _codes(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
+    """Read (batch, latent): the mean, the only tensor, or the first of two of one shape."""
+    tensors = _tensors(found)
+    chosen = None if isinstance(found, Tensor) else _named(found, *MEANS)
+    if chosen is None and tensors and all(t.shape == tensors[0].shape for t in tensors[:2]):
+        chosen = tensors[0] if len(tensors) <= 2 else None
+    return None if chosen is None else _as_rows(chosen, rows)
+
+
+def _images(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
+    """Read (batch, channels, height, width), also from rows of as many numbers."""
+    tensors = _tensors(found)
+    chosen = None if isinstance(found, Tensor) else _named(found, "probs", *MEANS)
+    if chosen is None and len(tensors) == 1:
+        (chosen,) = tensors
+    size, fits = int(np.prod(shape)), (shape, shape[1:] if shape[0] == 1 else shape)
+    if chosen is None or chosen.numel() != rows * size:
+        return None
+    by_rows = chosen.shape[:1] == (rows,) and chosen.shape[1:] in (*fits, (size,), (size, 1, 1))
+    if not by_rows and not (rows == 1 and chosen.shape in (*fits, (size,))):
+        return None
+    return chosen.reshape(rows, *shape)
+
+
+FORMS: dict[str, Callable[[object, int, tuple[int, ...]], Tensor | None]] = {
+    "outputs": _outputs,
+    "codes": _codes,
+    "images": _images,
+}
+"""What functions return, by kind: each reads one tensor from a result, or None."""
+
+
+def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> Int[Tensor, " rows"]:
+    """Read which class each row is about.
+
+    Args:
+        target: One for all rows or one for each: whole numbers of any kind, or class names.
+        rows: How many.
+        names: Of the classes, where they have any; a name goes before a number.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    items = target.tolist() if isinstance(target, Tensor | np.ndarray) else target
+    several = isinstance(items, list | tuple | range)
+    found = [_class_number(item, names) for item in (items if several else [items])]  # type: ignore[union-attr]
+    if None in found or (several and len(found) != rows):
+        shown = str(target).replace("\n", " ")[:60]
+        known = f" or one of {', '.join(names)}" if names else ""
+        raise ValueError(
+            f"`target` must be one whole number{known}, or a list of {rows}, got {shown}."
+        )
+    return torch.tensor(found if several else found * rows)
+
+
+def _class_number(item: object, names: Sequence[str]) -> int | None:
+    """Read one class: a name, then a whole number, also written as text."""
+    if isinstance(item, str):
+        if item in names:
+            return list(names).index(item)
+        return int(item) if item.isascii() and item.isdigit() else None
+    if isinstance(item, np.ndarray | Tensor) and item.ndim == 0:
+        item = item.item()
+    if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):
+        return None
+    value = item if isinstance(item, int) else float(item)
+    return int(value) if abs(value) < LARGEST_CLASS and value == int(value) else None
