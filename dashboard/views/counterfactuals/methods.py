@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "*Pixel ascent* shows why the latent space matters: it pleases what is explained with a "
-    "faint pattern that nobody would call a stroke, and the second opinion often still sees the "
-    "old class. *Nearest real image* is a "
-    "real member of the target class, but another person's handwriting: compare its L1. "
+    "*Pixel ascent* changes pixels without the decoder: it is an adversarial example. Compare "
+    "what the second opinion makes of it, and its distance to the decoder's images under *What "
+    "speaks for it*. *Nearest real image* is a real train image of the target class: compare its "
+    "L1. "
     "Counterfactual and change side by side, warm for added ink, cold for removed."
 )
 
@@ -42,11 +42,11 @@ def show(bundle: "Bundle", asked: Question) -> None:
         _numbers(table)
         download.table(bundle, table, name="methods", **asked.about | {"method": "all"})
     reasons = [
-        f"*{title}* did not get there: {one.reason}."
+        f"*{title}* did not reach the target: {one.reason}."
         for (title, _), one in zip(METHODS.values(), found, strict=True)
         if not one.converged
     ]
-    st.caption(" ".join(reasons) or "Every method got there.")
+    st.caption(" ".join(reasons) or "Every method reached the target.")
 
 
 def _pictures(asked: Question, found: list[counterfactuals.Change]) -> None:

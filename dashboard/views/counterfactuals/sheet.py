@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "A row is a real image, named at the left; a column is a target. Read along a "
-    "row: the handwriting should stay. Read down a column: ten ways to the same class."
+    "A row is a real image, named at the left; a column is a target. Along a row, the "
+    "handwriting should stay; down a column, each picture should show the same class."
 )
 
 TICK = 0.2

@@ -90,8 +90,8 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "What it keeps, why, and what else it could be",
         "The image as the model sees it, drawn again, explained, and changed into its runner-up.",
         "The *reconstruction* is what the decoder draws of the image's code. In the *heatmap*, "
-        "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is the "
-        "smallest change by which the image becomes the second most likely cluster.",
+        "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is "
+        "a small change, found by search, that makes it the second most likely cluster.",
     )
     of = _of(bundle)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
