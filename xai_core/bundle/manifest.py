@@ -123,7 +123,8 @@ class Manifest:
         device: What it was trained on.
         versions: Of Python and the packages that matter.
         metrics: "train", "test": scores by name; "map": its quality; "critic": scores of each
-            critic by name; "cluster_labels": the label of each cluster, -1 for none.
+            critic by name; "health": what `health_of` reads, of test images, where measured;
+            "cluster_labels": the label of each cluster, -1 for none.
         files: SHA-256 and size in bytes of each file, by name.
         created: ISO 8601, UTC.
         seconds: Spent, by stage.
@@ -310,7 +311,7 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             path, "`dataset.own_images` and 'images.safetensors' contradict each other"
         )
     _check_images(data, manifest.files, path)
-    for split in ("train", "test", "map", "critic"):
+    for split in ("train", "test", "map", "critic", "health"):
         found = manifest.metrics.get(split, {})
         if not isinstance(found, dict):
             raise damaged_bundle(path, f"`metrics.{split}` must be an object")

@@ -1,0 +1,171 @@
+"""What a bundle failed to learn: one sentence each, with the command that would better it.
+
+The numbers are measured once, at the end of training, and stored in the manifest. Bundles that
+were saved before this module existed are judged by the numbers that they do hold.
+"""
+
+import math
+import shlex
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..bundle.manifest import Manifest
+
+__all__ = ["Kind", "Problem", "health_of"]
+
+Kind = Literal["classifier", "reconstruction", "collapse", "steps", "images"]
+
+LEAST_SKILL = 0.25
+"""Of the way from guessing to no error, what a classifier must have covered."""
+LEAST_KEPT = 0.8
+"""Share of held-out images whose reconstruction keeps its class."""
+LEAST_R2 = 0.25
+"""Share of the variance between held-out images that reconstructions must explain."""
+LEAST_INFORMATION = 0.5
+"""Share of ln K nats that clusters must tell about the images."""
+FEWEST_STEPS = 300
+"""Steps of the cluster VAE."""
+FEWEST_TEST_IMAGES = 200
+"""Half a percent of fewer is less than one image: too few to set the limits of the bound."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that a bundle did not learn.
+
+    Attributes:
+        kind: Which part of the bundle it concerns.
+        sentence: What was measured and what follows, for a reader.
+        remedy: A command that would better it.
+    """
+
+    kind: Kind
+    sentence: str
+    remedy: str
+
+
+def health_of(manifest: Manifest) -> tuple[Problem, ...]:
+    """List what a bundle failed to learn.
+
+    Args:
+        manifest: Of the bundle; `metrics["health"]` holds what was measured for this purpose, and
+            `metrics["test"]` what older bundles have.
+
+    Returns:
+        The problems, none where the bundle is healthy or holds no numbers to judge it by.
+    """
+    checks = (_classifier, _reconstruction, _collapse, _steps, _images)
+    return tuple(problem for check in checks if (problem := check(manifest)) is not None)
+
+
+def _classifier(manifest: Manifest) -> Problem | None:
+    accuracy = _measured(manifest, "classifier_accuracy")
+    classes = len(manifest.dataset.class_names)
+    chance = _measured(manifest, "chance") or 1 / max(classes, 1)
+    if accuracy is None or classes < 2 or accuracy - chance >= LEAST_SKILL * (1 - chance):
+        return None
+    epochs = 2 * _setting(manifest, "classifier_epochs", 12)
+    return Problem(
+        kind="classifier",
+        sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly, and "
+        f"guessing would {_percent(chance)}: an explanation of its decisions explains a guess.",
+        remedy=_train(manifest, f"--classifier-epochs {epochs}"),
+    )
+
+
+def _reconstruction(manifest: Manifest) -> Problem | None:
+    kept, whose = _measured(manifest, "class_kept"), "class"
+    if kept is None:
+        kept, whose = _measured(manifest, "cluster_kept"), "cluster"
+    r2 = _measured(manifest, "r2")
+    if r2 is not None and r2 < LEAST_R2:
+        found = f"explain {_percent(max(r2, 0.0))} of the variance between test images"
+    elif kept is not None and kept < LEAST_KEPT:
+        found = f"keep their {whose} for {_percent(kept)} of the test images"
+    else:
+        return None
+    return Problem(
+        kind="reconstruction",
+        sentence=f"Reconstructions {found}: what is found in the latent space need not hold for "
+        "the images.",
+        remedy=_train(manifest, f"--epochs {2 * _setting(manifest, 'epochs', 10)}"),
+    )
+
+
+def _collapse(manifest: Manifest) -> Problem | None:
+    information = _measured(manifest, "cluster_information")
+    clusters = int(manifest.configs.get("model", {}).get("num_clusters", 1))
+    if information is None or information >= LEAST_INFORMATION * math.log(clusters):
+        return None
+    fewer = max(2, round(math.exp(max(information, 0.0))))
+    guided = _setting(manifest, "guess_weight", 1) > 0
+    return Problem(
+        kind="collapse",
+        sentence=f"The clusters have collapsed: they tell {information:.2f} nats about the images "
+        f"of at most ln {clusters} = {math.log(clusters):.2f}.",
+        remedy=_train(manifest, f"--clusters {fewer}" if guided else "--preset default"),
+    )
+
+
+def _steps(manifest: Manifest) -> Problem | None:
+    steps = _vae_steps(manifest)
+    if steps is None or steps >= FEWEST_STEPS:
+        return None
+    epochs = math.ceil(_setting(manifest, "epochs", 1) * FEWEST_STEPS / max(steps, 1))
+    return Problem(
+        kind="steps",
+        sentence=f"The cluster VAE was trained for {steps} steps only; it needs at least "
+        f"{FEWEST_STEPS}.",
+        remedy=_train(manifest, f"--epochs {epochs}"),
+    )
+
+
+def _images(manifest: Manifest) -> Problem | None:
+    count = manifest.dataset.num_test
+    if count >= FEWEST_TEST_IMAGES:
+        return None
+    return Problem(
+        kind="images",
+        sentence=f"{count} test images are too few to say which images are unlike the training "
+        f"images: add images until at least {FEWEST_TEST_IMAGES} are for testing.",
+        remedy=_train(manifest),
+    )
+
+
+def _measured(manifest: Manifest, name: str) -> float | None:
+    """Read a number of the held-out images, None where the bundle has none."""
+    for group in ("health", "test"):
+        value = manifest.metrics.get(group, {}).get(name)
+        if value is not None:
+            return float(value)
+    return None
+
+
+def _vae_steps(manifest: Manifest) -> int | None:
+    """Read the steps of the cluster VAE, or derive them from the settings."""
+    steps = _measured(manifest, "vae_steps")
+    if steps is not None:
+        return int(steps)
+    settings = manifest.configs.get("training", {})
+    if "batch_size" not in settings or "epochs" not in settings:
+        return None
+    count = min(manifest.dataset.num_train, settings.get("train_images") or 10**9)
+    return int(settings["epochs"]) * (count // min(int(settings["batch_size"]), count))
+
+
+def _setting(manifest: Manifest, name: str, otherwise: int) -> Any:  # noqa: ANN401  as JSON has it
+    return manifest.configs.get("training", {}).get(name, otherwise)
+
+
+def _train(manifest: Manifest, options: str = "") -> str:
+    """Write the command that trains the same data again under another name."""
+    from ..data.registry import BUILT_IN  # imports torch, which a healthy bundle does without
+
+    data = manifest.dataset
+    source = data.name if data.name in BUILT_IN else data.source
+    out = f"checkpoints/{manifest.name[:95]}-2"
+    return " ".join(["xai train --data", shlex.quote(source), "--out", out, options]).rstrip()
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
