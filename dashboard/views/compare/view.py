@@ -55,14 +55,14 @@ if pair.alike:
     layout.section(
         "Where they differ",
         "Images that the two put into clusters that do not go together. Click one to select it.",
-        "Sorted by how sure both are: the first ones are where two confident answers contradict "
-        "each other, so at least one is wrong. Further down, both were in doubt.",
+        "Sorted by how sure both are: in the first ones, two confident answers differ. Further "
+        "down, at least one of the two was in doubt.",
     )
     clusters.differences(pair, image_id)
 
 layout.section(
     "How they were made",
-    "In what data, model, training and versions of the two differ.",
+    "Differences in data, model, training and versions.",
     "A difference above can come from any of these lines, and from chance: two seeds of one "
     "setting differ too. Names after *model*, *training* and *critic* are those of the settings "
     "in the bundle.",

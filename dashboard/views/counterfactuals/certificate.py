@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import counterfactuals
-from dashboard.ui import download, first_order_law, messages, naming
+from dashboard.ui import download, first_order_law, health, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
 from dashboard.views.counterfactuals.settings import METHODS, Question
@@ -46,7 +46,8 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with pictures:
         _pictures(found, seen)
     with words:
-        st.markdown(f"**{_distance(seen, usual)}**")
+        works = not health.problems(bundle, "reconstruction", "steps")
+        st.markdown(f"**{_distance(seen, usual, works=works)}**")
         st.markdown("\n".join(f"- {line}" for line in _judges(bundle, asked, found, seen)))
         table = pd.DataFrame(
             {
@@ -78,19 +79,26 @@ def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
     )
 
 
-def _distance(seen: loader.Evidence, usual: loader.UsualDistance) -> str:
-    """State the distance to the decoder's images, compared with that of real images."""
-    compared = "below" if seen.distance <= usual.limit else "above"
-    verdict = (
-        "it is as near to what the decoder can draw as real images are"
-        if seen.distance <= usual.limit
-        else "it is farther from what the decoder can draw than real images are"
-    )
-    return (
+def _distance(seen: loader.Evidence, usual: loader.UsualDistance, *, works: bool) -> str:
+    """State the distance to the decoder's images, compared with that of real images.
+
+    Args:
+        seen: The distance.
+        usual: Those of real images.
+        works: Whether the decoder draws images at all; without that there is no verdict.
+    """
+    said = (
         f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
-        f"decoder was found to draw (the input: {seen.input_distance:.1f}). That is {compared} "
-        f"{usual.limit:.1f}, the limit that 95 % of {usual.images:,} {usual.split} images keep: "
-        f"{verdict}."
+        f"decoder was found to draw (the input: {seen.input_distance:.1f})."
+    )
+    if not works:
+        return said
+    inside = seen.distance <= usual.limit
+    return (
+        f"{said} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
+        f"of {usual.images:,} {usual.split} images keep: "
+        f"{'as near to' if inside else 'farther from'} what the decoder can draw "
+        f"{'as' if inside else 'than'} real images are."
     )
 
 

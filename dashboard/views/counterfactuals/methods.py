@@ -96,7 +96,7 @@ def _numbers(table: pd.DataFrame) -> None:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     columns = {
         "method": text("method"),
-        "probability": number("p(target)", format="%.1f %%"),
+        "probability": text("p(target)"),
         "second_opinion": text("second opinion", help="What the model that was not asked sees"),
         "l1": number("L1", format="%.1f", help="Ink changed, in full pixels"),
         "l2": number("L2", format="%.2f"),
@@ -105,5 +105,5 @@ def _numbers(table: pd.DataFrame) -> None:
         "gradient_steps": number("steps", help="Gradients taken"),
         "milliseconds": number("ms", format="%.0f"),
     }
-    shown = table.assign(probability=100 * table["probability"])
+    shown = table.assign(probability=table["probability"].map(percent))
     st.dataframe(shown, hide_index=True, column_config=columns, alt="Each method's numbers")

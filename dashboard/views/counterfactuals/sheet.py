@@ -98,7 +98,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
         rows=[(asked.names[c], image_id or "none") for c, image_id in enumerate(ids)],
         columns=asked.names,
         axis="turned into; on the diagonal: the real image",
-        alt=f"{count} rows of {count} images: one real image a class, turned into every class",
+        alt=f"{count} rows of {count} images: one real image per class, turned into every class",
     )
     method, reached = METHODS[asked.method][0], int(table["converged"].sum())
     st.caption(

@@ -41,7 +41,7 @@ def _way(bundle: "Bundle") -> Marks | None:
     """Let a person choose a class; give the counterfactual's way to it."""
     functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
     if not functions:
-        st.caption("This bundle knows one class only, so there is no way to another.")
+        st.caption("This bundle knows one class only, so there is no path to another.")
         return None
     of = functions[0]
     probs = counterfactuals.decided(bundle, image_id, of)
@@ -51,7 +51,7 @@ def _way(bundle: "Bundle") -> Marks | None:
     count = len(found.frames)
     with st.container(width="content"):
         st.page_link(
-            PAGES["counterfactuals"], label="The way in full", icon=":material/alt_route:"
+            PAGES["counterfactuals"], label="The path in full", icon=":material/alt_route:"
         )
     words = [
         (f"frame {i + 1} of {count}", f"{names[target]} at {percent(p)}")
@@ -115,7 +115,7 @@ def decoded_place(bundle: "Bundle") -> None:
         f"**{found.returns:.2f}** map units from it. Its log p(z) is **{found.density:.1f}** nats"
         .replace("**-", "**\N{MINUS SIGN}")
         + (", lower than that of 19 of 20 real images: **do not expect a digit**." if rare else
-           ", as usual for real images.")
+           ", higher than that of 1 in 20 real images.")
     )  # fmt: skip
 
 
@@ -124,9 +124,9 @@ def samples(marks: list[Marks]) -> None:
     for drawn in (m for m in marks if m.kind == "sample"):
         layout.section(
             "Samples of the prior",
-            f"{len(drawn.words)} codes drawn from p(z) and decoded: images that the model makes "
-            "up.",
-            "A cluster is drawn, each as likely as another, then a code from its bell p(z|c), "
+            f"{len(drawn.words)} codes drawn from p(z) and decoded: images that the model "
+            "generates.",
+            "A cluster is drawn, each as likely as another, then a code from its Gaussian p(z|c), "
             "and the decoder draws it. On the map each is a double ring where an image with its "
             "code would lie. Point at a ring to see its picture there.",
         )

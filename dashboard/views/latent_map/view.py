@@ -34,7 +34,7 @@ with map_box:
         "keyboard: arrow keys walk from point to point, with Shift in longer steps, Enter "
         "selects, 0 shows all.\n\n"
         "The selected image has a thick ring, its nearest images thin ones and lines; samples "
-        "have double rings; the way to another class is a line that ends in a star; a cross is "
+        "have double rings; the path to another class is a line that ends in a star; a cross is "
         "the place that was decoded.",
     )
     joined = nearest if map_marks.NEIGHBOURS in also else ()

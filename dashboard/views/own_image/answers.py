@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import attributions, cache, counterfactuals, image_data
-from dashboard.ui import map_backdrop, naming
+from dashboard.ui import health, map_backdrop, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
@@ -56,16 +56,17 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
     said = f"cluster {names[best]}, {naming.sure(float(seen.probs[best]))} sure"
+    unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
-        "Not to be believed" if known.unlike else f"{said[:1].upper()}{said[1:]}",
+        "Not to be believed" if unlike else f"{said[:1].upper()}{said[1:]}",
         "How the image compares with those that the model learned from, and where it belongs.",
         "A model answers whatever it is shown, and can be sure of nonsense. Two numbers tell: the "
         "**ELBO**, how well the model explains the image, and the **distance** of its code to the "
         "10 nearest training images, in units of the latent space. An image is called *unlike* "
         "where the first is lower or higher, or the second larger, than with 99 of 100 real test "
-        "images; so about 2 in 100 real ones are called so wrongly.",
+        "images; so up to 2 in 100 of these are called *unlike*.",
     )
-    if known.unlike:
+    if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
     st.markdown(
         f"**ELBO {plain(known.elbo, 1)} nats**, above {100 * known.elbo_share:.1f} % of the "
@@ -166,7 +167,7 @@ def _warning(known: "Typicality", said: str) -> str:
         )
     if known.too_simple:
         reasons.append(
-            f"it is simpler than a digit: the model explains it better than "
+            f"it is simpler than the training images: the model explains it better than "
             f"{100 * known.elbo_share:.1f} % of the training images (ELBO {plain(known.elbo)} "
             f"nats, the limit is {plain(known.elbo_ceiling)})"
         )

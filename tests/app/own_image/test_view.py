@@ -93,7 +93,9 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
     assert linked(app) == second and "`flat.png` was cropped" in text_of(app)
 
 
-def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(open_page, text_of, tiny_bundle):
+def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
+    open_page, text_of, tiny_bundle, healthy
+):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     app = open_page("own_image", image=own_id(noise))
     assert image_data.typicality(tiny_bundle, own_id(noise)).unlike

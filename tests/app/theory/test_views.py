@@ -29,7 +29,11 @@ CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
     "theory_factorisations": {"pairs", "jensen"},
     "theory_collapse": {"beliefs", "information", "elbos"},
-    "theory_mixtures": {"bells Maximum likelihood", "bells Maximum a posteriori", "objectives"},
+    "theory_mixtures": {
+        "gaussians Maximum likelihood",
+        "gaussians Maximum a posteriori",
+        "objectives",
+    },
     "theory_probe": {"weights", "band", "variances", "ascents"},
     "theory_manifold": {"first order law", "singular values"},
 }

@@ -53,7 +53,7 @@ def film_strip(
             **percents,
             "range": [-half, 1 + half],
             "showgrid": False,
-            "title": {"text": "share of the way"},
+            "title": {"text": "share of the path"},
         },
         yaxis={
             **percents,
@@ -100,7 +100,7 @@ def _line(
         mode="lines+markers",
         line={"color": colour, "width": 2.5},
         marker={"symbol": SYMBOLS[cluster % len(SYMBOLS)], "size": 8},
-        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the way<extra></extra>",
+        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the path<extra></extra>",
     )
 
 
@@ -114,7 +114,7 @@ def crossing(probs: NDArray[np.floating], start: int) -> str:
     left = np.flatnonzero(probs.argmax(1) != start)
     if not len(left):
         return f"every frame is taken for cluster {start}"
-    way = left[0] / max(len(probs) - 1, 1)
+    share = left[0] / max(len(probs) - 1, 1)
     visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
     between = ", then ".join(str(c) for c in visited)
-    return f"the frames leave cluster {start} after {way:.0%} of the way, for cluster {between}"
+    return f"the frames leave cluster {start} after {share:.0%} of the path, for cluster {between}"

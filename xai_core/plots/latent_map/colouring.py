@@ -62,11 +62,11 @@ COLUMNS = (
            shows="The share of an image's 10 nearest neighbours in latent space that the map "
            "does not keep near it: where it is high, do not trust the map."),
     Column(name="elbo", title="ELBO", unit="nats",
-           shows="How well the model explains an image in all; low is unusual."),
+           shows="How well the model explains an image: a lower bound of log p(x)."),
     Column(name="reconstruction", title="Reconstruction term", unit="nats",
            shows="E[log p(x|z,c)]: how well the decoder explains the pixels."),
     Column(name="prior_alignment", title="Prior alignment", unit="nats",
-           shows="E[log p(z|c)]: how well the code fits its cluster's bell."),
+           shows="E[log p(z|c)]: how well the code fits its cluster's Gaussian."),
     Column(name="kl_c", title="KL of the cluster", unit="nats",
            shows="KL(q(c|x) || p(c)): the price of being sure of the cluster."),
     Column(name="entropy_z", title="Entropy of the code", unit="nats",
