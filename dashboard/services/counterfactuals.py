@@ -1,4 +1,4 @@
-"""Cached counterfactuals of a bundle's images, and what lies along their way."""
+"""Cached counterfactuals of a bundle's images, and what lies along their paths."""
 
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 FRAMES = 13
-"""Pictures along a way; as many codes as the engine keeps, so that each has its own."""
+"""Pictures along a path; as many codes as the engine keeps, so that each has its own."""
 
 
 OTHER = {"classifier": "cluster", "cluster": "classifier"}
@@ -34,7 +34,7 @@ Floats = NDArray[np.float32]
 
 
 class Change(NamedTuple):
-    """One image on its way to a target.
+    """One image and its path to a target.
 
     `image`, `reconstruction` and `counterfactual` are (28, 28) in [0, 1], `frames` are what lies
     between, (frames, 28, 28); `before`, `after` and `frame_probs` are what the explained function
@@ -71,7 +71,7 @@ def explainable(bundle: "Bundle") -> list[str]:
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
-    """Give what a function says of one image: (classes,), sum 1."""
+    """Return what a function says of one image: (classes,), sum 1."""
     with compute_slot():
         return _probs(bundle, of, batch(bundle, [image_id]))[0]
 
@@ -79,7 +79,7 @@ def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
 def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Change:
-    """Search one counterfactual, and look at the way to it."""
+    """Search one counterfactual, and evaluate the path to it."""
     import torch
 
     x = batch(bundle, [image_id])
@@ -121,7 +121,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
 
 @st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def usual_density(bundle: "Bundle") -> tuple[float, float, float]:
-    """Give the 5th, 50th and 95th percentile of log p(z) over the test images' codes."""
+    """Return the 5th, 50th and 95th percentile of log p(z) over the test images' codes."""
     import torch
 
     test = (bundle.index["split"] == "test").to_numpy()

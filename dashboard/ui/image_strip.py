@@ -31,7 +31,7 @@ def strip(bundle: "Bundle") -> None:
             **state.bind("gallery", choices[0], choices, link="show"),
         )
         st.button(
-            "Others",
+            "Other images",
             icon=":material/refresh:",
             on_click=state.put_setting,
             args=("gallery seed", seed + 1),

@@ -164,7 +164,7 @@ class EvidenceCurve:
 
     Attributes:
         counts: k, ascending.
-        mean: Mean of the estimates, one a group of k draws; never falls with k.
+        mean: Mean of the estimates, one per group of k draws; never falls with k.
         low: Their 10th percentile; for a single group, one standard error below by the delta
             method.
         high: Their 90th percentile, or one standard error above.
@@ -187,7 +187,7 @@ def draw(model: ClusterVAE, x: Images, *, num_samples: int, generator: torch.Gen
     Args:
         model: Lives where `x` does.
         x: Images; binary ones for the bound of a Bernoulli likelihood.
-        num_samples: Draws an image.
+        num_samples: Draws per image.
         generator: Source of the noise, on the same device.
 
     Raises:
@@ -345,7 +345,7 @@ def evidence_curve(
 
 
 def _spread_of_groups(log_weights: Tensor, k: int) -> tuple[float, float, float]:
-    """Give low, mean and high of the estimates from groups of k."""
+    """Return low, mean and high of the estimates from groups of k."""
     estimates = log_weights.reshape(-1, k).logsumexp(-1) - math.log(k)
     mean = estimates.mean().item()
     if len(estimates) > 1:

@@ -51,7 +51,7 @@ def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
 
 
 def picked_cluster(bundle: "Bundle") -> int:
-    """Give the cluster in question: the one last picked, else that of the selected image."""
+    """Return the cluster in question: the one last picked, else that of the selected image."""
     count = bundle.model.config.num_clusters
     picked = state.keep("cluster", None, [None, *range(count)], link="cluster")
     if picked is None:

@@ -23,7 +23,7 @@ class Compared(NamedTuple):
 
 
 def same_images(first: "Bundle", second: "Bundle") -> bool:
-    """Tell whether an id names the same image in both."""
+    """Return whether an id names the same image in both."""
     return first.manifest.dataset.sha256 == second.manifest.dataset.sha256
 
 

@@ -43,7 +43,7 @@ def making(pair: Pair) -> None:
 
 
 def _settings(bundle: "Bundle") -> dict[str, str]:
-    """Say how a bundle was made, hashes shortened, every setting by its name."""
+    """Describe how a bundle was made, hashes shortened, every setting by its name."""
     made = dict(model_card.making(bundle.manifest, bundle.model.config))
     made["Data SHA-256"] = f"{made['Data SHA-256'][:16]}\N{HORIZONTAL ELLIPSIS}"
     return made | dict(_flat(bundle.manifest.configs))

@@ -23,7 +23,7 @@ class Pair(NamedTuple):
 
     @property
     def both(self) -> "tuple[Bundle, Bundle]":
-        """Give both, the chosen one first."""
+        """Return both, the chosen one first."""
         return self.first, self.second
 
     @property
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 
 def ask(bundle: "Bundle") -> Pair:
-    """Let a person choose what to compare the chosen bundle with; stop where there is nothing."""
+    """Let the user choose what to compare the chosen bundle with; stop where there is nothing."""
     found = bundles.summaries()
     others = [name for name in bundles.whole(found) if name != bundle.name]
     if not others:

@@ -96,7 +96,7 @@ def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> N
 
 
 def crossing(probs: np.ndarray, asked: Question) -> str:
-    """Say when the target becomes the likeliest class."""
+    """Describe when the target becomes the likeliest class."""
     target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
     if not len(first):
         return f"{target} is not the likeliest class in any frame"
@@ -141,7 +141,7 @@ def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, a
 
 
 def _region(inside: np.ndarray, method: "Method") -> str:
-    """Say which frames have a code at least as dense as those of 19 of 20 real images.
+    """Describe which frames have a code at least as dense as those of 19 of 20 real images.
 
     A method without a path through latent space has only the codes that the encoder gives its
     frames, and the encoder gives noise a usual code too.

@@ -22,7 +22,7 @@ CALIBRATED_ON = 100
 
 
 class Changes(NamedTuple):
-    """Counterfactuals of one image, a row a target."""
+    """Counterfactuals of one image, one row per target."""
 
     source: int
     targets: list[int]
@@ -199,7 +199,7 @@ def one_of_each(bundle: "Bundle", of: str, seed: int) -> list[str | None]:
         seed: Another seed gives other images.
 
     Returns:
-        An id a class; None for a class without a test image.
+        One id per class; None for a class without a test image.
     """
     index, rng = bundle.index, np.random.default_rng(seed)
     said = index["predicted" if of == "classifier" else "cluster"].to_numpy()

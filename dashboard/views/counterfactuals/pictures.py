@@ -86,7 +86,7 @@ def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> 
 
 
 def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> str:
-    """Say what the model that was not asked sees in the counterfactual."""
+    """Describe what the model that was not asked sees in the counterfactual."""
     if found.other is None:
         return ""
     other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())

@@ -1,4 +1,4 @@
-"""What is asked on the Counterfactuals page: of which image, for whom, by which method."""
+"""The settings of the Counterfactuals page: image, explained output, method, target."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,7 +53,7 @@ class Question(NamedTuple):
 
     @property
     def about(self) -> dict[str, object]:
-        """Say it in a file."""
+        """Return what a saved file says about its origin."""
         return {
             "image": self.image_id,
             "explained": self.of,

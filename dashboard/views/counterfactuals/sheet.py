@@ -1,4 +1,4 @@
-"""Every class turned into every class: a sheet that is computed a row at a time."""
+"""Every class turned into every class: a sheet that is computed row by row."""
 
 from typing import TYPE_CHECKING
 

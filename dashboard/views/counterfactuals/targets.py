@@ -24,7 +24,7 @@ HOW_TO_READ = (
 
 
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show a counterfactual a target, each a button, with the ink that it takes."""
+    """Show one counterfactual per target, each a button, with the ink that it takes."""
     found = loader.changes(bundle, asked.image_id, asked.of, "default")
     names = [asked.names[t] for t in found.targets]
     captions = [

@@ -68,15 +68,14 @@ def _reading(found: "SetDifference", *, new_images: bool) -> str:
         new_images: Whether one set is new to a model that works.
     """
     if not found.differs:
-        said = "No difference beyond chance was found"
+        carries = " On these images the explanation carries over." if new_images else ""
         return (
-            f"{said}: on average the explanation carries over to new images."
-            if (new_images)
-            else f"{said}."
+            "No difference beyond chance was found. With 95 % confidence it is at most "
+            f"{found.high:.0%} of the mean map's length.{carries}"
         )
     count = int(found.pixels.sum())
     where = f"{count} pixels stand out" if count else "no single pixel stands out"
-    return f"The two sets are explained differently, more than chance gives; {where}."
+    return f"The mean maps of the two sets differ by more than chance gives; {where}."
 
 
 def _numbers(found: "SetDifference") -> str:

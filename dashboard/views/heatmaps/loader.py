@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Scores(NamedTuple):
-    """What one image's maps are worth, a value a method."""
+    """What one image's maps are worth, one value per method."""
 
     insertion: NDArray[np.float32]
     deletion: NDArray[np.float32]

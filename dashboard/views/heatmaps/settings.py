@@ -40,7 +40,7 @@ class Question(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Say it in a sentence."""
+        """Return what is explained, in words."""
         return {
             "classifier": "what the classifier decides",
             "cluster": "which cluster the model sees",
@@ -49,7 +49,7 @@ class Question(NamedTuple):
         }.get(self.of, f"what {self.of.replace(':', ' ')} is")
 
     def unit(self, method: str) -> str:
-        """Say what a method's numbers are."""
+        """Describe what a method's numbers are."""
         card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]
         if card.kind in ("mask", "baseline"):
             return "weight of the pixel"

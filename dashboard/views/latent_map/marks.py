@@ -1,4 +1,4 @@
-"""What is drawn on the map beside the points: neighbours, samples, a way, a decoded place."""
+"""What is drawn on the map beside the points: neighbours, samples, a path, a decoded place."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ CHOICES = (NEIGHBOURS, PRIOR, WAY)
 
 
 def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
-    """Let a person choose what to draw beside the points; give the choice and the marks."""
+    """Let the user choose what to draw beside the points; give the choice and the marks."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         chosen = st.pills(
             "Also draw", CHOICES, selection_mode="multi", wrap=True,
@@ -38,7 +38,7 @@ def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
 
 
 def _way(bundle: "Bundle") -> Marks | None:
-    """Let a person choose a class; give the counterfactual's way to it."""
+    """Let the user choose a class; return the path of the counterfactual to it."""
     functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
     if not functions:
         st.caption("This bundle knows one class only, so there is no path to another.")

@@ -26,7 +26,7 @@ TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", 
 
 
 def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
-    """Let a person choose colours and which images are in question, or find one by its id."""
+    """Let the user choose colours and which images are in question, or find one by its id."""
     columns = {c.name: c for c in colouring.available(bundle.index)}
     parts = ["all", *bundle.index["split"].unique()]
     clusters = list(range(bundle.model.config.num_clusters))
@@ -73,7 +73,7 @@ def neighbours(bundle: "Bundle") -> tuple[str, ...]:
 
 
 def trust(bundle: "Bundle") -> None:
-    """Say how far the map can be trusted."""
+    """Describe how far the map can be trusted."""
     messages.note(
         "Distances between groups on this map are not meaningful. "
         f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."
@@ -154,7 +154,7 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
 
 
 def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:
-    """Give the table's rows, the selected image's first where it would be cut off."""
+    """Return the table's rows, the selected image's first where it would be cut off."""
     if here is not None and here in order[TABLE_ROWS:]:
         return np.concatenate([[here], order[: TABLE_ROWS - 1]])
     return order[:TABLE_ROWS]

@@ -21,7 +21,7 @@ SHIFTS = (-4.0, 4.0, 0.1)
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Show a slider a dimension, the decoded image, and q(c|x) of it, live."""
+    """Show one slider per dimension, the decoded image, and q(c|x) of it, live."""
     dims = generation.carried_nats(bundle).argsort(kind="stable")[::-1].tolist()
     sliders, images, bars = st.columns([5, 3, 4], gap="large")
     with sliders:
@@ -48,7 +48,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
 
 
 def _sliders(image_id: str, dims: list[int]) -> tuple[float, ...]:
-    """Draw a slider a dimension; the settings are kept for each image."""
+    """Draw one slider per dimension; the settings are kept for each image."""
     keys = {j: f"edit {image_id} z{j}" for j in dims}
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(

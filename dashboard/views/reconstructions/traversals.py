@@ -23,7 +23,7 @@ FIRST = 8
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Show a row of decodings a dimension, those that carry most first."""
+    """Show one row of decodings per dimension, those that carry most first."""
     nats = generation.carried_nats(bundle)
     order = [int(j) for j in np.argsort(-nats, kind="stable")]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -47,5 +47,5 @@ def show(bundle: "Bundle", image_id: str) -> None:
         marked=STEPS // 2,
         axis="standard deviations of the prior added to the dimension; framed: the image itself",
         alt=f"{len(dims)} rows of {STEPS} images: {naming.display_name(image_id)}, one "
-        "dimension moved a row",
+        "dimension moved per row",
     )

@@ -29,12 +29,12 @@ def film_strip(
     *,
     height: int = 390,
 ) -> go.Figure:
-    """Draw frames from left to right, and under each its q(c|x), a line a cluster.
+    """Draw frames from left to right, and under each its q(c|x), one line per cluster.
 
     Args:
         images: (frames, 28, 28) in [0, 1].
         probs: (frames, clusters), rows sum to 1.
-        names: One a cluster.
+        names: One per cluster.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
@@ -105,7 +105,7 @@ def _line(
 
 
 def crossing(probs: NDArray[np.floating], start: int) -> str:
-    """Say where a film leaves the cluster that it starts in.
+    """Describe where a film leaves the cluster that it starts in.
 
     Args:
         probs: (frames, clusters), the frames in equal steps.

@@ -55,8 +55,8 @@ def overview(
         class_names: Names of labels.
 
     Returns:
-        A row a cluster: images, share of the split, label, share of its images with that label,
-        mean and median confidence, sigma_c. The label's columns are missing without labels.
+        One row per cluster: images, share of the split, label, share of its images with that
+        label, mean and median confidence, sigma_c. The label's columns are missing without labels.
     """
     picked = index[index["split"] == split]
     groups = picked.groupby("cluster")["confidence"].agg(["size", "mean", "median"])

@@ -28,7 +28,7 @@ FORMULA = (
 
 
 def replay(bundle: "Bundle") -> None:
-    """Show q(c|x) of the same images in every training, an epoch at a time."""
+    """Show q(c|x) of the same images in every training, epoch by epoch."""
     seen = loader.recording()
     formulas(*FORMULA)
     st.caption(_made(seen))
@@ -127,7 +127,7 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
 
 
 def _own(bundle: "Bundle") -> None:
-    """Say where the open bundle's own training ended."""
+    """Describe where the open bundle's own training ended."""
     history = bundle.history
     rows = history[history["cluster_information"].notna()]
     if not len(rows):
@@ -158,7 +158,7 @@ def _ask(most: float) -> None:
 
 
 def _fate(table: pd.DataFrame, run: str, most: float) -> str:
-    """Say how low a training's cluster information fell and where it ended."""
+    """Describe how low a training's cluster information fell and where it ended."""
     trained = table[(table["run"] == run) & (table["epoch"] > 0)]
     lowest = trained.loc[trained["cluster_information"].idxmin()]
     end = trained.iloc[-1]
@@ -181,7 +181,7 @@ def _wasted(row: pd.Series) -> float:
 
 
 def _beside(price: "Price") -> str:
-    """Say how far a bound lies below or above another."""
+    """Describe how far a bound lies below or above another."""
     side = "below" if price.nats >= 0 else "above"
     return f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats {side}"
 

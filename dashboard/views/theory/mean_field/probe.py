@@ -34,7 +34,7 @@ WHERE = ("start", "end")
 
 
 def choice(bundle: "Bundle") -> tuple[str, str, int]:
-    """Let a person choose the property and how many images the probe sees."""
+    """Let the user choose the property and how many images the probe sees."""
     options = dict(SHAPES)
     if (bundle.index["label"] >= 0).any():
         labels = sorted(int(v) for v in bundle.index["label"].unique())
