@@ -46,7 +46,8 @@ def show(bundle: "Bundle", asked: Question) -> None:
             on_click=state.put_setting, args=("cf sheet", not wanted),
         )  # fmt: skip
         st.button(
-            "Other images", icon=":material/refresh:", disabled=not wanted,
+            "Other images", key="other images of the sheet", icon=":material/refresh:",
+            disabled=not wanted,
             on_click=state.put_setting, args=("cf sheet seed", seed + 1),
         )  # fmt: skip
     if not wanted:
