@@ -1,4 +1,4 @@
-"""The two charts of the first-order law: what it leaves over, and how far each way moves."""
+"""The two charts of the first-order law: what it leaves over, and how far each direction moves."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -7,15 +7,10 @@ from dashboard.services import image_data
 from xai_core.plots import theme
 from xai_core.plots.clusters import table
 from xai_core.plots.latent_map import colouring
+from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-
-
-ARROW_MEANS = (
-    "**3 → 7** is cluster 3, which was named after label 7 once training was over: each cluster "
-    "gets one label, chosen on the train images so that as many as possible agree."
-)
 
 
 WHO = {"classifier": "the classifier", "cluster": "the cluster model"}
@@ -59,6 +54,11 @@ def cluster_names(bundle: "Bundle") -> list[str]:
     return table.cluster_names(clusters, bundle.cluster_labels, class_names)
 
 
+def arrow_means(bundle: "Bundle") -> str:
+    """Explain names of clusters by one of this bundle; nothing where no cluster has a label."""
+    return table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
+
+
 def describe(bundle: "Bundle", image_id: str) -> str:
     """Return one line on what is known of an image: id, label, cluster, confidence."""
     return describe_all(bundle, [image_id])[0]
@@ -88,8 +88,8 @@ def marked(image_id: str) -> str:
 
 
 def sure(confidence: float) -> str:
-    """Write a confidence, never rounded up to certainty."""
-    return "over 99.9 %" if confidence > 0.999 else f"{confidence:.1%}".replace("%", " %")
+    """Write a confidence as every probability is written."""
+    return percent(confidence)
 
 
 def label_name(bundle: "Bundle", label: int) -> str:

@@ -12,13 +12,13 @@ STOPS = (
     ("theory_factorisations", "Two factorisations", ":material/call_split:",
      "Where should c come from, the image or its code?"),
     ("theory_collapse", "The collapse", ":material/trending_down:",
-     "Why does the bound alone make no clusters, and what does the cure cost?"),
+     "When does the bound lose its clusters, and what does the cure cost?"),
     ("theory_mixtures", "Mixtures by EM", ":material/blur_on:",
      "How are Gaussians fitted to points, and when does that go wrong?"),
     ("theory_probe", "Mean-field", ":material/linear_scale:",
-     "What can be read off the codes, and how sure is that?"),
+     "What can be read from the codes, and how sure is that?"),
     ("theory_manifold", "On the manifold", ":material/landscape:",
-     "Why does a counterfactual stay an image?"),
+     "How does a step in latent space move the image?"),
 )  # fmt: skip
 """Page, title, icon, and the question that the page answers."""
 

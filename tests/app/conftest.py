@@ -11,7 +11,9 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from dashboard.links import PAGES
+from dashboard.ui import health
 from dashboard.ui.components.latent_map import files
+from xai_core.evaluation.health import Problem
 
 SCRIPT = Path(__file__).parents[2] / "dashboard" / "navigation.py"
 
@@ -62,11 +64,29 @@ def _open(page="home", **link):
 
 
 @pytest.fixture
+def healthy(monkeypatch):
+    """Judge the tiny bundle healthy, which has too few test images to be so."""
+    monkeypatch.setattr(health, "health_of", lambda manifest: ())
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Judge the bundle on the screen to have failed in all kinds."""
+    monkeypatch.setattr(health, "health_of", lambda manifest: FAILURES)
+
+
+FAILURES = tuple(
+    Problem(kind=kind, sentence=f"Of {kind}, nothing was learned.", remedy=f"xai train --{kind}")
+    for kind in ("classifier", "reconstruction", "collapse", "steps", "images")
+)
+
+
+@pytest.fixture
 def text_of():
     """Join all that a page says, as a person reads it: without the marks of the escape."""
 
     def text(app):
-        kinds = ("title", "subheader", "markdown", "caption", "info", "error", "code")
+        kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code")
         said = "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
         return re.sub(r"\\(?=[^\w\s])|\N{WORD JOINER}", "", said)
 

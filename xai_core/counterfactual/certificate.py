@@ -1,12 +1,13 @@
-"""Check that steps in latent space move images along the decoder's manifold.
+"""Measure the first-order law of steps in latent space.
 
 With dg/dz = U S V^T at z and v = d(f o g)_t / dz, a step of the diffeomorphic ascent gives
 
     g(z + lam v) = g(z) + lam U S^2 U^T df_t/dx + O(lam^2)
 
-so the residual of the first-order law falls with slope 2 against lam on log-log axes, and the
-step lies in span(U), the tangent space of the manifold, up to the same order. Both are measured
-here; float64 keeps rounding below what is measured.
+so the residual falls with slope 2 against lam on log-log axes, and the step lies in span(U), the
+tangent space of the decoder's images, up to the same order. This is Taylor's theorem for g: it
+holds for any f and any direction, so it is no evidence for a counterfactual. What can fail for a
+counterfactual is measured in `plausibility`. float64 keeps rounding below what is measured here.
 
 References:
     Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
@@ -26,7 +27,7 @@ from ..models.prior import MixturePrior
 __all__ = ["Certificate", "certify", "decoder_jacobian", "path_density", "path_shares"]
 
 LENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-"""In latent units: short, since a ReLU that changes side on the way has no second order."""
+"""In latent units: short, since a ReLU that changes side on the path has no second order."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +66,7 @@ def certify(
 
     Args:
         codes: Where; float64 with functions that take it.
-        target: Class whose log probability is ascended, one for all or one a row.
+        target: Class whose log probability is ascended, one for all or one per row.
         decode: Codes to images.
         forward: Images to logits.
         lengths: Steps to try, in latent units, rising.

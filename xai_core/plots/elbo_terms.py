@@ -53,12 +53,12 @@ ORDER = ("reconstruction", "prior_alignment", "kl_c", "entropy_z", "elbo")
 
 
 def contributions(index: pd.DataFrame, term: str) -> NDArray[np.float64]:
-    """Give what a term adds to the bound of each image, in nats: minus the KL, plus the rest."""
+    """Return what a term adds to the bound of each image, in nats: minus the KL, plus the rest."""
     return TERMS[term].sign * index[term].to_numpy(float)
 
 
 def added(facts: pd.Series, term: str) -> float:
-    """Give what a term adds to the bound of one image, in nats."""
+    """Return what a term adds to the bound of one image, in nats."""
     return float(TERMS[term].sign * facts[term])
 
 

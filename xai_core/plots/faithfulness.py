@@ -40,12 +40,13 @@ def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
         table: With columns such as insertion, insertion_low and insertion_high.
         titles: Names of the methods, by their keys.
     """
-    verdict = ["passed" if ok else f"do not trust: {why}"
-               for ok, why in zip(table["trusted"], table["reasons"], strict=True)]  # fmt: skip
     known = table["method"].isin(["random", "edges"]).to_numpy()
+    verdict = ["no check failed" if ok else f"do not trust: {why}"
+               for ok, why in zip(table["trusted"], table["reasons"], strict=True)]  # fmt: skip
+    blind = [f"knows no model{', fails no check either' if ok else ''}" for ok in table["trusted"]]
     shown = {
         "method": [titles[name] for name in table["method"]],
-        "verdict": np.where(known, "knows no model", verdict),
+        "verdict": np.where(known, blind, verdict),
     }
     for name, (title, _) in SCORES.items():
         shown[title] = np.array(

@@ -66,7 +66,7 @@ class Sheet:
 
 
 def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998) -> float:
-    """Give one scale for maps that are compared: nearly the largest absolute value of all."""
+    """Return one scale for maps that are compared: nearly the largest absolute value of all."""
     sizes = np.concatenate([np.abs(np.asarray(part)).ravel() for part in maps])
     return max(float(np.quantile(sizes, quantile)), 1e-9) if sizes.size else 1.0
 
@@ -160,7 +160,7 @@ def _numbers(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
-    """Give the colour bar of the maps, where they share one scale."""
+    """Return the colour bar of the maps, where they share one scale."""
     limits = {limit for limit in sheet.limits if limit is not None}
     if len(limits) != 1:
         return []

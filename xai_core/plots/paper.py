@@ -26,7 +26,7 @@ __all__ = [
 
 
 SCALE = 3
-"""Printed pixels a side of an image's pixel."""
+"""Printed pixels per side of an image's pixel."""
 TEXT = 13
 """Height of letters, in printed pixels."""
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Helvetica Neue', Arial, sans-serif"

@@ -48,7 +48,7 @@ def signed_map(
 
 
 def error_limit(error: NDArray[np.floating]) -> float:
-    """Give the end of a colour scale fitted to one error: its largest absolute value."""
+    """Return the end of a colour scale fitted to one error: its largest absolute value."""
     return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
 
 

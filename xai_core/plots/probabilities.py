@@ -25,15 +25,15 @@ def bar_chart(
     symbol: str = "q(c|x)",
     row_height: int = 24,
 ) -> go.Figure:
-    """Draw one bar a cluster, in the cluster's colour, with its number.
+    """Draw one bar per cluster, in the cluster's colour, with its number.
 
     Args:
         probs: (clusters,), sum 1.
-        names: One a cluster.
+        names: One per cluster.
         dark: Whether the page is light on dark.
         before: Probabilities to compare with, drawn as a line across each bar.
         symbol: What is drawn, for the axis.
-        row_height: Screen pixels a bar.
+        row_height: Screen pixels per bar.
     """
     bars = go.Bar(
         orientation="h",
@@ -61,10 +61,14 @@ def bar_chart(
 
 
 def percent(share: Number) -> str:
-    """Write a probability with as many digits as it deserves."""
+    """Write a probability with one digit after the point, without rounding it to 0 or to 1.
+
+    A float32 probability that is 0 or 1 has been rounded already, so these two are not written
+    as certain either.
+    """
     if share <= 0.0005:
-        return "0 %" if share == 0 else "< 0.1 %"
-    if 0.9995 <= share < 1:
+        return "< 0.1 %"
+    if share >= 0.9995:
         return "> 99.9 %"
     return f"{100 * share:.1f} %"
 

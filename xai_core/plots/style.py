@@ -65,7 +65,7 @@ def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> 
 
 @cache
 def looks(dark: bool) -> go.layout.Template:
-    """Give the template of all figures; a template is checked once, a layout every time."""
+    """Return the template of all figures; a template is checked once, a layout every time."""
     quiet = theme.muted(dark)
     axis = {
         "gridcolor": quiet,

@@ -51,20 +51,20 @@ _VIRIDIS = (
 
 
 def categorical(num_categories: int) -> list[str]:
-    """Give one colour a cluster or label: Petroff's ten, then the same ones darkened."""
+    """Return one colour per cluster or label: Petroff's ten, then the same ones darkened."""
     rounds = range(-(-max(num_categories, 1) // len(CATEGORIES)))
     return [_shade(c, 0.72**r) for r in rounds for c in CATEGORIES][:num_categories]
 
 
 @cache
 def diverging(dark: bool) -> Lut:
-    """Give the map for signed values; row 128 is 0 and recedes, warm is positive."""
+    """Return the map for signed values; row 128 is 0 and recedes, warm is positive."""
     return _receding(_ramp(_MANAGUA_R), "#1b222d") if dark else _ramp(_RDBU_R)
 
 
 @cache
 def sequential(dark: bool) -> Lut:
-    """Give the map for ordered values; a higher value stands out more from the page."""
+    """Return the map for ordered values; a higher value stands out more from the page."""
     rows = _ramp(_VIRIDIS)
     picked = np.linspace(40, 255, 256) if dark else np.linspace(225, 0, 256)
     return rows[picked.round().astype(int)]
@@ -72,7 +72,7 @@ def sequential(dark: bool) -> Lut:
 
 @cache
 def shares(dark: bool) -> Lut:
-    """Give the map for shares of a whole: the page's own colour at 0, one hue above."""
+    """Return the map for shares of a whole: the page's own colour at 0, one hue above."""
     return _ramp("#10141b #2b3a78 #5f78d8 #b9c6ff" if dark else "#ffffff #c9d3f5 #6f86d6 #2a3f94")
 
 
@@ -94,12 +94,12 @@ def plotly_scale(lut: Lut, steps: int = 11) -> list[tuple[float, str]]:
 
 
 def ink(dark: bool) -> str:
-    """Give the colour of text and axes in figures."""
+    """Return the colour of text and axes in figures."""
     return "#e6e9ef" if dark else "#1c2330"
 
 
 def muted(dark: bool) -> str:
-    """Give the colour of what is there but not in question: grid lines, greyed points."""
+    """Return the colour of what is there but not in question: grid lines, greyed points."""
     return "#3a4250" if dark else "#d5d9e0"
 
 

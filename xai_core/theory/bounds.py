@@ -11,8 +11,15 @@ and q(c|x) in the place of q(c|z) gives L^. The entropies of q(z|x) cancel, so t
             - E_q(z|x)[KL(q(c|z) || p(c))]      +  KL(q(c|x) || p(c))
 
 which are the six expectations of `SixExpectations`. With q(c|x) = E_q(z|x)[q(c|z)] the last line
-is at most 0 (Jensen), so no sign follows from it. Where q(c|z) = p(c|z) and the decoder does not
-read c, the difference is E_q(z|x)[KL(q(c|x) || p(c|z))] >= 0 for any q(c|x).
+is at most 0 (Jensen), so Jensen's inequality does not give L >= L^. The sign follows from
+
+    L - L^ = E_q(z|x)[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))]
+
+Where q(c|z) = p(c|z) and the decoder does not read c, p(c|x, z) = p(c|z), the second divergence
+is 0 and L >= L^ for any q(c|x). With a decoder that reads c either sign occurs.
+
+For a fixed q(z|x), L^ = const - KL(q(c|x) || q*) with q*(c) proportional to
+p(c) exp E_q(z|x)[log p(x|z, c) + log p(z|c)]: the best q(c|x) is q*, not 1/K.
 
 A model of either factorisation is read both ways: q(c|z) is p(c|z), the mixture's
 responsibilities, and q(c|x) is the encoder's branch or the average of q(c|z).
@@ -47,6 +54,8 @@ __all__ = [
     "Draws",
     "EvidenceCurve",
     "SixExpectations",
+    "best_cluster_probs",
+    "bound_difference",
     "bound_given_x",
     "bound_given_z",
     "cluster_divergence",
@@ -155,7 +164,7 @@ class EvidenceCurve:
 
     Attributes:
         counts: k, ascending.
-        mean: Mean of the estimates, one a group of k draws; never falls with k.
+        mean: Mean of the estimates, one per group of k draws; never falls with k.
         low: Their 10th percentile; for a single group, one standard error below by the delta
             method.
         high: Their 90th percentile, or one standard error above.
@@ -178,7 +187,7 @@ def draw(model: ClusterVAE, x: Images, *, num_samples: int, generator: torch.Gen
     Args:
         model: Lives where `x` does.
         x: Images; binary ones for the bound of a Bernoulli likelihood.
-        num_samples: Draws an image.
+        num_samples: Draws per image.
         generator: Source of the noise, on the same device.
 
     Raises:
@@ -269,6 +278,28 @@ def cluster_divergence(draws: Draws, cluster_probs: Probs | None = None) -> PerI
     return expected - (probs * log_given_z).sum(-1).mean(0)
 
 
+def bound_difference(draws: Draws, cluster_probs: Probs | None = None) -> PerImage:
+    """Evaluate L - L^ as E_q(z|x)[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
+
+    It holds for every decoder; no term of either bound enters here.
+
+    Args:
+        draws: From `draw`.
+        cluster_probs: q(c|x); the average of q(c|z) where None.
+    """
+    probs = draws.average if cluster_probs is None else cluster_probs
+    log_posterior = (draws.log_likelihood + draws.log_prior).log_softmax(-1)
+    given_x = (probs * log_posterior).sum(-1) + torch.special.entr(probs).sum(-1)
+    given_z = draws.given_z
+    of_z = (given_z * log_posterior).sum(-1) + torch.special.entr(given_z).sum(-1)
+    return (of_z - given_x).mean(0)
+
+
+def best_cluster_probs(draws: Draws) -> Probs:
+    """Evaluate q*(c), the q(c|x) for which L^ is largest while q(z|x) is fixed; p(c) is 1/K."""
+    return (draws.log_likelihood + draws.log_prior).mean(0).softmax(-1)
+
+
 def jensen_sides(draws: Draws) -> tuple[PerImage, PerImage]:
     """Evaluate E_q(z|x)[KL(q(c|z) || p(c))] and KL(E_q(z|x)[q(c|z)] || p(c)), the lesser last."""
     return _mean_kl(draws.given_z), categorical_kl_to_uniform(draws.average)
@@ -314,7 +345,7 @@ def evidence_curve(
 
 
 def _spread_of_groups(log_weights: Tensor, k: int) -> tuple[float, float, float]:
-    """Give low, mean and high of the estimates from groups of k."""
+    """Return low, mean and high of the estimates from groups of k."""
     estimates = log_weights.reshape(-1, k).logsumexp(-1) - math.log(k)
     mean = estimates.mean().item()
     if len(estimates) > 1:

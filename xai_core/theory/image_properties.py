@@ -39,7 +39,7 @@ PROPERTIES: Mapping[str, Callable[[Images], PerImage]] = {
 
 
 def _moments(images: Images) -> tuple[Tensor, Tensor, Tensor]:
-    """Give each pixel's share of the ink, and its place from the ink's centre."""
+    """Return each pixel's share of the ink, and its place from the ink's centre."""
     share = images[:, 0] / images.sum((2, 3)).clamp(min=1e-6)[:, :, None]
     rows = torch.arange(images.shape[2], device=images.device, dtype=images.dtype)
     columns = torch.arange(images.shape[3], device=images.device, dtype=images.dtype)

@@ -87,7 +87,7 @@ class MixtureConfig:
 
     Attributes:
         num_clusters: Components.
-        covariance: One variance a component, one a dimension of it, or all of its covariances.
+        covariance: One variance per component, one per dimension, or all of its covariances.
         prior: Of the maximum a posteriori; maximum likelihood where None.
         max_steps: Iterations at most.
         tolerance: Rise of the objective, in nats per point, below which it has converged.
@@ -167,7 +167,7 @@ class MixtureFit:
 
     @property
     def last(self) -> MixtureState:
-        """Give the final state."""
+        """Return the final state."""
         return self.states[-1]
 
 
@@ -197,7 +197,7 @@ def initial_parameters(
 
 
 def reference_prior(points: Points, num_clusters: int) -> ConjugatePrior:
-    """Give the weak prior of Fraley and Raftery: the data's mean, and its spread shared out.
+    """Return the weak prior of Fraley and Raftery: the data's mean, and its spread shared out.
 
     A component's volume is expected to be a K-th of the data's.
     """

@@ -55,7 +55,7 @@ NODES = 32
 
 @dataclass(frozen=True, eq=False)
 class MeanField:
-    """q(w): means and log standard deviations, one a feature."""
+    """q(w): means and log standard deviations, one per feature."""
 
     mean: Weights
     log_std: Weights
@@ -185,7 +185,9 @@ def gradient_draws(
     num_samples: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "samples parameters"]:
-    """Estimate the ELBO's gradient from single draws of w, a row a draw; their mean is unbiased.
+    """Estimate the ELBO's gradient from single draws of w, one row per draw.
+
+    The mean of the rows is unbiased.
 
     Args:
         q: Where.
@@ -257,7 +259,7 @@ def fit_mean_field(
     if not x.isfinite().all():
         raise ValueError("`features` must be finite, but some are not.")
     if len(x) != len(outcomes) or not len(x):
-        raise ValueError(f"`outcomes` must be {len(x)}, one a point, got {len(outcomes)}.")
+        raise ValueError(f"`outcomes` must be {len(x)}, one per point, got {len(outcomes)}.")
     noise = torch.Generator().manual_seed(seed)
     size = x.shape[1]
     ascent = _Adam(torch.cat([x.new_zeros(size), x.new_full((size,), -1.0)]))
@@ -324,7 +326,7 @@ class _Adam:
 
 
 def _logits(q: MeanField, x: Features, outcomes: Outcomes) -> tuple[Tensor, Tensor, Tensor]:
-    """Give mean and deviation of x . w under q, and +1 or -1 for y."""
+    """Return mean and deviation of x . w under q, and +1 or -1 for y."""
     sign = torch.where(outcomes, 1.0, -1.0).to(x.dtype)
     scale = (x.square() @ q.std.square()).sqrt().clamp(min=1e-12)
     return x @ q.mean, scale, sign
@@ -341,6 +343,6 @@ def _kl_gradient(q: MeanField) -> Tensor:
 
 @cache
 def _quadrature() -> tuple[Tensor, Tensor]:
-    """Give nodes and weights of an expectation under N(0, 1) (Gauss-Hermite)."""
+    """Return nodes and weights of an expectation under N(0, 1) (Gauss-Hermite)."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
     return torch.from_numpy(nodes), torch.from_numpy(weights / weights.sum())

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dashboard import state
 from dashboard.services import bundles, image_data
-from dashboard.ui import messages
+from dashboard.ui import health, messages
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import image_steps, page_list
 from dashboard.ui.messages import literal
@@ -145,7 +145,11 @@ def _selected(bundle: "Bundle") -> None:
             f"Confidence **{sure(float(found['confidence']))}**{true}",
             width="stretch",
         )
-    if image_data.is_own(image_id) and image_data.typicality(bundle, image_id).unlike:
+    if (
+        image_data.is_own(image_id)
+        and not health.problems(bundle, "images")
+        and image_data.typicality(bundle, image_id).unlike
+    ):
         st.caption(
             ":orange[:material/warning: Unlike the training images: do not trust the answers.]"
         )

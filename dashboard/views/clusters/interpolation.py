@@ -36,7 +36,7 @@ def show(bundle: "Bundle", cluster: int) -> None:
         )  # fmt: skip
         film = generation.interpolation(bundle, cluster, end, FRAMES)
         table = pd.DataFrame(film.probs, columns=[f"q({c}|x)" for c in range(len(names))])
-        table.insert(0, "share_of_the_way", np.linspace(0, 1, FRAMES))
+        table.insert(0, "share_of_path", np.linspace(0, 1, FRAMES))
         about = {"from cluster": cluster, "to cluster": end}
         download.table(bundle, table, name="walk", **about)
         sheet = sprites.sheet(film.images, columns=FRAMES, gap=1)

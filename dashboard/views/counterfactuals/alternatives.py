@@ -1,7 +1,8 @@
 """Several different counterfactuals of one image for one target."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import streamlit as st
 
 from dashboard import state
@@ -9,7 +10,7 @@ from dashboard.services import counterfactuals
 from dashboard.ui import download, messages
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import Question
+from dashboard.views.counterfactuals.settings import METHODS, Question
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
@@ -18,16 +19,26 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "There is never just one answer. Each search begins at the mean of a few real codes of the "
-    "target class, spread over the class, and ends in the part where it began. What all of them "
-    "change is needed; what only some change is a choice."
+    "One question has many answers, and no search is sure to find the smallest. Each search "
+    "starts at the mean of a few real codes of the target class, spread over the class, and ends "
+    "near its start. *Near search* and *latent ascent* start at the image itself. Compare "
+    "what all of these counterfactuals change with what only some change."
 )
+
+
+class Candidate(NamedTuple):
+    """One counterfactual that was found through latent space, and how."""
+
+    how: str
+    image: counterfactuals.Floats
+    probability: float
+    l1: float
 
 
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show counterfactuals that differ, each with its change beside it."""
+    """Show counterfactuals that differ, each with its change beside it, the smallest first."""
     target = messages.literal(asked.names[asked.target])
     with st.container(horizontal=True, vertical_alignment="center"):
         seed = state.keep("cf alternatives seed", 0, span=state.SEEDS, link="starts")
@@ -36,31 +47,59 @@ def show(bundle: "Bundle", asked: Question) -> None:
             on_click=state.put_setting, args=("cf alternatives seed", seed + 1),
         )  # fmt: skip
         found = loader.alternatives(bundle, asked.image_id, asked.of, asked.target, seed)
-        if found is not None and len(found.l1):
-            about = asked.about | {"method": "default", "seed": seed}
-            sheet = sprites.sheet(found.counterfactuals, columns=len(found.l1), gap=1)
+        shown = candidates(bundle, asked, found)
+        if shown:
+            about = asked.about | {"method": "all through latent space", "seed": seed}
+            images = np.stack([one.image for one in shown])
+            sheet = sprites.sheet(images, columns=len(shown), gap=1)
             download.picture(bundle, sheet, name="alternatives", **about)
+    if shown:
+        _pictures(bundle, asked, shown)
+        first = shown[0]
+        st.markdown(
+            f"Smallest found: **{first.l1:.1f}** pixels' worth of ink, by *{first.how}*. A "
+            "smaller one may exist."
+        )
     if found is None:
         messages.note(f"No train image is taken for {target}, so there is nowhere to start from.")
         return
-    if len(found.l1):
-        _pictures(bundle, asked, found)
     st.caption(
-        f"{found.searched} starts in {1000 * found.seconds:.0f} ms, {found.converged} of them got "
-        f"there. Shown are {len(found.l1)} that differ from each other by at least half of the "
-        "ink that they change."
+        f"{found.searched} starts in {1000 * found.seconds:.0f} ms, {found.converged} of them "
+        f"reached {target}. Shown are {len(found.l1)} that differ from each other by at least "
+        "half of the ink that they change, and the searches from the image itself."
     )
 
 
-def _pictures(bundle: "Bundle", asked: Question, found: loader.Alternatives) -> None:
+def candidates(
+    bundle: "Bundle", asked: Question, found: loader.Alternatives | None
+) -> list[Candidate]:
+    """Collect the counterfactuals that reached the target, the smallest change first."""
+    shown = []
+    for method in counterfactuals.LATENT_METHODS:
+        one = counterfactuals.change(bundle, asked.image_id, asked.of, method, asked.target)
+        if one.converged:
+            how = METHODS[method][0].lower()
+            shown.append(
+                Candidate(how, one.counterfactual, float(one.after[asked.target]), one.l1)
+            )
+    if found is not None:
+        shown += [
+            Candidate("another start", image, float(p[asked.target]), l1)
+            for image, p, l1 in zip(found.counterfactuals, found.probs, found.l1, strict=True)
+        ]
+    return sorted(shown, key=lambda one: one.l1)
+
+
+def _pictures(bundle: "Bundle", asked: Question, shown: list[Candidate]) -> None:
     x = counterfactuals.change(bundle, *asked[:4]).image
+    images = np.stack([one.image for one in shown])
     image_grid(
-        change.with_change(found.counterfactuals, found.counterfactuals - x, state.dark()),
-        alt=[f"counterfactual and change, {l1:.0f} pixels' worth of ink" for l1 in found.l1],
-        key="alternatives",
-        captions=[
-            f"{l1:.0f} px, {percent(p[asked.target])}"
-            for l1, p in zip(found.l1, found.probs, strict=True)
+        change.with_change(images, images - x, state.dark()),
+        alt=[
+            f"counterfactual and change by {one.how}, {one.l1:.0f} pixels' worth of ink"
+            for one in shown
         ],
+        key="alternatives",
+        captions=[f"{one.how}\n{one.l1:.0f} px, {percent(one.probability)}" for one in shown],
         scale=3,
     )

@@ -1,26 +1,36 @@
-"""Whether the path stays on the decoder's manifold: the first-order law, measured."""
+"""What speaks for the counterfactual that is shown, and the law behind steps in latent space."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard import state
 from dashboard.services import counterfactuals
-from dashboard.ui import download, first_order_law, messages
+from dashboard.ui import download, first_order_law, health, messages, naming
+from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import Question
+from dashboard.views.counterfactuals.settings import METHODS, Question
+from xai_core.plots import sprites
+from xai_core.plots.counterfactual import change
+from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    r"A step along $v = \partial (f\circ g)_t/\partial z$ should move the image inside span(U), "
-    "the tangent space of all that the decoder can draw. If the law holds, the residual falls "
-    "with slope 2 on these axes; a slope of 1 would mean that something linear is missing. The "
-    "networks are built of ReLUs: where a longer step crosses a kink of theirs, the residual "
-    "jumps and the slope comes out above 2. Singular values say how much ink each direction "
-    "moves: a small one hardly shows."
+    "**The distance** is the ink between $x'$ and the nearest image that the decoder can draw, "
+    "found by gradient descent from the code of $x'$: the search is local, so the true distance "
+    "may be smaller. It is compared with the same distance of real images. *Near search* keeps "
+    "the ink of the input that the decoder cannot draw, so its distance is about that of the "
+    "input; *latent ascent* returns a decoded image, so its distance is near 0 by construction. "
+    "**The judges** took no part in the search: the model that is not explained, and the nearest "
+    "real train images in pixels. \n\n"
+    "**The law** is Taylor's theorem for the decoder. It holds for any function and any "
+    "direction, so it describes steps in latent space and is no evidence for a counterfactual. "
+    "Where a longer step crosses a kink of the decoder's ReLUs, the slope comes out above 2."
 )
 
 LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathcal O(\lambda^2)"
@@ -29,31 +39,121 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the residual of the law with its slope, the singular values, and the shares."""
-    found = loader.certificate(bundle, *asked[:4])
-    values, lengths = found.singular_values, found.lengths
+    """Show the distance and the judges' answers, then the law where the method takes its steps."""
+    found = counterfactuals.change(bundle, *asked[:4])
+    seen, usual = loader.evidence(bundle, *asked[:4]), loader.usual_distance(bundle)
+    pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
+    with pictures:
+        _pictures(found, seen)
+    with words:
+        works = not health.problems(bundle, "reconstruction", "steps")
+        st.markdown(f"**{_distance(seen, usual, works=works)}**")
+        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, asked, found, seen)))
+        table = pd.DataFrame(
+            {
+                "distance": [seen.distance],
+                "distance_of_input": [seen.input_distance],
+                "usual_limit": [usual.limit],
+                "nearest_classes": [" ".join(asked.names[c] for c in seen.nearest)],
+            }
+        )
+        download.table(bundle, table, name="evidence", **asked.about)
+    _law(bundle, asked)
+
+
+def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
+    rest = change.coloured(found.counterfactual - seen.drawn, state.dark())
+    grey = [
+        sprites.as_bytes(p)[..., None].repeat(3, -1) for p in (found.counterfactual, seen.drawn)
+    ]
+    image_grid(
+        np.stack([*grey, rest]),
+        alt=[
+            "the counterfactual",
+            "the nearest image that the decoder was found to draw",
+            f"their difference, {seen.distance:.1f} pixels' worth of ink",
+        ],
+        key="nearest drawn",
+        captions=["x'", "nearest drawn", "difference"],
+        scale=4,
+    )
+
+
+def _distance(seen: loader.Evidence, usual: loader.UsualDistance, *, works: bool) -> str:
+    """State the distance to the decoder's images, compared with that of real images.
+
+    Args:
+        seen: The distance.
+        usual: Those of real images.
+        works: Whether the decoder draws images at all; without that there is no verdict.
+    """
+    said = (
+        f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
+        f"decoder was found to draw (the input: {seen.input_distance:.1f})."
+    )
+    if not works:
+        return said
+    inside = seen.distance <= usual.limit
+    return (
+        f"{said} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
+        f"of {usual.images:,} {usual.split} images keep: "
+        f"{'as near to' if inside else 'farther from'} what the decoder can draw "
+        f"{'as' if inside else 'than'} real images are."
+    )
+
+
+def _judges(
+    bundle: "Bundle", asked: Question, found: counterfactuals.Change, seen: loader.Evidence
+) -> list[str]:
+    """State what each judge says, and that it agrees or disagrees with the target."""
+    lines = []
+    if found.other is not None:
+        other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())
+        names = naming.class_names(bundle, other, len(found.other))
+        lines.append(
+            f"{naming.WHO[other].capitalize()}, which was not asked, takes it for "
+            f"{naming.called(other, names[best])} ({percent(found.other[best])})"
+            f"{_agreement(bundle, asked, best)}."
+        )
+    if seen.nearest:
+        target, first = Counter(seen.nearest)[asked.target], asked.names[asked.target]
+        kept = Counter(seen.nearest)[asked.source]
+        agree = "agree" if target > len(seen.nearest) / 2 else "do not agree"
+        lines.append(
+            f"The {len(seen.nearest)} real train images that are nearest in pixels {agree} with "
+            f"the target: {target} are {first}, {kept} are still {asked.names[asked.source]}."
+        )
+    return lines
+
+
+def _agreement(bundle: "Bundle", asked: Question, best: int) -> str:
+    """Compare the other model's answer with the target, by the label of the cluster."""
+    cluster, label = (best, asked.target) if asked.of == "classifier" else (asked.target, best)
+    named = bundle.cluster_labels[cluster]
+    if named < 0:
+        return ""
+    return ": it agrees with the target" if named == label else ": it does not agree"
+
+
+def _law(bundle: "Bundle", asked: Question) -> None:
+    if asked.method not in counterfactuals.LATENT_METHODS:
+        st.caption(
+            f"*{METHODS[asked.method][0]}* takes no step in latent space, so the first-order law "
+            "of such steps does not apply to it."
+        )
+        return
+    found = loader.law(bundle, *asked[:4])
     law, spectrum = st.columns(2, gap="large")
     with law:
-        st.markdown(f"**Residual of the law** ${LAW}$")
-        first_order_law.residual_chart(lengths, found.residuals, found.slope)
+        st.markdown(f"**Residual of the first-order law** ${LAW}$")
+        first_order_law.residual_chart(found.lengths, found.residuals, found.slope)
     with spectrum:
         st.markdown(r"**Singular values** of $\partial g/\partial z = USV^\top$")
-        first_order_law.spectrum_chart(values)
+        first_order_law.spectrum_chart(found.singular_values)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"Slope **{found.slope:.3f}** (the law says 2). Of a short step "
-            f"**{100 * found.share:.4f} %** lies in span(U), the tangent space of the manifold."
-            f"{_along(found.path_shares, asked.method)}"
+        st.caption(
+            f"Measured slope {found.slope:.3f}, 2 by Taylor's theorem, at the code of the input. "
+            "The theorem holds for any direction, also towards a counterfactual that fails above."
         )
-        table = pd.DataFrame({"length": lengths, "residual": found.residuals})
-        download.table(bundle, table, name="certificate", **asked.about)
-
-
-def _along(shares: np.ndarray, method: str) -> str:
-    """Return a sentence on the steps between the frames, which are much longer."""
-    if method not in counterfactuals.LATENT_METHODS or not len(shares):
-        return ""
-    return (
-        f" The {len(shares)} steps of the film are long, so the manifold bends under them: of "
-        f"the worst, {100 * shares.min():.1f} % lies in the tangent space where it begins."
-    )
+        table = pd.DataFrame({"length": found.lengths, "residual": found.residuals})
+        download.table(bundle, table, name="first-order law", **asked.about)

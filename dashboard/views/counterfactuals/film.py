@@ -10,23 +10,25 @@ from dashboard.services import counterfactuals
 from dashboard.ui import download, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
-from dashboard.views.counterfactuals.settings import Question
+from dashboard.views.counterfactuals.settings import METHODS, Question
 from xai_core.plots.counterfactual import change, path_lines
 from xai_core.plots.latent_map import path
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Method
 
 HOW_TO_READ = (
-    "The probabilities are those of the very pictures shown; the thick line is the target, the "
-    "dashed one the class it began as, the dotted level is 99 %; classes that stay below 2 % are "
-    "left out. *Near search* shows the straight way from the image's own code to the one found, "
-    "not the steps of its search. On the map, the way runs from "
-    "the circle to the star, each frame where its nearest neighbours in latent space lie; it may "
-    "jump, since the map tears. Density is $\\log p(z)$ under the model's own prior: below the "
-    "band, the code is where 19 of 20 real images are not. *Pixel ascent* and *nearest real "
-    "image* have no way through latent space: their frames are faded, and encoded again."
+    "The probabilities are those of the frames shown. The thick line is the target, the dashed "
+    "line the class of the input, the dotted level 99 %; classes that stay below 2 % are "
+    "left out. *Near search* shows the straight line from the image's own code to the code that "
+    "was found, not the steps of its search. On the map, the path runs from the circle to the "
+    "star, each frame where its nearest neighbours in latent space lie; it may jump, since the "
+    "map tears. Density is $\\log p(z)$ under the model's own prior; 19 of 20 real images have "
+    "codes above the lower edge of the band. *Pixel ascent* and *nearest real image* have no "
+    "path through latent space: their frames fade from one image to the other, and the codes "
+    "are those that the encoder gives the frames."
 )
 
 FRAMES = counterfactuals.FRAMES
@@ -61,7 +63,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         st.markdown("**On the map of all images**")
         _map(bundle, asked, found, at)
     with density:
-        st.markdown("**Is it still where data are?** $\\log p(z)$ of each frame's code")
+        st.markdown(_density_title(asked.method))
         _density(bundle, asked, found, at)
 
 
@@ -97,12 +99,12 @@ def crossing(probs: np.ndarray, asked: Question) -> str:
     """Return a sentence on when the target becomes the most probable class."""
     target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
     if not len(first):
-        return f"{target} never becomes the likeliest class along the way"
+        return f"{target} is not the likeliest class in any frame"
     share = first[0] / max(len(probs) - 1, 1)
     between = dict.fromkeys(probs[: first[0]].argmax(1).tolist())
     via = [asked.names[c] for c in between if c not in (asked.source, asked.target)]
-    words = f", by way of {' and '.join(via)}" if via else ""
-    return f"{target} becomes the likeliest class after {share:.0%} of the way{words}"
+    words = f", through {' and '.join(via)}" if via else ""
+    return f"{target} becomes the likeliest class after {share:.0%} of the path{words}"
 
 
 def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
@@ -112,9 +114,15 @@ def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: i
         ends=(naming.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
-    way = f"the way from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
-    alt = f"Map of all images with {way}, {far:.1f} map units as the crow flies"
+    way = f"the path from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
+    alt = f"Map of all images with {way}, {far:.1f} map units from end to end"
     chart(figure, key="path on the map", alt=alt, **asked.about)
+
+
+def _density_title(method: "Method") -> str:
+    if method in counterfactuals.LATENT_METHODS:
+        return "**Are the codes where data are?** $\\log p(z)$ of each frame's code"
+    return "**Density of the encoder's codes**, $\\log p(z)$ of each frame encoded again"
 
 
 def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
@@ -127,19 +135,26 @@ def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, a
         f"From {first} to {last} nats, {least} at the lowest; 19 of 20 real images are above {low}"
     )
     figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
-    alt = f"log p(z) along the way. {words}, 9 of 10 between {low} and {high}"
+    alt = f"log p(z) along the path. {words}, 9 of 10 between {low} and {high}"
     chart(figure, key="density", alt=alt, **asked.about)
-    st.caption(f"{words}. {_region(density >= usual[0])}")
+    st.caption(f"{words}. {_region(density >= usual[0], asked.method)}")
 
 
-def _region(inside: np.ndarray) -> str:
-    """Return a sentence on whether the path stays in the region of 19 of 20 real images."""
+def _region(inside: np.ndarray, method: "Method") -> str:
+    """Describe which frames have a code at least as dense as those of 19 of 20 real images.
+
+    A method without a path through latent space has only the codes that the encoder gives its
+    frames, and the encoder gives noise a usual code too.
+    """
+    if method not in counterfactuals.LATENT_METHODS:
+        return (
+            f"*{METHODS[method][0]}* has no path through latent space: these are the codes that "
+            "the encoder gives its frames, and they do not show whether the frames look like "
+            "data. The section on evidence below measures that in pixels."
+        )
     if inside.all():
-        return "The whole way is where data are."
-    if inside[0]:
-        return f"The way {'leaves' if not inside[-1] else 'is for a while outside'} that region."
-    ends = "back inside" if inside[-1] else "outside too"
-    return f"The image itself is unusual, outside that region; the way ends {ends}."
+        return f"The codes of all {len(inside)} frames are above it."
+    return f"The codes of {int(inside.sum())} of {len(inside)} frames are above it."
 
 
 def _words(asked: Question, found: counterfactuals.Change, at: int) -> str:

@@ -1,4 +1,4 @@
-"""Cached answers of the Counterfactuals page: every target, the certificate, alternatives."""
+"""Cached answers of the Counterfactuals page: every target, alternatives, evidence, the law."""
 
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.task import Method
 
 
+CALIBRATED_ON = 100
+"""Real images whose distances to the decoder's images say what is usual."""
+
+
 class Changes(NamedTuple):
     """Counterfactuals of one image, one row per target."""
 
@@ -30,19 +34,38 @@ class Changes(NamedTuple):
     seconds: float
 
 
-class Certified(NamedTuple):
-    """Whether the first-order law holds where a path begins, and whether it follows tangents.
+class Evidence(NamedTuple):
+    """How near one counterfactual lies to the decoder's images and to real images.
 
-    `singular_values` are those of dg/dz; `residuals` belong to steps of `lengths` latent units;
-    `share` of the shortest of them lies in span(U), and `path_shares` of each step of the path.
+    `drawn` is the nearest image that the decoder was found to draw, at L1 distance `distance`;
+    `input_distance` is the same of the input. `nearest` are the classes of the nearest real train
+    images, empty where the bundle has none.
+    """
+
+    drawn: Floats
+    distance: float
+    input_distance: float
+    nearest: list[int]
+
+
+class UsualDistance(NamedTuple):
+    """The distance to the decoder's images that 95 % of `images` real images keep below."""
+
+    limit: float
+    images: int
+    split: str
+
+
+class Law(NamedTuple):
+    """The first-order law at the first code of a path.
+
+    `singular_values` are those of dg/dz; `residuals` belong to steps of `lengths` latent units.
     """
 
     singular_values: NDArray[np.floating]
     lengths: NDArray[np.floating]
     residuals: NDArray[np.floating]
     slope: float
-    share: float
-    path_shares: NDArray[np.floating]
 
 
 class Alternatives(NamedTuple):
@@ -104,28 +127,66 @@ def alternatives(
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def certificate(
-    bundle: "Bundle", image_id: str, of: str, method: "Method", target: int
-) -> Certified:
-    """Check the first-order law at the start of a path, and every step of the path."""
-    return _certified(bundle, change(bundle, image_id, of, method, target).codes, target, of)
+def evidence(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Evidence:
+    """Measure what speaks for the counterfactual that is shown, whatever method found it."""
+    found = change(bundle, image_id, of, method, target)
+    return _evidence(bundle, found.counterfactual, found.image, of)
 
 
 @offload
-def _certified(bundle: "Bundle", codes: Floats, target: int, of: str) -> Certified:
+def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, of: str) -> Evidence:
+    import torch
+
+    from xai_core.counterfactual.of_bundle import reference_of
+    from xai_core.counterfactual.plausibility import nearest_classes, nearest_drawn
+
+    x = torch.from_numpy(np.stack([counterfactual, image])[:, None])
+    model, reference = bundle.model, reference_of(bundle, of, labels=True)
+    with compute_slot():
+        found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
+        nearest = [] if reference is None else nearest_classes(x[:1], reference)[0].tolist()
+    distance, input_distance = found.l1.tolist()
+    return Evidence(found.images[0, 0].float().numpy(), distance, input_distance, nearest)
+
+
+@st.cache_data(max_entries=3, show_spinner="Measuring real images", hash_funcs=BY_FINGERPRINT)
+@offload
+def usual_distance(bundle: "Bundle") -> UsualDistance:
+    """Measure how far real images lie from those that the decoder can draw."""
+    from xai_core.counterfactual.plausibility import nearest_drawn
+    from xai_core.data.preprocessing import to_float
+
+    split = "test" if len(bundle.dataset.test) else "train"
+    images = getattr(bundle.dataset, split).images
+    rows = np.random.default_rng(0).permutation(len(images))[:CALIBRATED_ON]
+    with compute_slot():
+        found = nearest_drawn(
+            to_float(images[np.sort(rows)]),
+            encode=bundle.model.encode_mean,
+            decode=bundle.model.decode,
+        )
+    return UsualDistance(float(np.quantile(found.l1.numpy(), 0.95)), len(rows), split)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def law(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Law:
+    """Measure the residual of the first-order law at the first code of a path."""
+    return _law(bundle, change(bundle, image_id, of, method, target).codes[:1], target, of)
+
+
+@offload
+def _law(bundle: "Bundle", codes: Floats, target: int, of: str) -> Law:
     import torch
 
     from xai_core.counterfactual.of_bundle import certify_path
 
     with compute_slot():
-        found, shares = certify_path(bundle, torch.from_numpy(codes), target=target, of=of)
-    return Certified(
+        found, _ = certify_path(bundle, torch.from_numpy(codes), target=target, of=of)
+    return Law(
         singular_values=found.singular_values[0].detach().numpy(),
         lengths=found.lengths.numpy(),
         residuals=found.residuals[0].detach().numpy(),
         slope=float(found.slope[0]),
-        share=float(found.share_in_span[0]),
-        path_shares=shares.detach().numpy(),
     )
 
 
@@ -138,7 +199,7 @@ def one_of_each(bundle: "Bundle", of: str, seed: int) -> list[str | None]:
         seed: Another seed gives other images.
 
     Returns:
-        An id a class; None for a class without a test image.
+        One id per class; None for a class without a test image.
     """
     index, rng = bundle.index, np.random.default_rng(seed)
     said = index["predicted" if of == "classifier" else "cluster"].to_numpy()

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "*Pixel ascent* shows why the latent space matters: it pleases what is explained with a "
-    "faint pattern that nobody would call a stroke, and the second opinion often still sees the "
-    "old class. *Nearest real image* is a "
-    "real member of the target class, but another person's handwriting: compare its L1. "
+    "*Pixel ascent* changes pixels without the decoder: it is an adversarial example. Compare "
+    "what the second opinion makes of it, and its distance to the decoder's images under *What "
+    "speaks for it*. *Nearest real image* is a real train image of the target class: compare its "
+    "L1. "
     "Counterfactual and change side by side, warm for added ink, cold for removed."
 )
 
@@ -42,11 +42,11 @@ def show(bundle: "Bundle", asked: Question) -> None:
         _numbers(table)
         download.table(bundle, table, name="methods", **asked.about | {"method": "all"})
     reasons = [
-        f"*{title}* did not get there: {one.reason}."
+        f"*{title}* did not reach the target: {one.reason}."
         for (title, _), one in zip(METHODS.values(), found, strict=True)
         if not one.converged
     ]
-    st.caption(" ".join(reasons) or "Every method got there.")
+    st.caption(" ".join(reasons) or "Every method reached the target.")
 
 
 def _pictures(asked: Question, found: list[counterfactuals.Change]) -> None:
@@ -96,7 +96,7 @@ def _numbers(table: pd.DataFrame) -> None:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     columns = {
         "method": text("method"),
-        "probability": number("p(target)", format="%.1f %%"),
+        "probability": text("p(target)"),
         "second_opinion": text("second opinion", help="What the model that was not asked sees"),
         "l1": number("L1", format="%.1f", help="Ink changed, in full pixels"),
         "l2": number("L2", format="%.2f"),
@@ -105,5 +105,5 @@ def _numbers(table: pd.DataFrame) -> None:
         "gradient_steps": number("steps", help="Gradients taken"),
         "milliseconds": number("ms", format="%.0f"),
     }
-    shown = table.assign(probability=100 * table["probability"])
+    shown = table.assign(probability=table["probability"].map(percent))
     st.dataframe(shown, hide_index=True, column_config=columns, alt="Each method's numbers")

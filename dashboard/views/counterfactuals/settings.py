@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 METHODS: "dict[Method, tuple[str, str]]" = {
     "default": (
         "Near search",
-        "looks for the nearest code of the target class in the latent space, and carries over "
-        "what the decoder does not draw",
+        "searches the latent space for a near code of the target class, and keeps the ink that "
+        "the decoder does not draw",
     ),
     "diffeomorphic": (
         "Latent ascent",
-        "climbs log p(target) in the latent space by plain gradient steps: the diffeomorphic "
+        "climbs log p(target) in the latent space by steps of Adam: the diffeomorphic "
         "counterfactual",
     ),
     "pixel": (
@@ -33,7 +33,8 @@ METHODS: "dict[Method, tuple[str, str]]" = {
     ),
     "nearest": (
         "Nearest real image",
-        "hands back the train image of the target class that differs least: the trivial baseline",
+        "returns the train image of the target class that differs least in L1: the trivial "
+        "baseline",
     ),
 }
 """The title of each method, and how it works."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "A row is a real image, named at the left; a column is a target. Read along a "
-    "row: the handwriting should stay. Read down a column: ten ways to the same class."
+    "A row is a real image, named at the left; a column is a target. Along a row, the "
+    "handwriting should stay; down a column, each picture should show the same class."
 )
 
 TICK = 0.2
@@ -46,7 +46,8 @@ def show(bundle: "Bundle", asked: Question) -> None:
             on_click=state.put_setting, args=("cf sheet", not wanted),
         )  # fmt: skip
         st.button(
-            "Other images", icon=":material/refresh:", disabled=not wanted,
+            "Other images", key="other images of the sheet", icon=":material/refresh:",
+            disabled=not wanted,
             on_click=state.put_setting, args=("cf sheet seed", seed + 1),
         )  # fmt: skip
     if not wanted:
@@ -98,7 +99,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
         rows=[(asked.names[c], image_id or "none") for c, image_id in enumerate(ids)],
         columns=asked.names,
         axis="turned into; on the diagonal: the real image",
-        alt=f"{count} rows of {count} images: one real image a class, turned into every class",
+        alt=f"{count} rows of {count} images: one real image per class, turned into every class",
     )
     method, reached = METHODS[asked.method][0], int(table["converged"].sum())
     st.caption(

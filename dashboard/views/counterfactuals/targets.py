@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 HOW_TO_READ = (
-    "Each picture is at least 99 % its target to what is explained, but where it says *not "
-    "reached*. Read what all of them keep: "
-    "slant, weight and size of the handwriting; and what changes: the strokes that decide. Less "
-    "ink means that the image was nearer to that class."
+    "The probability of the target is at least 99 % in each picture that does not say *not "
+    "reached*. Compare what the pictures keep of the input with what they change. The ink is that "
+    "of the change that was found; a smaller one may exist."
 )
 
 

@@ -1,6 +1,6 @@
 """Counterfactuals: what an image would have to look like to be something else."""
 
-from dashboard.ui import find_image, messages
+from dashboard.ui import find_image, health, messages
 from dashboard.ui.frame import layout
 from dashboard.views.counterfactuals import (
     alternatives,
@@ -15,30 +15,31 @@ from dashboard.views.counterfactuals import (
 
 bundle = layout.page(
     "Counterfactuals",
-    "What would this image have to look like to be something else? The smallest change that the "
-    "model itself would draw, how it gets there, and how far to trust it.",
+    "What would this image have to look like to be something else? Small changes that a search "
+    "found for the model, how they come about, and what speaks for them.",
 )
 find_image.choose(bundle, "cf find")
 asked = settings.ask(bundle)
+health.show(bundle, *health.needs(asked.of), "reconstruction", "steps")
 source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
 
 layout.section(
     "Into every class",
-    "The selected image, changed as little as possible towards each other class. Click one to "
-    "look into it below.",
+    "One counterfactual of the selected image for each other class. Click one to look into it "
+    "below.",
     targets.HOW_TO_READ,
 )
 targets.show(bundle, asked)
 
 layout.section(
     f"From {source} to {target}",
-    "Input, what the decoder knows of it, the counterfactual, and what was changed.",
+    "Input, its reconstruction, the counterfactual, and what was changed.",
     pictures.HOW_TO_READ,
 )
 pictures.show(bundle, asked)
 
 layout.section(
-    "On the way",
+    "Along the path",
     "Move the frame, or click one of the strip; the figures below follow.",
     film.HOW_TO_READ,
 )
@@ -52,15 +53,16 @@ layout.section(
 methods.show(bundle, asked)
 
 layout.section(
-    "Other ways there",
-    f"Different counterfactuals for {target}, from different starts, by *near search*.",
+    "Other answers, the smallest first",
+    f"Different counterfactuals for {target}, found through latent space from different starts.",
     alternatives.HOW_TO_READ,
 )
 alternatives.show(bundle, asked)
 
 layout.section(
-    "Does it keep to the manifold?",
-    "The law behind latent steps, checked at this image in double precision.",
+    "What speaks for it",
+    f"Measured for the counterfactual shown above, which *{settings.METHODS[asked.method][0]}* "
+    "found.",
     certificate.HOW_TO_READ,
 )
 certificate.show(bundle, asked)

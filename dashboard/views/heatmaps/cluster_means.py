@@ -48,4 +48,4 @@ def show(bundle: "Bundle", asked: Question) -> None:
     chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    st.caption(f"{each} {split} images a cluster, drawn at random.")
+    st.caption(f"{each} {split} images per cluster, drawn at random.")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import attributions
-from dashboard.ui import download, messages
+from dashboard.ui import download, health, messages
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Question
@@ -32,7 +32,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             **state.bind("heat diff method", asked.methods[0], asked.methods, link="diffof"),
         )  # fmt: skip
         bound = state.bind("heat diff each", EACH[0], EACH, link="diffn")
-        each = st.selectbox("Images a set", EACH, width=130, **bound)
+        each = st.selectbox("Images per set", EACH, width=130, **bound)
         sets = st.segmented_control(
             "Compare", SETS, required=True,
             help="Two halves of one set have nothing to find: a fair test stays silent.",
@@ -42,6 +42,8 @@ def show(bundle: "Bundle", asked: Question) -> None:
     if found is None:
         st.caption("This bundle has images in one set only, so there is nothing to compare.")
         return
+    works = not health.problems(bundle, *health.needs(asked.of))
+    reading = _reading(found, new_images=works and sets == SETS[0])
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
         limit = image_sheet.shared_limit([found.difference.numpy()], 1.0)
@@ -50,20 +52,30 @@ def show(bundle: "Bundle", asked: Question) -> None:
         figure = image_sheet.figure(
             sheet, state.dark(), unit="first mean minus second", height=370
         )
-        chart(figure, key="heat-difference", alt=f"Difference of the mean maps. {_reading(found)}")
+        chart(figure, key="heat-difference", alt=f"Difference of the mean maps. {reading}")
     with right:
-        st.markdown(f"**{_reading(found)}**")
+        st.markdown(f"**{reading}**")
         st.markdown(_numbers(found))
         download.picture(bundle, sheet.pixels, name="difference", explained=asked.of,
                          method=method, sets=sets, limit=limit)  # fmt: skip
 
 
-def _reading(found: "SetDifference") -> str:
+def _reading(found: "SetDifference", *, new_images: bool) -> str:
+    """State the test's result; say what it means for new images where that was tested.
+
+    Args:
+        found: The result.
+        new_images: Whether one set is new to a model that works.
+    """
     if not found.differs:
-        return "No difference beyond chance: the explanation carries over to new images."
+        carries = " On these images the explanation carries over." if new_images else ""
+        return (
+            "No difference beyond chance was found. With 95 % confidence it is at most "
+            f"{found.high:.0%} of the mean map's length.{carries}"
+        )
     count = int(found.pixels.sum())
     where = f"{count} pixels stand out" if count else "no single pixel stands out"
-    return f"The two sets are explained differently, more than chance gives; {where}."
+    return f"The mean maps of the two sets differ by more than chance gives; {where}."
 
 
 def _numbers(found: "SetDifference") -> str:

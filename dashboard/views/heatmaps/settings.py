@@ -34,6 +34,11 @@ class Question(NamedTuple):
     names: list[str]
 
     @property
+    def methods_of_model(self) -> list[str]:
+        """Return the methods without the reference maps, which know no model."""
+        return [m for m in self.methods if attributions.card(m).kind != "baseline"]
+
+    @property
     def words(self) -> str:
         """Return what is explained, as part of a sentence."""
         return {
@@ -48,7 +53,11 @@ class Question(NamedTuple):
         card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]
         if card.kind in ("mask", "baseline"):
             return "weight of the pixel"
-        return f"share of the output, {unit}" if card.contribution else f"slope, {unit} an ink"
+        return (
+            f"share of the output, {unit}"
+            if card.contribution
+            else f"slope, {unit} per unit of ink"
+        )
 
 
 def ask(bundle: "Bundle") -> Question:

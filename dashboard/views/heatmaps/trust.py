@@ -1,6 +1,6 @@
-"""Which methods to trust on this model: scores, measured when the button is pressed."""
+"""Checks that can speak against a method on this model, measured on request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import attributions
-from dashboard.ui import download, messages
+from dashboard.ui import download, health, messages
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Question
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 COUNTS = (8, 32, 100)
+REFERENCES = ("random", "edges")
+"""Maps that know no model."""
 
 
 @st.fragment
@@ -36,7 +38,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
                   args=(wanted, (*state.setting(wanted, ()), count)))  # fmt: skip
         bar = st.container()
     if not started:
-        st.caption("Takes about half a second an image. Other people's clicks come in between.")
+        st.caption(
+            "Takes about half a second per image. Other visitors' clicks are served in between."
+        )
         return
     place = bar.empty()
     found = loader.trust(bundle, asked.of, count, _progress(place))
@@ -65,15 +69,32 @@ def _table(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
     about["verdict"] = st.column_config.TextColumn(width="medium")
     st.dataframe(shown, hide_index=True, column_config=about, height="content",
                  alt="Scores of every method")  # fmt: skip
-    passed = found.table[found.table["trusted"]]["method"]
-    named = ", ".join(titles[name] for name in passed if name not in ("random", "edges"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Means over {found.images} test images with 95 % bootstrap intervals. Passed every "
-            f"check: {named or 'none'}."
+            f"Means over {found.images} images with 95 % bootstrap intervals. "
+            f"{verdict(bundle, asked, found, titles)}"
         )
         download.table(bundle, found.table, name="faithfulness", explained=asked.of,
                        images=found.images)  # fmt: skip
+
+
+def verdict(
+    bundle: "Bundle", asked: Question, found: loader.Trust, titles: Mapping[str, str]
+) -> str:
+    """State which methods no check speaks against, and how much that says."""
+    if health.problems(bundle, *health.needs(asked.of)):
+        return "What is explained does not work, so passing says nothing here."
+    passed = set(found.table[found.table["trusted"]]["method"])
+    methods = [name for name in found.table["method"] if name not in REFERENCES]
+    named = [titles[name] for name in methods if name in passed]
+    said = f"No check speaks against {len(named)} of {len(methods)} methods"
+    said += f": {', '.join(named)}." if named else "."
+    if len(named) == len(methods):
+        said += " All methods pass, so these checks do not tell them apart."
+    blind = [titles[name] for name in REFERENCES if name in passed]
+    if blind:
+        said += f" Maps that know no model fail no check either: {', '.join(blind)}."
+    return said
 
 
 def _curves(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:

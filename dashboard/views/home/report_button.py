@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 HOLDS = (
     "Its reconstruction and error, the bound term by term, clusters and classes, its place on "
-    "the map, every method's heatmap with its scores, a counterfactual for every target, all "
-    "settings and versions, and the `xai` commands that compute each number again. One HTML "
-    "file of some 300 kB, which opens offline, in light and dark, and can be printed."
+    "the map, the methods' heatmaps with their scores, a counterfactual for each target, "
+    "settings, versions, and `xai` commands that repeat the computations. One HTML file that "
+    "opens offline, in light and dark, and prints."
 )
 
 

@@ -1,7 +1,7 @@
 """Home: what the bundle is, how good it is, an image to start from, and the other pages."""
 
 from dashboard.links import PAGES
-from dashboard.ui import image_strip, model_card, next_pages
+from dashboard.ui import health, image_strip, model_card, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.home import first_visit, report_button
 
@@ -13,9 +13,9 @@ WAYS = (
     (PAGES["clusters"], "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
     (PAGES["heatmaps"], "Heatmaps", ":material/gradient:",
-     "Which pixels decided, and which heatmap can be believed?"),
+     "Which pixels decided, and what speaks against each heatmap?"),
     (PAGES["counterfactuals"], "Counterfactuals", ":material/alt_route:",
-     "What would it have to look like to be a 3 instead?"),
+     "What would it have to look like to be something else?"),
     (PAGES["compare"], "Compare", ":material/balance:",
      "What does another bundle see in it, and where do two bundles differ?"),
     (PAGES["own_image"], "Your image", ":material/draw:",
@@ -26,9 +26,10 @@ WAYS = (
 
 bundle = layout.page(
     "Look through a cluster VAE",
-    "A neural network sorted these images into clusters **without seeing a single label**. "
-    "These pages show what it learned. Pick an image: every page then explains that image.",
+    "A neural network was trained to sort these images into clusters **without using a label**. "
+    "Look at what it learned: pick an image, and it goes with you through the pages.",
 )
+health.show(bundle)
 first_visit.show()
 model_card.headlines(bundle)
 
@@ -37,30 +38,28 @@ layout.section(
     "Click one; it is then selected on every page and shown in the side bar.",
     "Each picture is one image of the data set, 28 by 28 pixels, white ink on black. Below it is "
     "the cluster that the model puts it in and, after the arrow, the label that this cluster was "
-    "matched with afterwards; the bar has the cluster's colour, as on all pages. "
-    "**Odd one out** shows images whose cluster is named after another label: often the "
-    "handwriting is unusual, sometimes the label is wrong.",
+    "matched with afterwards; the bar has the cluster's colour. "
+    "**Odd one out** shows images whose cluster is named after another label.",
 )
 image_strip.strip(bundle)
 
-layout.section("Look into it", "Each page answers one question about the selected image.")
+layout.section("Pages", "One question per page about the selected image.")
 next_pages.page_cards(WAYS)
-layout.section("Why it works", "The mathematics, with controls to try it out.")
+layout.section("Theory", "The mathematics, evaluated on the selected image and on small data.")
 next_pages.offer_all()
 
 layout.section(
     "Take it with you",
-    "All that the bundle knows about the selected image, in one file.",
+    "What the bundle says about the selected image, in one file.",
 )
 report_button.show(bundle)
 
 layout.section(
     "Model card",
-    "What was trained, on what, and how good it is, measured on images it never saw.",
-    "All scores of an image are in **nats per image**, summed over its 784 pixels: "
-    "one nat is a factor of e = 2.718 in probability. The ELBO is a lower bound on "
-    "the log-likelihood. Training maximised it together with two further terms that keep the "
-    "clusters apart, unless the bundle was trained on the bound alone (preset *pure_elbo*); the "
-    "log-likelihood is that of binarised images.",
+    "What was trained, on what, and how good it is on test images, which were not used to train.",
+    "The ELBO and its terms are in **nats per image**, summed over its pixels: one nat is a "
+    "factor of e = 2.718 in probability. The ELBO is a lower bound on the log-likelihood. "
+    "Training adds terms that keep clusters and are no part of the ELBO, "
+    "except with the preset *pure_elbo*. The log-likelihood is that of binarised images.",
 )
 model_card.tables(bundle)

@@ -73,7 +73,7 @@ def neighbours(bundle: "Bundle") -> tuple[str, ...]:
 
 
 def trust(bundle: "Bundle") -> None:
-    """Say how far the map can be trusted."""
+    """Describe how far the map can be trusted."""
     messages.note(
         "Distances between groups on this map are not meaningful. "
         f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."

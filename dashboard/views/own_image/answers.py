@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import attributions, cache, counterfactuals, image_data
-from dashboard.ui import map_backdrop, messages, naming
+from dashboard.ui import health, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
@@ -65,18 +65,19 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
     said = f"cluster {names[best]}, {naming.sure(float(seen.probs[best]))} sure"
+    unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
         "Do not trust these answers"
-        if known.unlike
+        if unlike
         else messages.literal(f"{said[:1].upper()}{said[1:]}"),
         "How the image compares with those that the model learned from, and where it belongs.",
         "A model answers about any image, and can be confident about nonsense. Two numbers help: "
         "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
         "the 10 nearest training images, in latent units. An image is called *unlike* "
         "if the first is lower or higher, or the second larger, than for 99 of 100 test "
-        "images; so about 2 in 100 real images are called *unlike* by mistake.",
+        "images; so up to 2 in 100 of these are called *unlike* by mistake.",
     )
-    if known.unlike:
+    if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
     st.markdown(
         f"**ELBO {plain(known.elbo, 1)} nats**, above {_share(known.elbo_share)} of the "
@@ -101,8 +102,8 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "What it keeps, why, and what else it could be",
         "The image as the model sees it, its reconstruction, a heatmap, and its runner-up.",
         "The *reconstruction* is what the decoder draws of the image's code. In the *heatmap*, "
-        "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is the "
-        "smallest change by which the image becomes the second most likely cluster.",
+        "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is "
+        "a small change, found by search, that makes it the second most likely cluster.",
     )
     of = _of(bundle)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -178,9 +179,8 @@ def _warning(known: "Typicality", said: str) -> str:
         )
     if known.too_simple:
         reasons.append(
-            f"it is simpler than a digit: the model explains it better than "
-            f"{_share(known.elbo_share)} of the training images (ELBO {elbo} nats, the limit "
-            f"is {ceiling})"
+            f"it is simpler than the training images: the model explains it better than "
+            f"{_share(known.elbo_share)} of them (ELBO {elbo} nats, the limit is {ceiling})"
         )
     if known.far_away:
         reasons.append(

@@ -4,15 +4,17 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import image_data
+from dashboard.ui import health
 from dashboard.ui.frame import layout
 from dashboard.views.own_image import answers, input
 
 bundle = layout.page(
     "Your image",
-    "Draw a digit or upload pictures. The model answers after every stroke, and warns when an "
-    "image is unlike those it was trained on. Every other page then shows your image too.",
+    "Draw a digit or upload pictures. The model answers after each stroke, and compares the "
+    "image with those it has learned from. Your image then goes with you through the pages.",
 )
 image_id = state.selected_id()
+health.show(bundle, "images", "collapse", "steps", "reconstruction")
 
 sheet, answer = st.columns([35, 65], gap="large")
 with sheet:

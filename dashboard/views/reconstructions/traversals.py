@@ -47,5 +47,5 @@ def show(bundle: "Bundle", image_id: str) -> None:
         marked=STEPS // 2,
         axis="standard deviations of the prior added to the dimension; framed: the image itself",
         alt=f"{len(dims)} rows of {STEPS} images: {naming.display_name(image_id)}, one "
-        "dimension moved a row",
+        "dimension moved per row",
     )

@@ -1,7 +1,7 @@
 """Reconstructions: what the model keeps of an image, what it loses, what it could be."""
 
 from dashboard import state
-from dashboard.ui import messages, naming
+from dashboard.ui import health, messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.reconstructions import (
     bound_terms,
@@ -14,10 +14,11 @@ from dashboard.views.reconstructions import (
 
 bundle = layout.page(
     "Reconstructions",
-    "The model squeezes an image of 784 pixels into a few numbers and draws it again from those. "
+    "The model encodes an image as a few numbers and draws it again from those. "
     "What does it keep, what does it lose, and what do the numbers mean?",
 )
 image_id = state.selected_id()
+health.show(bundle, "reconstruction", "steps")
 
 layout.section(
     "Input, reconstruction and error",
@@ -33,32 +34,32 @@ layout.section(
     "How well is it explained?",
     "The evidence lower bound (ELBO) of this image, the sum of four terms, and its clusters.",
     "Each bar starts where the last one ended; the final one is the sum, the ELBO. All are in "
-    "nats per image, and higher is better. A diamond says to what share of the images in the "
-    "same split the term adds less: 50 is typical, near 0 is unusually bad. " + naming.ARROW_MEANS,
+    "nats per image. A diamond says to what share of the images in the "
+    "same split the term adds less: 50 is the median. " + naming.arrow_means(bundle),
 )
 bound_terms.show(bundle, image_id)
 
 layout.section(
     "Best and worst",
     "Images at both ends of a term. Click one to select it.",
-    "The number is what the term adds to the ELBO of the image, in nats. The ELBO of thin, plain "
-    "strokes is high because there is less ink to explain: low is rare or hard to draw, not "
-    "necessarily wrong. The bar below an image has the colour of its cluster.",
+    "The number is what the term adds to the ELBO of the image, in nats. Images with "
+    "little ink tend to have a high ELBO, since there is less to explain: a low ELBO alone is no "
+    "error. The bar below an image has the colour of its cluster.",
 )
 extremes.show(bundle, image_id)
 
 layout.section(
     "Under each cluster",
-    "The same handwriting, as each cluster would have it.",
-    "Read along: what stays the same is style (slant, weight, size), what changes is what the "
-    "cluster stands for. A low percentage means that the code lies where the model has seen "
-    "nothing. " + naming.ARROW_MEANS,
+    "The image's code, decoded as a member of each cluster.",
+    "Compare what stays the same along the row with what changes from cluster to cluster. A low "
+    "percentage means that the model puts the decoded image into another cluster. "
+    + naming.arrow_means(bundle),
 )
 under_clusters.show(bundle, image_id)
 
 layout.section(
     "Latent traversals",
-    "One latent dimension a row, moved from low to high while all others stay.",
+    "One latent dimension per row, moved from low to high while all others stay.",
     "The middle column is the selected image's reconstruction in every row. Dimensions are sorted "
     "by what they carry over all images, in nats: half the logarithm of 1 + variance of the "
     "posterior means / mean of the posterior variances. One near 0 is not used. The unit is one "
@@ -70,7 +71,7 @@ layout.section(
     "Edit this image",
     "Move single dimensions and see the image and its cluster change.",
     "Each slider adds standard deviations of the prior to one latent dimension of the selected "
-    "image, the strongest first. Far from 0 the code leaves the part of the space that the model "
-    "has learned, and images may stop looking like the data.",
+    "image, the strongest first. Far from 0 the code lies where few training images are, and "
+    "decoded images may stop looking like the data.",
 )
 latent_editor.show(bundle, image_id)

@@ -27,15 +27,15 @@ def choose(key: str, asked: str, choices: Sequence[str], *, right: int, because:
 
 
 def estimate(
-    key: str, asked: str, *, value: float, within: float, unit: str, because: str
+    key: str, asked: str, *, values: Sequence[float], within: float, unit: str, because: str
 ) -> None:
     """Ask for a number that can be read off the page or worked out from it.
 
     Args:
         key: Unique on the page; the answer is kept under it.
         asked: The question.
-        value: The answer.
-        within: By how much it may be missed.
+        values: The answers that count as right.
+        within: Largest error that counts as right.
         unit: Of the answer.
         because: Why, with the numbers of this page.
     """
@@ -49,7 +49,7 @@ def estimate(
             **state.bind(f"answer {key}", None),
         )
         if given is not None:
-            _say(abs(given - value) <= within, because)
+            _say(any(abs(given - value) <= within + 1e-9 for value in values), because)
 
 
 def _say(is_right: bool, because: str) -> None:

@@ -15,13 +15,14 @@ from xai_core.plots.counterfactual import change
 from ..parts import charts, linked, widget
 
 FIGURES = {"input", "reconstruction", "counterfactual", "change", "probabilities",
-           "path on the map", "density", "first order law", "singular values"}  # fmt: skip
+           "path on the map", "density"}  # fmt: skip
+LAW = {"first order law", "singular values"}
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     app = open_page("counterfactuals", image="test:3")
     found = charts(app)
-    assert set(found) >= FIGURES
+    assert set(found) >= FIGURES | LAW
     assert all(chart.alt for chart in found.values())
     assert len(app.subheader) == 7
     assert "To the classifier, `test:3` is a -" in text_of(app)
@@ -62,9 +63,48 @@ def test_each_method_answers_for_each_function(open_page, of, method):
     widget(app.segmented_control, "Explain").set_value(of)
     widget(app.selectbox, "Method").set_value(method).run()
     assert not app.exception, app.exception[0].message
-    assert set(charts(app)) >= FIGURES
+    figures = set(charts(app))
+    assert figures >= FIGURES
+    assert figures & LAW == (LAW if method in services_counterfactuals.LATENT_METHODS else set())
     assert linked(app, "of") == (None if of == "classifier" else of)
     assert linked(app, "method") == (None if method == "default" else method)
+
+
+@pytest.mark.parametrize("method", ["default", "diffeomorphic", "pixel", "nearest"])
+def test_what_speaks_for_it_is_measured_on_the_counterfactual_that_is_shown(
+    open_page, tiny_bundle, text_of, method
+):
+    app = open_page("counterfactuals", image="test:3", method=method)
+    asked = (tiny_bundle, "test:3", "classifier", method, 0)
+    shown, seen = services_counterfactuals.change(*asked), loader.evidence(*asked)
+    assert seen.distance == pytest.approx(
+        np.abs(shown.counterfactual - seen.drawn).sum(), abs=1e-3
+    )
+    assert f"lies {seen.distance:.1f} pixels' worth of ink from the nearest image" in text_of(app)
+    limit = loader.usual_distance(tiny_bundle).limit
+    below = f"That is {'below' if seen.distance <= limit else 'above'} {limit:.1f}"
+    assert below in text_of(app)
+    has_path = method in services_counterfactuals.LATENT_METHODS
+    assert ("has no path through latent space" in text_of(app)) != has_path
+    assert ("frames are above it" in text_of(app)) == has_path
+
+
+def test_the_smallest_counterfactual_found_comes_first(
+    open_page, tiny_bundle, text_of, component, monkeypatch
+):
+    app = open_page("counterfactuals", image="test:3")
+    found = services_counterfactuals.change
+
+    def smaller(bundle, image_id, of, method, target):
+        one = found(bundle, image_id, of, method, target)
+        return one._replace(l1=0.5, converged=True) if method == "diffeomorphic" else one
+
+    monkeypatch.setattr(services_counterfactuals, "change", smaller)
+    app.run()
+    assert "Smallest found: **0.5** pixels' worth of ink, by *latent ascent*" in text_of(app)
+    captions = component(app, "alternatives")[0]["captions"]
+    assert captions[0].startswith("latent ascent")
+    assert "smallest change" not in text_of(app).lower()
 
 
 def test_clusters_are_named_as_everywhere(open_page, text_of):
@@ -129,7 +169,7 @@ def test_a_search_that_does_not_arrive_says_why(open_page, tiny_bundle, monkeypa
     monkeypatch.setattr(services_counterfactuals, "change", lambda *asked: failed)
     app.run()
     assert "The target was not reached: the ascent stalled (p = 0.123)" in app.warning[0].value
-    assert "did not get there: the ascent stalled" in text_of(app)
+    assert "did not reach the target: the ascent stalled" in text_of(app)
 
 
 def test_the_sheet_is_computed_a_row_at_a_time_and_can_be_closed(open_page, component, text_of):

@@ -122,7 +122,9 @@ def test_a_share_is_all_or_none_only_where_it_is(share, words):
     assert answers._share(share) == words
 
 
-def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(open_page, text_of, tiny_bundle):
+def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
+    open_page, text_of, tiny_bundle, healthy
+):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     app = open_page("own_image", image=own_id(noise))
     assert image_data.typicality(tiny_bundle, own_id(noise)).unlike

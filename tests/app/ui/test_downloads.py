@@ -18,11 +18,11 @@ PAGES = (
     "theory_probe",
     "theory_manifold",
 )
-NOTHING_SHOWN = {"Look into it", "Why it works", "The argument, with its numbers"}
+NOTHING_SHOWN = {"Pages", "Theory", "The argument, with its numbers"}
 """Sections of links, and of prose."""
 NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table"),
-    *("Which ones to believe", "Every class to every class"),
+    *("Which ones fail a check", "Every class to every class"),
 }
 """Sections that show nothing before a person asks."""
 

@@ -96,8 +96,8 @@ def test_the_four_pictures_lie_side_by_side():
 def test_reasons_are_counted_and_none_is_lost():
     stalled, real = "the ascent stalled (p = 0.120)", "the nearest real image is not that probable"
     said = change.why_not([stalled, "", "the ascent stalled (p = 0.930)", real])
-    assert "2 did not get there: the ascent stalled." in said
-    assert f"1 did not get there: {real}." in said
+    assert "2 did not reach the target: the ascent stalled." in said
+    assert f"1 did not reach the target: {real}." in said
     assert change.why_not(["", ""]) == ""
 
 

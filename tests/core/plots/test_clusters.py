@@ -83,7 +83,7 @@ def test_names_tell_number_and_label():
 def test_bars_have_their_cluster_s_colour_and_number():
     figure = probabilities.bar_chart(np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False)
     assert list(figure.data[0].marker.color) == theme.categorical(3)
-    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "0 %"]
+    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "< 0.1 %"]
     before = np.array([1.0, 0.0, 0.0])
     figure = probabilities.bar_chart(before, ["a", "b", "c"], False, before=before)
     assert len(figure.data) == 2
@@ -91,8 +91,8 @@ def test_bars_have_their_cluster_s_colour_and_number():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0 %"), (1e-9, "< 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"), (0.99999, "> 99.9 %"),
-     (1, "100.0 %")],
+    [(0, "< 0.1 %"), (1e-9, "< 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"),
+     (0.99999, "> 99.9 %"), (1, "> 99.9 %")],
 )  # fmt: skip
 def test_a_probability_is_never_rounded_to_certainty(share, text):
     assert probabilities.percent(share) == text
@@ -126,6 +126,22 @@ def test_clusters_never_seen_have_no_line_and_the_others_differ_without_colour()
 def test_crossing_says_where_and_to_whom():
     _, probs = film()
     assert film_strip.crossing(probs, 0) == (
-        "the frames leave cluster 0 after 75% of the way, for cluster 1"
+        "the frames leave cluster 0 after 75% of the path, for cluster 1"
     )
     assert "every frame" in film_strip.crossing(probs[:2], 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([2, 9, 5, 3], "0 \N{RIGHTWARDS ARROW} two is cluster 0, which was named after label two"),
+        ([0, -1, 3], "2 \N{RIGHTWARDS ARROW} three is cluster 2"),
+        ([0, 1], "0 \N{RIGHTWARDS ARROW} zero is cluster 0"),
+        ([-1, 12], "1 \N{RIGHTWARDS ARROW} 12 is cluster 1, which was named after label 12"),
+        ([-1, -1], ""),
+    ],
+)
+def test_names_are_explained_by_a_cluster_that_there_is(labels, said):
+    words = ["zero", "one", "two", "three", "four"]
+    found = cluster_table.explain_names(labels, words)
+    assert found.startswith(said) and bool(found) == bool(said)

@@ -12,6 +12,8 @@ from xai_core.evaluation.metrics import binarise, log_likelihood
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.theory.bounds import (
     SAMPLE_COUNTS,
+    best_cluster_probs,
+    bound_difference,
     bound_given_x,
     bound_given_z,
     cluster_divergence,
@@ -124,6 +126,40 @@ def test_a_decoder_that_reads_the_cluster_breaks_the_identity_and_the_sign():
     best = torch.nn.functional.one_hot(draws.log_likelihood.mean(0).argmax(-1), 3).double()
     assert (six_expectations(draws, best).difference < 0).all()
     assert (cluster_divergence(draws, best) >= 0).all()
+
+
+@FACTORISATIONS
+@pytest.mark.parametrize("conditioning", ["z", "z+c"])
+@pytest.mark.parametrize("choice", ["average", "other"])
+def test_the_sign_follows_from_two_divergences_for_every_decoder(
+    factorisation, conditioning, choice
+):
+    model, x = model_of(factorisation=factorisation, decoder_conditioning=conditioning), images()
+    if conditioning == "z+c":
+        model.decoder = Telling(3)
+    draws = draws_of(model, x)
+    probs = None if choice == "average" else torch.rand(5, 3).double().softmax(-1)
+    left, right = six_expectations(draws, probs).difference, bound_difference(draws, probs)
+    torch.testing.assert_close(left, right, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("conditioning", ["z", "z+c"])
+def test_no_other_choice_gives_a_higher_bound_than_the_best(conditioning):
+    """For a fixed q(z|x) the bound is a constant minus KL(q(c|x) || q*)."""
+    model, x = model_of(decoder_conditioning=conditioning), images()
+    if conditioning == "z+c":
+        model.decoder = Telling(3)
+    draws = draws_of(model, x)
+    best = best_cluster_probs(draws)
+    highest = bound_given_x(draws, best).elbo
+    uniform = torch.full_like(best, 1 / 3)
+    certain = torch.nn.functional.one_hot(best.argmax(-1), 3).double()
+    for probs in (uniform, certain, draws.average, torch.rand(5, 3).double().softmax(-1)):
+        lost = highest - bound_given_x(draws, probs).elbo
+        kl = -torch.special.entr(probs).sum(-1) - (probs * best.log()).sum(-1)
+        torch.testing.assert_close(lost, kl, rtol=0, atol=1e-9)
+        assert (lost >= -1e-9).all()
+    assert (highest - bound_given_x(draws, uniform).elbo).max() > 1e-3
 
 
 class Telling(nn.Module):

@@ -37,7 +37,7 @@ def by_name(cluster_labels: Sequence[int], num_clusters: int) -> list[int]:
 
 
 def accuracy(table: pd.DataFrame, cluster_labels: Sequence[int]) -> float:
-    """Give the share of images whose cluster is named after their label."""
+    """Return the share of images whose cluster is named after their label."""
     hits = sum(
         table.at[label, cluster]
         for cluster, label in enumerate(cluster_labels)

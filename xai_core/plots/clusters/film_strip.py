@@ -29,12 +29,12 @@ def film_strip(
     *,
     height: int = 390,
 ) -> go.Figure:
-    """Draw frames from left to right, and under each its q(c|x), a line a cluster.
+    """Draw frames from left to right, and under each its q(c|x), one line per cluster.
 
     Args:
         images: (frames, 28, 28) in [0, 1].
         probs: (frames, clusters), rows sum to 1.
-        names: One a cluster.
+        names: One per cluster.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
@@ -53,7 +53,7 @@ def film_strip(
             **percents,
             "range": [-half, 1 + half],
             "showgrid": False,
-            "title": {"text": "share of the way"},
+            "title": {"text": "share of the path"},
         },
         yaxis={
             **percents,
@@ -100,12 +100,12 @@ def _line(
         mode="lines+markers",
         line={"color": colour, "width": 2.5},
         marker={"symbol": SYMBOLS[cluster % len(SYMBOLS)], "size": 8},
-        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the way<extra></extra>",
+        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the path<extra></extra>",
     )
 
 
 def crossing(probs: NDArray[np.floating], start: int) -> str:
-    """Say where a film leaves the cluster that it starts in.
+    """Describe where a film leaves the cluster that it starts in.
 
     Args:
         probs: (frames, clusters), the frames in equal steps.
@@ -114,7 +114,7 @@ def crossing(probs: NDArray[np.floating], start: int) -> str:
     left = np.flatnonzero(probs.argmax(1) != start)
     if not len(left):
         return f"every frame is taken for cluster {start}"
-    way = left[0] / max(len(probs) - 1, 1)
+    share = left[0] / max(len(probs) - 1, 1)
     visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
     between = ", then ".join(str(c) for c in visited)
-    return f"the frames leave cluster {start} after {way:.0%} of the way, for cluster {between}"
+    return f"the frames leave cluster {start} after {share:.0%} of the path, for cluster {between}"

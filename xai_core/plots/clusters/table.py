@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "cluster_names",
+    "explain_names",
     "overview",
 ]
 
@@ -21,6 +22,20 @@ def cluster_names(
         f"{c} \N{RIGHTWARDS ARROW} {_label(label, class_names)}" if label >= 0 else str(c)
         for c, label in enumerate(named[:num_clusters])
     ]
+
+
+def explain_names(cluster_labels: Sequence[int], class_names: Sequence[str]) -> str:
+    """Explain a name of `cluster_names` by one of these clusters; "" where none has a label."""
+    labelled = [c for c, label in enumerate(cluster_labels) if label >= 0]
+    if not labelled:
+        return ""
+    example = next((c for c in labelled if cluster_labels[c] != c), labelled[0])
+    name = cluster_names(len(cluster_labels), cluster_labels, class_names)[example]
+    return (
+        f"{name} is cluster {example}, which was named after label "
+        f"{_label(cluster_labels[example], class_names)} once training was over: each cluster "
+        "gets at most one label, chosen on the train images so that as many as possible agree."
+    )
 
 
 def overview(
@@ -40,8 +55,8 @@ def overview(
         class_names: Names of labels.
 
     Returns:
-        A row a cluster: images, share of the split, label, share of its images with that label,
-        mean and median confidence, sigma_c. The label's columns are missing without labels.
+        One row per cluster: images, share of the split, label, share of its images with that
+        label, mean and median confidence, sigma_c. The label's columns are missing without labels.
     """
     picked = index[index["split"] == split]
     groups = picked.groupby("cluster")["confidence"].agg(["size", "mean", "median"])

@@ -60,9 +60,11 @@ def side_by_side(
 
 
 def why_not(reasons: Iterable[str]) -> str:
-    """Say how many searches did not arrive, and why; empty where all did."""
+    """Return how many searches did not reach their target, and why; "" where all did."""
     counts = Counter(reason.partition(" (p =")[0] for reason in reasons if reason)
-    return " ".join(f"{count} did not get there: {why}." for why, count in counts.most_common())
+    return " ".join(
+        f"{count} did not reach the target: {why}." for why, count in counts.most_common()
+    )
 
 
 def gif(frames: NDArray[np.floating], about: export.About, scale: int = 8) -> bytes:
@@ -93,10 +95,10 @@ def arrays(parts: Mapping[str, object], about: export.About) -> bytes:
 def table(
     probs: NDArray[np.floating], density: NDArray[np.floating], names: Sequence[str], symbol: str
 ) -> pd.DataFrame:
-    """Tabulate the way, a row a frame."""
+    """Tabulate the path, one row per frame."""
     columns = {f"{symbol[0]}({name}|x)": probs[:, c] for c, name in enumerate(names)}
-    way = {
+    path = {
         "frame": np.arange(1, len(probs) + 1),
-        "share_of_the_way": np.linspace(0, 1, len(probs)),
+        "share_of_path": np.linspace(0, 1, len(probs)),
     }
-    return pd.DataFrame({**way, **columns, "log_p_z_nats": density})
+    return pd.DataFrame({**path, **columns, "log_p_z_nats": density})

@@ -1,4 +1,4 @@
-"""Numbers along the way from an image to its counterfactual, a value a frame."""
+"""Numbers along the path from an image to its counterfactual, one value per frame."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ __all__ = [
 
 SEEN = 0.02
 """Classes that stay below this probability in every frame are left out."""
-WAY = "share of the way"
+WAY = "share of the path"
 
 
 def probability_lines(
@@ -35,12 +35,12 @@ def probability_lines(
     symbol: str,
     height: int = 300,
 ) -> go.Figure:
-    """Draw the probability of each class, a line a class, each named where it stands out.
+    """Draw the probability of each class, one line per class, each named where it stands out.
 
     Args:
         probs: (frames, classes), rows sum to 1.
-        names: One a class.
-        colours: One a class, `#rrggbb`.
+        names: One per class.
+        colours: One per class, `#rrggbb`.
         dark: Whether the page is light on dark.
         source: The class at the first frame: a dashed line.
         target: The class asked for: a thick line.
@@ -58,7 +58,7 @@ def probability_lines(
             name=names[c],
             mode="lines",
             line=_stroke(c, source, target, colours[c]),
-            hovertemplate=f"{names[c]}: %{{y:.1%}} at %{{x:.0%}} of the way<extra></extra>",
+            hovertemplate=f"{names[c]}: %{{y:.1%}} at %{{x:.0%}} of the path<extra></extra>",
         )
         for c in sorted(seen, key=lambda c: (c == target, c == source))
     ]
@@ -87,7 +87,7 @@ def density_lines(
     at: int,
     height: int = 300,
 ) -> go.Figure:
-    """Draw log p(z) along the way, over the band where the codes of real images lie.
+    """Draw log p(z) along the path, over the band where the codes of real images lie.
 
     Args:
         density: (frames,), in nats.
@@ -103,7 +103,7 @@ def density_lines(
         mode="lines+markers",
         line={"color": theme.ink(dark), "width": 2.5},
         marker={"size": 5},
-        hovertemplate="%{y:.1f} nats at %{x:.0%} of the way<extra></extra>",
+        hovertemplate="%{y:.1f} nats at %{x:.0%} of the path<extra></extra>",
     )
     least, most = min(low, float(density.min())), max(high, float(density.max()))
     room = 0.12 * max(most - least, 1.0)
@@ -160,7 +160,7 @@ def _names(
     source: int,
     target: int,
 ) -> list[dict[str, Any]]:
-    """Name each line: the source at its start, the target at its end, others at their peak."""
+    """Name each line: the source at its start, the target at its end, the rest at their peak."""
     found = []
     for c in seen:
         at = {source: 0, target: len(probs) - 1}.get(c, int(probs[:, c].argmax()))

@@ -21,7 +21,7 @@ COLUMNS = ("input", "reconstruction", "counterfactual", "ink changed")
 
 
 def draw_counterfactuals(found: "Counterfactual", *, rows: int = 64) -> Image.Image:
-    """Draw a row an image: what it was, what the decoder knows of it, what it became, and where.
+    """Draw one row per image: input, reconstruction, counterfactual and the ink changed.
 
     Added ink is orange, removed ink blue.
 

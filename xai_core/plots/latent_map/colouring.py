@@ -62,11 +62,11 @@ COLUMNS = (
            shows="The share of an image's 10 nearest neighbours in latent space that the map "
            "does not keep near it: where it is high, do not trust the map."),
     Column(name="elbo", title="ELBO", unit="nats",
-           shows="How well the model explains an image in all; low is unusual."),
+           shows="How well the model explains an image: a lower bound of log p(x)."),
     Column(name="reconstruction", title="Reconstruction term", unit="nats",
            shows="E[log p(x|z,c)]: how well the decoder explains the pixels."),
     Column(name="prior_alignment", title="Prior alignment", unit="nats",
-           shows="E[log p(z|c)]: how well the code fits its cluster's bell."),
+           shows="E[log p(z|c)]: how well the code fits its cluster's Gaussian."),
     Column(name="kl_c", title="KL of the cluster", unit="nats",
            shows="KL(q(c|x) || p(c)): the price of being sure of the cluster."),
     Column(name="entropy_z", title="Entropy of the code", unit="nats",
@@ -81,7 +81,7 @@ def available(index: pd.DataFrame) -> list[Column]:
 
 
 def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
-    """Give a byte a point, in index order, and the values at the ends of the colours."""
+    """Return one byte per point, in index order, and the values at the ends of the colours."""
     if column.name == "split":
         return (index["split"].to_numpy() == "test").astype(np.uint8), 0.0, 1.0
     values = index[column.name].to_numpy()
@@ -105,7 +105,7 @@ def names(
 
 
 def legend(column: Column, names: Sequence[str], low: Number, high: Number) -> dict[str, Any]:
-    """Say what the colours mean: the names, or the values at the ends of the colours."""
+    """Describe what the colours mean: the names, or the values at the ends of the colours."""
     if column.categorical:
         return {"names": list(names)}
     unit = f" {column.unit}" if column.unit else ""
@@ -118,7 +118,7 @@ def legend(column: Column, names: Sequence[str], low: Number, high: Number) -> d
 def in_question(
     index: pd.DataFrame, split: str, clusters: Sequence[int]
 ) -> NDArray[np.bool_] | None:
-    """Tell which points are of a split ("all" for any) and of some clusters (none for any)."""
+    """Return which points are of a split ("all" for any) and of some clusters (none for any)."""
     if split == "all" and not clusters:
         return None
     right_split = (index["split"] == split).to_numpy() if split != "all" else True
@@ -129,7 +129,7 @@ def in_question(
 def within(
     levels: NDArray[np.uint8], only: Sequence[int], ends: tuple[int, int]
 ) -> NDArray[np.bool_] | None:
-    """Tell which points the legend leaves in; None for all of them.
+    """Return which points the legend leaves in; None for all of them.
 
     Args:
         levels: A byte a point, as `encoded` gives.
@@ -162,7 +162,7 @@ def palette(
 
 
 def _of_codes(index: pd.DataFrame) -> list[Column]:
-    """Give two colourings for each dimension of the code: its mean and its log variance."""
+    """Return two colourings for each dimension of the code: its mean and its log variance."""
     dims = range(sum(name.startswith("mean_") for name in index))
     means = [
         Column(name=f"mean_{j}", title=f"Code, dimension {j}",

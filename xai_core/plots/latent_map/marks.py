@@ -1,4 +1,4 @@
-"""Marks on the map that stand for no point of it, each with a picture: rings, a way, a cross."""
+"""Marks on the map that stand for no point of it, each with a picture: rings, a path, a cross."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A way through the latent space, drawn on the map of all images."""
+"""A path through the latent space, drawn on the map of all images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -67,7 +67,7 @@ def map_path(
     at: int,
     height: int = 380,
 ) -> go.Figure:
-    """Draw a way over the backdrop, its ends named, the frame in question marked.
+    """Draw a path over the backdrop, its ends named, the frame in question marked.
 
     Args:
         places: Of the frames on the map (frames, 2).
@@ -150,7 +150,7 @@ def map_place(
 def window(
     places: NDArray[np.floating], left: Number, bottom: Number, side: Number
 ) -> tuple[float, float, float]:
-    """Choose the square to show: round the way, at least half as wide as the map, inside it."""
+    """Choose the square to show: round the path, at least half as wide as the map, inside it."""
     left, bottom, side = float(left), float(bottom), float(side)
     low, high = places.min(0).astype(float), places.max(0).astype(float)
     shown = min(max(1.3 * float((high - low).max()), 0.5 * side), side)
@@ -202,7 +202,7 @@ def _end(
     ink: str,
     halo: str,
 ) -> dict[str, Any]:
-    """Name an end of the way above or below it, away from the other, and inside the figure."""
+    """Name an end of the path above or below it, away from the other, and inside the figure."""
     here, there = places[-end].astype(float), places[end - 1].astype(float)
     across, up = ((here - shown[:2]) / shown[2]).tolist()
     above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE

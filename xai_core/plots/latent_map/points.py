@@ -70,7 +70,7 @@ def places(xy: NDArray[np.floating], most: int = MOST_PLACES) -> Places:
 def sheets(
     images: Callable[[NDArray[np.uint32]], NDArray[np.uint8]], order: NDArray[np.uint32]
 ) -> Iterator[bytes]:
-    """Give the sheets of pictures, in the order of the places.
+    """Return the sheets of pictures, in the order of the places.
 
     Args:
         images: Gives the images of some rows of the index.
@@ -82,18 +82,18 @@ def sheets(
 
 
 def categories(values: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Give a byte a point for categories; negative ones are undefined."""
+    """Return one byte per point for categories; negative ones are undefined."""
     return np.where((values < 0) | (values >= UNDEFINED), UNDEFINED, values).astype(np.uint8)
 
 
 def levels(values: NDArray[np.floating], low: Number, high: Number) -> NDArray[np.uint8]:
-    """Give a byte a point for numbers: 0 at `low` and below, 254 at `high` and above."""
+    """Return one byte per point for numbers: 0 at `low` and below, 254 at `high` and above."""
     share = np.clip((values.astype(float) - low) / max(high - low, 1e-12), 0, 1)
     return np.where(np.isfinite(share), (share * 254).round(), UNDEFINED).astype(np.uint8)
 
 
 def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Give the values at the ends of the colours: all but the outer hundredth each side."""
+    """Return the values at the ends of the colours: all but the outer hundredth each side."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0
@@ -102,7 +102,7 @@ def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def inside(corners: NDArray[np.floating], xy: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Tell which places lie inside a closed line (even-odd rule)."""
+    """Return which places lie inside a closed line (even-odd rule)."""
     found = np.zeros(len(xy), bool)
     near = np.flatnonzero(((xy >= corners.min(0)) & (xy <= corners.max(0))).all(1))
     x, y = xy[near, 0].astype(float), xy[near, 1].astype(float)
@@ -119,14 +119,14 @@ def inside(corners: NDArray[np.floating], xy: NDArray[np.floating]) -> NDArray[n
 def medians(
     xy: NDArray[np.floating], values: NDArray[np.integer], num_categories: int
 ) -> list[tuple[int, float, float]]:
-    """Give each category's middle on the map: category, x, y; empty ones are left out."""
+    """Return each category's middle on the map: category, x, y; empty ones are left out."""
     groups = ((c, xy[values == c]) for c in range(num_categories))
     middles = ((c, np.median(own, 0)) for c, own in groups if len(own))
     return [(c, float(m[0]), float(m[1])) for c, m in middles]
 
 
 def _thinned(cells: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
-    """Tell which points to keep, given the cell of each, in order of the cells.
+    """Return which points to keep, given the cell of each, in order of the cells.
 
     A cell of n keeps min(n, s sqrt(n)), at least one, spread evenly along the curve: all up to
     n = s^2, and still more the more it has, so that density can be seen. s is the largest that
@@ -155,7 +155,7 @@ def _thinned(cells: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
 def _evenly(
     rank: NDArray[np.intp], count: NDArray[np.intp] | int, wanted: NDArray[np.intp] | int
 ) -> NDArray[np.bool_]:
-    """Tell whether the point of a rank in [0, count) is one of `wanted` spread evenly."""
+    """Return whether the point of a rank in [0, count) is one of `wanted` spread evenly."""
     found: NDArray[np.bool_] = (rank + 1) * wanted // count > rank * wanted // count
     return found
 

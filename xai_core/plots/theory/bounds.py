@@ -32,7 +32,7 @@ BESIDE = (
 
 
 def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dict[str, float]]:
-    """Give a name and the contributions of what an image is held against, in nats.
+    """Return a name and the contributions of what an image is held against, in nats.
 
     Args:
         index: Of the bundle.
@@ -54,12 +54,12 @@ def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dic
 
 
 def terms_of(facts: pd.Series) -> dict[str, float]:
-    """Give what each term adds to the bound of one image, and the bound, in nats."""
+    """Return what each term adds to the bound of one image, and the bound, in nats."""
     return {key: elbo_terms.added(facts, key) for key in elbo_terms.ORDER}
 
 
 def room(*several: Mapping[str, Number]) -> tuple[float, float]:
-    """Give a range of nats that holds several waterfalls and their numbers."""
+    """Return a range of nats that holds several waterfalls and their numbers."""
     sums = [np.cumsum([terms[key] for key in elbo_terms.ORDER[:-1]]) for terms in several]
     low, high = min(0.0, *(s.min() for s in sums)), max(0.0, *(s.max() for s in sums))
     pad = 0.24 * (high - low)
@@ -198,7 +198,7 @@ def inequality(
     *,
     height: int = 420,
 ) -> go.Figure:
-    """Draw both sides of Jensen's inequality, a point an image, the first one ringed.
+    """Draw both sides of Jensen's inequality, one point per image, the first one ringed.
 
     Args:
         lesser: KL(E[q(c|z)] || p(c)), in nats.

@@ -33,7 +33,9 @@ def beliefs(
     *,
     row_height: int = 118,
 ) -> go.Figure:
-    """Draw q(c|x) of the same images, a strip a training: a column an image, a row a cluster.
+    """Draw q(c|x) of the same images, one strip per training.
+
+    A strip has one column per image and one row per cluster.
 
     Args:
         probs: (images, clusters) of each training, by its title; columns in the order of labels.
@@ -98,7 +100,7 @@ def over_epochs(
     third of each training's epochs may lie outside of what is shown.
 
     Args:
-        summary: A row a run and epoch.
+        summary: One row per run and epoch.
         titles: Of the runs, in order.
         column: Of `summary`.
         axis: What it is, with its unit.

@@ -150,10 +150,10 @@ def panels_of(factorisation: str) -> tuple[Panel, ...]:
 def describe(
     decoder_conditioning: str, prior: str, likelihood: str, num_clusters: int, latent_dim: int
 ) -> str:
-    """Say in words what the arrows mean."""
+    """Describe in words what the arrows mean."""
     kind = "Bernoulli pixels" if likelihood == "bernoulli" else "Gaussian pixels"
     of_z = (
-        f"its code z has {latent_dim} numbers drawn from the bell of c"
+        f"its code z has {latent_dim} numbers drawn from the Gaussian of c"
         if prior == "mixture"
         else f"its code z has {latent_dim} numbers drawn from N(0, I), whatever c is"
     )

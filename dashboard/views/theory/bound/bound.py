@@ -118,17 +118,19 @@ def closing(bundle: "Bundle", image_id: str) -> None:
 
 
 def _ask_about_terms(own: dict[str, float]) -> None:
-    parts = [own[key] for key in elbo_terms.ORDER[:-1]]
+    parts = [round(own[key], 1) for key in elbo_terms.ORDER[1:-1]]
+    total = float(np.sum(parts))
     question.estimate(
         "terms",
         "Leave the reconstruction out: how many nats does this image pay for its code and its "
-        "cluster together, that is, the sum of the other three terms?",
-        value=float(np.sum(parts[1:])),
-        within=0.15,
+        "cluster together, that is, the sum of the other three terms? The nearest whole number "
+        "is enough, with or without its sign.",
+        values=(total, -total),
+        within=0.75,
         unit="nats",
-        because=f"{signed(parts[1])} {signed(parts[2])} {signed(parts[3])} = "
-        f"{signed(sum(parts[1:]))} nats: minus the information that the code and the cluster "
-        "carry about this image, by the model's own prior.",
+        because=f"{' '.join(signed(part) for part in parts)} = {signed(total)} nats: minus the "
+        "information that the code and the cluster carry about this image, by the model's own "
+        "prior.",
     )
 
 
@@ -137,13 +139,14 @@ def _ask_about_gap(first: float, last: float) -> None:
         "gap",
         "At k = 1 the mean of the estimates is a familiar number. Which?",
         [
-            "The bound, with the sum over c exact",
+            "The bound with the best q(c|x, z)",
             "log p(x) itself, only noisier",
             "The reconstruction term",
         ],
         right=0,
-        because=f"The mean of log w over single draws is the bound ({first:.2f} nats here); the "
-        f"logarithm of a mean of k weights can only lie higher, up to log p(x): {last:.2f}.",
+        because="The mean of log w over single draws is E[log p(x, z) \N{MINUS SIGN} log q(z|x)] "
+        f"({first:.2f} nats here), the bound in which q(c|x, z) is p(c|x, z). By Jensen's "
+        f"inequality the log of a mean of k weights is on average not lower: {last:.2f}.",
     )
 
 

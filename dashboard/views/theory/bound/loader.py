@@ -38,7 +38,7 @@ def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
-    """Give the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
+    """Return the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
     import torch
 
     from xai_core.evaluation.metrics import binarise

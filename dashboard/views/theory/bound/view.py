@@ -7,9 +7,9 @@ from dashboard.views.theory.bound import bound, graphical_model
 
 bundle = layout.page(
     "The bound",
-    "Everything here is trained by pushing one number up: a lower bound of log p(x). Follow one "
-    "image, the one selected at the left, from the model to its bound, and on to what the bound "
-    "hides. All numbers are in nats per image.",
+    "The cluster VAE is trained on a lower bound of log p(x). Follow the selected image from the "
+    "model to its bound, and on to the gap between the bound and log p(x). Unless said otherwise, "
+    "numbers are in nats per image.",
 )
 image_id = state.selected_id()
 
@@ -36,9 +36,12 @@ layout.section(
     "The bound closes",
     "The more codes are drawn, the closer an estimate comes to log p(x).",
     "The line is the mean of estimates from k draws, the band holds 80 % of them (at the largest "
-    "k: one standard error). Its left end is the bound; it can only rise. What is left between "
-    "it and a bound's line is the inference gap: how far q(z, c|x) is from the true posterior. "
-    "The dotted line is the bound with q(c|x) in the place of q(c|z): the next page.",
+    "k: one standard error). Its left end is the bound with the best q(c|x, z), "
+    "which is L where the decoder does not read c. The line does not fall, since each group of k "
+    "draws is a union of smaller groups. The distance from a bound's line to log p(x) is the "
+    "inference gap: how far q(z, c|x) is from the true posterior. L has q(c|z) = p(c|z); the "
+    "dotted line has q(c|x) in its place (see the next page). A Bernoulli likelihood reads "
+    "binarised pixels here, so these are other numbers than the stored bound above.",
 )
 bound.closing(bundle, image_id)
 next_pages.offer_neighbours("theory")

@@ -19,7 +19,7 @@ def recording() -> "Recording":
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def collapse_summary() -> pd.DataFrame:
-    """Average the recorded trainings over their images, a row a run and epoch."""
+    """Average the recorded trainings over their images, one row per run and epoch."""
     return recording().summary()
 
 

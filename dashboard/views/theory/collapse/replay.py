@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from xai_core.training.collapse import Price, Recording
 
 FORMULA = (
-    r"-\,\mathrm{KL}(q(c|x)\,\|\,p(c))=\mathrm H(q(c|x))-\ln K\le 0",
-    r"I(c;x)=\mathrm H\bigl(\overline{q}\bigr)-\overline{\mathrm H(q(c|x))}",
+    r"\hat{\mathcal L}(x)=\text{const}-\mathrm{KL}(q(c|x)\,\|\,q^\star)",
+    r"q^\star(c)\propto p(c)\exp\mathbb E_{q(z|x)}[\log p(x|z,c)+\log p(z|c)]",
+    r"\overline{\mathrm{KL}(q(c|x)\,\|\,p(c))}=I(c;x)+\mathrm{KL}(\overline q\,\|\,p(c))",
 )
 
 
 def replay(bundle: "Bundle") -> None:
-    """Show q(c|x) of the same images in every training, an epoch at a time."""
+    """Show q(c|x) of the same images in every training, epoch by epoch."""
     seen = loader.recording()
     formulas(*FORMULA)
     st.caption(_made(seen))
@@ -43,7 +44,7 @@ def replay(bundle: "Bundle") -> None:
 
 
 def argument(bundle: "Bundle") -> None:
-    """Say why the bound alone makes no clusters and what the cure costs, with the numbers."""
+    """State when the bound alone loses its clusters and what the cure costs, with the numbers."""
     seen, titles, table = loader.recording(), loader.titles(), loader.collapse_summary()
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
@@ -57,25 +58,29 @@ def argument(bundle: "Bundle") -> None:
             border=True,
         )  # fmt: skip
     columns[-1].metric(
-        "Price of the cure, nats", f"{plain(pure.nats, 1)} ± {pure.standard_error:.1f}",
-        help="The bound of the model whose decoder reads c, minus that of the cured one",
+        "Difference in bound, nats", f"{plain(pure.nats, 1)} ± {pure.standard_error:.1f}",
+        help=f"The bound of “{titles['pure']}” minus that of “{titles['cure']}”, two models",
         border=True,
     )  # fmt: skip
     st.markdown(
-        "1. **Nothing in the bound asks for clusters.** "
-        "$-\\mathrm{KL}(q(c|x)\\,\\|\\,p(c))$ is largest, 0, where q(c|x) is 1/K; a sure one pays "
-        f"ln K = {most:.2f}, and nothing asks different images to answer differently. With the "
-        f"bound alone, {_fate(table, 'prior', most)}; {_fate(table, 'pure', most)}.\n"
-        "2. **The report's remedy is to keep c behind the code.** With q(c|z) = p(c|z) its claim "
-        "L ≥ L\u0302 *holds* where the decoder does not read c, since the difference is then an "
-        "expected divergence; where the decoder reads c it is an empirical question, and in "
-        "neither case does Jensen's inequality prove it. A higher bound still asks for no "
-        "clusters.\n"
-        "3. **Clusters stay where they are asked for, and that has a price.** With c in the prior "
-        "of z, a first guess, and a term that wants deformed images to keep their cluster, "
-        f"{_fate(table, 'cure', most)}. Its bound is **{_beside(pure)}** that of the model whose "
-        f"decoder reads c: the price. It is **{_beside(alike)}** that of the very same model "
-        "without the term."
+        "1. **1/K is not the best q(c|x).** It maximises the term "
+        "$-\\mathrm{KL}(q(c|x)\\,\\|\\,p(c))$, one of four. For a fixed q(z|x) the whole bound "
+        "is largest at $q^\\star$, which is 1/K where the exponent is the same for every cluster. "
+        "Early in training it nearly is: then a certain q(c|x) pays up to "
+        f"ln K = {most:.2f} nats and gains little.\n"
+        "2. **There are two collapses.** Averaged over images, the KL is the cluster information "
+        "I plus KL(mean q‖p(c)). If q(c|x) is 1/K for every image, both are 0. If one cluster "
+        f"takes every image, the KL is ln K = {most:.2f} and I is 0. With the bound alone, "
+        f"{_fate(table, 'prior', most)}; {_fate(table, 'pure', most)}.\n"
+        "3. **Jensen's inequality does not give L ≥ L\u0302.** L \N{MINUS SIGN} L\u0302 is "
+        "E[KL(q(c|x)‖p(c|x,z)) \N{MINUS SIGN} KL(q(c|z)‖p(c|x,z))]. With q(c|z) = p(c|z) and a "
+        "decoder that does not read c the second divergence is 0, so L ≥ L\u0302; with a decoder "
+        "that reads c either sign can occur. A higher bound is no measure of clusters.\n"
+        "4. **The report's remedy is an explicit term.** With c in the prior of z, an initial "
+        "assignment, and a term that asks deformed images to keep their cluster, "
+        f"{_fate(table, 'cure', most)}. Its bound is **{_beside(pure)}** that of "
+        f"“{titles['pure']}”, a different model, and **{_beside(alike)}** that of the same model "
+        "without the term; one seed each."
     )
     _own(bundle)
     _ask(most)
@@ -116,7 +121,8 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
             f"Epoch {epoch}. "
             + "; ".join(
                 f"{titles[run]}: I = {here.loc[run, 'cluster_information']:.2f}, "
-                f"KL {here.loc[run, 'kl_c']:.2f}, bound {plain(here.loc[run, 'elbo'], 1)} nats"
+                f"KL {here.loc[run, 'kl_c']:.2f} = I + {_wasted(here.loc[run]):.2f}, "
+                f"bound {plain(here.loc[run, 'elbo'], 1)} nats"
                 for run in seen.runs
             )
             + "."
@@ -126,7 +132,7 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
 
 
 def _own(bundle: "Bundle") -> None:
-    """Say where the open bundle's own training ended."""
+    """Describe where the open bundle's own training ended."""
     history = bundle.history
     rows = history[history["cluster_information"].notna()]
     if not len(rows):
@@ -142,21 +148,22 @@ def _own(bundle: "Bundle") -> None:
 def _ask(most: float) -> None:
     question.choose(
         "collapse",
-        "Two trainings differ only in cluster information, 0 and ln K, and both have the same "
-        "bound. Which one has the better reconstruction, by how much?",
+        "One training has q(c|x) = 1/K for every image, another is certain of evenly used "
+        "clusters. Bound, prior alignment and entropy are equal. Which one has the better "
+        "reconstruction, by how much?",
         [
-            "The one without clusters: it has nothing to pay",
-            f"The one with clusters, if prior and entropy are equal: by ln K = {most:.2f} nats",
+            "The first: it has nothing to pay",
+            f"The second: by ln K = {most:.2f} nats",
             "Both reconstruct alike",
         ],
         right=1,
-        because="A sure q(c|x) pays KL = ln K. With an equal bound and equal other terms, the "
-        "reconstruction must have earned exactly that.",
+        because="A certain q(c|x) pays KL = ln K, 1/K pays 0. With an equal bound and equal other "
+        "terms, the difference is in the reconstruction.",
     )
 
 
 def _fate(table: pd.DataFrame, run: str, most: float) -> str:
-    """Say how low a training's cluster information fell and where it ended."""
+    """Describe how low a training's cluster information fell and where it ended."""
     trained = table[(table["run"] == run) & (table["epoch"] > 0)]
     lowest = trained.loc[trained["cluster_information"].idxmin()]
     end = trained.iloc[-1]
@@ -173,8 +180,13 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
     )
 
 
+def _wasted(row: pd.Series) -> float:
+    """Return KL(mean q || p(c)): what the KL costs without telling images apart."""
+    return max(float(row["kl_c"] - row["cluster_information"]), 0.0)
+
+
 def _beside(price: "Price") -> str:
-    """Say where the cured model's bound lies."""
+    """Describe how far a bound lies below or above another."""
     side = "below" if price.nats >= 0 else "above"
     return f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats {side}"
 

@@ -18,7 +18,7 @@ class Factorised(NamedTuple):
     """L, L^ and what lies between them, in nats.
 
     `likelihood`, `prior` and `kl` are expectations with q(c|z) and with q(c|x); `divergence` is
-    E[KL(q(c|x) || p(c|z))].
+    E[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
     """
 
     upper: float
@@ -45,7 +45,8 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
     Args:
         bundle: The model.
         image_id: The image.
-        given: q(c|x): "encoder", "average" of q(c|z), "unsure" (1/K), or "certain" of one.
+        given: q(c|x): "encoder", "average" of q(c|z), "unsure" (1/K), "certain" of one, or
+            "best", the q(c|x) that maximises the bound.
     """
     import torch
 
@@ -57,13 +58,14 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
         "encoder": drawn.encoder_probs,
         "average": average,
         "unsure": torch.full_like(average, 1 / average.shape[-1]),
+        "best": bounds.best_cluster_probs(drawn),
         "certain": torch.nn.functional.one_hot(average.argmax(-1), average.shape[-1]).double(),
     }[given]
     six = bounds.six_expectations(drawn, probs)
     return Factorised(
         upper=bounds.bound_given_z(drawn).elbo.item(),
         lower=bounds.bound_given_x(drawn, probs).elbo.item(),
-        divergence=bounds.cluster_divergence(drawn, probs).item(),
+        divergence=bounds.bound_difference(drawn, probs).item(),
         likelihood=(six.likelihood_given_z.item(), six.likelihood_given_x.item()),
         prior=(six.prior_given_z.item(), six.prior_given_x.item()),
         kl=(six.kl_given_z.item(), six.kl_given_x.item()),

@@ -20,19 +20,27 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 ENCODER, AVERAGE = "The encoder's branch", "The average of q(c|z)"
-UNSURE, CERTAIN = "Undecided, 1/K", "Certain of one"
-GIVEN = {ENCODER: "encoder", AVERAGE: "average", UNSURE: "unsure", CERTAIN: "certain"}
+UNSURE, CERTAIN, BEST = "Undecided, 1/K", "Certain of one", "The best, q\u22c6"
+GIVEN = {
+    ENCODER: "encoder",
+    AVERAGE: "average",
+    UNSURE: "unsure",
+    CERTAIN: "certain",
+    BEST: "best",
+}
 SIX = (
     r"""\mathcal L-\hat{\mathcal L}=\underbrace{\mathbb E_{q(z|x)}\bigl[
 \mathbb E_{q(c|z)}-\mathbb E_{q(c|x)}\bigr][\log p(x|z,c)]}_{\text{likelihood pair}}""",
     r"""+\underbrace{\mathbb E_{q(z|x)}\bigl[
 \mathbb E_{q(c|z)}-\mathbb E_{q(c|x)}\bigr][\log p(z|c)]}_{\text{prior pair}}""",
-    r"""-\underbrace{\mathbb E_{q(z|x)}[\mathrm{KL}(q(c|z)\|p(c))]
--\mathrm{KL}(q(c|x)\|p(c))}_{\text{KL pair}}""",
+    r"""\underbrace{-\,\mathbb E_{q(z|x)}[\mathrm{KL}(q(c|z)\|p(c))]
++\mathrm{KL}(q(c|x)\|p(c))}_{\text{KL pair}}""",
 )
 HOLDS = (
-    r"q(c|z)=p(c|z)\ \text{and a decoder that reads no }c:",
-    r"\mathcal L-\hat{\mathcal L}=\mathbb E_{q(z|x)}[\mathrm{KL}(q(c|x)\,\|\,p(c|z))]\ge 0",
+    r"""\mathcal L-\hat{\mathcal L}=\mathbb E_{q(z|x)}\bigl[\mathrm{KL}(q(c|x)\,\|\,p(c|x,z))
+-\mathrm{KL}(q(c|z)\,\|\,p(c|x,z))\bigr]""",
+    r"\hat{\mathcal L}=\text{const}-\mathrm{KL}(q(c|x)\,\|\,q^\star)",
+    r"""q^\star(c)\propto p(c)\exp\mathbb E_{q(z|x)}[\log p(x|z,c)+\log p(z|c)]""",
 )
 JENSEN = (
     r"\mathbb E_{q(z|x)}\bigl[\mathrm{KL}(q(c|z)\,\|\,p(c))\bigr]",
@@ -82,7 +90,7 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
             **state.bind("jensen images", COUNTS[1], COUNTS, link="images"),
         )
         samples = st.select_slider(
-            "Draws of z an image", [1, 2, 4, 16, 64], width=260,
+            "Draws of z per image", [1, 2, 4, 16, 64], width=260,
             **state.bind("jensen draws", 16, [1, 2, 4, 16, 64], link="draws"),
         )  # fmt: skip
     seen = loader.sides(bundle, image_id, count, samples)
@@ -145,36 +153,38 @@ def _table(bundle: "Bundle", seen: loader.Factorised, image_id: str, choice: str
 
 
 def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
-    """Say what the two ways to compute the difference give."""
+    """Show both computations of the difference, and why its sign is what it is."""
     apart = seen.upper - seen.lower
     first, second, third = st.columns(3)
     first.metric("L, with q(c|z)", plain(seen.upper, 3), border=True)
     second.metric("L\u0302, with q(c|x)", plain(seen.lower, 3), border=True)
-    third.metric("E KL(q(c|x) || p(c|z))", f"{seen.divergence:.4f}", border=True)
+    third.metric("Difference of divergences", plain(seen.divergence, 4), border=True)
     formulas(*HOLDS)
+    same = abs(apart - seen.divergence) < 1e-3
+    agree = (
+        f"L \N{MINUS SIGN} L\u0302 is **{signed(apart, 4)}** nats, the divergences give "
+        f"**{signed(seen.divergence, 4)}**, computed apart: they {'agree' if same else 'differ'}. "
+    )
     if bundle.model.config.decoder_conditioning == "z+c":
         st.markdown(
-            f"This decoder reads c, so the sign is an empirical question: here L \N{MINUS SIGN} "
-            f"L\u0302 is **{signed(apart, 4)}** nats, while the divergence is "
-            f"{seen.divergence:.4f}."
+            f"{agree}This decoder reads c, so q(c|z) = p(c|z) is not p(c|x, z), and either sign "
+            "can occur."
         )
         return
-    same = abs(apart - seen.divergence) < 1e-3
     st.markdown(
-        f"Computed apart, the sides are **{apart:.4f}** and **{seen.divergence:.4f}** nats: they "
-        f"{'agree' if same else 'differ'}. So $\\mathcal L\\ge\\hat{{\\mathcal L}}$ holds here "
-        "because the decoder reads z alone, not because of Jensen's inequality, whose KL pair "
-        "pushes the other way."
+        f"{agree}This decoder reads z alone, so p(c|x, z) = p(c|z) = q(c|z) and the second "
+        "divergence is 0: that is why $\\mathcal L\\ge\\hat{\\mathcal L}$ here, and not "
+        "Jensen's inequality, which makes the KL pair negative where q(c|x) is the average."
     )
 
 
 def _ask_about_sign() -> None:
     question.choose(
         "sign",
-        "Which choice of q(c|x) makes L\u0302 as large as it can be for this model?",
-        [UNSURE, CERTAIN, "The one nearest to p(c|z) over all codes"],
+        "Which choice of q(c|x) makes L\u0302 as large as it can be while q(z|x) stays fixed?",
+        [UNSURE, CERTAIN, BEST],
         right=2,
-        because="The difference is an expected KL(q(c|x) || p(c|z)). It is least at the "
-        "normalised geometric mean of p(c|z) over the codes, near their average when they agree. "
-        "Try the four choices and watch L\u0302.",
+        because="1/K maximises \N{MINUS SIGN}KL(q(c|x) || p(c)), one of four terms. All terms "
+        "together give a constant minus KL(q(c|x) || q\u22c6), which is largest at q\u22c6. Try "
+        "the choices and watch L\u0302.",
     )

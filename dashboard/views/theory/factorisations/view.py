@@ -4,6 +4,7 @@ from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory.factorisations import panels
+from dashboard.views.theory.loader import FEWEST_DRAWS
 
 bundle = layout.page(
     "Two factorisations",
@@ -18,18 +19,18 @@ layout.section(
     f"{naming.marked(image_id)}.",
     "The entropy of q(z|x) is in both bounds and cancels; three pairs remain. The bars lead from "
     "0 to the difference. Choose which q(c|x) stands in the bound: all numbers are averages over "
-    "the same 500 codes, so nothing here is noise between the two.",
+    f"the same {FEWEST_DRAWS:,} codes, so noise of the draws is the same in both bounds.",
 )
 panels.both(bundle, image_id)
 
 layout.section(
     "The inequality",
-    "For every image, both sides of Jensen's inequality; the selected image is ringed.",
+    "Both sides of Jensen's inequality for many images; the selected image is ringed.",
     "Up: the average divergence of q(c|z). Right: the divergence of the average q(c|x). No image "
     "can lie below the dashed line. Near the upper right corner clusters are certain; a point "
-    "far above the line is an image whose codes disagree about its cluster. The report takes "
-    "this inequality for the reason that L ≥ L\u0302, but in L the larger side is *subtracted*: "
-    "alone, it would make L the smaller one.",
+    "far above the line is an image whose codes disagree about its cluster. The report derives "
+    "L ≥ L\u0302 from this inequality, but in L the larger side is *subtracted*: alone, it would "
+    "make L the smaller one.",
 )
 panels.inequality(bundle, image_id)
 next_pages.offer_neighbours("theory_factorisations")

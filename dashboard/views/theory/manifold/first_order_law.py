@@ -1,4 +1,4 @@
-"""The law that keeps counterfactuals on the decoder's manifold, checked at one image."""
+"""The first-order law of steps in latent space, measured at one image."""
 
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
             f"has at most {len(values)} dimensions among 784 pixels; its strongest direction "
             f"moves {values[0] / values[-1]:.0f} times the ink of its weakest. A VAE is only "
             "approximately diffeomorphic: the law is about $g(z(x))$, the reconstruction, not "
-            "about $x$ itself."
+            "about $x$ itself, and it holds as well for a network with random weights."
         )
         table = pd.DataFrame({"length": lengths, "residual": residuals})
         download.table(bundle, table, name="first-order law", image=image_id, target=name)

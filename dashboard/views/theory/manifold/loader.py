@@ -44,7 +44,7 @@ def _certified(bundle: "Bundle", image_id: str, target: int, longer: float) -> A
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
 def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]:
-    """Give the strongest directions in which an image can move on the manifold, signed."""
+    """Return the strongest directions in which an image can move on the manifold, signed."""
     from xai_core.counterfactual.of_bundle import tangent_images
 
     with compute_slot():

@@ -163,7 +163,7 @@ Data = tuple["Tensor", "Tensor"]
 
 
 def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
-    """Give standardised features and answers of train and of test images, and the standard."""
+    """Return standardised features and answers of train and of test images, and the standard."""
     import torch
 
     from xai_core.theory.variational import with_intercept

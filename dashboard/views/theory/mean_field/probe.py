@@ -34,7 +34,7 @@ WHERE = ("start", "end")
 
 
 def choice(bundle: "Bundle") -> tuple[str, str, int]:
-    """Let a person choose the property and how many images the probe sees."""
+    """Let the user choose the property and how many images the probe sees."""
     options = dict(SHAPES)
     if (bundle.index["label"] >= 0).any():
         labels = sorted(int(v) for v in bundle.index["label"].unique())
@@ -157,7 +157,7 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
         "estimators",
         "How many draws of the score function are worth one reparameterised draw here?",
         ["About as many", f"About {max(2, round(ratio)):,}", "No number is enough: it is biased"],
-        right=1,
+        right=0 if ratio < 1.5 else 1,
         because="Variance falls as 1 / draws for both (parallel lines with slope -1), so the "
         f"ratio of the variances, {ratio:,.1f}, is the number of draws that makes up for it.",
     )

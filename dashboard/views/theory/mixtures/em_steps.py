@@ -1,5 +1,6 @@
 """EM step by step on points in the plane, by maximum likelihood beside maximum a posteriori."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ def _at(
             )
             value = state_.log_likelihood / len(points)
             said = f"{name} at iteration {state_.step}: log likelihood {value:.4f} nats per point"
-            chart(figure, key=f"bells {name}", alt=said)
+            chart(figure, key=f"gaussians {name}", alt=said)
             st.markdown(f"log likelihood **{plain(value, 4)}** nats per point")
             if state_.degenerate:
                 st.warning(
@@ -159,11 +160,13 @@ def _at(
         "log likelihood (MLE)": [s.objective / len(points) for s in likely.states],
         "log posterior (MAP)": [s.objective / len(points) for s in probable.states],
     }
+    falls = any(b < a - 1e-9 for v in curves.values() for a, b in pairwise(v))
+    said = "one of which falls" if falls else "neither of which falls"
     ends = "; ".join(f"{name} from {v[0]:.3f} to {v[-1]:.3f}" for name, v in curves.items())
     chart(
         mixtures.objectives(curves, step, "nats per point", dark),
         key="objectives",
-        alt=f"Objectives over the iterations, which never fall: {ends}",
+        alt=f"Objectives over the iterations, {said}: {ends}",
     )
     rows = [
         {"fit": name, "iteration": i, "nats per point": v}
@@ -174,6 +177,8 @@ def _at(
 
 
 def _ask(likely: "MixtureFit", probable: "MixtureFit") -> None:
+    from xai_core.theory.mixtures import MixtureConfig
+
     floors = tuple(
         float(np.linalg.eigvalsh(fit.last.parameters.covariances.numpy()).min())
         for fit in (likely, probable)
@@ -190,5 +195,6 @@ def _ask(likely: "MixtureFit", probable: "MixtureFit") -> None:
         ],
         right=1,
         because=f"The least variance in any direction is now {floors[0]:.2g} for maximum "
-        f"likelihood (its floor is 1e-06) and {floors[1]:.2g} for maximum a posteriori.",
+        f"likelihood (its floor is {MixtureConfig.variance_floor:g}) and {floors[1]:.2g} for "
+        "maximum a posteriori.",
     )

@@ -20,7 +20,7 @@ TWIN = (8.0, -6.0)
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def plane(bundle: "Bundle", source: str, dims: tuple[int, int], count: int) -> NDArray[np.float64]:
-    """Give points in the plane: two latents of some test images, or points of three bells.
+    """Return points in the plane: two latents of some test images, or points of three Gaussians.
 
     Args:
         bundle: Whose latents.
