@@ -99,8 +99,8 @@ class GivenFunction:
                 except RuntimeError as error:
                     why = f"torch says: {str(error).partition('. ')[0][:160]}"
         raise ValueError(
-            f"{wanted_by} needs a gradient, and `{self.name}` gives none ({why}). Use a method that "
-            "takes any function, such as occlusion for maps or 'nearest' for counterfactuals."
+            f"{wanted_by} needs a gradient, and `{self.name}` gives none ({why}). Use a method "
+            "that takes any function, such as occlusion for maps or 'nearest' for counterfactuals."
         )
 
     def _first_call(self, x: Tensor) -> tuple["GivenFunction", Tensor]:
