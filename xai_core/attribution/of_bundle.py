@@ -9,6 +9,7 @@ from .._types import ByteImages, Images
 from ..bundle.outputs import as_float_images, explained_output
 from ..bundle.reading import Bundle
 from ..errors import BundleError
+from ..functions import class_numbers
 from .api import Attribution, attribute
 from .baselines import BASELINES, blurred
 from .config import AttributionConfig
@@ -47,7 +48,7 @@ def attributions(
     method: str,
     *,
     of: str = "classifier",
-    target: int | Int[Tensor, " batch"] | None = None,
+    target: object = None,
     baseline: str | None = None,
     config: AttributionConfig | None = None,
     seed: int = 0,
@@ -59,8 +60,8 @@ def attributions(
         images: As `as_byte_images` takes them.
         method: Key of `METHODS`.
         of: As `explained` takes it.
-        target: Class or cluster, one for all or one a row; what is predicted where None. There
-            is none for what has one output.
+        target: Class or cluster, by number or class name: one for all or one per image; the
+            predicted one where None. A function of one output has none.
         baseline: Key of `BASELINES`; that of `DEFAULT_BASELINES` where None.
         config: Settings; each method reads those on its card.
         seed: Of everything random.
@@ -78,15 +79,20 @@ def attributions(
     if of not in WITH_CLASSES:
         if target is not None:
             raise ValueError(f"`target` has no meaning for `{of}`, which has one output.")
-    elif target is None:
-        target = predicted(bundle, x, of)
+    targets: Tensor | None = None
+    if of in WITH_CLASSES:
+        names = bundle.dataset.class_names if of == "classifier" else ()
+        if target is None:
+            targets = predicted(bundle, x, of)
+        else:
+            targets = class_numbers(target, len(x), names=names).to(x.device)
     parts = []
     for rows in torch.arange(len(x), device=x.device).split(IMAGES_AT_ONCE):
         parts.append(
             attribute(
                 x[rows],
                 forward=forward,
-                target=target.to(x.device)[rows] if isinstance(target, Tensor) else target,
+                target=None if targets is None else targets[rows],
                 method=method,
                 baselines=_baselines(bundle, x[rows], card, baseline),
                 config=config,

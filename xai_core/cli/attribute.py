@@ -64,7 +64,8 @@ def attribute(
     out: Out,
     of: Of = "classifier",
     target: Annotated[
-        int | None, typer.Option(min=0, help="Class or cluster; the predicted one if not given.")
+        str | None,
+        typer.Option(help="Class, by name or number, or cluster; the predicted one if not given."),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="mean, zero, blurred, other_cluster or prototypes.")
@@ -135,6 +136,8 @@ def attribute(
         print_json({**about, "seed": seed, "out": str(out), **drawn, "arrays": shapes})
     else:
         print_table(f"{out}", [*about.items(), *shapes.items()])
+        if found.warning:
+            typer.echo(found.warning)
 
 
 def faithfulness(

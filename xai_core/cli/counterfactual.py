@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..atomic_write import atomic_write
-from ..errors import ConfigError
 from .options import (
     Device,
     Devices,
@@ -74,8 +73,6 @@ def counterfactual(
     from ..runtime import Launch
     from .sharded_output import write_parts
 
-    if target != "all" and not target.isdecimal():
-        raise ConfigError(f"`--target` must be a class number or 'all', got '{target}'.")
     check_out(out, devices * num_nodes, figure, ".png")
     config = CounterfactualConfig(
         method=method,
@@ -88,8 +85,7 @@ def counterfactual(
     def search(
         opened: "Bundle", some: "ByteImages", on_progress: Callable[[int, int], None] | None = None
     ) -> "Counterfactual":
-        wanted: int | Literal["all"] = "all" if target == "all" else int(target)
-        return counterfactuals(opened, some, wanted, of=of, config=config, on_progress=on_progress)
+        return counterfactuals(opened, some, target, of=of, config=config, on_progress=on_progress)
 
     if not out.suffix:
         write_parts(

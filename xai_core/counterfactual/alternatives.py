@@ -21,6 +21,7 @@ from .._types import ByteImages, Images, Latents
 from ..bundle.outputs import explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
+from ..functions import class_numbers
 from .api import Counterfactual, find_counterfactual
 from .of_bundle import reference_of
 from .reference import Reference
@@ -67,7 +68,7 @@ class _Starts(Reference):
 def alternatives(
     bundle: Bundle,
     image: ByteImages | Images,
-    target: int,
+    target: int | str,
     *,
     of: str = "classifier",
     count: int = 5,
@@ -80,7 +81,7 @@ def alternatives(
     Args:
         bundle: The models and the real images.
         image: One image: uint8 (1, 28, 28), or floats (1, 1, 28, 28) in [0, 1].
-        target: Class or cluster to reach, with at least one real image.
+        target: Class, by number or name, or cluster to reach, with at least one real image.
         of: "classifier" or "cluster".
         count: How many to keep at most.
         starts: Searches.
@@ -96,6 +97,8 @@ def alternatives(
     """
     if len(image) != 1:
         raise ValueError(f"`image` must hold one image, got {len(image)}.")
+    names = bundle.dataset.class_names if of == "classifier" else ()
+    target = int(class_numbers(target, 1, names=names))
     reference = reference_of(bundle, of)
     if reference is None or not len(reference.members(target)):
         raise ValueError(f"`target` must have real images to start from, got {target} of {of!r}.")

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from .._types import ByteImages, Images, Latents
 from ..bundle.outputs import as_float_images, explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
+from ..functions import class_numbers
 from ..models.vae import ClusterVAE
 from .api import Counterfactual, find_counterfactual
 from .certificate import Certificate, certify, decoder_jacobian, path_shares
@@ -35,7 +35,7 @@ __all__ = [
 def counterfactuals(
     bundle: Bundle,
     images: ByteImages | Images | np.ndarray,
-    target: int | Int[Tensor, " batch"] | Literal["all"],
+    target: object,
     *,
     of: str = "classifier",
     method: Method | None = None,
@@ -47,8 +47,8 @@ def counterfactuals(
     Args:
         bundle: The models, on the device to compute on, and the real images.
         images: As `as_byte_images` takes them.
-        target: Class or cluster to reach: one for all, one a row, or "all": each image towards
-            every class but its own, rows image-major.
+        target: Class or cluster to reach, by number or class name: one for all, one per image, or
+            "all": each image towards every class but its own, rows image-major.
         of: "classifier" for classes, "cluster" for clusters.
         method: As `CounterfactualConfig.method`, and instead of it where given.
         config: Settings.
@@ -65,8 +65,12 @@ def counterfactuals(
     config = config or CounterfactualConfig()
     if method is not None:
         config = replace(config, method=method)
+    x = as_float_images(bundle, images)
+    if not isinstance(target, str) or target != "all":
+        names = bundle.dataset.class_names if of == "classifier" else ()
+        target = class_numbers(target, len(x), names=names)
     return find_counterfactual(
-        as_float_images(bundle, images),
+        x,
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,

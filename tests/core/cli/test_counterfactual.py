@@ -49,9 +49,9 @@ def test_the_command_writes_what_the_library_finds(tiny_bundle, images, tmp_path
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"--target": "two"}, "`--target` must be a class number or 'all', got 'two'"),
+        ({"--target": "two"}, "`target` must be one whole number or one of .*, got two"),
         ({"--target": "7"}, "`target` must be in"),
-        ({"--target": "9" * 30}, "`target` must be a class number"),
+        ({"--target": "9" * 30}, "`target` must be one whole number"),
         ({"--max-steps": "0"}, "`max_steps` must be at least 1"),
         ({"--out": "cf.npy"}, "`--out` must end in .npz"),
         ({"--figure": "cf.pdf"}, "`--figure` must end in .png"),

@@ -295,7 +295,7 @@ def test_wrong_arguments_are_refused(functions):
         10**30,
         torch.zeros(2, 1).long(),
     ):
-        with pytest.raises(ValueError, match="`target` must be a class number, 2 of them"):
+        with pytest.raises(ValueError, match="`target` must be one whole number, or a list of 2"):
             unchecked(x, target=target, **functions)
     with pytest.raises(ValueError, match="at least one image, got none"):
         find_counterfactual(x[:0], target=1, **functions)
