@@ -9,6 +9,7 @@ from typing import IO
 
 import numpy as np
 
+from ._paths import expand_home
 from .errors import DataError
 
 __all__ = [
@@ -37,6 +38,7 @@ def atomic_write(
     Raises:
         DataError: If it cannot be written; the message names it.
     """
+    path = expand_home(path)
     part = path.with_name(f".{path.name}.part")
     try:
         if make_folder:

@@ -65,8 +65,9 @@ class Change(NamedTuple):
 
 def explainable(bundle: "Bundle") -> list[str]:
     """List the functions that tell classes apart: "classifier" and "cluster", where there."""
-    several = bundle.model.config.num_clusters > 1
-    return ["classifier"] * (bundle.classifier is not None) + ["cluster"] * several
+    from xai_core.bundle.outputs import deciding_outputs
+
+    return deciding_outputs(bundle)
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -15,6 +15,7 @@ __all__ = [
     "OUTPUTS",
     "as_byte_images",
     "as_float_images",
+    "deciding_outputs",
     "explained_output",
 ]
 
@@ -51,6 +52,13 @@ def explained_output(bundle: Bundle, of: str) -> nn.Module:
     if of not in functions:
         raise ValueError(f"`of` must be one of {', '.join(OUTPUTS)}, got {of!r}.")
     return functions[of](bundle.model).eval()
+
+
+def deciding_outputs(bundle: Bundle) -> list[str]:
+    """Return which of "classifier" and "cluster" tell at least two classes apart."""
+    classes = 1 if bundle.classifier is None else bundle.classifier.num_classes
+    counts = {"classifier": classes, "cluster": bundle.model.config.num_clusters}
+    return [of for of, count in counts.items() if count > 1]
 
 
 def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from .._paths import expand_home
 from .._version import __version__
 from ..data.dataset import Dataset
 from ..errors import BundleError
@@ -71,7 +72,7 @@ def save_bundle(
         BundleError: If the place is taken or cannot be written, or the parts do not fit together.
         ValueError: If a table lacks a column, or settings or metrics cannot be written as JSON.
     """
-    target = Path(os.path.abspath(path))
+    target = Path(os.path.abspath(expand_home(path)))
     card = dataset_card(dataset)
     settings = {name: dict(part) for name, part in configs.items()}
     settings["model"] = dataclasses.asdict(model.config)
