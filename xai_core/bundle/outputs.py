@@ -25,7 +25,7 @@ of q(z|x), which makes it a function of the image alone; the posterior mean of d
 
 
 def explained_output(bundle: Bundle, of: str) -> nn.Module:
-    """Give the function that a name of `OUTPUTS` stands for.
+    """Return the function that a name of `OUTPUTS` stands for.
 
     Args:
         bundle: The models; they are shared, so put hooks on a deep copy only.
@@ -35,8 +35,8 @@ def explained_output(bundle: Bundle, of: str) -> nn.Module:
         A module, images (B, 1, 28, 28) to (B, classes), (B, clusters), or (B, 1).
 
     Raises:
-        ValueError: If the name is none of these, or there is no such dimension.
-        BundleError: If it is the classifier and the bundle has none.
+        ValueError: If the name is unknown, or there is no such dimension.
+        BundleError: If the classifier is asked for and the bundle has none.
     """
     if of == "classifier":
         if bundle.classifier is None:

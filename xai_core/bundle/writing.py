@@ -55,7 +55,7 @@ def save_bundle(
         classifier: The independent CNN, or None.
         dataset: The images; they are written too unless they are the package's MNIST.
         index: As `build_index` makes it.
-        history: A row an epoch, with `HISTORY_COLUMNS` and others if there are.
+        history: One row per epoch, with `HISTORY_COLUMNS` and possibly others.
         configs: Settings by part; "model", "classifier" and "critic" are added.
         seed: Of everything random.
         metrics: As `Manifest.metrics` describes them.

@@ -94,7 +94,7 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> Html:
     if not found.image_id.startswith("own:"):
         label, names = int(bundle.row(found.image_id)["label"]), bundle.dataset.class_names
         if label >= 0:
-        facts.append(f"its label is {names[label] if label < len(names) else label}")
+            facts.append(f"its label is {names[label] if label < len(names) else label}")
     return tag("p", f"{'; '.join(facts)}.")
 
 

@@ -1,4 +1,4 @@
-"""All that the model says about one image, at a glance."""
+"""What the model says about one image, at a glance."""
 
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,10 @@ HEIGHT = 240
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
-    """Say what will be here, with the selected image's place on the map to begin with."""
+    """Describe what will appear here, and show the selected image on the map."""
     layout.section(
         "Nothing of yours yet",
-        "Draw a digit or upload a picture: its cluster, place on the map, reconstruction, "
+        "Draw a digit or upload a picture. Its cluster, place on the map, reconstruction, "
         "heatmap and a counterfactual appear here.",
     )
     st.markdown(f"**Where {naming.marked(image_id)} lies**, the image that is selected now")
@@ -38,7 +38,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
 
 
 def prepare(bundle: "Bundle", image_id: str) -> None:
-    """Do once what the first stroke would have to wait for: measure the range, warm up."""
+    """Compute once, in advance, what the first stroke would otherwise wait for."""
     image_data.typicality(bundle, image_id)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 

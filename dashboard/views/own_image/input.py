@@ -1,4 +1,4 @@
-"""Ways to bring an image of one's own: draw it, or upload files."""
+"""Draw an image, or upload files."""
 
 import functools
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ MOST = 60
 
 
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Let a person draw or upload; what they make becomes the selected image."""
+    """Let the user draw or upload an image, which becomes the selected one."""
     way = st.segmented_control(
         "How", WAYS, required=True, label_visibility="collapsed",
         **state.bind("own by", WAYS[0], WAYS, link="by"),
@@ -97,7 +97,7 @@ def _read(bundle: "Bundle", files: list[Any]) -> tuple[list[loader.Upload], list
 
 
 def _uploaded(bundle: "Bundle", files: list[Any]) -> None:
-    """Select the first image of the files that were just uploaded, known from before or not."""
+    """Select the first of the images that were just uploaded, also if it was uploaded before."""
     known = state.setting("own uploads", [])
     fresh, _ = _read(bundle, [file for file in files[:MOST] if file.file_id not in known])
     state.put_setting("own uploads", [file.file_id for file in files])
@@ -106,7 +106,7 @@ def _uploaded(bundle: "Bundle", files: list[Any]) -> None:
 
 
 def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
-    """Show an upload beside what became of it."""
+    """Show an upload beside the image that the model sees."""
     before, after = st.columns(2)
     with before:
         image_grid.picture(chosen.original, alt=f"{chosen.name}, as uploaded", key="uploaded",

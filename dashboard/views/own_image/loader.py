@@ -1,4 +1,4 @@
-"""A person's own images, read as the images of the bundle were."""
+"""Images that users bring, read as the images of the bundle were."""
 
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +21,7 @@ _AT_WORK = threading.Lock()
 
 
 class Upload(NamedTuple):
-    """An uploaded image: small but as it was, the id of what the model sees, and what it took."""
+    """An uploaded image as a thumbnail, the id of what the model sees, and what was done."""
 
     name: str
     original: Pixels
@@ -31,7 +31,7 @@ class Upload(NamedTuple):
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def centres_digits(bundle: "Bundle") -> bool:
-    """Return whether the images of a bundle have MNIST's form, and new ones are brought to it."""
+    """Return whether the images of a bundle have MNIST's form, to which new ones are brought."""
     from xai_core.data.digits import are_digits
 
     return are_digits(bundle.dataset.test.images)
