@@ -32,6 +32,7 @@ from dashboard.services import (
     image_data,
     reports,
 )
+from xai_core._paths import expand_home
 from xai_core.plots import elbo_terms, image_sheet, probabilities
 from xai_core.plots.clusters import confusion, film_strip
 from xai_core.plots.clusters import table as cluster_table
@@ -51,7 +52,7 @@ class Drawing:
 
     def save(self, path: str | Path) -> None:
         """Write it to a file."""
-        Path(path).write_bytes(self.svg)
+        expand_home(path).write_bytes(self.svg)
 
     def _repr_svg_(self) -> str:
         return self.svg.decode()
@@ -65,7 +66,7 @@ class Page:
 
     def save(self, path: str | Path) -> None:
         """Write it to a file."""
-        Path(path).write_bytes(self.html)
+        expand_home(path).write_bytes(self.html)
 
     def _repr_html_(self) -> str:
         return self.html.decode()

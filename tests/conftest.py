@@ -22,6 +22,9 @@ from xai_core.models.critic import Critic, CriticConfig
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import resolve_device
 
+from .degenerate import SETS as DEGENERATE_SETS
+from .degenerate import save_set, write_set
+
 # Tests run in as many processes as there are cores. Numba's layer of threads, which UMAP starts,
 # would set OpenMP's number of threads for torch too.
 os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -154,6 +157,25 @@ def tiny_bundle_path(tiny_parts, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_bundle_path, device):
     return load_bundle(tiny_bundle_path, device=device)
+
+
+@pytest.fixture(scope="session")
+def degenerate_files(tiny_dataset, tmp_path_factory):
+    """The five sets of `tests/degenerate.py`, by name, as .npz files."""
+    folder = tmp_path_factory.mktemp("sets")
+    return {
+        name: write_set(name, tiny_dataset.train, folder / f"{name}.npz")
+        for name in DEGENERATE_SETS
+    }
+
+
+@pytest.fixture(scope="session")
+def degenerate_bundles(degenerate_files, tiny_parts, tmp_path_factory):
+    """A folder whose `checkpoints` hold a bundle of each of the five sets."""
+    root = tmp_path_factory.mktemp("degenerate")
+    for name, data in degenerate_files.items():
+        save_set(root / "checkpoints" / name, data, tiny_parts)
+    return root
 
 
 def tiny_critics():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from ._paths import expand_home
 from .errors import DataError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def atomic_write(
     Raises:
         DataError: If it cannot be written; the message names it.
     """
+    path = expand_home(path)
     part = path.with_name(f".{path.name}.part")
     try:
         if make_folder:

@@ -65,9 +65,10 @@ class Change(NamedTuple):
 
 
 def explainable(bundle: "Bundle") -> list[str]:
-    """List the functions with classes that the bundle has: "classifier", "cluster"."""
-    several = bundle.model.config.num_clusters > 1
-    return ["classifier"] * (bundle.classifier is not None) + ["cluster"] * several
+    """List the outputs that tell classes apart: "classifier" and "cluster", where there."""
+    from xai_core.bundle.outputs import deciding_outputs
+
+    return deciding_outputs(bundle)
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -1,4 +1,4 @@
-"""The files of a bundle: tensors as safetensors and tables as Parquet, believed once checked.
+"""The files of a bundle: tensors as safetensors, tables as Parquet, checked before use.
 
 Both formats hold numbers and text only: nothing is ever unpickled.
 """
@@ -200,7 +200,7 @@ def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> Non
 
 
 def _spelled_out(path: Path, rows: pa.Table, texts: list[str]) -> pa.Table:
-    """Write out texts that were read once each, unless one of them is too long to repeat."""
+    """Expand texts that are stored once each, unless one of them is too long to repeat."""
     for name in texts:
         place = rows.column_names.index(name)
         for chunk in rows.column(place).chunks:

@@ -1,4 +1,4 @@
-"""A bundle's manifest: what it is, how it was made, how good it is, and each file's hash."""
+"""The manifest of a bundle: its data, settings and scores, and the hash of each file."""
 
 import dataclasses
 import hashlib
@@ -96,7 +96,7 @@ class DatasetCard:
         num_train: Train images.
         num_test: Test images.
         class_names: The name of each label; empty without labels.
-        source: Whom it comes from, or the path it was read from.
+        source: Its authors and licence, or the path it was read from.
         report: What was done to the images, in sentences.
         own_images: Whether the bundle carries the images; otherwise they are package data.
         inverted: Whether the images were inverted when they were read, being dark on light.
@@ -212,7 +212,7 @@ def regular_file(folder: Path, name: str) -> Path:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Name a file of a bundle that the system does not let us read.
+    """Report by name a file of a bundle that cannot be read.
 
     Raises:
         BundleError: In place of an `OSError` of the body.
@@ -234,12 +234,12 @@ def file_entry(path: Path) -> dict[str, Any]:
 
 
 def is_bundle_name(name: str) -> bool:
-    """Tell whether a bundle may be called so: letters, digits, and ._+- after the first."""
+    """Return whether a name is allowed: letters and digits, and ._+- after the first."""
     return _NAME.fullmatch(name) is not None
 
 
 def damaged_bundle(path: Path, problem: str) -> BundleError:
-    """Make the error for a file of a bundle that cannot be used."""
+    """Return the error for a file of a bundle that cannot be used."""
     return BundleError(
         f"`{path}`: {problem.rstrip('.')}. Copy the bundle again or train anew with `xai train`."
     )
@@ -281,7 +281,7 @@ def _check_fields(found: Mapping[str, Any], kind: type, prefix: str, path: Path)
 
 
 def _mismatch(value: object, type_of: object) -> str | None:
-    """Say what is wrong with a JSON value; None where nothing is."""
+    """Return what is wrong with a JSON value, or None."""
     if type_of is int:
         wrong = type(value) is not int
         return f"must be a whole number, got {value!r:.60}" if wrong else None
@@ -299,7 +299,7 @@ def _mismatch(value: object, type_of: object) -> str | None:
 
 
 def _check_values(manifest: Manifest, path: Path) -> None:
-    """Refuse names, counts, hashes and metrics that cannot be."""
+    """Refuse impossible names, counts, hashes and metrics."""
     if not is_bundle_name(manifest.name):
         raise damaged_bundle(
             path, f"`name` must be letters, digits, ._+-, got {manifest.name!r:.60}"
@@ -340,7 +340,7 @@ def _check_metrics(manifest: Manifest, path: Path) -> None:
 
 
 def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
-    """Refuse numbers and texts that nothing could show, and depths that nothing could walk."""
+    """Refuse numbers and texts that cannot be shown, and values that are nested too deep."""
     if depth > DEEPEST:
         raise damaged_bundle(path, f"it is nested more than {DEEPEST} deep")
     if isinstance(value, dict):
@@ -358,7 +358,7 @@ def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
 
 
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
-    """Refuse to take memory for images that are nowhere."""
+    """Refuse a count of images for which there are no bytes."""
     claimed = data.num_train + data.num_test
     there = files["images.safetensors"]["bytes"] // PIXELS if data.own_images else 0
     if claimed > max(there, PACKAGED_IMAGES):

@@ -15,6 +15,7 @@ __all__ = [
     "OUTPUTS",
     "as_byte_images",
     "as_float_images",
+    "deciding_outputs",
     "explained_output",
 ]
 
@@ -24,7 +25,7 @@ of q(z|x), which makes it a function of the image alone; the posterior mean of d
 
 
 def explained_output(bundle: Bundle, of: str) -> nn.Module:
-    """Give the function that a name of `OUTPUTS` stands for.
+    """Return the function that a name of `OUTPUTS` stands for.
 
     Args:
         bundle: The models; they are shared, so put hooks on a deep copy only.
@@ -34,8 +35,8 @@ def explained_output(bundle: Bundle, of: str) -> nn.Module:
         A module, images (B, 1, 28, 28) to (B, classes), (B, clusters), or (B, 1).
 
     Raises:
-        ValueError: If the name is none of these, or there is no such dimension.
-        BundleError: If it is the classifier and the bundle has none.
+        ValueError: If the name is unknown, or there is no such dimension.
+        BundleError: If the classifier is asked for and the bundle has none.
     """
     if of == "classifier":
         if bundle.classifier is None:
@@ -51,6 +52,13 @@ def explained_output(bundle: Bundle, of: str) -> nn.Module:
     if of not in functions:
         raise ValueError(f"`of` must be one of {', '.join(OUTPUTS)}, got {of!r}.")
     return functions[of](bundle.model).eval()
+
+
+def deciding_outputs(bundle: Bundle) -> list[str]:
+    """Return which of "classifier" and "cluster" tell at least two classes apart."""
+    classes = 1 if bundle.classifier is None else bundle.classifier.num_classes
+    counts = {"classifier": classes, "cluster": bundle.model.config.num_clusters}
+    return [of for of, count in counts.items() if count > 1]
 
 
 def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:

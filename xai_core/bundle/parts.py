@@ -41,7 +41,7 @@ PACKAGED = "mnist"
 CRITICS = ("classifier", "cluster")
 """What a critic may explain."""
 SPARE = 1 << 20
-"""Bytes that a file may have beside its numbers, for names and places: 1 MiB."""
+"""Bytes that a file may have beside its numbers, for names and offsets: 1 MiB."""
 LARGEST_HISTORY = 1 << 24
 """Bytes of a history at most: 16 MiB."""
 
@@ -149,7 +149,7 @@ def _num_bytes(module: nn.Module) -> int:
 
 
 def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd.DataFrame:
-    """Read the index: a row an image in order, clusters and classes that exist, finite numbers.
+    """Read the index: one row per image, in order, with existing classes and finite numbers.
 
     Raises:
         BundleError: If it is damaged or anything else.
@@ -184,7 +184,7 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
 
 
 def dataset_card(dataset: Dataset) -> DatasetCard:
-    """Say which data these are; the package's MNIST is known by its hash."""
+    """Describe a data set; the MNIST of the package is recognised by its hash."""
     packaged = dataset.name == PACKAGED and dataset.sha256 == load_dataset(PACKAGED).sha256
     return DatasetCard(
         name=dataset.name,
@@ -286,14 +286,14 @@ def _config(folder: Path, part: str, found: Mapping[str, Any], kind: type[Config
 
 
 def _alike(value: object, default: object) -> bool:
-    """Tell whether a setting has the type of its default, item by item."""
+    """Return whether a setting has the type of its default, item by item."""
     if isinstance(value, tuple) and isinstance(default, tuple):
         return list(map(type, value)) == list(map(type, default))
     return type(value) is type(default)
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Leaves out what works in place: on the meta device, initialising imports half of torch."""
+    """Skips in-place functions: on the meta device, initialisation would import half of torch."""
 
     def __torch_function__(
         self,
@@ -319,7 +319,7 @@ def _on_meta(folder: Path, build: Callable[[], Module]) -> Module:
 
 
 def _with_weights(module: Module, path: Path, device: torch.device) -> Module:
-    """Give a module its stored weights; in evaluation mode, without gradients."""
+    """Load stored weights into a module; set it to evaluation mode, without gradients."""
     expected = {name: kind_of(tensor) for name, tensor in module.state_dict().items()}
     module.load_state_dict(read_tensors(path, expected), assign=True)
     module.to(memory_format=torch.channels_last).to(device)  # type: ignore[call-overload]

@@ -20,7 +20,7 @@ MAKE_ONE = "Make one with `xai train`."
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 """Bundles of the package: in a checkout a link to the repository's own checkpoints/."""
 A_DAY = 86_400.0
-"""Seconds; nobody writes a bundle for as long."""
+"""Seconds; writing a bundle takes far less."""
 
 
 def bundle_roots() -> tuple[Path, ...]:
@@ -39,7 +39,7 @@ def bundle_roots() -> tuple[Path, ...]:
 def bundle_folders(roots: Iterable[Path]) -> Iterator[Path]:
     """Yield the folders in `roots` that hold any file of a bundle, by name in each root.
 
-    A folder whose name is no text in UTF-8 is no bundle's: nothing could write its name.
+    Folders whose name is not UTF-8 are ignored: their name could not be written.
 
     Raises:
         BundleError: If a root cannot be listed.
@@ -66,7 +66,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
             name that is looked for in the folders of `bundle_roots`, in their order.
 
     Returns:
-        The folder; whether it is a whole bundle, `load_bundle` finds out.
+        The folder; `load_bundle` checks that it is a whole bundle.
 
     Raises:
         BundleNotFoundError: If there is none; the message says which there are.
@@ -97,7 +97,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
 @contextmanager
 def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a new folder to write into, and put it in the place of `target` at the end.
+    """Yield a new folder to write into, and move it to `target` at the end.
 
     If the body raises, `target` stays as it is. A bundle that is replaced is kept beside it as
     `.NAME.previous` until the new one has its place.
@@ -154,7 +154,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _forget_half_written(target: Path) -> None:
-    """Remove what was left by those that were killed while they wrote, once a day old."""
+    """Remove folders older than a day that killed processes left half written."""
     for folder in target.parent.glob(f".{target.name}.????????.tmp"):
         if time.time() - folder.stat().st_mtime > A_DAY:
             shutil.rmtree(folder, ignore_errors=True)

@@ -64,19 +64,19 @@ HISTORY_COLUMNS = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bundle:
-    """An opened bundle. It is shared by whoever reads it, so never change what it holds.
+    """An opened bundle. It is shared by all its readers: never change what it holds.
 
     Attributes:
         path: Its folder.
         name: The folder's name.
-        manifest: What it is, how it was made, how good it is.
+        manifest: Its data, settings, and scores.
         digest: SHA-256 of `manifest.json`, which holds the hash of everything else.
         model: The cluster VAE on `device`, in evaluation mode, its weights fixed.
-        classifier: The independent CNN, likewise; None where the data have no labels.
+        classifier: The independent CNN, likewise; None if the data have no labels.
         critics: Those of the classifier and of the clusters, likewise, by the names "classifier"
-            and "cluster"; none in a bundle trained without.
-        index: A row an image, train and then test, with `index.index_columns`.
-        history: A row an epoch, with at least `HISTORY_COLUMNS`.
+            and "cluster"; none in a bundle that was trained without critics.
+        index: One row per image, train and then test, with `index.index_columns`.
+        history: One row per epoch, with at least `HISTORY_COLUMNS`.
         device: Where the models live.
     """
 

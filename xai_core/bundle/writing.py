@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from .._paths import expand_home
 from .._version import __version__
 from ..data.dataset import Dataset
 from ..errors import BundleError
@@ -54,7 +55,7 @@ def save_bundle(
         classifier: The independent CNN, or None.
         dataset: The images; they are written too unless they are the package's MNIST.
         index: As `build_index` makes it.
-        history: A row an epoch, with `HISTORY_COLUMNS` and others if there are.
+        history: One row per epoch, with `HISTORY_COLUMNS` and possibly others.
         configs: Settings by part; "model", "classifier" and "critic" are added.
         seed: Of everything random.
         metrics: As `Manifest.metrics` describes them.
@@ -71,7 +72,7 @@ def save_bundle(
         BundleError: If the place is taken or cannot be written, or the parts do not fit together.
         ValueError: If a table lacks a column, or settings or metrics cannot be written as JSON.
     """
-    target = Path(os.path.abspath(path))
+    target = Path(os.path.abspath(expand_home(path)))
     card = dataset_card(dataset)
     settings = {name: dict(part) for name, part in configs.items()}
     settings["model"] = dataclasses.asdict(model.config)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .._paths import expand_home
 from .._version import __version__
 from ..errors import XaiError
 from . import (
@@ -35,6 +36,10 @@ LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device 
 class _Commands(TyperGroup):
     """Turns errors of the library into one line and an exit status."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        """Replace `~` where a shell does not, as in `--out=~/z.npz`."""
+        return super().parse_args(ctx, [_expanded(text) for text in args])
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer keeps its own context class
         try:
             return super().invoke(ctx)
@@ -52,6 +57,11 @@ class _Commands(TyperGroup):
                 raise
             print_error(MemoryError("There is not enough memory. " + LESS))
             raise typer.Exit(1) from error
+
+
+def _expanded(text: str) -> str:
+    option, mark, value = text.partition("=") if text.startswith("--") else ("", "", text)
+    return f"{option}{mark}{expand_home(value)}" if value.startswith("~") else text
 
 
 def _no_memory(error: BaseException) -> bool:

@@ -131,7 +131,7 @@ def verify(
     else:
         typer.echo(f"Files as they were written: {', '.join(whole)}")
         print_table(
-            f"{opened.name}: facts on {min(num_images, len(opened.dataset.test))} test images",
+            f"{opened.name}: facts on up to {num_images} images",
             [
                 (text_of(f.left), f.relation, text_of(f.right), "yes" if f.holds else "NO", f.name)
                 for f in facts

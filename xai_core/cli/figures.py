@@ -45,9 +45,10 @@ def figures(
 ) -> None:
     """Write the report's figures, every method's heatmaps and the clusters' means, PNG and SVG."""
     from ..attribution.of_bundle import methods_for
+    from ..bundle.outputs import deciding_outputs
 
     opened = open_bundle(bundle, device)
-    of = of or ("cluster" if opened.classifier is None else "classifier")
+    of = of or next(iter(deciding_outputs(opened)), "cluster")
     known = methods_for(opened, of)
     method = method or ("critic" if "critic" in known else "integrated_gradients")
     if method not in known:

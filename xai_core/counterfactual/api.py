@@ -405,6 +405,7 @@ def _towards_all(
         logits = torch.cat([forward(part) for part in images.split(batch_size)])
     classes = logits.shape[1]
     own = logits.argmax(1, keepdim=True)
+    _check_target(own.flatten(), classes)
     others = (own + torch.arange(1, classes, device=images.device)) % classes
     return images.repeat_interleave(classes - 1, 0), others.sort(1).values.flatten()
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import ByteImages, Images, Latents
-from ..bundle.outputs import as_float_images, explained_output
+from ..bundle.outputs import as_float_images, deciding_outputs, explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
 from ..functions import class_numbers
@@ -119,7 +119,7 @@ def certify_images(
 ) -> Certificate:
     """Check the first-order law at the codes of images, towards a class of what is explained.
 
-    The classifier is explained, or log q(c|x) in a bundle without one.
+    The classifier is explained, or log q(c|x) in a bundle without a classifier of two classes.
 
     Args:
         bundle: The models.
@@ -215,7 +215,7 @@ def _decoder(bundle: Bundle) -> tuple[ClusterVAE, Callable[[Latents], Images]]:
 def _judge(
     bundle: Bundle, model: ClusterVAE, of: str = "classifier"
 ) -> Callable[[Images], Tensor]:
-    if of == "classifier" and bundle.classifier is not None:
+    if of == "classifier" and bundle.classifier is not None and of in deciding_outputs(bundle):
         return copy.deepcopy(bundle.classifier).cpu().double().eval()
     if model.cluster_encoder is not None:
         return model.cluster_encoder

@@ -1,4 +1,4 @@
-"""Small random deformations of images, on the device, a batch at a time.
+"""Small random deformations of images, one batch at a time, on the device.
 
 References:
     Best Practices for Convolutional Neural Networks (Simard et al., 2003): elastic deformations.
@@ -17,13 +17,13 @@ ROTATION = math.radians(15)
 SCALE = 0.15
 SHEAR = 0.25
 SHIFT = 0.2
-"""Of half the image's width."""
+"""Largest shift, as a share of half the image's width."""
 ELASTIC = 0.06
-"""Standard deviation of the displacement at 5 x 5 control points, of half the width."""
+"""Standard deviation of the displacement at 5 x 5 control points, in half widths."""
 
 
 def deform(x: Images, generator: torch.Generator) -> Images:
-    """Rotate, scale, shear, shift and bend each image a little, each its own way."""
+    """Rotate, scale, shear, shift and bend each image a little, independently of the others."""
     count = len(x)
 
     def uniform(limit: float) -> torch.Tensor:

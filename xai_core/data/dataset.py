@@ -20,7 +20,7 @@ from ..errors import DataError
 __all__ = ["Dataset", "Preprocessing", "Split", "build_dataset", "image_id", "parse_id"]
 
 AT_ONCE = 10_000
-"""Images added up at once."""
+"""Images that are summed at once."""
 
 _ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
 
@@ -53,9 +53,9 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Train and test images with the hash that identifies them; make one by `build_dataset`.
+    """Train and test images with the hash that identifies them; see `build_dataset`.
 
-    Its tensors are shared, so never write into them.
+    The tensors are shared: never write into them.
     """
 
     name: str
@@ -64,11 +64,11 @@ class Dataset:
     class_names: tuple[str, ...]
     """The name of label 0, 1, ...; empty without labels."""
     sha256: str
-    """Of the image bytes, train then test, then of the labels' int64 bytes (little endian)."""
+    """SHA-256 of the image bytes, train then test, then of the labels as little-endian int64."""
     report: tuple[str, ...]
-    """What was done to make the images grey 28 x 28, in sentences."""
+    """How the images were made grey and 28 x 28, in sentences."""
     source: str
-    """Whom it comes from, or the path it was read from."""
+    """Its authors and licence, or the path it was read from."""
     preprocessing: Preprocessing = Preprocessing()
 
     @property
@@ -150,10 +150,10 @@ def image_id(split: str, row: int) -> str:
 
 
 def parse_id(text: str) -> tuple[str, int]:
-    """Return split and row of an id; whether the row exists, the data set knows.
+    """Return the split and the row of an id, without checking that the row exists.
 
     Raises:
-        DataError: If the text is not the one way to write an id.
+        DataError: If the text is not an id as `image_id` writes it.
     """
     found = _ID.fullmatch(text)
     if not found:
@@ -182,7 +182,7 @@ def build_dataset(
         test: At least one image, labelled if and only if `train` is.
         class_names: A name for each label; empty without labels.
         report: What was done to the images.
-        source: Whom it comes from.
+        source: Its authors and licence, or its path.
         preprocessing: How the images were read.
 
     Raises:

@@ -10,17 +10,22 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from .._types import ByteImages
 from ..errors import DataError
 from .io.pixel_values import MAX_PIXELS, check_pixels
 from .preprocessing import SIDE, border_median, fitted_size, resize
 
-__all__ = ["normalise_digit"]
+__all__ = ["are_digits", "normalise_digit"]
 
 _DIGIT_SIDE = 20
 _CENTRE = 14
 """Row and column of a digit's centre of mass: MNIST's average 14.0, not the 13.5 of the frame."""
 _INK = 0.1
 """Share of the brightest pixel above which a pixel counts as ink when a digit is cropped."""
+_SAMPLE = 50
+"""Images by which the form of a set is judged."""
+_SAME = 0.01
+"""Mean change of a pixel below which an image has MNIST's form; MNIST itself has 0 to 0.002."""
 
 
 def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
@@ -78,3 +83,16 @@ def _centred(profile: Float[Tensor, " pixels"]) -> int:
     positions = torch.arange(len(profile))
     centre = float((profile * positions).sum() / profile.sum())
     return min(max(round(_CENTRE - centre), 0), SIDE - len(profile))
+
+
+def are_digits(images: ByteImages) -> bool:
+    """Return whether images have MNIST's form already: normalising them hardly changes them."""
+    sample = images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE]
+    changes = []
+    for image in sample:
+        try:
+            change = normalise_digit(image).float() - image.float()
+        except DataError:  # a blank image has no form
+            continue
+        changes.append(float(change.abs().mean()) / 255)
+    return bool(changes) and float(np.median(changes)) < _SAME

@@ -31,7 +31,7 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteSet:
-    """How torchvision calls a data set, and whose it is."""
+    """The name of a data set in torchvision, and its authors."""
 
     factory: str
     credit: str
@@ -52,7 +52,7 @@ REMOTE = {
         transposed=True,
     ),
 }
-"""Data sets that need the network once, by the name the user types."""
+"""Data sets that are downloaded once, by the name that the user types."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +94,7 @@ def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
 
 @contextmanager
 def _report_failures(name: str, folder: Path) -> Iterator[None]:
-    """Tell a failing network from a file that was left half written."""
+    """Distinguish a network failure from a half-written file in the message."""
     try:
         yield
     except _NETWORK_ERRORS as error:

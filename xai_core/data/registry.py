@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 BUILT_IN = ("mnist", *REMOTE)
-"""Names that `load_dataset` knows; all but the first are downloaded at first use."""
+"""Names that `load_dataset` knows; all but the first are downloaded at their first use."""
 
 _MNIST_FOLDER = Path(__file__).parent / "mnist"
 _MNIST_FILES = {
@@ -44,7 +44,7 @@ _MNIST_FILES = {
 
 
 def available_offline(root: Path | None = None) -> tuple[str, ...]:
-    """Name the sets of `BUILT_IN` that need no network: MNIST, and those downloaded before."""
+    """Return the sets of `BUILT_IN` that need no network: MNIST and those downloaded before."""
     folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
     return ("mnist", *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))))
 
@@ -53,8 +53,8 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
     """Load a data set as grey 28 x 28 images.
 
     Args:
-        source: One of `BUILT_IN`; or a folder of images, with a sub-folder a label or none, and
-            with `train` and `test` above them or not; or an .npz with `images` (N, H, W) or
+        source: One of `BUILT_IN`; or a folder of images, with one sub-folder per label or none,
+            and with `train` and `test` above them or not; or an .npz with `images` (N, H, W) or
             (N, H, W, 3), and if you like `labels` (N,), `class_names` and `split` (N,), the words
             'train' and 'test'. A folder called mnist is meant by `./mnist`.
         root: Where downloads are kept; $XAI_DATA or ~/.cache/xai by default.

@@ -1,4 +1,4 @@
-"""Images of a person's own: each is known by an id that holds its pixels."""
+"""Images that users bring: the id of each holds its pixels."""
 
 import base64
 import binascii
@@ -18,15 +18,15 @@ from .dataset import Dataset
 __all__ = ["OWN", "images_of", "is_own", "own_id", "own_image"]
 
 OWN = "own:"
-"""How the id of an image begins that is in no data set."""
+"""Prefix of the ids of images that belong to no data set."""
 
 _SIDE = 28
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,1400}")
-"""Base64 of no more than zlib makes of 784 bytes at its worst."""
+"""Base64 of at most as many bytes as zlib needs for any 784."""
 
 
 def is_own(image_id: str) -> bool:
-    """Tell whether an id claims to hold an image of its own; `own_image` tells if it does."""
+    """Return whether an id claims to hold its image; `own_image` checks that it does."""
     return image_id.startswith(OWN)
 
 
@@ -41,7 +41,7 @@ def own_image(image_id: str) -> UInt8[Tensor, "28 28"]:
     """Read the image that an id holds.
 
     Raises:
-        DataError: If the id is cut short, changed, or none of this kind.
+        DataError: If the id is cut short, changed, or of another kind.
     """
     code = image_id.removeprefix(OWN)
     pixels = _unpacked(code) if is_own(image_id) and _CODE.fullmatch(code) else b""
@@ -54,10 +54,10 @@ def own_image(image_id: str) -> UInt8[Tensor, "28 28"]:
 
 
 def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
-    """Return the images of ids of both kinds, of a data set and of one's own, in their order.
+    """Return the images of some ids, stored in a data set or brought by a user, in their order.
 
     Raises:
-        DataError: If an id is none of the data set's and holds no image.
+        DataError: If an id is not in the data set and holds no image.
     """
     images = torch.empty(len(ids), _SIDE, _SIDE, dtype=torch.uint8)
     own = torch.tensor([is_own(image_id) for image_id in ids], dtype=torch.bool)
@@ -68,7 +68,7 @@ def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
 
 
 def _unpacked(code: str) -> bytes:
-    """Inflate a code to at most one byte more than an image has; b"" for what is broken."""
+    """Inflate a code to at most one byte more than an image has; return b"" if it is broken."""
     try:
         packed = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()

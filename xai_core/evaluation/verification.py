@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._types import Images
+from .._types import ByteImages, Images
+from ..bundle.outputs import deciding_outputs
 from ..bundle.reading import Bundle
 from ..counterfactual.of_bundle import certify_images
 from ..data.preprocessing import to_float
@@ -29,6 +30,9 @@ from ..theory.variational import (
 from .metrics import binarise
 
 __all__ = ["Fact", "verify"]
+
+FEWEST = 2
+"""Test images below which facts are measured on all images: means need a standard error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,8 @@ def verify(
 
     Args:
         bundle: An opened bundle.
-        num_images: Test images drawn, at most as many as there are.
+        num_images: Test images drawn, at most as many as there are; drawn from all images if
+            there are fewer test images than `FEWEST`.
         num_samples: Draws of z per image.
         seed: Seed of the choice of images and of all noise.
 
@@ -82,10 +87,9 @@ def verify(
             "`num_images` and `num_samples` must be at least 2, "
             f"got {num_images} and {num_samples}."
         )
-    images = bundle.dataset.test.images
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
-    rows = order[:num_images]
-    x = to_float(images[rows], bundle.device)
+    rows = _drawn(bundle, num_images, seed)
+    images = bundle.dataset.images(bundle.index["id"].iloc[rows.tolist()].tolist())
+    x = to_float(images, bundle.device)
     generator = torch.Generator(bundle.device).manual_seed(seed)
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, generator)
@@ -96,8 +100,8 @@ def verify(
         *_collapse(bundle, x),
         *_mixture(bundle, seed),
         *_mean_field(bundle, seed),
-        *_manifold(bundle, rows),
-        *_stored(bundle, rows),
+        *_manifold(bundle, images[:8]),
+        *_stored(bundle, rows, images),
     )
 
 
@@ -279,14 +283,14 @@ def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
     )
 
 
-def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
+def _manifold(bundle: Bundle, images: ByteImages) -> Iterator[Fact]:
     """Check the first-order law of counterfactuals at the codes of some images, in float64.
 
-    A bundle with neither a classifier nor a second cluster has no other class to reach.
+    A bundle whose classifier and clusters tell a single class has no other class to reach.
     """
-    if bundle.classifier is None and bundle.model.config.num_clusters == 1:
+    if not deciding_outputs(bundle):
         return
-    found = certify_images(bundle, bundle.dataset.test.images[rows[:8]])
+    found = certify_images(bundle, images)
     yield Fact(
         name="Counterfactuals: slope of the first-order law's residual, log-log, median of 8",
         left=found.slope.median().item(),
@@ -303,18 +307,23 @@ def _manifold(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
 
 
 def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
-    """Return the stored latent means of some test images, in float64."""
-    of_test = (bundle.index["split"] == "test").to_numpy(copy=True)
-    test = bundle.latents[torch.from_numpy(of_test)]
-    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
-    return test[order[:count]].double()
+    """Return the stored latent means of some images, in float64."""
+    return bundle.latents[_drawn(bundle, count, seed)].double()
 
 
-def _stored(bundle: Bundle, rows: Tensor) -> Iterator[Fact]:
+def _drawn(bundle: Bundle, count: int, seed: int) -> Tensor:
+    """Draw rows of the index: test images, or any images if there are too few of those."""
+    data = bundle.manifest.dataset
+    first = data.num_train if data.num_test >= FEWEST else 0
+    total = data.num_train + data.num_test - first
+    return first + torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
+
+
+def _stored(bundle: Bundle, rows: Tensor, images: ByteImages) -> Iterator[Fact]:
     """Compare the index with fresh answers of the models."""
     test = bundle.index[bundle.index["split"] == "test"]
-    stored = test.iloc[rows.tolist()]
-    encoding = encode_dataset(bundle.model, bundle.dataset.test.images[rows], device=bundle.device)
+    stored = bundle.index.iloc[rows.tolist()]
+    encoding = encode_dataset(bundle.model, images, device=bundle.device)
     columns = [f"mean_{axis}" for axis in range(encoding.mean.shape[1])]
     far = (encoding.mean - torch.from_numpy(stored[columns].to_numpy(copy=True))).abs().max()
     yield Fact(

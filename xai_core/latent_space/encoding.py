@@ -1,4 +1,4 @@
-"""What a model says about images: q(z|x), q(c|x) and the bound of each, in one pass."""
+"""Encode images: q(z|x), q(c|x) and the bound of each image, in one pass."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class Encoding:
 
     @property
     def clusters(self) -> Labels:
-        """Name the most probable cluster of each image."""
+        """Return the most probable cluster of each image."""
         return self.cluster_probs.argmax(-1)
 
     @property
@@ -50,7 +50,7 @@ class Encoding:
 
     @classmethod
     def concatenate(cls, encodings: Iterable["Encoding"]) -> "Encoding":
-        """Put the rows of several together, in their order."""
+        """Concatenate the rows of several encodings."""
         columns = zip(*(encoding._columns() for encoding in encodings), strict=True)
         mean, log_var, probs, *terms = (torch.cat(parts) for parts in columns)
         return cls(mean, log_var, probs, ElboTerms(*terms))
@@ -94,7 +94,7 @@ def encode_dataset(
         on_progress: Told how many images are done, of how many.
 
     Returns:
-        Tensors on the CPU, a row an image. Where memory is short, fewer images are worked on at
+        Tensors on the CPU, one row per image. Where memory is short, fewer images are worked on at
         once, with the same noise.
 
     Raises:
@@ -149,7 +149,7 @@ def classify(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Switch dropout off for a while, and back to what it was."""
+    """Set a module to evaluation mode, and back to its former mode at the end."""
     was_training = module.training
     module.eval()
     try:

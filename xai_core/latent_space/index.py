@@ -59,7 +59,7 @@ class LatentIndex:
     def neighbours(
         self, z: Latents, k: int
     ) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
-        """Find the known images nearest to codes; a known code finds itself first.
+        """Return the stored images nearest to codes; a stored code finds itself first.
 
         Args:
             z: Codes.
@@ -78,16 +78,16 @@ class LatentIndex:
         return self._search.nearest(z.to(self.latents), k)
 
     def place(self, z: Latents, k: int = PLACE_NEIGHBOURS) -> Float[Tensor, "batch 2"]:
-        """Place codes on the map: the coordinate-wise median of their `k` nearest' places."""
+        """Place codes on the map: the coordinate-wise median of the places of the `k` nearest."""
         rows, _ = self.neighbours(z, min(k, len(self)))
         return self.places[rows].quantile(0.5, dim=1)
 
     def code_at(
         self, places: Float[Tensor, "batch 2"], k: int = PLACE_NEIGHBOURS
     ) -> tuple[Latents, Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
-        """Guess codes for places on the map from the known images nearest there.
+        """Estimate codes for places on the map from the nearest stored images.
 
-        An interpolation, not an inverse: a map has none. The codes of the `k` nearest images on
+        This is an interpolation: the map has no inverse. The codes of the `k` nearest images on
         the map are averaged with weights 1 / distance^2; a place where an image lies has its code.
 
         Args:
@@ -105,7 +105,7 @@ class LatentIndex:
 
 
 def index_columns(latent_dim: int) -> dict[str, str]:
-    """Name the index's columns and their types: "str", "int64" or "float32"."""
+    """Return the columns of the index and their types: "str", "int64" or "float32"."""
     floats = ("confidence", "umap_x", "umap_y", "distortion", *TERM_NAMES)
     return {
         **dict.fromkeys(("id", "split"), "str"),

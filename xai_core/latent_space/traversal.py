@@ -1,4 +1,4 @@
-"""Codes to look at: along one latent dimension, between clusters, from centre to centre.
+"""Codes to decode: along one latent dimension, between two codes, at each cluster.
 
 References:
     beta-VAE: Learning Basic Visual Concepts (Higgins et al., 2017),
@@ -21,13 +21,13 @@ __all__ = [
 
 
 def carried_nats(mean: Latents, log_var: Latents) -> Float[Tensor, " latent"]:
-    """Estimate what each latent dimension tells about an image, in nats.
+    """Estimate the information that each latent dimension carries about an image, in nats.
 
     Reads each dimension as a Gaussian channel: 1/2 ln(1 + Var[mean] / E[exp(log_var)]), the
     variance and the expectation over images; 0 where q(z_j|x) is the same for every image.
 
     Args:
-        mean: Means of q(z|x), a row an image.
+        mean: Means of q(z|x), one row per image.
         log_var: Log variances of q(z|x).
     """
     return torch.log1p(mean.var(0, correction=0) / log_var.exp().mean(0)) / 2
@@ -68,10 +68,10 @@ def traverse(
 def interpolate(
     start: Float[Tensor, " latent"], end: Float[Tensor, " latent"], *, steps: int
 ) -> Float[Tensor, "steps latent"]:
-    """Go from one code to another on the straight line, both ends included.
+    """Interpolate linearly between two codes, both ends included.
 
     Raises:
-        ValueError: If there is no room for both ends.
+        ValueError: If there are fewer than two steps.
     """
     if steps < 2:
         raise ValueError(f"`steps` must be at least 2, to hold both ends, got {steps}.")
@@ -87,7 +87,7 @@ def transport(
     scale: Float[Tensor, " clusters"],
     rescale: bool = False,
 ) -> Float[Tensor, "clusters latent"]:
-    """Carry a code's place in its own cluster over to every cluster.
+    """Move a code to the same position relative to the centre of every cluster.
 
     z'_c = z - mu_s + mu_c, or (z - mu_s) sigma_c / sigma_s + mu_c with `rescale`, which keeps the
     density of the code under its cluster. The source's own row is `z`.

@@ -47,7 +47,7 @@ AT_ONCE = 50_000
 
 @dataclass(frozen=True, kw_only=True)
 class MapQuality:
-    """How far a map's neighbourhoods can be trusted.
+    """How well a map keeps neighbourhoods.
 
     Attributes:
         trustworthiness: 1 if neighbours on the map are neighbours in latent space; 0.5 by chance.
@@ -185,7 +185,7 @@ def _lost(
     tree: "cKDTree",
     places: Float[np.ndarray, "points 2"],
 ) -> Float[np.ndarray, " points"]:
-    """Compare some points' neighbours with those on the map; `own` is -1 for one not chosen."""
+    """Compare the neighbours of points with those on the map; `own` is -1 if not chosen."""
     is_self = rows == own[:, None]
     order = np.argsort(is_self, axis=1, kind="stable")[:, :LATENT_NEIGHBOURS]
     near = np.take_along_axis(rows, order, axis=1)[:, : tree.n - 1]

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from .._types import ByteImages
 from ..attribution.api import Attribution
-from ..attribution.of_bundle import WITH_CLASSES, attributions, methods_for
+from ..attribution.of_bundle import attributions, methods_for
 from ..bundle.encode import Encoded, encode
+from ..bundle.outputs import deciding_outputs
 from ..bundle.reading import Bundle
 from ..counterfactual.api import Counterfactual
 from ..counterfactual.of_bundle import counterfactuals
@@ -97,7 +98,7 @@ def image_report(
         attributions(bundle, images, name, of=of, seed=config.seed)
         for name in methods_for(bundle, of)
     ]
-    classes = of in WITH_CLASSES
+    classes = of in deciding_outputs(bundle)
     return ImageReport(
         image_id=image_id,
         of=of,
@@ -116,9 +117,7 @@ def image_report(
 
 
 def _explained(bundle: Bundle) -> str:
-    if bundle.classifier is not None:
-        return "classifier"
-    return "cluster" if bundle.model.config.num_clusters > 1 else "elbo"
+    return next(iter(deciding_outputs(bundle)), "elbo")
 
 
 def _scores(bundle: Bundle, images: ByteImages, maps: list[Attribution], of: str) -> MapScores:
@@ -146,7 +145,7 @@ def _commands(
         seed = "" if command == "counterfactual" else f" --seed {config.seed}"
         return f"xai {command} {bundle.name} {image} {image_id}{rest}{seed} --device cpu"
 
-    scored = " --scores" if of in WITH_CLASSES else ""
+    scored = " --scores" if of in deciding_outputs(bundle) else ""
     found = [
         Command(
             remakes="code, clusters, classes, bound, pixel error and place on the map",

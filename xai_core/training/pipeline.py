@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from .._paths import expand_home
 from ..atomic_write import atomic_write
 from ..bundle.manifest import read_manifest
 from ..bundle.paths import check_target
@@ -88,7 +89,7 @@ def train(
     """
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
-    out, launch = Path(os.path.abspath(out)), launch or Launch()
+    out, launch = Path(os.path.abspath(expand_home(out))), launch or Launch()
     model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
     check_surroundings()
     run, settings = run_folder(out), _settings(dataset, model, training, seed)

@@ -1,1 +1,1 @@
-"""The page of a person's own image: drawn or uploaded, then asked everything."""
+"""The page on which a user draws or uploads an image, and sees what the model says about it."""

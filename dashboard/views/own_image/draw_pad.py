@@ -1,4 +1,4 @@
-"""A sheet to draw a digit on, by mouse, finger or keyboard."""
+"""A sheet to draw a digit on with mouse, finger or keyboard."""
 
 import base64
 import binascii
@@ -35,8 +35,8 @@ def draw_pad(
 
     Args:
         shown: Image (28, 28) on the sheet, to be drawn on; None for an empty sheet.
-        name: Of the selected image; the sheet changes with it.
-        drawn: Whether that came of what is on the sheet, which then stays as it is.
+        name: Id of the selected image; the sheet changes with it.
+        drawn: Whether that image was drawn on this sheet, which then stays as it is.
         on_draw: Given the ink (112, 112), 255 where it is full, or None for an empty sheet; before
             the page runs again.
     """
@@ -55,7 +55,7 @@ def draw_pad(
 
 
 def _pixels(ink: object) -> NDArray[np.uint8] | None:
-    """Read what the browser sent; None for an empty sheet, and for anything else."""
+    """Return the pixels that the browser sent; None for an empty sheet or invalid data."""
     try:
         content = base64.b64decode(str(ink), validate=True)
     except (binascii.Error, ValueError):

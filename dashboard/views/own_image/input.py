@@ -1,5 +1,6 @@
-"""Ways to bring an image of one's own: draw it, or upload files."""
+"""Draw an image, or upload files."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ MOST = 60
 
 
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Let a person draw or upload; what they make becomes the selected image."""
+    """Let the user draw or upload an image, which becomes the selected one."""
     way = st.segmented_control(
         "How", WAYS, required=True, label_visibility="collapsed",
         **state.bind("own by", WAYS[0], WAYS, link="by"),
@@ -45,7 +46,7 @@ def _draw(bundle: "Bundle", image_id: str) -> None:
         image_data.images(bundle, [image_id])[0] if own else None,
         name=image_id,
         drawn=image_id == state.setting("own drawn"),
-        on_draw=_drawn,
+        on_draw=functools.partial(_drawn, bundle),
     )
     if not own:
         state.put_setting("before own", image_id)
@@ -56,8 +57,8 @@ def _draw(bundle: "Bundle", image_id: str) -> None:
         )  # fmt: skip
 
 
-def _drawn(ink: NDArray[np.uint8] | None) -> None:
-    image_id = state.setting("before own", "") if ink is None else loader.normalised(ink)
+def _drawn(bundle: "Bundle", ink: NDArray[np.uint8] | None) -> None:
+    image_id = state.setting("before own", "") if ink is None else loader.drawn(bundle, ink)
     state.put_setting("own drawn", image_id)
     state.select_image(image_id)
 
@@ -69,9 +70,9 @@ def _copy(bundle: "Bundle", image_id: str) -> None:
 def _upload(bundle: "Bundle", image_id: str) -> None:
     files = st.file_uploader(
         "PNG or JPEG, up to 5 MB each", ["png", "jpg", "jpeg"], accept_multiple_files=True,
-        **state.act("own files", _uploaded),
+        **state.act("own files", functools.partial(_uploaded, bundle)),
     )  # fmt: skip
-    found, refused = _read(files)
+    found, refused = _read(bundle, files)
     for reason in refused:
         st.error(messages.plain_message(reason), icon=":material/error:")
     chosen = next((one for one in found if one.image_id == image_id), None)
@@ -90,11 +91,11 @@ def _upload(bundle: "Bundle", image_id: str) -> None:
         )
 
 
-def _read(files: list[Any]) -> tuple[list[loader.Upload], list[str]]:
+def _read(bundle: "Bundle", files: list[Any]) -> tuple[list[loader.Upload], list[str]]:
     found, refused = [], []
     for file in files[:MOST]:
         try:
-            found.append(loader.upload(file.getvalue(), file.name))
+            found.append(loader.upload(bundle, file.getvalue(), file.name))
         except DataError as error:
             refused.append(str(error))
     if len(files) > MOST:
@@ -102,14 +103,13 @@ def _read(files: list[Any]) -> tuple[list[loader.Upload], list[str]]:
     return found, refused
 
 
-def _uploaded(files: list[Any]) -> None:
-    """Select the first image that was not there before."""
-    found, refused = _read(files)
+def _uploaded(bundle: "Bundle", files: list[Any]) -> None:
+    """Select the first of the images that were just uploaded, also if it was uploaded before."""
     known = state.setting("own uploads", [])
-    fresh = [one.image_id for one in found if one.image_id not in known]
-    state.put_setting("own uploads", [one.image_id for one in found])
+    fresh, refused = _read(bundle, [file for file in files[:MOST] if file.file_id not in known])
+    state.put_setting("own uploads", [file.file_id for file in files])
     if fresh:
-        state.select_image(fresh[0])
+        state.select_image(fresh[0].image_id)
     state.put_setting("own refused", state.selected_id() if refused and not fresh else "")
 
 
@@ -119,7 +119,7 @@ def _pick(image_id: str) -> None:
 
 
 def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
-    """Show an upload beside what became of it."""
+    """Show an upload beside the image that the model sees."""
     before, after = st.columns(2)
     with before:
         image_grid.picture(chosen.original, alt=f"{chosen.name}, as uploaded", key="uploaded",
@@ -128,5 +128,4 @@ def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
         image_grid.picture(image_data.images(bundle, [chosen.image_id])[0],
                            alt=f"{chosen.name}, as the model sees it", key="converted",
                            width=130, caption="As the model sees it")  # fmt: skip
-    done = [*chosen.notes, "cropped, scaled into 20 x 20 and centred by its mass in 28 x 28"]
-    st.caption(f"{messages.code(chosen.name)} was {', '.join(done)}.")
+    st.caption(f"{messages.code(chosen.name)} was {', '.join(chosen.notes)}.")

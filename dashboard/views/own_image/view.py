@@ -6,7 +6,7 @@ from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import health
 from dashboard.ui.frame import layout
-from dashboard.views.own_image import answers, input
+from dashboard.views.own_image import answers, input, loader
 
 bundle = layout.page(
     "Your image",
@@ -18,14 +18,22 @@ health.show(bundle, "images", "collapse", "steps", "reconstruction")
 
 sheet, answer = st.columns([35, 65], gap="large")
 with sheet:
-    layout.section(
-        "Bring an image",
-        "It becomes white ink on black, 28 by 28 pixels.",
-        "The images the model learned from were made like this: grey, **white on black** "
-        "(inverted where the background is light), cropped to the ink, the longer side scaled to "
-        "20 pixels, and the centre of mass put in the middle of 28 x 28. The same is done to "
-        "yours, so that its size and place do not matter.",
-    )
+    if loader.centres_digits(bundle):
+        layout.section(
+            "Bring an image",
+            "It becomes white ink on black, 28 by 28 pixels.",
+            "The images that the model learned from are grey, **white on black**, cropped to the "
+            "ink, with the longer side scaled to 20 pixels and the centre of mass in the middle "
+            "of 28 x 28. Yours is brought to the same form: it is inverted if its border is "
+            "lighter than its ink, and its size and place do not matter.",
+        )
+    else:
+        layout.section(
+            "Bring an image",
+            "It becomes grey, 28 by 28 pixels.",
+            "Your image is read as the images that the model learned from were read: made grey, "
+            "scaled until its longer side has 28 pixels, and inverted if they were inverted.",
+        )
     input.show(bundle, image_id)
 refused = input.was_refused(image_id)
 with answer:

@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 from dashboard.services import image_data
-from dashboard.views.own_image import answers
+from dashboard.views.own_image import answers, loader
 from dashboard.views.own_image.draw_pad import SIDE
-from xai_core.data.digits import normalise_digit
+from xai_core.data.digits import are_digits, normalise_digit
+from xai_core.data.preprocessing import Preprocessing, convert_array
+from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
 
 
@@ -42,6 +44,11 @@ def png(pixels):
     return content.getvalue()
 
 
+def as_the_bars(pixels):
+    """Bars have not the form of MNIST's digits, so an image is only scaled."""
+    return convert_array(pixels[None], "image", Preprocessing()).images[0]
+
+
 def test_it_invites_before_anything_is_drawn(page, text_of, component):
     assert "Nothing of yours yet" in text_of(page)
     data, _ = component(page, "draw pad")
@@ -52,7 +59,7 @@ def test_a_drawing_becomes_the_selected_image_and_is_explained(
     page, send, component, strokes, text_of
 ):
     app = send(page, "draw pad", "ink", encoded(strokes))
-    assert linked(app) == own_id(normalise_digit(strokes))
+    assert linked(app) == own_id(as_the_bars(strokes))
     text = text_of(app)
     for part in ("Which cluster?", "Where among all images?", "Reconstruction", "**As "):
         assert part in text, part
@@ -84,14 +91,38 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
              ("blank.png", png(np.full((9, 9), 7, np.uint8)), "image/png")]  # fmt: skip
     app.file_uploader[0].set_value(files).run()
     assert not app.exception, app.exception[0].message
-    first, second = (own_id(normalise_digit(p)) for p in (strokes, other))
+    first, second = (own_id(as_the_bars(p)) for p in (strokes, other))
     assert linked(app) == first
     said = " ".join(e.value for e in app.error)
     assert "`bad.png` cannot be read as a PNG or JPEG" in said and "`blank.png` is blank" in said
     assert component(app, "uploads")[0]["ids"] == [first, second]
-    assert "`up.png` was cropped" in text_of(app)
+    assert "`up.png` was scaled into 28 x 28, as the images of the data set were" in text_of(app)
     app = send(app, "uploads", "pick", second)
-    assert linked(app) == second and "`flat.png` was cropped" in text_of(app)
+    assert linked(app) == second and "`flat.png` was scaled" in text_of(app)
+
+
+def test_the_same_file_is_selected_each_time_it_is_uploaded(open_page, send, strokes):
+    app, files = open_page("own_image"), [("up.png", png(strokes), "image/png")]
+    for _ in range(2):
+        app.segmented_control[0].set_value("Upload").run()
+        app.file_uploader[0].set_value(files).run()
+        assert linked(app) == own_id(as_the_bars(strokes))
+        app.segmented_control[0].set_value("Draw").run()
+        app = send(app, "draw pad", "ink", encoded(strokes.T))
+        assert linked(app) == own_id(as_the_bars(strokes.T))
+        app = send(app, "draw pad", "ink", "")
+        assert linked(app) == "test:0"
+
+
+def test_uploads_take_the_form_of_the_data_set(tiny_bundle, strokes, monkeypatch):
+    dark = png(255 - strokes)
+    digits = load_dataset("mnist").test.images
+    assert are_digits(digits) and not are_digits(255 - digits)
+    assert not are_digits(tiny_bundle.dataset.test.images)
+    assert loader.upload(tiny_bundle, dark, "a").image_id == own_id(as_the_bars(255 - strokes))
+    monkeypatch.setattr(loader, "centres_digits", lambda _: True)
+    found = loader.upload(tiny_bundle, dark, "b")
+    assert found.image_id == own_id(normalise_digit(strokes)) and "cropped" in found.notes[-1]
 
 
 def test_a_refused_upload_leaves_no_older_verdict_beside_it(open_page, send, text_of, strokes):

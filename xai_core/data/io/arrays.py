@@ -1,4 +1,4 @@
-"""Arrays from files that nobody has vouched for.
+"""Arrays from untrusted files.
 
 A header is checked against the bytes that are there before memory is taken for what it claims,
 and nothing is ever unpickled.
@@ -53,9 +53,9 @@ _HEADER_READERS = {
 
 @contextmanager
 def report_damage(path: Path, kind: str, fix: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a damaged file into a `DataError` that names the file.
+    """Turn any exception of a decoder on a damaged file into a `DataError` that names the file.
 
-    Decoders raise nearly anything on hostile bytes, so wrap library calls only.
+    Decoders raise almost any exception on hostile bytes, so wrap library calls only.
 
     Args:
         path: The file that is being read.
@@ -193,7 +193,7 @@ def _check_keys(
 
 
 def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np.ndarray:
-    """Read one .npy stream of `size` bytes once its header has been believed."""
+    """Check the header of one .npy stream of `size` bytes, then read it."""
     version = np.lib.format.read_magic(file)
     if version not in _HEADER_READERS:
         raise DataError(f"`{name}` has .npy version {version}; save it again with numpy.save.")
@@ -219,7 +219,7 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
 
 
 def _check_header_length(file: io.BufferedIOBase | IO[bytes], version: tuple, name: str) -> None:
-    """Refuse a header that numpy would read into memory before it looks at it."""
+    """Refuse a header that is too long: NumPy would read it into memory before checking it."""
     start = file.tell()
     length = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
     file.seek(start)

@@ -1,12 +1,12 @@
 """Folders of images: which files, which labels, which split.
 
     folder/*.png                      no labels
-    folder/LABEL/*.png                a sub-folder a label
-    folder/{train,test}/...           either of the two, twice, with the split given;
+    folder/LABEL/*.png                one sub-folder per label
+    folder/{train,test}/...           either of the two in each split;
                                       also Training, Testing, val, validation and so on
 
-Nothing is opened here. Hidden files are the system's and are passed over; other files that are not
-images are named in `left_out`; links that lead out of the folder are refused.
+Nothing is opened here. Hidden files are ignored; other files that are not images are named in
+`notes`; links that lead out of the folder are refused.
 """
 
 import os
@@ -27,7 +27,7 @@ IMAGE_SUFFIXES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What lies directly in one folder, each part sorted by name."""
+    """The entries of one folder, each kind sorted by name."""
 
     images: tuple[Path, ...]
     folders: tuple[Path, ...]

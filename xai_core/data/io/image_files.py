@@ -34,10 +34,10 @@ MAX_FILE = 250_000_000
 """Bytes of an image's file at most: more than the largest that is decoded has unpacked."""
 
 MAX_SCANS = 100
-"""Of a JPEG; a progressive one has some 10."""
+"""Scans of a JPEG at most; a progressive one has about 10."""
 
 MAX_WRITTEN = 1_000_000
-"""Pixels of an image whose numbers are written out in letters; they are slow to read."""
+"""Pixels at most of an image stored as decimal text, which is slow to read."""
 
 MAX_UPLOAD = 5_000_000
 """Bytes of an uploaded image at most."""
@@ -61,7 +61,7 @@ _SAVE_AGAIN = "Save it as a PNG."
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grey:
-    """One image in grey, and what it took, as ends of the sentence "N images were ..."."""
+    """One grey image, and what was done to it, as ends of the sentence "N images were ..."."""
 
     pixels: UInt8[np.ndarray, "height width"] | UInt16[np.ndarray, "height width"]
     """As they were stored: which of 65,536 values is white, a whole set decides."""
@@ -72,7 +72,7 @@ def read_grey(path: Path) -> Grey:
     """Read one image file as grey pixels, dark as stored.
 
     Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
-    stay; a photograph is turned the way its EXIF orientation says.
+    stay; a photograph is turned upright by its EXIF orientation.
 
     Args:
         path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
@@ -88,7 +88,7 @@ def read_upload(content: bytes, name: str) -> Grey:
     """Read an image that a person uploaded, as `read_grey` does, but with 8 bits.
 
     Args:
-        content: Bytes of a PNG or JPEG; the name's ending is not believed.
+        content: Bytes of a PNG or JPEG; the suffix of the name is ignored.
         name: What to call it in a message.
 
     Raises:
@@ -136,7 +136,7 @@ def _file(source: Path | io.BytesIO, path: Path) -> Iterator[io.BytesIO | io.Buf
 
 
 def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
-    """Refuse a JPEG that is drawn over and over: each scan goes through all its pixels."""
+    """Refuse a JPEG of many scans, each of which passes over all its pixels."""
     scans, last, place = 0, b"", file.tell()
     file.seek(0)
     while part := file.read(1 << 20):
@@ -149,7 +149,7 @@ def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
 
 @contextmanager
 def _report_foreign(path: Path, kind: str) -> Iterator[None]:
-    """Name a file of another format; Pillow names the object that holds its bytes."""
+    """Name a file of another format, where Pillow names the object that holds its bytes."""
     try:
         yield
     except UnidentifiedImageError as error:
@@ -160,7 +160,7 @@ def _report_foreign(path: Path, kind: str) -> Iterator[None]:
 
 @contextmanager
 def _report_bombs(path: Path) -> Iterator[None]:
-    """Say in our words what Pillow refuses by itself: it does not tell the size."""
+    """Report an image that Pillow refuses as too large, without Pillow's message."""
     try:
         yield
     except Image.DecompressionBombError as error:
@@ -198,7 +198,7 @@ def _check_header(image: Image.Image, path: Path) -> None:
 
 
 def _upright(image: Image.Image) -> Grey:
-    """Turn an image the way its EXIF orientation says, once it is grey and small."""
+    """Turn an image upright by its EXIF orientation, after it was made grey."""
     orientation, grey = image.getexif().get(_ORIENTATION, 1), _to_grey(image)
     if orientation not in _UPRIGHT:
         return grey
@@ -229,7 +229,7 @@ def _luminance(image: Image.Image) -> Image.Image:
 
 
 def _laid_on_background(grey: Image.Image, opacity: Image.Image, notes: tuple[str, ...]) -> Grey:
-    """Lay see-through ink on the background it can be seen on."""
+    """Lay transparent ink on the background that makes it visible."""
     alpha = np.asarray(opacity)
     seen = np.einsum("hw,hw->", np.asarray(grey), alpha, dtype=np.uint64)
     ink = int(seen) / max(int(alpha.sum(dtype=np.uint64)), 1)

@@ -180,7 +180,13 @@ def _task(bundle: Bundle, x: Images, of: str) -> Task:
     module = layers_of(bundle, of) or explained_output(bundle, of)
     target, other = torch.zeros(len(x), dtype=torch.long, device=x.device), None
     if of in WITH_CLASSES:
-        best = module(x).topk(2, -1).indices
+        outputs = module(x)
+        if outputs.shape[1] < 2:
+            raise ValueError(
+                f"Heatmaps of `{of}` cannot be scored: it has a single class, and scores compare "
+                "at least two classes. Score another output."
+            )
+        best = outputs.topk(2, -1).indices
         target, other = best[:, 0], best[:, 1]
     shown = {"classifier": lambda logits: logits.softmax(-1), "cluster": torch.exp}
     return Task(

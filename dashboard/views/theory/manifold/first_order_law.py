@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
+from dashboard.services import counterfactuals
 from dashboard.ui import download, first_order_law, naming
 from dashboard.ui.components import image_grid
 from dashboard.views.theory import question
@@ -69,7 +70,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
 
 
 def _targets(bundle: "Bundle") -> list[str]:
-    if bundle.classifier is not None:
+    if "classifier" in counterfactuals.explainable(bundle):
         return list(bundle.manifest.dataset.class_names)
     return naming.cluster_names(bundle)
 

@@ -1,0 +1,17 @@
+"""Every page on data sets at the edge of what can be used: it opens, whatever they lack."""
+
+import pytest
+
+from dashboard.links import PAGES
+
+from ..degenerate import SETS
+from .conftest import _open
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_on_every_set(page, name, degenerate_bundles, monkeypatch):
+    monkeypatch.chdir(degenerate_bundles)
+    app = _open(page, bundle=name)
+    assert not app.exception, app.exception[0].message
+    assert app.query_params["bundle"] in (name, [name])

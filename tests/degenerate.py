@@ -1,0 +1,82 @@
+"""Five data sets at the edge of what can be used, as files and as bundles.
+
+Each lacks something that a page or a command may take for granted.
+"""
+
+import numpy as np
+import torch
+
+from xai_core.bundle.writing import save_bundle
+from xai_core.data.registry import load_dataset
+from xai_core.evaluation.metrics import evaluate
+from xai_core.latent_space.encoding import encode_dataset, predicted_classes
+from xai_core.latent_space.umap_layout import build_index
+from xai_core.models.classifier import Classifier
+from xai_core.models.critic import Critic, CriticConfig
+from xai_core.training.pipeline import _cluster_labels
+
+SETS = ("one_class", "one_image_in_a_class", "one_test_image", "no_test_images", "no_labels")
+
+
+def write_set(name, split, path):
+    """Write the images of a split, which holds 40 of two labels, as the data set of that name."""
+    images, labels = split.images.numpy(), split.labels.numpy().copy()
+    words = np.array(["train"] * 32 + ["test"] * 8)
+    if name == "one_class":
+        labels[:] = 1
+    if name == "one_image_in_a_class":
+        labels[0] = 2
+    if name == "one_test_image":
+        words[:] = ["train"] * 39 + ["test"]
+    if name == "no_test_images":
+        words[:] = "train"
+    arrays = {"images": images, "labels": labels, "split": words}
+    if name == "no_labels":
+        del arrays["labels"]
+    np.savez(path, **arrays)
+    return path
+
+
+def save_set(path, data, parts):
+    """Save a bundle of a data set without training: the tiny cluster VAE, networks at random."""
+    dataset, model = load_dataset(data), parts["model"]
+    torch.manual_seed(0)
+    classes = len(dataset.class_names)
+    classifier = Classifier(classes).eval().requires_grad_(False) if classes else None
+    targets = {"classifier": classes, "cluster": model.config.num_clusters}
+    critics = {
+        of: Critic(CriticConfig(), count).eval().requires_grad_(False)
+        for of, count in targets.items()
+        if count > 1
+    }
+    train = encode_dataset(model, dataset.train.images, device="cpu")
+    names = _cluster_labels(dataset, train, model.config.num_clusters)
+    scores = {
+        split: evaluate(
+            model,
+            classifier,
+            dataset,
+            split,
+            device="cpu",
+            cluster_labels=names,
+            num_likelihood_images=2,
+            num_likelihood_samples=2,
+        ).as_dict()
+        for split in ("train", "test")
+    }
+    index, quality = build_index(
+        model,
+        classifier,
+        dataset,
+        device="cpu",
+        seed=0,
+        predicted=predicted_classes(classifier, dataset, "cpu"),
+    )
+    found = {
+        "dataset": dataset,
+        "classifier": classifier,
+        "critics": critics,
+        "index": index,
+        "metrics": {**scores, "map": vars(quality), "cluster_labels": names},
+    }
+    return save_bundle(path, **{**parts, **found})
