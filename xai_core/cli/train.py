@@ -15,6 +15,12 @@ __all__ = ["train"]
 News = TypeVar("News")
 
 
+def _known_preset(name: str) -> str:
+    if name not in PRESET_TABLE:
+        raise typer.BadParameter(f"must be one of {', '.join(PRESET_TABLE)}, got {name!r}.")
+    return name
+
+
 def train(
     data: Annotated[
         str,
@@ -24,8 +30,12 @@ def train(
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     preset: Annotated[
-        Literal[*PRESET_TABLE],  # type: ignore[valid-type]  # known when the program starts
-        typer.Option(help="Settings to begin with; the options below change single ones."),
+        str,
+        typer.Option(
+            callback=_known_preset,
+            help=f"{', '.join(PRESET_TABLE)}: the settings to begin with; the options below "
+            "change single ones.",
+        ),
     ] = "default",
     clusters: Annotated[int | None, typer.Option(help="K; 1 is the plain VAE.")] = None,
     latent_dim: Annotated[int | None, typer.Option(help="d, the dimension of z.")] = None,
