@@ -151,6 +151,9 @@ def bundle_rows(row, quick):
     new, again = compute.opening_seconds(BUNDLE, 1 if quick else 5)
     row("opening the bundle and its images in a new Python", ("{:.2f} s", new))
     row("opening it again, every file checked", ("{:.2f} s", again))
+    for command in (["--help"], ["list"], ["info", str(BUNDLE)]):
+        seconds = compute.command_seconds(command, 3 if quick else 9)
+        row(f"`xai {' '.join(command)}` in a new Python", ("{:.2f} s", seconds))
     placing = compute.placing_seconds(load_bundle(BUNDLE), 5 if quick else 100)
     row("placing one image on the map", ("{:.1f} ms", 1000 * placing))
 

@@ -128,6 +128,15 @@ def opening_seconds(path, repeats):
     return statistics.median(new), statistics.median(again)
 
 
+def command_seconds(command, repeats):
+    """Time a line for the shell from its start to its end, in a new process each."""
+    line = [sys.executable, "-m", "xai_core", *command]
+    done = {"check": True, "stdout": subprocess.DEVNULL}
+    return statistics.median(
+        timed(lambda: subprocess.run(line, **done))[0] for _ in range(repeats)
+    )
+
+
 @torch.inference_mode()
 def placing_seconds(bundle, repeats):
     """Time one image from its bytes to its position on the map."""
