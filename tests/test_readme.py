@@ -135,6 +135,18 @@ def test_results_say_when_and_how_they_were_measured():
         assert all(len(row) == len(record["columns"]) for row in record["rows"]), name
 
 
+def test_a_measured_table_is_kept_with_its_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FILE", tmp_path / "results.json")
+    for seconds in (1.25, 2.5):  # the second replaces the first
+        table = results.Table("speed", "here", "there")
+        table.row("a search", ("{:.1f} s", seconds), "-")
+        table.save()
+    (record,) = results.read().values()
+    assert record["rows"] == [["a search", ["{:.1f} s", 2.5], "-"]]
+    assert "| a search | 2.5 s | - |" in results.shown(record)
+    assert record["date"] in results.shown(record)
+
+
 def test_the_api_reference_has_every_public_name(tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / ".ci" / "docs.py", tmp_path, "xai_core"],
