@@ -1,7 +1,6 @@
 """Pages run without a browser, on a tiny bundle or on none."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,8 @@ from dashboard.links import PAGES
 from dashboard.ui import health
 from dashboard.ui.components.latent_map import files
 from xai_core.evaluation.health import Problem
+
+from .parts import unescaped
 
 SCRIPT = Path(__file__).parents[2] / "dashboard" / "navigation.py"
 
@@ -88,7 +89,7 @@ def text_of():
     def text(app):
         kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code")
         said = "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
-        return re.sub(r"\\(?=[^\w\s])|\N{WORD JOINER}", "", said)
+        return unescaped(said)
 
     return text
 

@@ -1,5 +1,7 @@
 """Parts of a page that a test asks for."""
 
+import re
+
 
 def charts(app):
     """Plotly's charts, by the end of their keys."""
@@ -15,3 +17,8 @@ def linked(app, name):
     """What the URL says of a setting; None for its default."""
     value = app.query_params.get(name)
     return value[0] if isinstance(value, list) else value
+
+
+def unescaped(text):
+    """A text as the browser shows it, without the marks that keep it from being Markdown."""
+    return re.sub(r"\\(?=[^a-zA-Z0-9\s])|\N{WORD JOINER}", "", text)

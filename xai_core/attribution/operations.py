@@ -7,6 +7,7 @@ function runs as it was given, and no network is copied or touched.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction, FunctionCtx
@@ -47,10 +48,14 @@ class Call:
         return self.function(self.x, *self.args[1:], **self.kwargs)
 
 
-class Context(FunctionCtx):
-    """What a rule keeps of its call until it hands back."""
+if TYPE_CHECKING:
 
-    kept: tuple
+    class Context(FunctionCtx):
+        """What a rule keeps of its call until the backward pass."""
+
+        kept: tuple
+else:
+    Context = FunctionCtx  # what autograd makes is no subclass of ours
 
 
 Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
