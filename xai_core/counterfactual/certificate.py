@@ -65,7 +65,7 @@ def certify(
 
     Args:
         codes: Where; float64 with functions that take it.
-        target: Class whose log probability is ascended, one for all or one a row.
+        target: Class whose log probability is ascended, one for all or one per row.
         decode: Codes to images.
         forward: Images to logits.
         lengths: Steps to try, in latent units, rising.
