@@ -36,7 +36,7 @@ class BaselineCard:
     note: str
 
     def serves(self, wanted: str) -> bool:
-        """Tell whether a method that takes "none", "one" or a "set" can use it."""
+        """Return whether a method that takes "none", "one" or a "set" can use it."""
         return (wanted == "one" and not self.several) or (wanted == "set" and not self.per_image)
 
 

@@ -1,7 +1,7 @@
 """DeepLift: compare what each operation makes of an image with what it makes of a baseline.
 
-Every operation hands the difference of its output back to the differences of its inputs, without
-a rest, so that the shares of pixels sum to f(x) - f(baseline):
+Every operation distributes the difference of its output over the differences of its inputs, with
+nothing left, so that the shares of pixels sum to f(x) - f(baseline):
 
 - elementwise ones by the rescale rule, delta out / delta in;
 - max pooling by the maximum across image and baseline: what exceeds the baseline's maximum to the
@@ -129,7 +129,7 @@ class _Rescale(Function):
 
 
 class _MaxPool(Function):
-    """Max pooling, every window of which hands its difference to one or two pixels."""
+    """Max pooling; each window gives its difference to one or two pixels."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor, pool: Callable) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ class _MaxPool(Function):
         x, out, places = ctx.kept
 
         def placed(values: Tensor) -> Tensor:
-            """Add what windows hand back to the pixels that it goes to."""
+            """Add the values of windows to the pixels that are their maxima."""
             empty = torch.zeros_like(x).flatten(2)
             return empty.scatter_add(2, places.flatten(2), values.flatten(2)).view_as(x)
 

@@ -60,7 +60,7 @@ class SetDifference:
 
     @property
     def differs(self) -> bool:
-        """Tell whether chance alone explains the distance badly."""
+        """Return whether chance alone explains the distance badly."""
         return self.p_value <= 1 - self.level
 
     @property
@@ -79,7 +79,7 @@ def group_means(maps: Maps, groups: Int[Tensor, " batch"], num_groups: int) -> G
     """Average maps by group, such as their images' cluster.
 
     Args:
-        maps: Maps, a row an image.
+        maps: Maps, one per image.
         groups: The group of each, in [0, num_groups).
         num_groups: Rows of the result.
     """
@@ -149,6 +149,6 @@ def compare_sets(
 
 
 def _limit(values: Float[Tensor, " draws"], level: float) -> float:
-    """Give what a new value exceeds with probability 1 - level at most."""
+    """Return the value that a new one exceeds with probability 1 - level at most."""
     rank = math.ceil(level * (len(values) + 1))
     return float(values.sort().values[min(rank, len(values)) - 1])

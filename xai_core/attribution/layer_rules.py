@@ -1,4 +1,4 @@
-"""Attribution by gradients that rectified units change on the way back.
+"""Attribution by gradients that are changed in every ReLU of the backward pass.
 
 Each rule is set on the calls of ReLU, so it holds for modules and functional calls alike. A
 function with a rectifier that the rule is not defined for is refused.
@@ -45,7 +45,7 @@ def guided_gradcam(problem: AttributionTask) -> AnyImages:
 
 
 class _GuidedReLU(Function):
-    """ReLU that hands back positive gradients of active units."""
+    """ReLU that passes positive gradients of active units back."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class _GuidedReLU(Function):
 
 
 class _DeconvolvedReLU(Function):
-    """ReLU that hands back positive gradients."""
+    """ReLU that passes positive gradients back."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Layer-wise relevance: hand the output back through the operations, each to what it added up.
+"""Layer-wise relevance: each operation distributes its relevance over its inputs.
 
-Gamma rule in convolutions, epsilon in dense ones and in what else is linear, the rule of the
-identity in activations. A sum of two branches is shared by what each added.
+Gamma rule in convolutions, epsilon in dense ones and in what else is linear, while activations
+pass relevance on. A sum of two branches divides it by what each branch added.
 
 Captum sets such rules on modules of a network without branches; zennit on modules too, with a
 canoniser for each architecture. Set on calls they need neither, and any function that is made of
@@ -47,7 +47,7 @@ MOVES = (
 
 
 def lrp(problem: AttributionTask) -> AnyImages:
-    """Hand the output back: gamma rule in convolutions, epsilon in dense operations.
+    """Propagate the output back: gamma rule in convolutions, epsilon in dense operations.
 
     It begins at the logit where the function ends in a softmax or its logarithm.
     """
@@ -101,7 +101,7 @@ class _Relevance(Function):
 
 
 class _Passed(Function):
-    """An activation that hands relevance on."""
+    """An activation that passes relevance on."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor, call: Call) -> Tensor:
@@ -161,7 +161,7 @@ def _added(call: Call) -> Tensor:
 
 
 def _scaled(call: Call) -> Tensor:
-    """Hand relevance through a factor that does not depend on the image."""
+    """Pass relevance through a factor that does not depend on the image."""
     if not depends(call.args[0]) or depends(call.args[1]):
         return call.again()
     return _Relevance.apply(call.on, call.on, STABILISER, call.x)

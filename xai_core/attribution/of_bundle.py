@@ -67,7 +67,7 @@ def attributions(
         seed: Of everything random.
 
     Returns:
-        Maps on the CPU, a row an image.
+        Maps on the CPU, one per image.
 
     Raises:
         ValueError: If the method, target or baseline is none, or does not apply to `of`.
@@ -114,7 +114,7 @@ def methods_for(bundle: Bundle, of: str) -> list[str]:
 
 
 def layers_of(bundle: Bundle, of: str) -> nn.Sequential | None:
-    """Give what is explained as a sequence of layers, which rules on layers need.
+    """Return the explained function as a sequence of layers, which rules on layers need.
 
     It computes what `explained` computes. There is none for "elbo" and "reconstruction", nor for
     "cluster" where q(c|x) is not a branch of the encoder.
@@ -171,7 +171,7 @@ def _baselines(
 
 
 def mask_of(bundle: Bundle, of: str) -> MaskOf:
-    """Give the bundle's critic of what is explained.
+    """Return the bundle's critic of the explained function.
 
     Raises:
         BundleError: If there is none; the message says which there are.
@@ -202,7 +202,7 @@ def _together(parts: list[Attribution]) -> Attribution:
 
 
 def baselines_of(bundle: Bundle, images: Images, name: str) -> Baselines:
-    """Give the baseline of a name: one image for all, one a row, or several for all.
+    """Return the baseline of a name: one image for all, one per image, or several for all.
 
     Args:
         bundle: The model and its data.

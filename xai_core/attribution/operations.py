@@ -1,8 +1,8 @@
 """Run any function with some of its operations replaced, wherever it calls them.
 
-Rules of attribution change what an operation hands back to its input. They are set on the calls
-of torch itself, so that modules, functional calls, hooks and skip connections are all seen, the
-function runs as it was given, and no network is copied or touched.
+A rule of attribution changes the backward pass of an operation. Rules apply to the calls of
+torch itself, so that modules, functional calls, hooks and skip connections are all seen, the
+function runs as it was given, and no network is copied or changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping

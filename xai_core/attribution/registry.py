@@ -62,7 +62,7 @@ class MethodCard:
 
     @property
     def by_size(self) -> bool:
-        """Tell whether pixels are ranked by the size of their values, as slopes are."""
+        """Return whether pixels are ranked by the size of their values, as slopes are."""
         return self.signed and not self.contribution
 
 

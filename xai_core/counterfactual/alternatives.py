@@ -43,7 +43,7 @@ class Alternatives:
     """Counterfactuals of one image from different starts.
 
     Attributes:
-        found: A row a start, in the order of the starts.
+        found: One row per start, in the order of the starts.
         kept: Rows that converged and differ from each other, the nearest to the image first.
     """
 
@@ -60,7 +60,7 @@ class _Starts(Reference):
     def codes_at(
         self, rows: Int[Tensor, "batch count"], codes: Latents
     ) -> Float[Tensor, "batch count latent"]:
-        """Give each row its own group, repeated where it is too small."""
+        """Return each row's own group, repeated where it is too small."""
         order = torch.arange(rows.shape[1]).clamp(max=self.starts.shape[1] - 1)
         return self.starts[:, order].to(codes)
 

@@ -39,10 +39,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counterfactual:
-    """AnyImages that became their targets, or did not: a row an image, on the CPU.
+    """Images that became their targets, or did not; one row per image, on the CPU.
 
     Attributes:
-        method: How they were searched for.
+        method: The search.
         images: The inputs x.
         reconstructions: g(z(x)), what the decoder knows of x.
         counterfactuals: x'.
@@ -323,7 +323,7 @@ def _unchanged(problem: CounterfactualTask) -> Found:
 
 
 def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
-    """Put what was searched for among what was left as it was."""
+    """Put the rows that were searched among those that were left unchanged."""
     steps = found.path.shape[1]
     merged = Found(
         images=all_.images,

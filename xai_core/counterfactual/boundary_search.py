@@ -51,7 +51,7 @@ SLACK = 1.5
 SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
 AT_ONCE = 256
-"""AnyImages of paths decoded at once."""
+"""Images of paths decoded at once."""
 ENOUGH = 4
 """Steps after which an image that is nearer than a real one leaves the batch."""
 CONCESSION = 1.0

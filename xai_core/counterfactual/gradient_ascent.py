@@ -110,4 +110,4 @@ def _ascend(
 
 
 def _unrecorded(rows: Tensor, images: Tensor, probs: Tensor) -> None:
-    """Keep nothing: images along the way would be large."""
+    """Keep nothing: images along the path would be large."""

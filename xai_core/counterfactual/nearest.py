@@ -1,4 +1,4 @@
-"""The trivial counterfactual: hand back the nearest real image of the target class.
+"""The trivial counterfactual: return the nearest real image of the target class.
 
 References:
     Counterfactuals and Nearest Unlike Neighbours (Keane & Smyth, 2020),

@@ -55,7 +55,7 @@ def counterfactuals(
         on_progress: Told how many rows are done, of how many.
 
     Returns:
-        A row an image and target; read `converged` before trusting one.
+        One row per image and target; read `converged` before trusting one.
 
     Raises:
         ValueError: If images have another form, are not finite or leave [0, 1], `target` is no
@@ -141,7 +141,7 @@ def certify_images(
 
 
 def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
-    """Give the first `count` columns of U at the code of each image, largest singular value first.
+    """Return the first `count` columns of U at each image's code, largest singular value first.
 
     Args:
         bundle: The models.

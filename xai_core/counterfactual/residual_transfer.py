@@ -40,7 +40,7 @@ def transfer_residual(
         floor: Probability that is added to g and to 1 - g before dividing by them.
 
     Returns:
-        AnyImages x' in [0, 1]; x itself where `after` is `before`.
+        Images x' in [0, 1]; x itself where `after` is `before`.
     """
     kept, added = images / (before + floor), (1 - images).square() / (1 - before + floor)
     return images + torch.where(after < before, kept, added) * (after - before)

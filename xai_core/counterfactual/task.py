@@ -27,12 +27,12 @@ Method = Literal["default", "diffeomorphic", "pixel", "nearest"]
 
 @dataclass(frozen=True, kw_only=True)
 class CounterfactualConfig:
-    """How a counterfactual is searched for.
+    """How to search for a counterfactual.
 
     Attributes:
         method: "default" searches near the image in latent space and carries over what the
             decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
-            "pixel" the same on pixels; "nearest" hands back a real image.
+            "pixel" the same on pixels; "nearest" returns a real image.
         target_probability: An image has converged when its target is at least this probable.
         max_steps: Gradient steps at most; None is 300 for the plain ascents, 7 for "default".
         learning_rate: Adam's, of the plain ascents; None is 0.05 latent units for
@@ -95,13 +95,13 @@ class CounterfactualConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CounterfactualTask:
-    """AnyImages that shall become their targets, and the functions that say what they are.
+    """Images to change, their targets, and the functions involved.
 
     Attributes:
         images: x.
         codes: z(x).
         reconstructions: g(z(x)).
-        target: Class to reach, a row an image.
+        target: Class to reach, one per image.
         probabilities: Of every class, at x.
         decode: Codes to images.
         forward: AnyImages to logits.
@@ -143,7 +143,7 @@ class CounterfactualTask:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Found:
-    """What a search came to, a row an image, whether it got there or not.
+    """The result of a search, one row per image, converged or not.
 
     Attributes:
         images: x'.
@@ -186,7 +186,7 @@ class Trace:
         Float[Tensor, "batch steps clusters"],
         Int[Tensor, " batch"],
     ]:
-        """Give at most `points` points a path, evenly spaced, both ends included.
+        """Return at most `points` points per path, evenly spaced, both ends included.
 
         Args:
             lengths: Points recorded of each row.

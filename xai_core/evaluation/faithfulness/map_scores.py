@@ -73,6 +73,6 @@ def map_scores(
 
 
 def ranked(found: Attribution) -> Maps:
-    """Give the values by which a method ranks pixels: those of a slope by their size."""
+    """Return the values by which a method ranks pixels: those of a slope by their size."""
     values = found.attributions.cpu()
     return values.abs() if method_card(found.method).by_size else values

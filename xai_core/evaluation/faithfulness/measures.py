@@ -57,7 +57,7 @@ def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"])
 
     Args:
         outputs: Images to (batch, outputs).
-        target: The output followed, one an image of the batch.
+        target: The output followed, one per image of the batch.
     """
 
     def score(images: Images) -> Float[Tensor, " versions"]:
@@ -189,7 +189,7 @@ def max_sensitivity(
 
     Args:
         images: The images explained.
-        explain: Gives maps.
+        explain: Returns maps.
         radius: Of the noise, in pixels' range [0, 1].
         count: Draws.
         seed: Of the noise.
@@ -218,7 +218,7 @@ def gini(maps: Maps) -> Float[Tensor, " batch"]:
 def completeness_gap(
     delta: Float[Tensor, " batch"], change: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """Give what a complete method missed, as a share of the mean size of the output's change."""
+    """Return what a complete method missed, as a share of the mean size of the output's change."""
     return delta.abs() / change.abs().mean().clamp(min=1e-12)
 
 

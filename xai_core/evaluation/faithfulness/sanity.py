@@ -68,7 +68,7 @@ def parameter_randomisation(
 
     Args:
         module: The model that is explained.
-        explain: Gives the maps of a model.
+        explain: Returns the maps of a model.
         seed: Of the shuffles.
 
     Returns:

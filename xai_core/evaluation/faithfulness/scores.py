@@ -1,4 +1,4 @@
-"""All scores of one method on some images, one value an image."""
+"""All scores of one method on some images, one value per image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from .sanity import parameter_randomisation, spearman
 __all__ = ["Explain", "FaithfulnessConfig", "Measured", "Task", "measure"]
 
 Explain = Callable[[Images, Int[Tensor, " batch"], nn.Module], Maps]
-"""Gives the maps of images for targets under a model."""
+"""Returns the maps of images for targets under a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class FaithfulnessConfig:
         radius: Of the noise of max-sensitivity, in pixels' range [0, 1].
         num_moves: Draws of that noise.
         sanity_images: Images, the first ones, on which max-sensitivity, parameter randomisation
-            and class sensitivity are measured; they need a dozen maps an image.
+            and class sensitivity are measured; they need a dozen maps per image.
         seed: Of everything random.
     """
 
@@ -65,7 +65,7 @@ class Task:
 
     Attributes:
         images: The images.
-        target: The output explained, one an image.
+        target: The output explained, one per image.
         other: Another output, such as the second best; None where there is one output.
         module: Images to (batch, outputs).
         shown: Outputs to what insertion and deletion follow, such as softmax.
@@ -92,7 +92,7 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """One method's scores, a value an image.
+    """One method's scores, one value per image.
 
     Attributes:
         maps: As they are ranked: values of shares and masks, sizes of slopes.

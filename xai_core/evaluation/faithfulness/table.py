@@ -82,8 +82,8 @@ class FaithfulnessTable:
 
     Attributes:
         of: What is explained.
-        rows: A row a method, then those of "random" and "edges".
-        measured: Everything behind the rows, by method: curves and values an image.
+        rows: One row per method, then those of "random" and "edges".
+        measured: Everything behind the rows, by method: curves and values per image.
         shares: Of the pixels, where curves are measured.
         num_images: Images measured on.
     """
@@ -166,7 +166,7 @@ def scores(
 
 
 def infill_of(bundle: Bundle) -> Infill:
-    """Give the in-fill by which pixels are taken away: the model's guess from the rest."""
+    """Return the in-fill for pixels that are taken away: the model's guess from the rest."""
 
     @torch.no_grad()
     def reconstruct(x: Images) -> Images:
