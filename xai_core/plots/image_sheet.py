@@ -68,6 +68,7 @@ class Sheet:
 def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998) -> float:
     """Return one scale for maps that are compared: nearly the largest absolute value of all."""
     sizes = np.concatenate([np.abs(np.asarray(part)).ravel() for part in maps])
+    sizes = sizes[~np.isnan(sizes)]  # a group without images has no mean
     return max(float(np.quantile(sizes, quantile)), 1e-9) if sizes.size else 1.0
 
 

@@ -20,9 +20,9 @@ Pixels = NDArray[np.uint8]
 
 
 def as_bytes(images: NDArray[np.generic]) -> Pixels:
-    """Turn floats in [0, 1] into bytes; bytes stay as they are."""
+    """Turn floats in [0, 1] into bytes, NaN into 0; bytes stay as they are."""
     if images.dtype != np.uint8:
-        images = (np.clip(images, 0, 1) * 255).round()
+        images = (np.clip(np.nan_to_num(images), 0, 1) * 255).round()
     return images.astype(np.uint8, copy=False)
 
 

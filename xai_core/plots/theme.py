@@ -77,8 +77,11 @@ def shares(dark: bool) -> Lut:
 
 
 def colourise(values: NDArray[np.floating], lut: Lut, limit: Number) -> NDArray[np.uint8]:
-    """Colour signed values; `limit` is the absolute value at both ends of the map."""
-    scaled = np.clip(values / max(limit, 1e-12), -1, 1)
+    """Colour signed values; `limit` is the absolute value at both ends of the map.
+
+    NaN, the mean of a group without images, gets the colour of 0.
+    """
+    scaled = np.clip(np.nan_to_num(values) / max(limit, 1e-12), -1, 1)
     return lut[(128 + scaled * 127).round().astype(np.uint8)]
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from xai_core.plots import image_sheet, theme
-from xai_core.plots.image_sheet import GAP, Row
+from xai_core.plots import image_sheet, sprites, theme
+from xai_core.plots.image_sheet import GAP, Row, shared_limit
 
 
 @pytest.fixture
@@ -62,3 +62,13 @@ def test_scales_that_differ_have_no_common_bar():
     rows = [Row(name="a", values=maps, limit=1.0), Row(name="b", values=maps, limit=2.0)]
     sheet = image_sheet.compose(rows, ["1"], False)
     assert len(image_sheet.figure(sheet, False, unit="", height=100).data) == 2
+
+
+def test_a_group_without_images_leaves_the_others_as_they_are():
+    maps = np.stack([np.full((4, 4), np.nan), np.linspace(-2, 2, 16).reshape(4, 4)])
+    limit = shared_limit([maps], 1.0)
+    assert limit == 2
+    coloured = theme.colourise(maps, theme.diverging(False), limit)
+    assert (coloured[0] == theme.diverging(False)[128]).all()
+    assert np.array_equal(coloured[1], theme.colourise(maps[1], theme.diverging(False), 2))
+    assert (sprites.as_bytes(maps)[0] == 0).all()
