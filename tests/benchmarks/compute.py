@@ -30,7 +30,8 @@ MNIST = "mnist"
 def training_rates(device, count):
     """Measure images/s of each stage's steps in its second epoch, on random guesses."""
     model, training = PRESETS["default"]
-    training = replace(training, epochs=2, classifier_epochs=2, train_images=count)
+    twice = {"epochs": 2, "min_steps": 1, "classifier_epochs": 2, "classifier_min_steps": 1}
+    training = replace(training, train_images=count, **twice)
     guess = torch.randn(count, model.num_clusters).softmax(-1)
     marks = {}
 
