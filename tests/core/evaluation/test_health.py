@@ -118,6 +118,13 @@ def test_the_remedy_of_a_collapse_is_the_number_of_clusters_that_are_told_apart(
     assert problem.remedy.endswith("--preset default")
 
 
+@pytest.mark.parametrize("value", ["x", None, [], {}, 0, -1])
+def test_settings_that_are_no_numbers_are_left_out(value):
+    names = ("epochs", "batch_size", "train_images", "guess_weight", "classifier_epochs")
+    manifest = manifest_of({"cluster_information": 0.1}, **dict.fromkeys(names, value))
+    assert kinds(manifest) == ["collapse"]
+
+
 def test_a_known_data_set_is_called_by_its_name_and_a_path_is_quoted():
     known = manifest_of(GOOD | {"vae_steps": 1}, name="kmnist", source="KMNIST, ROIS-DS")
     hostile = manifest_of(GOOD | {"vae_steps": 1}, source="x; rm -r ~")
