@@ -67,7 +67,7 @@ def _classifier(manifest: Manifest) -> Problem | None:
         return None
     steps = _measured(manifest, "classifier_steps")
     epochs = int(2 * _setting(manifest, "classifier_epochs", 12))
-    longer = f"epochs {epochs}" if steps is None else f"min-steps {2 * int(steps)}"
+    longer = f"epochs {epochs}" if steps is None else f"min-steps {_more(steps)}"
     return Problem(
         kind="classifier",
         sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly, and "
@@ -89,7 +89,7 @@ def _reconstruction(manifest: Manifest) -> Problem | None:
         return None
     steps = _vae_steps(manifest)
     epochs = int(2 * _setting(manifest, "epochs", 10))
-    longer = f"--epochs {epochs}" if steps is None else f"--min-steps {2 * steps}"
+    longer = f"--epochs {epochs}" if steps is None else f"--min-steps {_more(steps)}"
     return Problem(
         kind="reconstruction",
         sentence=f"Reconstructions {found}: what is found in the latent space need not hold for "
@@ -161,6 +161,11 @@ def _vae_steps(manifest: Manifest) -> int | None:
     used = _setting(manifest, "train_images", math.inf)
     count = max(1, min(manifest.dataset.num_train, used))
     return int(epochs * (count // min(size, count)))
+
+
+def _more(steps: Number) -> int:
+    """Return twice the steps, and at least twice the fewest."""
+    return 2 * max(int(steps), FEWEST_STEPS)
 
 
 def _setting(manifest: Manifest, name: str, otherwise: Number, part: str = "training") -> Number:
