@@ -1,14 +1,15 @@
-"""What a bundle failed to learn: one sentence each, with the command that would better it.
+"""The health of a bundle: what it failed to learn, and the command that improves it.
 
-The numbers are measured once, at the end of training, and stored in the manifest. Bundles that
-were saved before this module existed are judged by the numbers that they do hold.
+The numbers are measured once, at the end of training, and stored in the manifest. Older bundles
+are judged by the numbers that they have.
 """
 
 import math
 import shlex
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from .._numbers import Number
 from ..bundle.manifest import Manifest
 
 __all__ = ["Kind", "Problem", "health_of"]
@@ -16,17 +17,17 @@ __all__ = ["Kind", "Problem", "health_of"]
 Kind = Literal["classifier", "reconstruction", "collapse", "steps", "images"]
 
 LEAST_SKILL = 0.25
-"""Of the way from guessing to no error, what a classifier must have covered."""
+"""(accuracy - chance) / (1 - chance) of a classifier that learned something, at least."""
 LEAST_KEPT = 0.8
-"""Share of held-out images whose reconstruction keeps its class."""
+"""Least share of test images whose reconstruction keeps its class."""
 LEAST_R2 = 0.25
-"""Share of the variance between held-out images that reconstructions must explain."""
+"""Least share of the variance of test images that reconstructions explain."""
 LEAST_INFORMATION = 0.5
-"""Share of ln K nats that clusters must tell about the images."""
+"""Least mutual information of clusters and images, as a share of ln K."""
 FEWEST_STEPS = 300
-"""Steps of the cluster VAE."""
+"""Least number of steps of the cluster VAE."""
 FEWEST_TEST_IMAGES = 200
-"""Half a percent of fewer is less than one image: too few to set the limits of the bound."""
+"""Least number of test images: half a percent of them, one image, lies below the bound's limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,8 @@ class Problem:
 
     Attributes:
         kind: Which part of the bundle it concerns.
-        sentence: What was measured and what follows, for a reader.
-        remedy: A command that would better it.
+        sentence: What was measured and what follows from it.
+        remedy: A command that improves it.
     """
 
     kind: Kind
@@ -48,8 +49,8 @@ def health_of(manifest: Manifest) -> tuple[Problem, ...]:
     """List what a bundle failed to learn.
 
     Args:
-        manifest: Of the bundle; `metrics["health"]` holds what was measured for this purpose, and
-            `metrics["test"]` what older bundles have.
+        manifest: Of the bundle. Numbers are read from `metrics["health"]`, which older bundles
+            lack, and from `metrics["test"]`.
 
     Returns:
         The problems, none where the bundle is healthy or holds no numbers to judge it by.
@@ -65,8 +66,8 @@ def _classifier(manifest: Manifest) -> Problem | None:
     if accuracy is None or classes < 2 or accuracy - chance >= LEAST_SKILL * (1 - chance):
         return None
     steps = _measured(manifest, "classifier_steps")
-    epochs = 2 * _setting(manifest, "classifier_epochs", 12)
-    longer = f"epochs {epochs}" if steps is None else f"min-steps {2 * int(steps)}"
+    epochs = int(2 * _setting(manifest, "classifier_epochs", 12))
+    longer = f"epochs {epochs}" if steps is None else f"min-steps {_more(steps)}"
     return Problem(
         kind="classifier",
         sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly, and "
@@ -87,8 +88,8 @@ def _reconstruction(manifest: Manifest) -> Problem | None:
     else:
         return None
     steps = _vae_steps(manifest)
-    epochs = 2 * _setting(manifest, "epochs", 10)
-    longer = f"--epochs {epochs}" if steps is None else f"--min-steps {2 * steps}"
+    epochs = int(2 * _setting(manifest, "epochs", 10))
+    longer = f"--epochs {epochs}" if steps is None else f"--min-steps {_more(steps)}"
     return Problem(
         kind="reconstruction",
         sentence=f"Reconstructions {found}: what is found in the latent space need not hold for "
@@ -99,8 +100,12 @@ def _reconstruction(manifest: Manifest) -> Problem | None:
 
 def _collapse(manifest: Manifest) -> Problem | None:
     information = _measured(manifest, "cluster_information")
-    clusters = int(manifest.configs.get("model", {}).get("num_clusters", 1))
-    if information is None or information >= LEAST_INFORMATION * math.log(clusters):
+    clusters = int(_setting(manifest, "num_clusters", 1, "model"))
+    if (
+        information is None
+        or clusters < 2
+        or information >= LEAST_INFORMATION * math.log(clusters)
+    ):
         return None
     fewer = max(2, round(math.exp(max(information, 0.0))))
     guided = _setting(manifest, "guess_weight", 1) > 0
@@ -146,19 +151,27 @@ def _measured(manifest: Manifest, name: str) -> float | None:
 
 
 def _vae_steps(manifest: Manifest) -> int | None:
-    """Read the steps of the cluster VAE, or derive them from the settings."""
+    """Return the steps of the cluster VAE: as measured, or else as its settings imply."""
     steps = _measured(manifest, "vae_steps")
     if steps is not None:
         return int(steps)
-    settings = manifest.configs.get("training", {})
-    if "batch_size" not in settings or "epochs" not in settings:
+    epochs, size = (_setting(manifest, name, 0) for name in ("epochs", "batch_size"))
+    if epochs < 1 or size < 1:
         return None
-    count = min(manifest.dataset.num_train, settings.get("train_images") or 10**9)
-    return int(settings["epochs"]) * (count // min(int(settings["batch_size"]), count))
+    used = _setting(manifest, "train_images", math.inf)
+    count = max(1, min(manifest.dataset.num_train, used))
+    return int(epochs * (count // min(size, count)))
 
 
-def _setting(manifest: Manifest, name: str, otherwise: int) -> Any:  # noqa: ANN401  as JSON has it
-    return manifest.configs.get("training", {}).get(name, otherwise)
+def _more(steps: Number) -> int:
+    """Return twice the steps, and at least twice the fewest."""
+    return 2 * max(int(steps), FEWEST_STEPS)
+
+
+def _setting(manifest: Manifest, name: str, otherwise: Number, part: str = "training") -> Number:
+    """Return a setting that is a number; `otherwise` if the bundle has no such number."""
+    value = manifest.configs.get(part, {}).get(name)
+    return value if isinstance(value, int | float) else otherwise
 
 
 def _train(manifest: Manifest, options: str = "") -> str:

@@ -82,6 +82,15 @@ def test_each_problem_is_named_with_what_was_measured(change, kind, says):
     assert problem.remedy.startswith("xai train --data 'my digits.npz' --out checkpoints/mine-2")
 
 
+@pytest.mark.parametrize(("steps", "more"), [(400, 800), (2_340, 4_680)])
+def test_the_remedy_takes_more_steps_than_before(steps, more):
+    (problem,) = health_of(manifest_of(GOOD | {"r2": 0.1, "vae_steps": steps}))
+    assert problem.remedy.endswith(f"--min-steps {more}")
+    few = {"classifier_accuracy": 0.1, "classifier_steps": 24}
+    (problem,) = health_of(manifest_of(GOOD | few))
+    assert problem.remedy.endswith("--classifier-min-steps 600")
+
+
 def test_too_few_test_images_set_no_limits():
     assert kinds(manifest_of(GOOD, num_test=FEWEST_TEST_IMAGES)) == []
     assert kinds(manifest_of(GOOD, num_test=FEWEST_TEST_IMAGES - 1)) == ["images"]
@@ -116,6 +125,13 @@ def test_the_remedy_of_a_collapse_is_the_number_of_clusters_that_are_told_apart(
     assert problem.remedy.endswith("--clusters 3")
     (problem,) = health_of(manifest_of(GOOD | {"cluster_information": 0.1}, guess_weight=0.0))
     assert problem.remedy.endswith("--preset default")
+
+
+@pytest.mark.parametrize("value", ["x", None, [], {}, 0, -1])
+def test_settings_that_are_no_numbers_are_left_out(value):
+    names = ("epochs", "batch_size", "train_images", "guess_weight", "classifier_epochs")
+    manifest = manifest_of({"cluster_information": 0.1}, **dict.fromkeys(names, value))
+    assert kinds(manifest) == ["collapse"]
 
 
 def test_a_known_data_set_is_called_by_its_name_and_a_path_is_quoted():

@@ -420,10 +420,9 @@ def test_every_preset_trains_when_made_small(bars, tmp_path, preset):
         model, num_clusters=3, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
     )
     weight = min(config.guess_weight, 0.0)  # the guess has tests of its own
-    critic = dataclasses.replace(config.critic, surrogate_epochs=1, epochs=1)
-    config = dataclasses.replace(
-        config, epochs=1, classifier_epochs=1, guess_weight=weight, critic=critic
-    )
+    critic = dataclasses.replace(config.critic, surrogate_epochs=1, epochs=1, min_steps=1)
+    once = {"epochs": 1, "min_steps": 1, "classifier_epochs": 1, "classifier_min_steps": 1}
+    config = dataclasses.replace(config, guess_weight=weight, critic=critic, **once)
     found = trained(bars, tmp_path / "run", model=small, config=config)
     assert [row.stage for row in found.history] == ["vae", "classifier", "surrogate", "critic"]
     assert found.critics.keys() == {"classifier", "cluster"}
