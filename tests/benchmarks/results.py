@@ -156,9 +156,14 @@ def as_words(cell):
 
 
 def cell_of(record, what, column="measured"):
-    """Return the template and the numbers of one cell."""
-    (row,) = (row for row in record["rows"] if row[0].startswith(what))
-    return row[record["columns"].index(column)]
+    """Return the template and the numbers of one cell; `what` is how its row begins."""
+    found = [row for row in record["rows"] if row[0].startswith(what)]
+    if not found or column not in record["columns"]:
+        raise SystemExit(
+            f"`results.json` has no {what!r} in column {column!r} (`{record['command']}`). "
+            "Run that benchmark without options."
+        )
+    return found[0][record["columns"].index(column)]
 
 
 def summary(records):
