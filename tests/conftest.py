@@ -36,7 +36,9 @@ TINY = ClusterVAEConfig(
 
 
 SLOW = (
-    *("browser", "benchmarks", "gpu", "core/training"),
+    *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
+    *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
+    *("core/latent_space/test_index.py", "core/models/test_critic.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )

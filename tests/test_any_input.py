@@ -36,25 +36,31 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # decoders warn of what they 
 DIGITS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
 
 
-def tried(strategy, check, examples):
-    """Run a check on that many drawn cases, and make sure that they ran."""
-    ran = 0
+@pytest.fixture
+def tried(request):
+    """Return what runs a check on that many drawn cases (a tenth in the fast lane) and counts."""
+    share = 10 if request.config.getoption("markexpr") == "fast" else 1
 
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        phases=(Phase.generate, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def run(value):
-        nonlocal ran
-        ran += 1
-        check(value)
+    def run(strategy, check, examples):
+        ran = 0
 
-    run()
-    assert ran >= examples
+        @settings(
+            max_examples=examples // share,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def one(value):
+            nonlocal ran
+            ran += 1
+            check(value)
+
+        one()
+        assert ran >= examples // share
+
+    return run
 
 
 def damaged(contents):
@@ -93,7 +99,7 @@ IMAGES = [
 ]
 
 
-def test_any_image_file_is_read_or_refused(tmp_path):
+def test_any_image_file_is_read_or_refused(tmp_path, tried):
     path = tmp_path / "x.png"
 
     def check(content):
@@ -121,7 +127,7 @@ def archives():
     return [plain.getvalue(), packed.getvalue(), array.getvalue()]
 
 
-def test_any_array_is_read_or_refused(tmp_path):
+def test_any_array_is_read_or_refused(tmp_path, tried):
     npz, npy = tmp_path / "x.npz", tmp_path / "x.npy"
 
     def check(content):
@@ -135,7 +141,7 @@ def test_any_array_is_read_or_refused(tmp_path):
     tried(damaged(archives()), check, 800)
 
 
-def test_any_drawing_is_a_digit_or_refused():
+def test_any_drawing_is_a_digit_or_refused(tried):
     sizes = st.tuples(st.integers(0, 60), st.integers(0, 60))
     values = st.sampled_from([0, 1, 2, 127, 254, 255, 0.5, -1.0, np.nan, np.inf, 1e300])
     kinds = st.sampled_from(["u1", "i8", "f4", "f8", "?", "c8", "U1"])
@@ -159,7 +165,7 @@ def test_any_drawing_is_a_digit_or_refused():
 # --- a colleague's bundle -----------------------------------------------------------------------
 
 
-def test_any_manifest_is_believed_or_refused(tiny_bundle_path, tmp_path):
+def test_any_manifest_is_believed_or_refused(tiny_bundle_path, tmp_path, tried):
     whole = json.loads((tiny_bundle_path / "manifest.json").read_text())
     parts = [("dataset",), ("configs", "model"), ("files", "index.parquet"), ("metrics",), ()]
     values = st.recursive(
@@ -184,7 +190,7 @@ def test_any_manifest_is_believed_or_refused(tiny_bundle_path, tmp_path):
     tried(st.tuples(st.sampled_from(parts), st.integers(0, 99), values), check, 600)
 
 
-def test_any_weights_are_read_or_refused(tmp_path):
+def test_any_weights_are_read_or_refused(tmp_path, tried):
     tensors = {"a": torch.ones(2, 3), "b": torch.zeros(4, dtype=torch.int64)}
     expected = {name: kind_of(tensor) for name, tensor in tensors.items()}
     path = tmp_path / "x.safetensors"
@@ -221,7 +227,7 @@ def test_a_table_with_any_byte_changed_is_read_or_refused(path, value):
             assert list(read_table(path, COLUMNS, num_rows=3)) == list(COLUMNS)
 
 
-def test_any_table_is_read_or_refused(path):
+def test_any_table_is_read_or_refused(path, tried):
 
     def check(content):
         path.write_bytes(content)
@@ -256,7 +262,7 @@ SETTINGS = {
 }
 
 
-def test_any_setting_in_a_link_is_one_that_is_offered():
+def test_any_setting_in_a_link_is_one_that_is_offered(tried):
     known = {name: links.Setting(**kind) for name, kind in SETTINGS.items()}
 
     def check(drawn):
@@ -268,7 +274,7 @@ def test_any_setting_in_a_link_is_one_that_is_offered():
     tried(st.tuples(st.sampled_from(sorted(known)), WORDS), check, 3000)
 
 
-def test_any_line_in_a_link_is_one_or_none():
+def test_any_line_in_a_link_is_one_or_none(tried):
     numbers = st.integers(-(10**9), 10**9).map(str) | WORDS
     pairs = st.lists(st.tuples(numbers, numbers).map(".".join), max_size=9).map("_".join)
 
@@ -280,7 +286,7 @@ def test_any_line_in_a_link_is_one_or_none():
     tried(pairs | WORDS, check, 800)
 
 
-def test_any_id_is_an_image_or_refused():
+def test_any_id_is_an_image_or_refused(tried):
     whole = [own_id(digit).encode() for digit in (*DIGITS, np.zeros((28, 28), np.uint8))]
     changed = damaged(whole).map(lambda content: content.decode("latin-1"))
 
@@ -296,7 +302,7 @@ def test_any_id_is_an_image_or_refused():
     tried(changed | WORDS, check, 1600)
 
 
-def test_any_address_opens_a_page(monkeypatch):
+def test_any_address_opens_a_page(monkeypatch, tried):
     names = ["bundle", "image", "lasso", "unknown", *SETTINGS]
 
     class Address(dict):
@@ -364,7 +370,7 @@ def commands():
     return st.sampled_from(sorted(COMMANDS)).flatmap(line)
 
 
-def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch):
+def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch, tried):
     """The bundle is in memory, and what takes long once all is accepted is left out."""
 
     def enough(*_, **__):

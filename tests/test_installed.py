@@ -39,9 +39,12 @@ def installed(tmp_path_factory):
     kept = ("xai_core", "dashboard", "checkpoints", "pyproject.toml", "README.md", "LICENSE")
     for name in kept:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, symlinks=True)
+            left_out = shutil.ignore_patterns("static", "__pycache__", ".runs")
+            shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=left_out)
         else:
             shutil.copy(ROOT / name, source)
+    (source / "checkpoints" / "own").mkdir()
+    (source / "checkpoints" / "own" / "manifest.json").write_text("{}")
     pip = ("-m", "pip", "-q")
     run(*pip, "wheel", ".", "--no-deps", "--no-build-isolation", "-w", target, cwd=source)
     (wheel,) = target.glob("*.whl")

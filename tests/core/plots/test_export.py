@@ -28,5 +28,5 @@ def test_a_picture_keeps_its_pixels_and_says_where_it_is_from():
     assert image.text["image"] == "test:3" and image.text["note"] == "two lines"
 
 
-def test_a_file_name_is_safe_everywhere():
+def test_a_file_name_holds_no_separators():
     assert export.file_name("a/b", "test:3", suffix="csv") == "a-b-test-3.csv"

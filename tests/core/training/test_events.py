@@ -31,9 +31,11 @@ def test_events_are_lines_of_strict_json(tmp_path):
     assert told[2]["loss"] is None and told[2]["epochs"] == 2
 
 
-def test_without_a_file_nothing_is_told():
+def test_without_a_file_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with event_file(None) as events:
         events.on_progress(Progress("vae", 3, 8))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="Linux's disk that is always full is not here")
