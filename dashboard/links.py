@@ -32,12 +32,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,10})?")
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a setting may be, and how the URL says it.
+    """The values that a setting may have, and how the URL writes them.
 
     Attributes:
-        default: Value before a person changes it; left out of the URL. A list if the setting
-            is several options.
-        options: Values to choose from; None where `span` says what is allowed, or all is.
+        default: Value before the visitor changes it; the URL leaves it out. A list if several
+            options may be chosen.
+        options: Values to choose from; None if `span` limits the value, or nothing does.
         span: Lowest value, highest value and step of a number.
     """
 
@@ -46,7 +46,7 @@ class Setting:
     span: tuple[float, float, float] | None = None
 
     def allows(self, value: object) -> bool:
-        """Tell whether a value can be shown."""
+        """Return whether a value is allowed."""
         if self.options is not None:
             several = isinstance(self.default, list)
             if several != isinstance(value, list):
@@ -59,7 +59,7 @@ class Setting:
         return True
 
     def write(self, value: Any) -> str | None:  # noqa: ANN401
-        """Write an allowed value for the URL; None for the default."""
+        """Return the URL's text for an allowed value; None for the default."""
         if value == self.default:
             return None
         if isinstance(value, list):
@@ -67,7 +67,7 @@ class Setting:
         return f"{value:.10g}" if self.span is not None else slug(value)
 
     def read(self, text: str) -> Any:  # noqa: ANN401
-        """Read what a URL says; the default for anything that is not allowed."""
+        """Return the value that a URL holds; the default for anything that is not allowed."""
         value = self._number(text) if self.span is not None else self._chosen(text)
         return value if value is not None and self.allows(value) else self.default
 
@@ -97,20 +97,20 @@ def slug(option: object) -> str:
 
 
 def write_corners(corners: Sequence[Sequence[float]] | None) -> str | None:
-    """Write a line on the map, in hundredths of a map unit; None for none."""
+    """Write a line on the map in hundredths of a map unit; None for no line."""
     if not corners:
         return None
     return "_".join(f"{round(x * _CENT)}.{round(y * _CENT)}" for x, y in corners)
 
 
 def read_corners(text: str) -> list[list[float]] | None:
-    """Read a line on the map; None for anything that is not one."""
+    """Read a line on the map; None for any other text."""
     found = _read_places(text)
     return found if found and len(found) >= 3 else None
 
 
 def read_place(text: str) -> list[list[float]] | None:
-    """Read one place on the map, a line of one corner; None for anything that is not one."""
+    """Read one place on the map, written as a line of one corner; None for any other text."""
     found = _read_places(text)
     return found if found and len(found) == 1 else None
 
@@ -125,6 +125,6 @@ def _read_places(text: str) -> list[list[float]] | None:
 
 
 def snapped(corners: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Move a line on the map to where the URL can say it exactly."""
+    """Round a line on the map to coordinates that the URL can hold exactly."""
     step = -(-len(corners) // MAX_CORNERS)
     return [[round(x * _CENT) / _CENT, round(y * _CENT) / _CENT] for x, y in corners[::step]]

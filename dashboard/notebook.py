@@ -6,11 +6,11 @@
     digits = xai_core.load_bundle("mnist")
     notebook.counterfactual(digits, "test:18", target=8)
 
-Charts are Plotly figures, drawings (`Drawing`) and pages (`Page`) show themselves in a notebook
-and have `save`. They show what the pages show: the same functions compute them and the same
-functions of `xai_core.plots` draw them, so whatever is not here is one of those applied to one
-of these, such as `theory_bound.closing(*loader.closing(digits, "test:18"), dark=False)`.
-An image is named by its id, an image of one's own by `xai_core.data.user_images.own_id(pixels)`.
+Charts are Plotly figures. Drawings (`Drawing`) and pages (`Page`) show themselves in a notebook
+and have a method `save`. They show what the dashboard shows: the same functions compute the
+values, and the same functions of `xai_core.plots` draw them. A figure that is missing here can be
+made from those, such as `theory_bound.closing(*loader.closing(digits, "test:18"), dark=False)`.
+An image is named by its id; `xai_core.data.user_images.own_id(pixels)` makes one for new pixels.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ import numpy as np
 import plotly.graph_objects as go
 from streamlit.logger import set_log_level
 
-set_log_level("ERROR")  # before the caches come: each of their caches would miss a page aloud
+set_log_level("ERROR")  # before the caches are made: each would warn that there is no page
 
 from dashboard.services import (
     attributions,
@@ -72,11 +72,11 @@ class Page:
 
 
 def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> Drawing:
-    """Draw all images as points, and a ring round one.
+    """Draw all images as points, with a ring around one.
 
     Args:
-        bundle: Whose map.
-        image_id: The one with the ring.
+        bundle: The bundle whose map is drawn.
+        image_id: The image with the ring.
         colour: A column of the index, such as "cluster", "label", "confidence" or "elbo".
 
     Raises:
@@ -99,7 +99,7 @@ def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> D
 
 
 def reconstruction(bundle: "Bundle", image_ids: Sequence[str], *, dark: bool = False) -> go.Figure:
-    """Draw images, what the decoder draws of them, and the error."""
+    """Draw images, their reconstructions, and the errors."""
     x = image_data.images(bundle, image_ids) / np.float32(255)
     drawn = np.stack([image_data.inferred(bundle, i).reconstruction for i in image_ids])
     rows = [
@@ -132,14 +132,14 @@ def heatmap(
     of: str = "classifier",
     dark: bool = False,
 ) -> go.Figure:
-    """Draw images, their reconstructions and one method's heatmaps, as the report's figures 2, 3.
+    """Draw images, reconstructions and one method's heatmaps, as in the report's figures 2 and 3.
 
     Args:
         bundle: The models.
         image_ids: From left to right.
         method: Key of `xai_core.METHODS`.
         of: "classifier", "cluster", "elbo", "reconstruction" or "latent:J".
-        dark: Light on dark.
+        dark: Whether the figure is light on dark.
     """
     x = image_data.images(bundle, image_ids) / np.float32(255)
     drawn = np.stack([image_data.inferred(bundle, i).reconstruction for i in image_ids])
@@ -163,15 +163,15 @@ def counterfactual(
     method: "Method" = "default",
     dark: bool = False,
 ) -> go.Figure:
-    """Draw the way of one image to a target, and what each frame is taken for.
+    """Draw the path from one image to a target, with the probabilities of each frame.
 
     Args:
         bundle: The models.
-        image_id: Where the way begins.
-        target: Class or cluster where it ends.
+        image_id: The image where the path begins.
+        target: The class or cluster where it ends.
         of: "classifier" or "cluster".
         method: "default", "diffeomorphic", "pixel" or "nearest".
-        dark: Light on dark.
+        dark: Whether the figure is light on dark.
     """
     found = counterfactuals.change(bundle, image_id, of, method, target)
     names = _cluster_names(bundle) if of == "cluster" else _classes(bundle, len(found.after))
@@ -194,7 +194,7 @@ def prototypes(bundle: "Bundle", *, dark: bool = False) -> go.Figure:
 def traversals(
     bundle: "Bundle", image_id: str, dimension: int, *, dark: bool = False
 ) -> go.Figure:
-    """Draw one image with one latent dimension moved from -3 to +3 prior deviations."""
+    """Draw one image with one latent dimension moved from -3 to +3 standard deviations."""
     images = generation.traversal(bundle, image_id, 3.0, 9, (dimension,))[0]
     row = image_sheet.Row(name=f"z{dimension}", values=images, kind="ink")
     return _sheet([row], [f"{v:+.1f}" for v in np.linspace(-3, 3, 9)], "", dark)
@@ -212,7 +212,7 @@ def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = Fa
 def report(
     bundle: "Bundle", image_id: str, *, of: str | None = None, search: "Method" = "default"
 ) -> Page:
-    """Write everything that the bundle says of one image as one page.
+    """Write all that the bundle knows about one image as one page.
 
     Args:
         bundle: The models.

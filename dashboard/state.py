@@ -1,8 +1,8 @@
-"""What follows a person across pages: bundle, selected image, settings and theme.
+"""The state that is kept across pages: bundle, selected image, settings and theme.
 
 The only module that names keys of `st.session_state` and parameters of the URL. The URL holds
-page, bundle, image and each linked setting that is not at its default, so that a copied link
-restores what was seen.
+the page, the bundle, the image and each linked setting that is not at its default, so that a
+copied link restores the page.
 """
 
 import time
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 LINKED = {"bundle": "setting.bundle", "image": "image"}
-"""What every page's URL holds, and where the session keeps it."""
+"""Parameters in every page's URL, and the key of the session for each."""
 
 
 LASSO, PLACE = "lasso", "place"
 
 
 STALE_FOR = 1.5
-"""Seconds in which the browser may still report a URL that has just been replaced."""
+"""Seconds for which the browser may still report a URL that has just been replaced."""
 
 
 Span = tuple[float, float, float]
@@ -35,12 +35,12 @@ SEEDS: Span = (0, 10**9, 1)
 
 
 def read_link() -> None:
-    """Let a link that was just opened win over the session; called first on every page.
+    """Take the settings of a link that was just opened; called first on every page.
 
-    A URL is such a link when it is neither the one that this session wrote last nor one that
-    it replaced a moment ago, so a click is never undone by the URL that it is about to
-    replace. A link that names a bundle is whole: what it leaves out is at its default. The
-    bare URL of a page, to which the navigation leads, changes nothing.
+    A URL is a newly opened link unless this session wrote it last or replaced it a moment ago.
+    A click is therefore never undone by the URL that it is about to replace. A link that names
+    a bundle is complete: settings that it leaves out are at their defaults. The bare URL of a
+    page, to which the navigation leads, changes nothing.
     """
     found, session = st.query_params.to_dict(), st.session_state
     session["link.now"], session["link.done"] = {}, False
@@ -54,7 +54,7 @@ def read_link() -> None:
 
 
 def write_link() -> None:
-    """Write what is seen into the URL, and nothing else; called last on every page."""
+    """Write the state of the page into the URL; called last on every page."""
     session = st.session_state
     if "link.now" not in session:
         return
@@ -67,7 +67,7 @@ def write_link() -> None:
 
 
 def bundle_name() -> str:
-    """Name the chosen bundle; empty until one is chosen."""
+    """Return the name of the chosen bundle; empty until one is chosen."""
     return str(setting("bundle", ""))
 
 
@@ -77,7 +77,7 @@ def select_bundle(name: str) -> None:
 
 
 def selected_id() -> str:
-    """Give the id of the selected image, such as `test:123`; empty until one is selected."""
+    """Return the id of the selected image, such as `test:123`; empty until one is selected."""
     return str(st.session_state.get("image", ""))
 
 
@@ -87,23 +87,23 @@ def select_image(image_id: str) -> None:
 
 
 def lasso() -> list[list[float]] | None:
-    """Give the corners of the lasso on this bundle's map, and link them; None without one."""
+    """Return the corners of the lasso on this bundle's map, and link them; None without one."""
     return _on_map(LASSO, links.read_corners)
 
 
 def set_lasso(corners: list[list[float]] | None) -> None:
-    """Keep the lasso until another is drawn or it is cleared."""
+    """Keep a lasso until another is drawn or it is cleared."""
     _put_on_map(LASSO, corners)
 
 
 def place() -> tuple[float, float] | None:
-    """Give the place asked about on this bundle's map, and link it; None without one."""
+    """Return the marked place on this bundle's map, and link it; None without one."""
     found = _on_map(PLACE, links.read_place)
     return None if found is None else (found[0][0], found[0][1])
 
 
 def set_place(place: list[float] | None) -> None:
-    """Keep the place asked about until another is asked about or it is cleared."""
+    """Keep a marked place until another is marked or it is cleared."""
     _put_on_map(PLACE, [place] if place else None)
 
 
@@ -115,12 +115,12 @@ def bind(
     link: str = "",
     span: Span | None = None,
 ) -> dict[str, Any]:
-    """Give a widget its key and remember its value across pages, and in links if asked.
+    """Return a widget's key and callback, which keep its value across pages, and in links.
 
     Args:
-        name: Setting, unique over the pages that share it.
-        default: Value before the person changes it.
-        options: Values that the widget offers; a remembered value outside them is dropped.
+        name: Name of the setting; pages that use the same name share it.
+        default: Value before the visitor changes it.
+        options: Values that the widget offers; a kept value outside them is dropped.
         link: Parameter of the URL that holds the value, unique on its page. Needs `options`
             or `span`, by which a URL is checked; a yes-or-no setting needs neither.
         span: Lowest value, highest value and step of a number.
@@ -140,9 +140,9 @@ def keep(
     link: str = "",
     span: Span | None = None,
 ) -> Any:  # noqa: ANN401
-    """Give the value of a setting that no widget of its own shows, such as a seed.
+    """Return the value of a setting that has no widget, such as a seed.
 
-    Args and checks are those of `bind`; `put_setting` changes the value.
+    Arguments and checks are those of `bind`; `put_setting` changes the value.
     """
     if isinstance(default, bool):
         options = (False, True)
@@ -170,7 +170,7 @@ def put_setting(name: str, value: Any) -> None:  # noqa: ANN401
 
 
 def from_component(key: str, event: str, use: Callable[[Any], None]) -> Callable[[], None]:
-    """Make the callback of a component's event: hands its value to `use`, if there is one."""
+    """Return a callback that passes the value of a component's event to `use`, if there is one."""
 
     def callback() -> None:
         value = getattr(st.session_state.get(key), event, None)
@@ -181,13 +181,13 @@ def from_component(key: str, event: str, use: Callable[[Any], None]) -> Callable
 
 
 def act(name: str, use: Callable[[Any], None]) -> dict[str, Any]:
-    """Give a widget its key and hand its value to `use` when the person changes it."""
+    """Return a widget's key and callback, which passes a changed value to `use`."""
     key = f"widget.{name}"
     return {"key": key, "on_change": lambda: use(st.session_state[key])}
 
 
 def act_on_row(name: str, use: Callable[[int], None]) -> dict[str, Any]:
-    """Give a table its key and hand the row that the person selects to `use`."""
+    """Return a table's key and callback, which passes the selected row to `use`."""
     key = f"widget.{name}"
 
     def callback() -> None:
@@ -198,14 +198,14 @@ def act_on_row(name: str, use: Callable[[int], None]) -> dict[str, Any]:
 
 
 def dark() -> bool:
-    """Tell whether the page is drawn light on dark."""
+    """Return whether the page has a dark theme."""
     return st.context.theme.type == "dark"
 
 
 def _on_map(
     name: str, read: Callable[[str], list[list[float]] | None]
 ) -> list[list[float]] | None:
-    """Give what was drawn on this bundle's map, and link it."""
+    """Return the line drawn on this bundle's map, and link it."""
     drawn_on, corners = st.session_state.get(name, (None, None))
     corners = corners if drawn_on == bundle_name() else None
     corners = _of_link(name, corners, default=None, read=read)
@@ -223,7 +223,7 @@ def _keep(name: str) -> None:
 
 
 def _of_link(parameter: str, value: T, *, default: T, read: Callable[[str], T]) -> T:
-    """Take a setting from the link that was opened, once; else leave it as it is."""
+    """Return the value in a newly opened link, once; after that, the value as it is."""
     session = st.session_state
     found, taken = session.get("link", {}), session.get("link.read")
     if taken is None or parameter in taken:
@@ -235,7 +235,7 @@ def _of_link(parameter: str, value: T, *, default: T, read: Callable[[str], T]) 
 
 
 def _show(parameter: str, text: str | None) -> None:
-    """Note what the URL is to say of a setting; a fragment that runs alone writes it at once."""
+    """Note the URL's text for a setting; a fragment that runs alone writes it at once."""
     session = st.session_state
     now = session.setdefault("link.now", {})
     now.pop(parameter, None)
@@ -256,10 +256,10 @@ def _just_replaced() -> list[dict[str, str]]:
 
 
 def rerun_if_moved(shown: str) -> None:
-    """Draw the whole page anew when a click in this fragment selected another image.
+    """Rerun the whole page if a click in this fragment selected another image.
 
     Args:
-        shown: The image that the rest of the page shows.
+        shown: Id of the image that the rest of the page shows.
     """
     if selected_id() != shown:
         st.rerun()

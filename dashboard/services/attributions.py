@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 Controls = tuple[tuple[str, float], ...]
-"""Settings of a method that are not at their defaults, by name."""
+"""The settings of a method that differ from their defaults: name and value."""
 
 
 FIRST = "critic"
-"""Shown before any other, where the bundle has it."""
+"""The method listed first, if the bundle has it."""
 
 
 class Maps(NamedTuple):
-    """Maps of one method, (images, 28, 28), and the output explained, one an image.
+    """Maps of one method, (images, 28, 28), and the output explained, one per image.
 
     `gap` is the share of the output's change that a complete method's map misses, (images,).
     """
@@ -35,14 +35,14 @@ class Maps(NamedTuple):
 
 
 def card(method: str) -> "MethodCard":
-    """Say what a method is."""
+    """Return the description of a method."""
     from xai_core.attribution.registry import METHODS
 
     return METHODS[method]
 
 
 def title(method: str) -> str:
-    """Name a method for people."""
+    """Return the name of a method as pages show it."""
     return card(method).title
 
 
@@ -57,7 +57,7 @@ def methods(bundle: "Bundle", of: str) -> list[str]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def baselines(method: str) -> dict[str, str]:
-    """Name the baselines that a method can measure from, by their keys; empty for none."""
+    """Return the titles of the baselines that a method can use, by key; empty for none."""
     from xai_core.attribution.baselines import BASELINES
 
     wanted = card(method).baseline

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def summaries() -> "dict[str, BundleSummary]":
-    """List the bundles that are there, whole or not, by name."""
+    """List the bundles found, damaged ones too, by name."""
     compute_queue()
     from xai_core.bundle.listing import list_bundles
 
@@ -29,17 +29,17 @@ def summaries() -> "dict[str, BundleSummary]":
 
 
 def whole(found: "dict[str, BundleSummary]") -> list[str]:
-    """Name those that can be opened, in order."""
+    """Return the names of the bundles that can be opened, sorted."""
     return sorted(name for name, summary in found.items() if summary.error is None)
 
 
 def usual(names: Sequence[str]) -> str:
-    """Name the bundle that is shown to whom asks for none."""
+    """Return the name of the default bundle."""
     return "mnist" if "mnist" in names else names[0]
 
 
 def get_ready() -> None:
-    """Load the compute_queue and the usual bundle, as the first visit would."""
+    """Import torch and open the default bundle, as the first visit would."""
     with suppress(BundleError):  # a page that asks for it says why
         found = summaries()
         if names := whole(found):
@@ -50,13 +50,13 @@ def bundle(folder: Path) -> "Bundle":
     """Open the bundle in a folder once for all sessions; never change what it holds.
 
     Raises:
-        BundleError: If it cannot be opened, or is gone since it was listed.
+        BundleError: If it cannot be opened, or has been removed since it was listed.
     """
     try:
         stat = (folder / "manifest.json").stat()
     except OSError as error:
         raise BundleError(
-            f"The bundle `{folder.name}` is gone since it was listed. Reload this page."
+            f"The bundle `{folder.name}` has been removed since it was listed. Reload this page."
         ) from error
     return _open(str(folder), stat.st_mtime_ns, stat.st_size)
 
@@ -75,14 +75,14 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def rows(bundle: "Bundle") -> pd.Index:
-    """Give the ids in index order; `get_loc` finds an image's row."""
+    """Return the ids in index order; `get_loc` finds the row of an image."""
     ids = pd.Index(bundle.index["id"].astype(object))
     ids.is_unique  # noqa: B018  builds the look-up table
     return ids
 
 
 def row_of(bundle: "Bundle", image_id: str) -> int | None:
-    """Find an image's row in the index; None for an id that is not there."""
+    """Return the row of an image in the index; None for an unknown id."""
     ids = rows(bundle)
     return int(ids.get_loc(image_id)) if image_id in ids else None
 
@@ -94,18 +94,18 @@ def rows_of(bundle: "Bundle", ids: Sequence[str]) -> NDArray[np.intp]:
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def map_places(bundle: "Bundle") -> NDArray[np.float32]:
-    """Give the places on the map (images, 2) in index order; read only."""
+    """Return the places on the map, (images, 2), in index order; read only."""
     xy = np.ascontiguousarray(bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32))
     return xy
 
 
 def latents(bundle: "Bundle") -> NDArray[np.float32]:
-    """Give the posterior means (images, latent) in index order; read only."""
+    """Return the posterior means, (images, latent), in index order; read only."""
     return bundle.latents.numpy()
 
 
 def about(bundle: "Bundle", **more: object) -> dict[str, object]:
-    """Say where a download comes from: bundle, data set, version, and what is given."""
+    """Return where a download comes from: bundle, data set, version, and what is passed."""
     from xai_core._version import __version__
 
     return {

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Give 16 hex digits that change with anything in the bundle."""
+    """Return 16 hex digits that change with anything in the bundle."""
     return bundle.digest[:16]
 
 
@@ -23,5 +23,5 @@ BY_FINGERPRINT: Any = {"xai_core.bundle.reading.Bundle": fingerprint}
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def cached_per_bundle(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
-    """Keep what `_make` gives for all sessions, one a bundle and name; nobody may change it."""
+    """Return what `_make` returned once per bundle and name; all sessions share it, read only."""
     return _make()

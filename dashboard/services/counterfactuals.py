@@ -1,4 +1,4 @@
-"""Cached counterfactuals of a bundle's images, and what lies along their paths."""
+"""Cached counterfactuals of a bundle's images, and the path to each."""
 
 import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 FRAMES = 13
-"""Pictures along a path; as many codes as the engine keeps, so that each has its own."""
+"""Images along a path, as many as the search keeps codes, so that each has its own code."""
 
 
 OTHER = {"classifier": "cluster", "cluster": "classifier"}
-"""Whose second opinion is asked for."""
+"""The model whose second opinion is shown, for each model that is explained."""
 
 
 LATENT_METHODS = ("default", "diffeomorphic")
@@ -34,12 +34,13 @@ Floats = NDArray[np.float32]
 
 
 class Change(NamedTuple):
-    """One image and its path to a target.
+    """A counterfactual of one image, and the path to it.
 
-    `image`, `reconstruction` and `counterfactual` are (28, 28) in [0, 1], `frames` are what lies
-    between, (frames, 28, 28); `before`, `after` and `frame_probs` are what the explained function
-    says of them; `codes`, `density` (log p(z), nats) and `places` (on the map) belong to the
-    frames; `other` is what the model that is not explained says of the counterfactual.
+    `image`, `reconstruction` and `counterfactual` are (28, 28) in [0, 1]; `frames` are the images
+    along the path, (frames, 28, 28). `before`, `after` and `frame_probs` are the probabilities
+    that the explained function gives them. `codes`, `density` (log p(z), nats) and `places` (on
+    the map) belong to the frames. `other` are the probabilities that the other model gives the
+    counterfactual.
     """
 
     image: Floats
@@ -64,14 +65,14 @@ class Change(NamedTuple):
 
 
 def explainable(bundle: "Bundle") -> list[str]:
-    """List the functions that tell classes apart: "classifier" and "cluster", where there."""
+    """List the functions with classes that the bundle has: "classifier", "cluster"."""
     several = bundle.model.config.num_clusters > 1
     return ["classifier"] * (bundle.classifier is not None) + ["cluster"] * several
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
-    """Return what a function says of one image: (classes,), sum 1."""
+    """Return a function's probabilities of one image: (classes,), sum 1."""
     with compute_slot():
         return _probs(bundle, of, batch(bundle, [image_id]))[0]
 
@@ -141,7 +142,7 @@ def search(
     *,
     path_points: int = FRAMES,
 ) -> "tuple[Counterfactual, float]":
-    """Search, and give the seconds that it took."""
+    """Search, and return the result with the seconds that it took."""
     from xai_core.counterfactual.of_bundle import counterfactuals
     from xai_core.counterfactual.task import CounterfactualConfig
 

@@ -1,4 +1,4 @@
-"""Images that the model makes up: decoded codes, traversals, samples, walks."""
+"""Images that the model makes up: decoded codes, traversals, samples, interpolations."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,7 +35,7 @@ def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[n
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
-    """Give the centres mu_c, the scales sigma_c and the deviation of each z_j under p(z)."""
+    """Return the centres mu_c, the scales sigma_c and the deviation of each z_j under p(z)."""
     import torch
 
     from xai_core.latent_space.traversal import prior_deviation
@@ -47,7 +47,7 @@ def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
 
 @st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def carried_nats(bundle: "Bundle") -> NDArray[np.float32]:
-    """Estimate what each latent dimension tells about an image, in nats, on all images."""
+    """Estimate the information that each latent dimension carries over all images, in nats."""
     import torch
 
     from xai_core.latent_space.traversal import carried_nats
@@ -63,8 +63,8 @@ def traversal(
 ) -> NDArray[np.float32]:
     """Decode an image's code moved along some dimensions: (dims, steps, 28, 28) in [0, 1].
 
-    Goes from -reach to +reach standard deviations of the prior round the code; a decoder that
-    reads c is given the image's own q(c|x) throughout.
+    The offsets run from -reach to +reach standard deviations of the prior. A decoder that reads c
+    gets the image's own q(c|x) at every step.
     """
     import torch
 
@@ -94,8 +94,8 @@ def edited(bundle: "Bundle", image_id: str, shifts: tuple[float, ...]) -> Imagin
 def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
     """Decode one image under each cluster.
 
-    A decoder that reads c decodes the image's code with each one-hot c. One that reads only z
-    decodes the code's place in its own cluster carried over to each: `traversal.transport`.
+    A decoder that reads c decodes the image's code with each one-hot c. For one that reads only z
+    the code is moved from its own cluster to each of the others: `traversal.transport`.
     """
     import torch
 
@@ -113,7 +113,7 @@ def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def prototypes(bundle: "Bundle") -> Imagined:
-    """Decode the centre of each cluster, as that cluster."""
+    """Decode the centre of each cluster under that cluster."""
     import torch
 
     mean = prior(bundle)[0]
@@ -122,7 +122,7 @@ def prototypes(bundle: "Bundle") -> Imagined:
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def samples(bundle: "Bundle", cluster: int, temperature: float, seed: int, count: int) -> Imagined:
-    """Draw codes from p(z|c) and decode them, as that cluster."""
+    """Draw codes from p(z|c) and decode them under that cluster."""
     import torch
 
     clusters = torch.full((count,), cluster)

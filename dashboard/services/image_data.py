@@ -1,4 +1,4 @@
-"""Images by their ids, those of a bundle and a person's own, and what its models say of them."""
+"""Images by their ids, from a bundle or from the visitor, and the models' outputs for them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Inferred(NamedTuple):
-    """What the encoder says of one image, and its reconstruction (28, 28) in [0, 1]."""
+    """The posterior of one image, and its reconstruction (28, 28) in [0, 1]."""
 
     mean: NDArray[np.float32]
     log_var: NDArray[np.float32]
@@ -33,19 +33,19 @@ class Inferred(NamedTuple):
 
 
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
-    """Give the pictures of some ids, in their order."""
+    """Return the pixels of some images, in the order of their ids."""
     return stored(bundle, ids).numpy()
 
 
 def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
-    """Give images of some ids as models read them: float32 (images, 1, 28, 28) on the CPU."""
+    """Return images as models read them: float32 (images, 1, 28, 28) on the CPU."""
     from xai_core.data.preprocessing import to_float
 
     return to_float(stored(bundle, ids))
 
 
 def is_known(bundle: "Bundle", image_id: str) -> bool:
-    """Tell whether an id is in the index, or holds an image of a person's own."""
+    """Return whether an id is in the index, or holds an image that a visitor brought."""
     from xai_core.data.user_images import own_image
 
     if not is_own(image_id):
@@ -58,26 +58,26 @@ def is_known(bundle: "Bundle", image_id: str) -> bool:
 
 
 def is_own(image_id: str) -> bool:
-    """Tell whether an id holds an image of a person's own."""
+    """Return whether an id holds an image that a visitor brought."""
     from xai_core.data import user_images
 
     return user_images.is_own(image_id)
 
 
 def as_own(bundle: "Bundle", image_id: str) -> str:
-    """Give the id of a person's own image that looks like another."""
+    """Return the id of a visitor's copy of an image."""
     from xai_core.data.user_images import own_id
 
     return own_id(stored(bundle, [image_id])[0])
 
 
 def facts(bundle: "Bundle", image_id: str) -> pd.Series:
-    """Give an image's row of the index; made now for one's own, with split "own", label -1."""
+    """Return the index row of an image; one that a visitor brought has split "own", label -1."""
     return table(bundle, [image_id]).iloc[0]
 
 
 def table(bundle: "Bundle", ids: Sequence[str]) -> pd.DataFrame:
-    """Give the rows of some ids as `facts` does, with the index's columns, in their order."""
+    """Return the index rows of some images, in the order of their ids."""
     found = rows_of(bundle, ids)
     if (found >= 0).all():
         return bundle.index.take(found)
@@ -116,7 +116,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
 
 
 def stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
-    """Give images of some ids as they are stored: uint8 (images, 28, 28)."""
+    """Return images as they are stored: uint8 (images, 28, 28)."""
     from xai_core.data.user_images import images_of
 
     return images_of(bundle.dataset, list(ids))
@@ -124,7 +124,7 @@ def stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
-    """Decode the posterior means of some ids: (images, 28, 28) in [0, 1]."""
+    """Decode the posterior means of some images: (images, 28, 28) in [0, 1]."""
     import torch
 
     where = rows_of(bundle, ids)
@@ -135,7 +135,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
-    """Give q(c|x) of some ids: (images, clusters), rows sum to 1."""
+    """Return q(c|x) of some images: (images, clusters), rows sum to 1."""
     import torch
 
     x = batch(bundle, ids)
@@ -161,7 +161,7 @@ def typicality(bundle: "Bundle", image_id: str) -> "Typicality":
 
 
 def code(bundle: "Bundle", image_id: str) -> "Tensor":
-    """Give the mean of q(z|x) of one image: (latent,); read only."""
+    """Return the mean of q(z|x) of one image: (latent,); read only."""
     import torch
 
     row = row_of(bundle, image_id)
@@ -172,7 +172,7 @@ def code(bundle: "Bundle", image_id: str) -> "Tensor":
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list[float]]:
-    """Find the k images nearest in latent space, itself left out: ids and distances."""
+    """Find the k other images that are nearest in latent space: ids and distances."""
     row, count = row_of(bundle, image_id), len(bundle.index)
     z = code(bundle, image_id)
     with compute_slot():
@@ -203,7 +203,7 @@ def boundary_images(
     """Find the images with the smallest margin between their two best clusters.
 
     Args:
-        bundle: Where to look.
+        bundle: The bundle to search.
         split: "train" or "test".
         cluster: Only images of this cluster; None for all.
         count: Images at most.

@@ -1,4 +1,4 @@
-"""Everything a bundle says of one image, asked when a person wants it on paper."""
+"""The report of one image: everything that a bundle knows about it."""
 
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def image_report(
     bundle: "Bundle", image_id: str, of: str | None = None, search: "Method" = "default"
 ) -> "ImageReport":
-    """Ask for it; a second or two.
+    """Compute the report of one image, in a second or two.
 
     Args:
         bundle: The models.
-        image_id: Of the bundle, or one's own.
+        image_id: An image of the bundle, or one that a visitor brought.
         of: What is explained; the classifier where there is one, if None.
         search: Method of the counterfactuals.
     """

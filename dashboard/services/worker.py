@@ -1,4 +1,4 @@
-"""`python -m dashboard.services.worker FD BUNDLE`: does what the server asks by a pipe."""
+"""`python -m dashboard.services.worker FD BUNDLE`: runs what the server sends through a pipe."""
 
 import contextlib
 import importlib
@@ -11,34 +11,34 @@ from dashboard.services import bundles
 from xai_core.errors import XaiError
 
 IDLE = 120.0
-"""Seconds without work after which a helper leaves, for its memory."""
+"""Seconds without work after which a worker ends, to free its memory."""
 
 
 def main() -> None:
-    """Answer with a list of the one result; with an empty one where there is none."""
+    """Answer each request with a list of its one result, or with an empty list if it failed."""
     number, path = sys.argv[1:]
     with contextlib.suppress(XaiError):
         bundles.bundle(Path(path))
     # the server may end at any time
-    with contextlib.suppress(EOFError, OSError), Connection(int(number)) as door:
-        door.send("ready")
-        while door.poll(IDLE):
-            door.send(_do(*door.recv()))
+    with contextlib.suppress(EOFError, OSError), Connection(int(number)) as pipe:
+        pipe.send("ready")
+        while pipe.poll(IDLE):
+            pipe.send(_run(*pipe.recv()))
 
 
-def _do(
+def _run(
     module: str,
     name: str,
     path: str,
     digest: str,
     args: tuple[object, ...],
-    named: dict[str, object],
+    kwargs: dict[str, object],
 ) -> list[object]:
     try:
         bundle = bundles.bundle(Path(path))
         work = inspect.unwrap(getattr(importlib.import_module(module), name))
-        return [work(bundle, *args, **named)] if bundle.digest == digest else []
-    except Exception:  # the server does it again and tells what is wrong
+        return [work(bundle, *args, **kwargs)] if bundle.digest == digest else []
+    except Exception:  # the server runs it again and shows what is wrong
         return []
 
 

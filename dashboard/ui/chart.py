@@ -1,28 +1,25 @@
-"""One chart: Plotly without its tool bar, but for saving what is shown."""
-
-import html
+"""A Plotly chart with one button, which saves it."""
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
 from dashboard.ui import naming
-from xai_core.plots import export
+from xai_core.plots import export, style
 
 
 def chart(figure: go.Figure, *, key: str, alt: str, **about: object) -> None:
-    """Show a figure as wide as its place; a picture saved of it says inside where it is from.
+    """Show a figure; a file saved from it holds where it comes from.
 
     Args:
         figure: Drawn with `style.styled`.
-        key: Unique on the page; also in the name of a saved picture, after the bundle and
-            before the image.
-        alt: What is to be seen, for those who cannot see it.
-        about: More to say in a saved picture than bundle, image and version, such as settings.
+        key: Unique on the page; part of the name of a saved file.
+        alt: A description for screen readers.
+        about: What a saved file holds beside bundle, image and version, such as settings.
     """
     image = {"image": state.selected_id()} if state.selected_id() else {}
     known = state.setting("about", {}) | {"what": key} | image | about
-    origin = html.escape("; ".join(f"{name}: {value}" for name, value in known.items()))
+    origin = style.literal("; ".join(f"{name}: {value}" for name, value in known.items()))
     unseen = {"size": 1, "color": "rgba(0, 0, 0, 0)"}
     figure.update_layout(
         title={"text": origin, "font": unseen, "x": 0, "y": 0, "yanchor": "bottom"}

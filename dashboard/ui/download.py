@@ -1,4 +1,4 @@
-"""Buttons that save what is shown, with where it comes from inside."""
+"""Buttons that save what is shown, in files that hold where it comes from."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -33,10 +33,10 @@ def table(
 
     Args:
         bundle: Named in the file.
-        frame: What is shown.
-        label: On the button, where CSV alone would not tell it from another.
-        name: What it is; part of the file's name, unique on the page.
-        about: More to say in the file's head, such as the image and the settings.
+        frame: The table that is shown.
+        label: Text on the button; CSV if empty.
+        name: Part of the file's name, unique on the page.
+        about: What the file holds beside bundle and version, such as image and settings.
     """
     known = bundles.about(bundle, what=name, **about)
     _button("csv", lambda: export.csv(frame, known), bundle, name, about, label)
@@ -63,19 +63,19 @@ def arrays(bundle: "Bundle", parts: Mapping[str, object], *, name: str, **about:
 
 
 def drawing(bundle: "Bundle", make: Callable[[], bytes], *, name: str, **about: object) -> None:
-    """Offer a drawing as SVG, made when the button is pressed; it holds `bundles.about` itself."""
+    """Offer a drawing as SVG, made when the button is pressed, with its origin inside."""
     _button("svg", make, bundle, name, about)
 
 
 def page(
     bundle: "Bundle", make: Callable[[], bytes], *, name: str, label: str, **about: object
 ) -> None:
-    """Offer a page of HTML, made when the button is pressed; it says itself where it is from."""
+    """Offer an HTML page, made when the button is pressed, with its origin inside."""
     _button("html", make, bundle, name, about, label)
 
 
 def _image(about: export.About) -> list[str]:
-    """Name the image in question for a file's name."""
+    """Return the image's name as part of a file's name."""
     return [naming.display_name(str(about["image"]))] if "image" in about else []
 
 

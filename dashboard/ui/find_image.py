@@ -8,19 +8,19 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import bundles
-from dashboard.ui import image_strip
+from dashboard.ui import image_strip, messages
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 
 def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found: None) -> None:
-    """Select the image whose id is typed; say which ids there are where it is none.
+    """Select the image whose id is typed; list the valid ids if there is no such image.
 
     Args:
-        bundle: Where to look.
+        bundle: The bundle to search.
         key: Unique over the pages.
-        then: Told the id that was found, before the page runs again.
+        then: Called with the id before the page runs again.
     """
 
     def go(text: str) -> None:
@@ -32,11 +32,11 @@ def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found
     if typed and bundles.row_of(bundle, typed.strip()) is None:
         ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
         valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
-        st.caption(f":red[No image `{typed[:40]}`.] There are {valid}.")
+        st.caption(f"No image {messages.code(typed[:40])}. There are {valid}.")
 
 
 def choose(bundle: "Bundle", key: str) -> None:
-    """Offer another image, folded away: by id, from a strip, or on the map."""
+    """Offer the choice of another image in an expander: by id, from a strip, or on the map."""
     with st.expander("Choose another image", icon=":material/image_search:"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
             with st.container(width=220):

@@ -11,7 +11,7 @@ from xai_core.plots.theory import manifold
 def residual_chart(
     lengths: NDArray[np.floating], residuals: NDArray[np.floating], slope: float
 ) -> None:
-    """Draw what the law leaves over against the length of the step."""
+    """Draw the residual of the law against the length of the step."""
     chart(
         manifold.residuals(lengths, residuals, slope, state.dark()),
         key="first order law",

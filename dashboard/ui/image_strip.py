@@ -1,4 +1,4 @@
-"""A strip of real images to pick the selected one from."""
+"""A strip of images; a click selects one."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ SAVED = ("id", "split", "label", "cluster", "confidence", "elbo")
 
 
 def strip(bundle: "Bundle") -> None:
-    """Show images of a chosen kind; a click selects one for all pages."""
+    """Show images of a kind that the visitor chooses; a click selects one for all pages."""
     choices = list(exemplars.CHOICES)
     seed = state.keep("gallery seed", 0, link="draw", span=state.SEEDS)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -47,7 +47,7 @@ def strip(bundle: "Bundle") -> None:
 
 
 def show(bundle: "Bundle", ids: list[str], *, key: str, captions: list[str] | None = None) -> None:
-    """Lay images out as buttons that select them, with their clusters' colours."""
+    """Show images as buttons that select them, with the colours of their clusters."""
     names = naming.cluster_names(bundle)
     colours = theme.categorical(len(names))
     clusters = bundle.index["cluster"].take(bundles.rows_of(bundle, ids)).tolist()

@@ -1,4 +1,4 @@
-"""The map of all images as a picture, to draw single places and ways on."""
+"""The map of all images as a picture, on which places and paths are drawn."""
 
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 Backdrop = tuple[str, tuple[float, float, float]]
-"""What `map_path.backdrop` gives."""
+"""The return value of `xai_core.plots.latent_map.path.backdrop`."""
 
 
 def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:
-    """Draw all images in the colours of their clusters, once a bundle."""
+    """Draw all images in the colours of their clusters, once per bundle."""
     xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
     colours = theme.categorical(bundle.model.config.num_clusters)
     return cache.cached_per_bundle(
@@ -26,7 +26,7 @@ def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:
 
 
 def middles(bundle: "Bundle") -> list[tuple[str, float, float]]:
-    """Give the clusters' names and the middles of their places."""
+    """Return the name of each cluster and the median place of its images."""
     names = naming.cluster_names(bundle)
     xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
     found = cache.cached_per_bundle(

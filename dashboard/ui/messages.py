@@ -1,29 +1,72 @@
-"""What a page says when there is nothing to show or something was refused."""
+"""Messages on pages, and the one escape for text that is shown as Markdown."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+import pandas as pd
 import streamlit as st
 
 from xai_core.errors import XaiError
+from xai_core.plots.style import one_line
 
 log = logging.getLogger(__name__)
+
+_MARKUP = re.compile(r"[\\`*_\[\]<|$~@]|[:&](?=\S)|^[-+#>=]")
+"""What Markdown reads as its own, some of it only where a line begins."""
+_BETWEEN = re.compile(
+    r"^(?=\d+[.)])|(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
+)
+"""Where Streamlit finds lists, addresses, icons and arrows that no backslash prevents."""
+_WORD_JOINER = "\N{WORD JOINER}"
+_CODE, _WORDS = re.compile(r"`([^`]+)`"), re.compile(r"\S+(?:\s+\S+)*")
+
+
+def literal(text: object) -> str:
+    """Return Markdown that shows a text exactly as it is, on one line.
+
+    Every string that a bundle, an upload or an address may hold goes through here before it is
+    shown as Markdown, which Streamlit reads in nearly all that it shows, labels and tables too.
+    """
+    return _BETWEEN.sub(_WORD_JOINER, _MARKUP.sub(r"\\\g<0>", one_line(str(text))))
+
+
+def code(text: object) -> str:
+    """Return Markdown that shows a text as code, backticks in it included."""
+    shown = one_line(str(text))
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def plain_message(text: str) -> str:
+    """Return Markdown for a message in plain text, whose `names` are shown as code."""
+    return "".join(
+        code(part) if k % 2 else _WORDS.sub(lambda words: literal(words[0]), part)
+        for k, part in enumerate(_CODE.split(text))
+    )
+
+
+def text_table(table: pd.DataFrame) -> None:
+    """Show a table of plain text, each cell exactly as it is."""
+    shown = table.map(literal).rename(columns=literal)
+    st.table(shown, hide_index=True, border="horizontal")
 
 
 @contextmanager
 def errors_as_text() -> Iterator[None]:
-    """Show an `XaiError` as its own words; anything else is a bug and goes on up."""
+    """Show an `XaiError` as text; any other exception is a bug and is raised."""
     try:
         yield
     except XaiError as error:
-        log.info("shown to the person: %s", error)
-        st.error(str(error), icon=":material/error:")
+        log.info("shown on the page: %s", error)
+        st.error(plain_message(str(error)), icon=":material/error:")
 
 
 def empty(title: str, what_to_do: str, command: str | None = None) -> NoReturn:
-    """Say that there is nothing to show yet and how to change that, then stop the page."""
+    """Show that there is nothing to show yet and what to do about it, then stop the page."""
     with st.container(border=True):
         st.markdown(f"#### {title}")
         st.markdown(what_to_do)
@@ -33,5 +76,5 @@ def empty(title: str, what_to_do: str, command: str | None = None) -> NoReturn:
 
 
 def note(text: str) -> None:
-    """Say something that limits what the figures mean."""
+    """Show a note that limits what the figures mean."""
     st.info(text, icon=":material/info:")

@@ -1,4 +1,4 @@
-"""The model card: headline numbers, measures with their meaning, and how it was made."""
+"""The model card: headline numbers, measures with their meaning, and how the bundle was made."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import download
+from dashboard.ui import download, messages
 from xai_core.report import model_card
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def headlines(bundle: "Bundle") -> None:
-    """Show the numbers to read first."""
+    """Show the most important numbers."""
     clusters = bundle.model.config.num_clusters
     rows = model_card.headlines(bundle.manifest.metrics, clusters)
     with st.container(horizontal=True, key="headlines"):
@@ -24,7 +24,7 @@ def headlines(bundle: "Bundle") -> None:
 
 
 def tables(bundle: "Bundle") -> None:
-    """Show what was measured and how the bundle was made, one tab each."""
+    """Show the measures, how the bundle was made, and its files, in one tab each."""
     how_good, how_made, files = st.tabs(["How good it is", "How it was made", "Files"])
     with how_good:
         _measures(bundle)
@@ -37,7 +37,7 @@ def tables(bundle: "Bundle") -> None:
 
 
 def map_words(bundle: "Bundle") -> str:
-    """Say in figures how far the map can be trusted."""
+    """Return a sentence with the measured quality of the map."""
     return model_card.map_words(bundle.manifest.metrics)
 
 
@@ -54,5 +54,5 @@ def _table(
     bundle: "Bundle", rows: Sequence[tuple[str, ...]], columns: list[str], name: str
 ) -> None:
     table = pd.DataFrame(rows, columns=columns)
-    st.table(table, hide_index=True, border="horizontal")
+    messages.text_table(table)
     download.table(bundle, table, name=name)

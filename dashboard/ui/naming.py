@@ -1,9 +1,10 @@
-"""What the names of clusters on all pages mean."""
+"""Names of clusters, classes and images as pages show them; plain text, to be escaped."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashboard.services import image_data
+from dashboard.ui import messages
 from xai_core.plots import theme
 from xai_core.plots.clusters import table
 from xai_core.plots.latent_map import colouring
@@ -22,15 +23,18 @@ TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
 SYMBOLS = {"classifier": "p", "cluster": "q"}
 
 
+_VOWELS = tuple("8AEIOUaeiou")
+
+
 def class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
-    """Name the classes that a function tells apart, in order."""
+    """Return the names of a function's classes, in order."""
     if of == "cluster":
         return cluster_names(bundle)
     return [label_name(bundle, c) for c in range(count)]
 
 
 def class_colours(bundle: "Bundle", of: str, count: int) -> list[str]:
-    """Colour classes as their clusters: a class has the colour of the cluster named after it."""
+    """Return one colour per class: that of the cluster named after it."""
     clusters = bundle.model.config.num_clusters
     if of == "cluster":
         return theme.categorical(clusters)
@@ -39,34 +43,35 @@ def class_colours(bundle: "Bundle", of: str, count: int) -> list[str]:
 
 
 def called(of: str, name: str) -> str:
-    """Say a class in a sentence: "an 8", or "cluster 3 → 7"."""
+    """Return a class as part of a sentence: "an 8", or "cluster 3 → 7"."""
     if of == "cluster":
         return f"cluster {name}"
-    return f"{'an' if name[0] in '8AEIOUaeiou' or name in ('11', '18') else 'a'} {name}"
+    return f"{'an' if name.startswith(_VOWELS) or name in ('11', '18') else 'a'} {name}"
 
 
 def cluster_names(bundle: "Bundle") -> list[str]:
-    """Name clusters by number and by the label that each was matched with."""
+    """Return the name of each cluster: its number, and the label that it was matched with."""
     clusters, class_names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
     return table.cluster_names(clusters, bundle.cluster_labels, class_names)
 
 
 def arrow_means(bundle: "Bundle") -> str:
-    """Explain names of clusters by one of this bundle; nothing where no cluster has a label."""
-    return table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
+    """Explain names of clusters by one of this bundle, as Markdown; "" without labels."""
+    said = table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
+    return messages.literal(said)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:
-    """Say in one line what is known of an image: id, cluster, confidence, label."""
+    """Return one line on what is known of an image: id, label, cluster, confidence."""
     return describe_all(bundle, [image_id])[0]
 
 
 def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
-    """Say in one line each what is known of images."""
-    known = image_data.table(bundle, ids)
+    """Return one line per image on what is known of it; plain text."""
+    known, names = image_data.table(bundle, ids), cluster_names(bundle)
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
-        f"{display_name(image_id)}: cluster {cluster} ({sure(confidence)} sure){label}"
+        f"{display_name(image_id)}{label}, in cluster {names[cluster]} ({sure(confidence)} sure)"
         for image_id, cluster, confidence, label in zip(
             ids, known["cluster"], known["confidence"], labels, strict=True
         )
@@ -74,12 +79,12 @@ def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
 
 
 def display_name(image_id: str) -> str:
-    """Name an image in a sentence: its id, or "your image" for a person's own."""
+    """Return an image's name in a sentence: its id, or "your image" if a visitor brought it."""
     return "your image" if image_data.is_own(image_id) else image_id
 
 
 def marked(image_id: str) -> str:
-    """Name an image in Markdown."""
+    """Return an image's name in Markdown."""
     name = display_name(image_id)
     return f"`{name}`" if name == image_id else name
 
@@ -90,7 +95,7 @@ def sure(confidence: float) -> str:
 
 
 def label_name(bundle: "Bundle", label: int) -> str:
-    """Name a label in the data set's words; a dash where there is none."""
+    """Return the data set's name of a label; a dash for no label."""
     class_names = bundle.dataset.class_names
     if label < 0:
         return "-"

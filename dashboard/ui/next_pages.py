@@ -1,4 +1,4 @@
-"""The thread through the Theory pages: what comes before and after each."""
+"""Links to other pages as cards, and the order of the Theory pages."""
 
 from collections.abc import Sequence
 
@@ -20,18 +20,18 @@ STOPS = (
     ("theory_manifold", "On the manifold", ":material/landscape:",
      "How does a step in latent space move the image?"),
 )  # fmt: skip
-"""View, title, icon, the question it answers."""
+"""Page, title, icon, and the question that the page answers."""
 
 
 def offer_neighbours(here: str) -> None:
-    """Offer the stops before and after this one."""
+    """Link to the Theory pages before and after this one."""
     names = [name for name, *_ in STOPS]
     at = names.index(here)
     _offer([STOPS[i] for i in (at - 1, at + 1) if 0 <= i < len(STOPS)])
 
 
 def offer_all() -> None:
-    """Offer every stop."""
+    """Link to every Theory page."""
     _offer(STOPS)
 
 
@@ -40,7 +40,7 @@ def _offer(stops: Sequence[tuple[str, str, str, str]]) -> None:
 
 
 def page_cards(pages: Sequence[tuple[str, str, str, str]]) -> None:
-    """Offer other pages as cards: path, title, icon, the question each one answers."""
+    """Link to pages, one card each: path, title, icon, and the question that it answers."""
     with st.container(horizontal=True, key=f"ways-{pages[0][0]}"):
         for path, title, icon, question in pages:
             with st.container(border=True, key=f"way-{path}"):

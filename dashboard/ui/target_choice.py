@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 from dashboard import state
 
 RUNNER_UP = "runner-up"
-"""The class that the image is likeliest of after its own."""
+"""The most probable class after the image's own."""
 
 
 def choose_target(probs: NDArray[np.floating], names: list[str]) -> tuple[int, int]:
-    """Let a person choose what to turn the image into; give its own class and the target.
+    """Let the visitor choose a target class; return the image's own class and the target.
 
     Args:
-        probs: What is explained says of the image, (classes,).
-        names: Of the classes.
+        probs: The explained function's probabilities of the image, (classes,).
+        names: The names of the classes.
     """
     source, runner_up = (int(c) for c in probs.argsort()[::-1][:2])
     others = [c for c in range(len(names)) if c != source]

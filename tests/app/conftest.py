@@ -1,6 +1,7 @@
 """Pages run without a browser, on a tiny bundle or on none."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,12 @@ FAILURES = tuple(
 
 @pytest.fixture
 def text_of():
-    """Join all that a page says."""
+    """Join all that a page says, as a person reads it: without the marks of the escape."""
 
     def text(app):
         kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error", "code")
-        return "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
+        said = "\n".join(str(e.value) for kind in kinds for e in app.get(kind))
+        return re.sub(r"\\(?=[^\w\s])|\N{WORD JOINER}", "", said)
 
     return text
 

@@ -1,5 +1,7 @@
 """The figures from Python, and the example script, without a page."""
 
+import dataclasses
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,6 +12,8 @@ import pytest
 
 from dashboard import notebook
 from dashboard.services import cache
+from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.writing import save_bundle
 from xai_core.data.user_images import own_id
 from xai_core.plots.latent_map import colouring, picture
 
@@ -31,6 +35,28 @@ from xai_core.plots.latent_map import colouring, picture
 def test_a_figure_is_one_call(tiny_bundle, draw):
     figure = draw(tiny_bundle, "test:0")
     assert isinstance(figure, go.Figure) and len(figure.data)
+
+
+HOSTILE = ("<script>alert(1)</script>$x$", "<a href='http://evil'>x</a>%{x}")
+
+
+def test_a_figure_shows_hostile_names_as_they_are(tiny_parts, tmp_path):
+    dataset = dataclasses.replace(tiny_parts["dataset"], class_names=HOSTILE)
+    parts = tiny_parts | {"dataset": dataset}
+    bundle = load_bundle(save_bundle(tmp_path / "hostile", **parts))
+    drawn = {
+        "clusters": notebook.clusters(bundle, "test:0"),
+        "counterfactual": notebook.counterfactual(bundle, "test:0", 1),
+        "heatmap": notebook.heatmap(bundle, ["test:0"], "saliency"),
+        "walk": notebook.walk(bundle, 0, 1),
+        "prototypes": notebook.prototypes(bundle),
+        "labels": notebook.labels_in_clusters(bundle),
+    }
+    for name, figure in drawn.items():
+        text = figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
+        assert not re.search(r"<script|<a |\$x\$|%\{x\}</?", text), name
+    svg = ET.fromstring(notebook.latent_map(bundle, "test:0").svg)
+    assert not [node for node in svg.iter() if node.tag.endswith(("script", "}a"))]
 
 
 def test_a_figure_of_ones_own_image_is_one_call_too(tiny_bundle, tiny_dataset):

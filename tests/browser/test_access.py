@@ -33,6 +33,25 @@ CROWDED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((ch
             .map(([other]) => [word, other])]);
 })"""
 """Words in charts that are cut off, and pairs that overlap."""
+IN_SIGHT = """node => {
+    const box = node.getBoundingClientRect(), {innerWidth, innerHeight} = window;
+    return box.height && box.top >= 0 && box.left >= 0
+        && box.bottom <= innerHeight && box.right <= innerWidth;
+}"""
+UNEVEN = """() => {
+    const deep = (root) => [...root.querySelectorAll('*')].flatMap((node) =>
+        [node, ...(node.shadowRoot ? deep(node.shadowRoot) : [])]);
+    const all = deep(document), left = (node) => node.getBoundingClientRect().left;
+    const cut = all.filter((node) => node.matches('[data-testid="stDataFrame"] .dvn-scroller')
+        && node.scrollWidth > node.clientWidth + 1).map(() => 'a table that is cut off');
+    return cut.concat(all.filter((node) => node.matches('.grid')).flatMap((grid) => {
+        const columns = getComputedStyle(grid).gridTemplateColumns.split(' ').length;
+        const pictures = [...grid.querySelectorAll('.pic')];
+        return pictures.filter((picture, i) =>
+            Math.abs(left(picture) - left(pictures[i % columns])) > 1).map(() => 'a picture');
+    }));
+}"""
+"""Tables that have to be scrolled, and pictures that do not stand below each other."""
 PHONE, ZOOMED, LAPTOP, DESK = 390, 700, 1024, 1400
 """Widths in CSS pixels; a desk's page at 200 % zoom is 700 wide."""
 
@@ -65,6 +84,7 @@ def test_page_shows_its_figures_to_everyone(walked, path):
     for width in (PHONE, ZOOMED, LAPTOP, DESK):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(f"({OVERFLOW})() <= 0 && !({CROWDED})().length")
+    page.wait_for_function(f"!({UNEVEN})().length")
 
 
 def findings(page):
@@ -74,9 +94,11 @@ def findings(page):
 
 def test_the_tour_of_a_first_visit_is_taken_by_keyboard_and_not_shown_again(open_page):
     page = open_page()
+    page.set_viewport_size({"width": 1400, "height": 800})
     tour, again = page.get_by_role("region", name="First steps"), page.locator(".again")
     for step in range(1, 6):
         tour.get_by_text(f"{step} of 5").wait_for()
+        assert tour.evaluate(IN_SIGHT)
         tour.get_by_role("button", name="Continue" if step < 5 else "Done").press("Enter")
     tour.wait_for(state="hidden")
     page.reload()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from .conftest import settle
+
 PAGES = {
     "": "Look through a cluster VAE",
     "own_image": "Your image",
@@ -73,3 +75,16 @@ def test_picking_an_image_selects_it(open_page, wait_until_selected):
     image_id = chosen.get_attribute("data-id")
     chosen.click()
     wait_until_selected(page, image_id)
+
+
+def test_one_back_press_goes_back_one_page(open_page):
+    page = open_page("?bundle=mnist&image=test:1")
+    for path in ("heatmaps", "clusters"):
+        page.get_by_test_id("stSidebarNavLink").and_(page.locator(f"[href$='/{path}']")).click()
+        page.wait_for_url(lambda url, path=path: f"/{path}?" in url and "image=" in url)
+        settle(page)
+    for title in ("Heatmaps", "Look through a cluster VAE"):
+        page.go_back()
+        page.locator("h1", has_text=title).wait_for()
+        settle(page)
+    assert "image=test%3A1" in page.url

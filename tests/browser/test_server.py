@@ -125,6 +125,13 @@ def test_it_tells_nobody_about_its_use(address):
     assert config.show_error_links == config.SHOW_ERROR_LINKS_FALSE
 
 
+def test_the_browser_keeps_what_a_quick_slider_leaves_behind(address):
+    session = Session(address)
+    told = [m.new_session for m in session.visit().messages if m.HasField("new_session")]
+    session.close()
+    assert told[0].config.max_cached_message_age == 100
+
+
 def test_every_answer_carries_the_security_headers(address):
     for path in ("/", "/_stcore/health", "/nowhere", "/app/static/nothing"):
         _, headers, _ = ask(address, path)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import sprites, theme
-from .style import BAR, colour_bar, styled
+from .style import BAR, colour_bar, literal, styled
 
 __all__ = [
     "Row",
@@ -126,14 +126,14 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
             **axis,
             "side": "top",
             "tickvals": centres[: len(sheet.columns)],
-            "ticktext": sheet.columns,
+            "ticktext": [literal(name) for name in sheet.columns],
             "range": [-0.5, sheet.pixels.shape[1] - 0.5],
             "constrain": "domain",
         },
         yaxis={
             **axis,
             "tickvals": centres[: len(sheet.rows)],
-            "ticktext": sheet.rows,
+            "ticktext": [literal(name) for name in sheet.rows],
             "range": [sheet.pixels.shape[0] - 0.5, -0.5],
             "scaleanchor": "x",
             "constrain": "domain",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import theme
-from .style import styled
+from .style import literal, styled
 
 __all__ = [
     "bar_chart",
@@ -38,7 +38,7 @@ def bar_chart(
     bars = go.Bar(
         orientation="h",
         x=probs,
-        y=list(names),
+        y=[literal(name) for name in names],
         marker={"color": theme.categorical(len(names))},
         text=[percent(p) for p in probs],
         textposition="outside",
@@ -76,7 +76,7 @@ def percent(share: Number) -> str:
 def _marks(before: NDArray[np.floating], names: Sequence[str], dark: bool) -> go.Scatter:
     return go.Scatter(
         x=before,
-        y=list(names),
+        y=[literal(name) for name in names],
         mode="markers",
         marker={
             "symbol": "line-ns-open",

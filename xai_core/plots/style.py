@@ -1,7 +1,9 @@
 """What all Plotly figures share: transparent, in the page's font, with quiet axes."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -11,7 +13,9 @@ from . import theme
 
 __all__ = [
     "colour_bar",
+    "literal",
     "looks",
+    "one_line",
     "plain",
     "signed",
     "styled",
@@ -21,6 +25,30 @@ __all__ = [
 FONT = '"Source Sans", sans-serif'
 BAR = 52
 """Screen pixels that a colour bar takes, a figure's top margin."""
+
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, control characters and marks that turn its direction.
+
+    Words that are written from right to left are isolated, so that they move nothing beside them.
+    """
+    line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", text)).strip()
+    if not _RIGHT_TO_LEFT.search(line):
+        return line
+    return f"\N{FIRST STRONG ISOLATE}{line}\N{POP DIRECTIONAL ISOLATE}"
+
+
+def literal(text: object) -> str:
+    """Return text that Plotly draws exactly as it is: no tags, no formulas, no templates.
+
+    Every name that a bundle may hold goes through here before it is part of a figure.
+    """
+    line = escape(one_line(str(text)), quote=False)
+    return line.replace("$", "&#36;").replace("%{", "%&#123;")
 
 
 def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> go.Figure:  # noqa: ANN401

@@ -1,1 +1,1 @@
-"""Who may compute when: compute slots, a fair queue, a pool of worker processes."""
+"""Which request computes when: compute slots, a fair queue, a pool of worker processes."""

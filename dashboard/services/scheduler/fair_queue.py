@@ -1,4 +1,4 @@
-"""A fair queue for the engine: first come, first served, and everyone knows their place."""
+"""A fair queue for compute slots: first come, first served, and each waiter knows its place."""
 
 import bisect
 import itertools
@@ -10,26 +10,26 @@ from contextlib import AbstractContextManager
 from xai_core.errors import XaiError
 
 MOST_WAITING = 40
-"""More than these are turned away at once."""
+"""Requests beyond this number are refused at once."""
 PATIENCE = 20.0
-"""Seconds without moving up after which one that waits gives up."""
+"""Seconds at one place in the queue after which a request is given up."""
 
-Telling = Callable[[int], AbstractContextManager[object]]
-"""Says, as long as it is open, how many are before."""
+OnWait = Callable[[int], AbstractContextManager[object]]
+"""Makes a context that is open while a given number of requests are ahead."""
 
 
 class BusyError(XaiError):
-    """Other work holds the engine for longer than a person should wait."""
+    """The compute slots are taken for longer than a person should wait."""
 
 
 class FairQueue:
-    """Turns of threads, each of which holds one or waits for one.
+    """Slots that threads acquire in the order of their first request.
 
-    Who asked first for any turn goes first: a page whose work takes many turns keeps its place
-    between them, so that pages are finished one after the other instead of all of them late.
+    A thread keeps the place of its first request: a page whose work needs many slots in turn is
+    finished before the pages that were opened later.
 
     Args:
-        at_once: How many hold one.
+        at_once: Number of slots.
     """
 
     def __init__(self, at_once: int = 1) -> None:
@@ -38,86 +38,87 @@ class FairQueue:
         self._waiting: list[int] = []
         self._tickets = itertools.count()
         self._mine = threading.local()
-        self._moved = threading.Condition()
+        self._changed = threading.Condition()
 
     @property
     def held(self) -> bool:
-        """Tell whether somebody holds a turn."""
+        """Return whether any thread holds a slot."""
         return bool(self._holding)
 
-    def take(self, telling: Telling, patience: float = PATIENCE) -> None:
-        """Wait for one's turn and hold it until `give_back`.
+    def acquire(self, on_wait: OnWait, patience: float = PATIENCE) -> None:
+        """Wait for a slot and hold it until `release`.
 
         Args:
-            telling: Opened anew at each place in the row.
-            patience: Seconds at one place after which to give up.
+            on_wait: Called each time the number of requests ahead changes.
+            patience: Seconds without a change after which to give up.
 
         Raises:
-            BusyError: If too many wait already, or the row does not move.
+            BusyError: If too many requests wait already, or the queue does not move.
         """
-        before = self._join()
+        ahead = self._join()
         try:
-            while before:
-                with telling(before):
-                    before = self._wait(before, patience)
+            while ahead:
+                with on_wait(ahead):
+                    ahead = self._wait(ahead, patience)
         except BaseException:
-            self.give_back()
+            self.release()
             raise
 
-    def give_back(self) -> None:
-        """End one's turn, or leave the row."""
-        with self._moved:
+    def release(self) -> None:
+        """Give the slot back, or leave the queue."""
+        with self._changed:
             me = self._mine.ticket
             self._holding.discard(me)
             if me in self._waiting:
                 self._waiting.remove(me)
-            self._moved.notify_all()
+            self._changed.notify_all()
 
-    def pass_on(self, telling: Telling) -> None:
-        """Let those who wait go first, then go on; must be called by the one who holds."""
-        with self._moved:
+    def yield_turn(self, on_wait: OnWait) -> None:
+        """Let the requests that wait go first, then acquire a slot again; the caller holds one."""
+        with self._changed:
             if not self._waiting:
                 return
-        self.give_back()
+        self.release()
         del self._mine.ticket
-        self.take(telling, patience=float("inf"))
+        self.acquire(on_wait, patience=float("inf"))
 
     def _join(self) -> int:
-        with self._moved:
+        with self._changed:
             if not hasattr(self._mine, "ticket"):
                 self._mine.ticket = next(self._tickets)
             me = self._mine.ticket
-            assert me not in self._holding, "a turn is never taken within a turn"
+            assert me not in self._holding, "a slot is never acquired while one is held"
             bisect.insort(self._waiting, me)
-            before = self._before()
-            if before > MOST_WAITING:
+            ahead = self._advance()
+            if ahead > MOST_WAITING:
                 self._waiting.remove(me)
                 raise BusyError(
-                    f"The server is busy: {before} others are before you. Try again in a minute."
+                    f"The server is busy: {ahead} requests are ahead of yours. Try again in a "
+                    "minute."
                 )
-            return before
+            return ahead
 
-    def _before(self) -> int:
-        """Count those who must end before one's turn; it begins where there are none."""
+    def _advance(self) -> int:
+        """Count the requests ahead; take a slot where there are none."""
         me = self._mine.ticket
         free = self._at_once - len(self._holding)
-        before = max(0, self._waiting.index(me) + 1 - free)
-        if not before:
+        ahead = max(0, self._waiting.index(me) + 1 - free)
+        if not ahead:
             self._waiting.remove(me)
             self._holding.add(me)
-        return before
+        return ahead
 
-    def _wait(self, before: int, patience: float) -> int:
-        """Wait until another number are before than `before`, and count them."""
+    def _wait(self, ahead: int, patience: float) -> int:
+        """Wait until the number of requests ahead is no longer `ahead`, and return it."""
         until = time.monotonic() + patience
-        with self._moved:
-            while (now := self._before()) == before:
+        with self._changed:
+            while (now := self._advance()) == ahead:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise BusyError(
-                        "The server is busy with other work, and "
-                        f"{before} {'is' if before == 1 else 'are'} before you. Try again in a "
-                        "moment."
+                        f"The server is busy: {ahead} "
+                        f"{'request is' if ahead == 1 else 'requests are'} ahead of yours. Try "
+                        "again in a moment."
                     )
-                self._moved.wait(min(left, 60.0))
+                self._changed.wait(min(left, 60.0))
             return now

@@ -1,4 +1,4 @@
-"""The gate to the engine: torch on one thread each, as much heavy work at once as cores."""
+"""Compute slots: torch on one thread each, and as many computations at once as there are cores."""
 
 import ctypes
 import functools
@@ -25,81 +25,83 @@ P = ParamSpec("P")
 
 
 MOST_AT_ONCE = 4
-"""Heavy work at once however many cores there are, for its memory."""
+"""Computations at once however many cores there are, since each needs memory."""
 
 
 M_MMAP_THRESHOLD, LARGE = -3, 2**22
-"""glibc's option, and bytes from which it hands back to the system what is freed."""
+"""glibc's option: freed blocks of at least this many bytes go back to the system."""
 
 
 SWITCH = 0.0005
 """Seconds after which a thread that runs Python lets another do so.
 
-Each operation of torch lets go of the interpreter and waits for it again: beside one thread that
-draws a page, Python's 5 ms make a heatmap twenty times slower, these three times.
+Each operation of torch releases the interpreter lock and waits for it again. Beside one thread
+that draws a page, Python's default of 5 ms makes a heatmap twenty times slower, this value three
+times.
 """
 
 
 @contextmanager
 def compute_slot() -> Iterator[None]:
-    """Hold the engine while running a model; never nested.
+    """Hold a compute slot while a model runs; never nested.
 
-    Who waits is told how many are before them.
+    A page that waits shows how many requests are ahead.
 
     Raises:
-        BusyError: If too many wait already, or the engine is not given back for long.
+        BusyError: If too many requests wait already, or no slot becomes free.
     """
     with _slot_of(compute_queue()):
         yield
 
 
 @contextmanager
-def _slot_of(turns: FairQueue) -> Iterator[None]:
-    turns.take(_told)
+def _slot_of(queue: FairQueue) -> Iterator[None]:
+    queue.acquire(_show_place)
     try:
         yield
     finally:
-        turns.give_back()
+        queue.release()
 
 
 def offload(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
-    """Let a helper do heavy work where there is one, the server where there is none.
+    """Run a computation in a worker process where there is one, else in the server.
 
-    Who waits for a helper holds up nobody whose work the server does itself.
+    A page that waits for a worker does not delay those whose work the server does itself.
 
     Args:
-        work: Takes and returns nothing but plain values and NumPy arrays, beside the bundle. It
-            takes its own `compute_slot` and cannot reach the page.
+        work: Takes and returns only plain values and NumPy arrays, beside the bundle. It acquires
+            its own `compute_slot` and cannot draw on the page.
     """
 
     @functools.wraps(work)
-    def done(bundle: "Bundle", *args: P.args, **kwargs: P.kwargs) -> T:
+    def offloaded(bundle: "Bundle", *args: P.args, **kwargs: P.kwargs) -> T:
         if compute_queue().held:
-            worker_pool().want(str(bundle.path))
-        if worker_pool().there:
-            with _slot_of(worker_pool().turns):
-                answer = worker_pool().ask(work, bundle, args, kwargs)
+            worker_pool().ensure_started(str(bundle.path))
+        if worker_pool().available:
+            with _slot_of(worker_pool().queue):
+                answer = worker_pool().run(work, bundle, args, kwargs)
             if answer:
                 return cast(T, answer[0])
         return work(bundle, *args, **kwargs)
 
-    return done
+    return offloaded
 
 
 def yield_slot() -> None:
-    """Let others' work through between two parts of one's own, within `compute_slot`."""
-    compute_queue().pass_on(_told)
+    """Let waiting requests go first between two parts of a computation in a `compute_slot`."""
+    compute_queue().yield_turn(_show_place)
 
 
-def _told(before: int) -> AbstractContextManager[object]:
-    """Say one's place where the page is drawn; a spinner is not kept in any cache."""
-    return st.spinner(f"The server has other work to do: {before} before you")
+def _show_place(ahead: int) -> AbstractContextManager[object]:
+    """Show the place in the queue where the page is drawn; a spinner is not kept in any cache."""
+    return st.spinner(f"The server is busy: {ahead} {'request' if ahead == 1 else 'requests'} "
+                      "ahead of yours")  # fmt: skip
 
 
 @st.cache_resource(show_spinner=False)
 def compute_queue() -> FairQueue:
-    """Import torch and the library once, on one thread, and give the turns at them."""
-    gc.disable()  # a collection in the midst of an import finds nothing, and takes a third of it
+    """Import torch and the library once, set to one thread, and return the queue for slots."""
+    gc.disable()  # a collection during an import frees nothing, and takes a third of its time
     try:
         import torch
 
@@ -111,13 +113,13 @@ def compute_queue() -> FairQueue:
     torch.set_num_threads(1)
     sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else it keeps them for every thread there was
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else each thread that ever ran keeps its memory
     return FairQueue(_at_once())
 
 
 @st.cache_resource(show_spinner=False)
 def worker_pool() -> WorkerPool:
-    """Give the helpers, as many as work goes at once; for one person alone none comes."""
+    """Return the pool, of as many workers as there are slots; a single visitor starts none."""
     return WorkerPool(_at_once())
 
 

@@ -1,4 +1,4 @@
-"""Small images, crisp at any size: one picture, or a grid to read and to pick from."""
+"""Small images with sharp pixels: one picture, or a grid whose images can be clicked."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,18 +30,21 @@ def picture(
     width: int | Literal["stretch"] = "stretch",
     caption: str | None = None,
 ) -> None:
-    """Show one image, or one composed of many, with its pixels kept sharp.
+    """Show one image, or one composed of many, with sharp pixels.
+
+    The image is part of the page. A file of its own would be dropped by the next run of the
+    script, often before the browser has asked for it.
 
     Args:
         pixels: (height, width) grey or (height, width, 3); bytes, or floats in [0, 1].
-        alt: What is to be seen, for those who cannot see it.
+        alt: A description for screen readers.
         key: Unique on the page.
         width: On the screen, in pixels, or "stretch".
         caption: Text below.
     """
     with st.container(key=f"picture-{key}", width=width):
-        image = sprites.png(sprites.as_bytes(np.asarray(pixels)))
-        st.image(image, caption=caption, width=width, alt=alt, output_format="PNG")
+        url = sprites.data_url(sprites.png(sprites.as_bytes(np.asarray(pixels))))
+        st.image(url, caption=caption, width=width, alt=alt)
 
 
 def image_grid(
@@ -57,19 +60,19 @@ def image_grid(
     columns: int | None = None,
     on_pick: Callable[[str], None] = state.select_image,
 ) -> None:
-    """Show small images side by side; with `ids`, each is a button that picks its id.
+    """Show small images side by side; with `ids`, each is a button.
 
     Args:
         images: (images, height, width) or (images, height, width, 3); bytes or [0, 1].
-        alt: One description an image.
+        alt: One description per image.
         key: Unique on the page.
-        captions: One short text under each image; a line break is kept.
-        ids: What a click hands to `on_pick`; None for a grid that is only read.
-        colours: A colour bar under each image, `#rrggbb`; colour means cluster.
-        selected: Id to be framed.
-        scale: Screen pixels an image pixel.
-        columns: Images a row; as many as fit if None.
-        on_pick: Called with the picked id before the page runs again.
+        captions: One short text per image; line breaks are kept.
+        ids: One id per image, passed to `on_pick` by a click; None if images are not clickable.
+        colours: The colour of a bar under each image, `#rrggbb`; colour means cluster.
+        selected: Id of the framed image.
+        scale: Screen pixels per image pixel.
+        columns: Images per row; as many as fit if None.
+        on_pick: Called with the id of the clicked image before the page runs again.
     """
     data = {
         "png": sprites.data_url(sprites.sprite_sheet(np.asarray(images), SHEET_COLUMNS)),

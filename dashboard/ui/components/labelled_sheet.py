@@ -1,4 +1,4 @@
-"""A sheet of small images with names at its rows and numbers at its columns."""
+"""A sheet of small images with named rows and numbered columns."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,16 +23,16 @@ def labelled_sheet(
     marked: int | None = None,
     cell: int = 56,
 ) -> None:
-    """Show rows of images, pixels kept sharp, as wide as they fit.
+    """Show rows of images with sharp pixels, as wide as they fit.
 
     Args:
         images: (rows, columns, 28, 28) in [0, 1].
-        rows: A name and a remark for each row; the remark is left out on narrow screens.
-        columns: A short text under each column.
-        axis: What the columns are.
-        alt: What is to be seen, for those who cannot see it.
-        marked: A column to frame.
-        cell: Screen pixels an image, at most.
+        rows: A name and a remark per row; narrow screens leave the remark out.
+        columns: A short text per column.
+        axis: The meaning of the columns.
+        alt: A description for screen readers.
+        marked: The column to frame.
+        cell: Largest width of an image, in screen pixels.
     """
     sheet = sprites.sheet(images.reshape(-1, *images.shape[2:]), columns=len(columns), gap=1)
     url = sprites.data_url(sprites.png(sheet))

@@ -1,4 +1,4 @@
-"""From the selected image to another: neighbours in the index, in latent space, and hard ones."""
+"""Buttons that select another image: in index order, in latent space, or hard to classify."""
 
 import random
 from collections.abc import Callable
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 Step = tuple[str, str]
-"""An id, and how it was come by."""
+"""An id, and a sentence on how the image was found."""
 
 AT_ONCE = 64
-"""Neighbours searched together."""
+"""Neighbours searched at a time."""
 
 
 def buttons(bundle: "Bundle") -> None:
-    """Draw the ways to another image, and say by which one the selected image was come by."""
+    """Draw the buttons, and how the selected image was found."""
     labelled = bool((bundle.index["label"] >= 0).any())
     with st.container(horizontal=True, gap="xsmall", key="steps"):
         _button("Previous", "The image before this one", lambda: _beside(bundle, -1))
@@ -35,13 +35,14 @@ def buttons(bundle: "Bundle") -> None:
                 lambda: _least_sure(bundle))  # fmt: skip
         _button(
             "Confused",
-            "Of the label and cluster most often confused, the surest mistake; again for the next"
+            "The most confident mistake of the label and cluster most often confused; again for "
+            "the next"
             if labelled
             else "These images have no labels to confuse",
             lambda: _confused(bundle),
             disabled=not labelled,
         )
-    found, how = state.setting("come by", ("", ""))
+    found, how = state.setting("found by", ("", ""))
     if found == state.selected_id() and how:
         st.caption(how)
 
@@ -53,7 +54,7 @@ def _button(
         with messages.errors_as_text():
             found = find()
             if found is not None:
-                state.put_setting("come by", found)
+                state.put_setting("found by", found)
                 state.select_image(found[0])
 
     st.button(label, help=help_text, key=f"step {label}", wrap=False, on_click=go,
@@ -61,7 +62,7 @@ def _button(
 
 
 def _beside(bundle: "Bundle", by: int) -> Step:
-    """Step through the index, from a person's own image to its ends."""
+    """Step through the index; from an image that a visitor brought, to its first or last row."""
     row = bundles.row_of(bundle, state.selected_id())
     start = row if row is not None else 0 if by < 0 else -1
     return _id(bundle, (start + by) % len(bundle.index)), ""
@@ -72,7 +73,7 @@ def _random(bundle: "Bundle") -> Step:
 
 
 def _nearest(bundle: "Bundle") -> Step | None:
-    """Walk outwards from the image where the walk began, as long as nothing else is selected."""
+    """Take the next nearest neighbour of the first image, until another image is selected."""
     here = state.selected_id()
     start, last, place = state.setting("outwards", ("", "", 0))
     if last != here or not image_data.is_known(bundle, start):
@@ -103,13 +104,13 @@ def _confused(bundle: "Bundle") -> Step | None:
     if not len(found.rows):
         return None
     place, classes = _following("confused", len(found.rows)), bundle.manifest.dataset.class_names
-    label, cluster = classes[found.label], found.cluster
+    label, cluster = messages.literal(classes[found.label]), found.cluster
     how = f"{place + 1} of {len(found.rows):,} with label {label} in cluster {cluster}"
     return _id(bundle, found.rows[place]), how
 
 
 def _following(name: str, count: int) -> int:
-    """Give the next place in a list, from its beginning at first."""
+    """Return the next place in a list, beginning with the first."""
     place = state.setting(f"next {name}", 0) % count
     state.put_setting(f"next {name}", place + 1)
     return int(place)

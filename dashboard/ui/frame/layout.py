@@ -13,6 +13,7 @@ from dashboard.services import bundles, image_data
 from dashboard.ui import health, messages
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import image_steps, page_list
+from dashboard.ui.messages import literal
 from dashboard.ui.naming import cluster_names, describe, label_name, marked, sure
 from xai_core.plots.theme import CATEGORIES, rgb
 
@@ -21,39 +22,39 @@ if TYPE_CHECKING:
 
 
 START = "test:0"
-"""Selected before a person selects anything, where the bundle has it."""
+"""Selected at first, if the bundle has it."""
 
 
 def page(title: str, one_line: str) -> "Bundle":
-    """Draw a page's title and the sidebar; stop with an explanation without a bundle.
+    """Draw a page's title and the sidebar; without a bundle, explain and stop.
 
     Args:
         title: The page's name, as in the navigation.
-        one_line: What a person can see here.
+        one_line: What the page shows.
 
     Returns:
-        The chosen bundle; `state.selected_id()` is then an id that it knows.
+        The chosen bundle, which then holds the image `state.selected_id()`.
     """
     heading(title, one_line)
     return follow()
 
 
 def heading(title: str, one_line: str) -> None:
-    """Draw a page's title, and read the link by which it was opened."""
+    """Draw a page's title, and read the link that opened it."""
     st.html(Path(__file__).with_suffix(".css"))
-    page_list.name_roles()
+    page_list.mend()
     st.title(title, anchor=False)
     st.markdown(one_line)
     state.read_link()
 
 
 def any_bundle() -> bool:
-    """Tell whether there is a bundle to follow."""
+    """Return whether there is a bundle to show."""
     return bool(bundles.whole(bundles.summaries()))
 
 
 def follow() -> "Bundle":
-    """Draw the sidebar with bundle and selected image; stop with an explanation without one."""
+    """Draw the sidebar with bundle and selected image; without a bundle, explain and stop."""
     bundle = _bundle()
     state.put_setting("about", bundles.about(bundle))
     _check_selected(bundle)
@@ -63,12 +64,12 @@ def follow() -> "Bundle":
 
 
 def end() -> None:
-    """Write what the page shows into the URL, once all of it has been drawn."""
+    """Write the state of the page into the URL, after all of it has been drawn."""
     state.write_link()
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:
-    """Head a figure: its name, one line that says what it shows, and how to read it."""
+    """Draw the heading of a figure: a title, what it shows, and how to read it."""
     with st.container(key=f"section-{title}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(title, anchor=False, width="content")
@@ -81,11 +82,13 @@ def section(title: str, shows: str, how_to_read: str = "") -> None:
 def _bundle() -> "Bundle":
     found = bundles.summaries()
     names = bundles.whole(found)
-    broken = "\n".join(f"- {s.error}" for s in found.values() if s.error is not None)
+    broken = "\n".join(
+        f"- {messages.plain_message(s.error)}" for s in found.values() if s.error is not None
+    )
     if not names:
         messages.empty(
             "No bundle to look at yet",
-            "A bundle is a folder that holds a trained model and all it learned about a data "
+            "A bundle is a folder with a trained model and everything computed from a data "
             "set. Make one from the MNIST digits that come with the project, on the page Train or "
             f"with this command; then reload this page.\n\n{broken}",
             "xai train --data mnist --out checkpoints/mnist",
@@ -93,7 +96,7 @@ def _bundle() -> "Bundle":
     if state.bundle_name() not in names:
         if state.bundle_name():
             messages.note(
-                f"There is no bundle `{state.bundle_name()[:60]}` here to open. "
+                f"There is no bundle {messages.code(state.bundle_name()[:60])} here to open. "
                 "Found: " + ", ".join(f"`{name}`" for name in names) + "."
             )
         state.select_bundle(bundles.usual(names))
@@ -105,18 +108,20 @@ def _bundle() -> "Bundle":
 
 
 def _check_selected(bundle: "Bundle") -> None:
-    """Select the first image there is where none is, or one that this bundle does not know."""
+    """Select the first image if none is selected, or if this bundle does not have it."""
     asked = state.selected_id()
     if image_data.is_known(bundle, asked):
         return
     start = START if bundles.row_of(bundle, START) is not None else str(bundles.rows(bundle)[0])
     if asked:
         why = (
-            "The link's own image was cut short or changed"
+            "The image in the link is incomplete"
             if image_data.is_own(asked)
-            else f"There is no image `{asked[:40]}` in `{bundle.name}`"
+            else f"There is no image {messages.code(asked[:40])} in `{bundle.name}`"
         )
-        messages.note(f"{why}, so `{start}` is shown. Copy the link whole, or choose another.")
+        messages.note(
+            f"{why}, so `{start}` is shown. Copy the whole link, or choose another image."
+        )
     state.select_image(start)
 
 
@@ -124,7 +129,8 @@ def _selected(bundle: "Bundle") -> None:
     image_id = state.selected_id()
     found = image_data.facts(bundle, image_id)
     label = int(found["label"])
-    true = f"  \nTrue label **{label_name(bundle, label)}**" if label >= 0 else ""
+    true = f"  \nTrue label **{literal(label_name(bundle, label))}**" if label >= 0 else ""
+    cluster = cluster_names(bundle)[int(found["cluster"])]
     st.caption("SELECTED IMAGE")
     with st.container(horizontal=True, gap="small", key="selected-facts"):
         image_grid.picture(
@@ -135,7 +141,7 @@ def _selected(bundle: "Bundle") -> None:
         )
         st.markdown(
             f"{marked(image_id)}  \n"
-            f"Cluster **{cluster_names(bundle)[int(found['cluster'])]}**  \n"
+            f"Cluster **{literal(cluster)}**  \n"
             f"Confidence **{sure(float(found['confidence']))}**{true}",
             width="stretch",
         )
@@ -144,7 +150,9 @@ def _selected(bundle: "Bundle") -> None:
         and not health.problems(bundle, "images")
         and image_data.typicality(bundle, image_id).unlike
     ):
-        st.caption(":orange[:material/warning: Unlike the training images: do not believe it.]")
+        st.caption(
+            ":orange[:material/warning: Unlike the training images: do not trust the answers.]"
+        )
     image_steps.buttons(bundle)
 
 

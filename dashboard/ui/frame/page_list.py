@@ -1,17 +1,25 @@
-"""The list of pages in the sidebar, made a list for screen readers too."""
+"""What Streamlit's own frame lacks: roles for screen readers, and a history without doubles."""
 
 from pathlib import Path
 
 import streamlit as st
 
+_HERE = Path(__file__).parent
+
 _roles = st.components.v2.component(
     "page_list",
     html="<span hidden></span>",
-    js=Path(__file__).with_suffix(".js").read_text(encoding="utf-8"),
+    js=(_HERE / "page_list.js").read_text(encoding="utf-8"),
+)
+_address_bar = st.components.v2.component(
+    "address_bar",
+    html="<span hidden></span>",
+    js=(_HERE / "address_bar.js").read_text(encoding="utf-8"),
 )
 
 
-def name_roles() -> None:
-    """Say which elements are the list and its items; draws nothing."""
-    with st.container(key="page-list"):
+def mend() -> None:
+    """Name the roles of the list of pages, and keep one history entry per page; draws nothing."""
+    with st.container(key="page-list", gap=None):
         _roles(key="page list")
+        _address_bar(key="address bar")

@@ -1,4 +1,4 @@
-"""Real images on the border of two clusters."""
+"""Real images between two clusters."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""How clusters and labels go together."""
+"""Counts of images by label and cluster."""
 
 from typing import TYPE_CHECKING
 

@@ -30,7 +30,8 @@ def show(bundle: "Bundle", cluster: int) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.selectbox(
-            f"From cluster {names[cluster]} to", others, format_func=lambda c: names[c], width=220,
+            f"From cluster {messages.literal(names[cluster])} to", others,
+            format_func=names.__getitem__, width=220,
             **state.bind("walk to", others[0], others, link="walk"),
         )  # fmt: skip
         film = generation.interpolation(bundle, cluster, end, FRAMES)

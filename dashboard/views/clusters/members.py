@@ -1,4 +1,4 @@
-"""Real images of one cluster, the surest and the least sure."""
+"""Real images of one cluster, by confidence."""
 
 from typing import TYPE_CHECKING
 

@@ -20,9 +20,9 @@ _PREFIX = "cluster "
 
 
 def show(bundle: "Bundle") -> int:
-    """Show the prototypes as buttons, and beside them a table; give the picked cluster."""
+    """Show the prototypes as buttons, and a table beside them; return the picked cluster."""
     picked, table = picked_cluster(bundle), _table(bundle)
-    pictures, numbers = st.columns([13, 10], gap="medium")
+    pictures, numbers = st.columns([11, 12], gap="medium")
     with pictures:
         _prototypes(bundle, table, picked)
     with numbers:
@@ -51,7 +51,7 @@ def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
 
 
 def picked_cluster(bundle: "Bundle") -> int:
-    """Return the cluster in question: the one last picked, else that of the selected image."""
+    """Return the cluster that was picked last, else that of the selected image."""
     count = bundle.model.config.num_clusters
     picked = state.keep("cluster", None, [None, *range(count)], link="cluster")
     if picked is None:

@@ -1,4 +1,4 @@
-"""Images that the model makes up for one cluster."""
+"""Images that the model generates for one cluster."""
 
 from typing import TYPE_CHECKING
 

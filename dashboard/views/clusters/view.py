@@ -1,7 +1,7 @@
 """Clusters: what each one stands for, what is in it, and where two of them meet."""
 
 from dashboard import state
-from dashboard.ui import health, naming
+from dashboard.ui import health, messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.clusters import (
     boundary_images,
@@ -28,7 +28,7 @@ layout.section(
     + naming.arrow_means(bundle),
 )
 cluster = overview.show(bundle)
-name = naming.cluster_names(bundle)[cluster]
+name = messages.literal(naming.cluster_names(bundle)[cluster])
 
 layout.section(
     f"Samples of cluster {name}",

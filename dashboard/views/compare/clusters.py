@@ -1,4 +1,4 @@
-"""Two clusterings of the same images: how far they agree, and on which images not."""
+"""Two clusterings of the same images: how far they agree, and on which images they differ."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ COUNT = 40
 
 @st.fragment
 def agreement(pair: Pair) -> None:
-    """Show the counts of both clusterings, with NMI, ARI and the share that goes together."""
+    """Show the counts of both clusterings, with NMI, ARI and the share in matched clusters."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         split = st.segmented_control(
             "Images", SPLITS, required=True,
@@ -35,7 +35,7 @@ def agreement(pair: Pair) -> None:
     agreed = found.agreement
     for box, (name, value, why) in zip(st.columns(3), (
         ("Same cluster", _share(agreed.share), "once clusters are matched one to one"),
-        ("NMI", f"{agreed.nmi:.3f}", "1: one tells the other"),
+        ("NMI", f"{agreed.nmi:.3f}", "1: one determines the other"),
         ("ARI", f"{agreed.ari:.3f}", "0 by chance, 1 at best"),
     ), strict=True):  # fmt: skip
         box.metric(name, value, why, delta_color="off", delta_arrow="off", border=True)
@@ -45,20 +45,22 @@ def agreement(pair: Pair) -> None:
     )  # fmt: skip
     words = (
         f"Counts of {found.images:,} {split} images by their cluster in both bundles; "
-        f"{_share(agreed.share)} are in clusters that go together"
+        f"{_share(agreed.share)} are in matched clusters"
     )
     chart(figure, key="both clusterings", alt=words)
 
 
 @st.fragment
 def differences(pair: Pair, image_id: str) -> None:
-    """Show the images that both are surest of and sort differently; a click selects one."""
+    """Show the images that the bundles sort differently, the most confident first."""
     state.rerun_if_moved(image_id)
     split = state.setting("compare split", "test")
     found = compared(*pair.both, split)
     ids = found.differ[:COUNT]
     if not ids:
-        st.caption(f"There are none: both sort all {found.images:,} {split} images alike.")
+        st.caption(
+            f"There are none: both sort all {found.images:,} {split} images in the same way."
+        )
         return
     facts = [image_data.table(b, ids) for b in pair.both]
     names = [
@@ -84,8 +86,8 @@ def differences(pair: Pair, image_id: str) -> None:
     )
     st.caption(
         f"Above: the cluster in `{pair.first.name}`; below: that in `{pair.second.name}`. The "
-        "images of which both are surest come first; those chosen above are shown: "
-        f"*{split}*."
+        "images with the highest confidence in both come first. The images are those chosen "
+        f"above: *{split}*."
     )
 
 
@@ -95,7 +97,7 @@ def _share(value: float) -> str:
 
 
 def _counts(pair: Pair, found: Compared) -> pd.DataFrame:
-    """Order the second's clusters so that those that go together lie on the diagonal."""
+    """Order the second bundle's clusters so that matched ones lie on the diagonal."""
     first, second = (naming.cluster_names(b) for b in pair.both)
     paired = [int(c) for c in found.agreement.partner if c >= 0]
     order = paired + [c for c in range(len(second)) if c not in paired]

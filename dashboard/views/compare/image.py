@@ -1,4 +1,4 @@
-"""One image in two bundles: what each makes of it."""
+"""One image in two bundles: reconstructions, errors and numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import image_data
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.components import image_grid
 from dashboard.views.compare.settings import Pair
 from xai_core.plots import elbo_terms, sprites
@@ -37,7 +37,7 @@ def show(pair: Pair, image_id: str) -> None:
         scale=5,
     )  # fmt: skip
     table = _table(pair, image_id)
-    st.table(table, hide_index=True, border="horizontal")
+    messages.text_table(table)
     with st.container(horizontal=True):
         download.table(pair.first, table, name="image in both", image=image_id, **pair.about)
         sheet = sprites.sheet(np.stack(pictures), columns=5, gap=2, fill=255)

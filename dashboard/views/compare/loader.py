@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """Two clusterings of one split, and the ids of the images they disagree on, surest first."""
+    """Two clusterings of one split, and the ids of the images on which they differ."""
 
     agreement: "Agreement"
     images: int

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from dashboard import state
+from dashboard.ui import messages
 from dashboard.ui.components.latent_map import component
 from dashboard.views.compare.settings import Pair, colours
 from xai_core.plots.latent_map import colouring
 
 
 def show(pair: Pair) -> None:
-    """Draw both in the same colours."""
+    """Draw both maps in the same colours."""
     columns = {c.name: c for c in colouring.available(pair.first.index)}
     known = {c.name for c in colouring.available(pair.second.index)}
     names = [n for n, c in columns.items() if c.categorical and n != "split" and n in known]
@@ -21,7 +22,7 @@ def show(pair: Pair) -> None:
     boxes = st.columns(2, gap="medium")
     for box, bundle, palette in zip(boxes, pair.both, palettes, strict=True):
         with box:
-            st.markdown(f"**{bundle.name}**")
+            st.markdown(f"**{messages.literal(bundle.name)}**")
             component.plain_map(
                 bundle, columns[name], key=f"map of {bundle.name}", palette=palette
             )

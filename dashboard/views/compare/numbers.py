@@ -1,4 +1,4 @@
-"""Two model cards side by side: what was measured, and how each was made."""
+"""Two model cards side by side: the measures, and how each bundle was made."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import download
+from dashboard.ui import download, messages
 from dashboard.views.compare.settings import Pair
 from xai_core.report import model_card
 
@@ -19,12 +19,12 @@ def measures(pair: Pair) -> None:
     first, second = pair.both
     rows = model_card.differences(first.manifest.metrics, second.manifest.metrics)
     table = pd.DataFrame(rows, columns=["Measure", *_names(pair), "Difference"])
-    st.table(table, hide_index=True, border="horizontal")
+    messages.text_table(table)
     download.table(first, table, name="measures of both", **pair.about)
 
 
 def making(pair: Pair) -> None:
-    """Show in what they were made differently, and folded away what is the same."""
+    """Show how their settings differ; an expander holds those that are the same."""
     cards = [_settings(bundle) for bundle in pair.both]
     rows = []
     for what in dict.fromkeys([*cards[0], *cards[1]]):
@@ -33,17 +33,17 @@ def making(pair: Pair) -> None:
     table = pd.DataFrame(rows, columns=["What", "In both", *_names(pair)])
     differs = table["In both"] == "differs"
     if differs.any():
-        st.table(table[differs].drop(columns="In both"), hide_index=True, border="horizontal")
+        messages.text_table(table[differs].drop(columns="In both"))
     else:
-        st.caption("They differ in nothing.")
+        st.caption("They were made in the same way.")
     with st.expander(f"{(~differs).sum()} lines that are the same in both"):
         same = table[~differs][["What", pair.first.name]]
-        st.table(same, hide_index=True, border="horizontal")
+        messages.text_table(same)
     download.table(pair.first, table, name="making of both", **pair.about)
 
 
 def _settings(bundle: "Bundle") -> dict[str, str]:
-    """Describe how a bundle was made, hashes shortened, every setting by its name."""
+    """Return how a bundle was made: every setting by its name, hashes shortened."""
     made = dict(model_card.making(bundle.manifest, bundle.model.config))
     made["Data SHA-256"] = f"{made['Data SHA-256'][:16]}\N{HORIZONTAL ELLIPSIS}"
     return made | dict(_flat(bundle.manifest.configs))

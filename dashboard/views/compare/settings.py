@@ -1,5 +1,6 @@
-"""Which second bundle stands beside the chosen one, and how clusters of both are coloured."""
+"""The second bundle of a comparison, and the colours of both bundles' clusters."""
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import streamlit as st
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Pair(NamedTuple):
-    """Two bundles; `alike` where an id names the same image in both."""
+    """Two bundles; `alike` if an id names the same image in both."""
 
     first: "Bundle"
     second: "Bundle"
@@ -28,19 +29,19 @@ class Pair(NamedTuple):
 
     @property
     def about(self) -> dict[str, object]:
-        """Name the second one in a file."""
+        """Return what a file says about the second one."""
         return {"beside": f"{self.second.name} ({cache.fingerprint(self.second)})"}
 
 
 def ask(bundle: "Bundle") -> Pair:
-    """Let the user choose what to compare the chosen bundle with; stop where there is nothing."""
+    """Let the visitor choose the second bundle; explain and stop if there is none."""
     found = bundles.summaries()
     others = [name for name in bundles.whole(found) if name != bundle.name]
     if not others:
         _only_one(bundle)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         name = st.selectbox(
-            f"Compare {bundle.name} with", others, width=260,
+            f"Compare {messages.literal(bundle.name)} with", others, width=260,
             **state.bind("compare with", others[0], others, link="with"),
         )  # fmt: skip
         st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
@@ -49,8 +50,8 @@ def ask(bundle: "Bundle") -> Pair:
     pair = Pair(bundle, second, loader.same_images(bundle, second))
     if not pair.alike:
         messages.note(
-            f"`{bundle.name}` was trained on *{bundle.manifest.dataset.name}* and `{name}` on "
-            f"*{second.manifest.dataset.name}*: the same id names another picture in each, so "
+            f"`{bundle.name}` was trained on *{_data(bundle)}* and `{name}` on "
+            f"*{_data(second)}*: the same id names another picture in each, so "
             "they cannot be compared image by image. Below is what can be: their numbers and "
             "how they were made."
         )
@@ -58,7 +59,7 @@ def ask(bundle: "Bundle") -> Pair:
 
 
 def colours(pair: Pair) -> tuple[list[str], list[str]]:
-    """Colour the clusters of both: those that go together alike, the rest of the second grey."""
+    """Return the colours of both bundles' clusters: matched ones share theirs, others are grey."""
     first, second = (b.model.config.num_clusters for b in pair.both)
     own = theme.categorical(first)
     theirs = [theme.muted(state.dark())] * second
@@ -68,13 +69,17 @@ def colours(pair: Pair) -> tuple[list[str], list[str]]:
     return own, theirs
 
 
+def _data(bundle: "Bundle") -> str:
+    return messages.literal(bundle.manifest.dataset.name)
+
+
 def _swap(first: str, second: str) -> None:
     state.select_bundle(second)
     state.put_setting("compare with", first)
 
 
 def _only_one(bundle: "Bundle") -> NoReturn:
-    data = bundle.manifest.dataset.name
+    data = shlex.quote(bundle.manifest.dataset.name)
     messages.empty(
         "Only one bundle here",
         f"`{bundle.name}` is the only bundle that was found, and a comparison needs two. Train a "

@@ -1,14 +1,14 @@
 """Compare: two bundles side by side, on the same image and on all of them."""
 
 from dashboard import state
-from dashboard.ui import naming
+from dashboard.ui import messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.compare import clusters, image, maps, numbers, settings
 
 bundle = layout.page(
     "Compare",
     "Two bundles side by side: two seeds, two factorisations, the pure ELBO against the default. "
-    "What changes in the numbers, and what in the answer to the same image?",
+    "How do their numbers differ, and how do their answers to the same image?",
 )
 pair = settings.ask(bundle)
 image_id = state.selected_id()
@@ -25,11 +25,12 @@ numbers.measures(pair)
 if pair.alike:
     layout.section(
         "The same image in both",
-        f"{naming.describe(bundle, image_id)}. Its reconstruction and numbers in each.",
+        f"{messages.literal(naming.describe(bundle, image_id))}. Its reconstruction and numbers "
+        "in each.",
         "Clusters carry numbers of their own in each bundle: compare the labels after the arrow, "
         "not the numbers before it. **Warm is ink that was lost, cold is ink that was added.** "
-        "The bound's terms are in nats for the whole image; what one term gives, another takes, "
-        "so compare the ELBO first.",
+        "The bound's terms are in nats for the whole image; a gain in one term often costs "
+        "another, so compare the ELBO first.",
     )
     image.show(pair, image_id)
 
@@ -44,7 +45,7 @@ if pair.alike:
     maps.show(pair)
 
     layout.section(
-        "Do they sort alike?",
+        "Do the clusters agree?",
         "How many images of each cluster of the first lie in each cluster of the second.",
         "Clusters are matched one to one so that as many images as possible agree, and ordered "
         "so that matched ones lie on the diagonal. Colour is the share of the row. NMI and ARI "
@@ -54,17 +55,16 @@ if pair.alike:
 
     layout.section(
         "Where they differ",
-        "Images that the two put into clusters that do not go together. Click one to select it.",
-        "Sorted by how sure both are: in the first ones, two confident answers differ. Further "
-        "down, at least one of the two was in doubt.",
+        "Images that the two put into clusters that were not matched. Click one to select it.",
+        "Sorted by the confidence of both: in the first ones, two confident answers differ. "
+        "Further down, at least one of the two was in doubt.",
     )
     clusters.differences(pair, image_id)
 
 layout.section(
     "How they were made",
-    "Differences in data, model, training and versions.",
+    "The differences in data, model, training and versions.",
     "A difference above can come from any of these lines, and from chance: two seeds of one "
-    "setting differ too. Names after *model*, *training* and *critic* are those of the settings "
-    "in the bundle.",
+    "setting differ too. The names are those of the settings in the bundle.",
 )
 numbers.making(pair)

@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show counterfactuals that differ, each with its change beside it, the smallest first."""
-    target = asked.names[asked.target]
+    target = messages.literal(asked.names[asked.target])
     with st.container(horizontal=True, vertical_alignment="center"):
         seed = state.keep("cf alternatives seed", 0, span=state.SEEDS, link="starts")
         st.button(

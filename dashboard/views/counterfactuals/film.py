@@ -1,4 +1,4 @@
-"""The path from an image to its counterfactual: a film to scrub, and what is known along it."""
+"""The path from an image to its counterfactual: a film, and the numbers along it."""
 
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ STOP = 0.99
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the film strip, the frame in question, and three figures that follow it."""
+    """Show the film strip, the chosen frame, and three figures that mark it."""
     found = counterfactuals.change(bundle, *asked[:4])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = st.slider(
@@ -54,7 +54,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with picture:
         words = _words(asked, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
-        st.caption(words)
+        st.caption(messages.literal(words))
     with lines:
         st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
         _probabilities(asked, found, at)
@@ -81,8 +81,8 @@ def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
         on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
     )
     st.caption(
-        f"Below each frame: the probability of {target}; the bar has the colour of the likeliest "
-        "class."
+        f"Below each frame: the probability of {messages.literal(target)}; the bar has the colour "
+        "of the likeliest class."
     )
 
 
@@ -96,7 +96,7 @@ def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> N
 
 
 def crossing(probs: np.ndarray, asked: Question) -> str:
-    """Describe when the target becomes the likeliest class."""
+    """Return a sentence on when the target becomes the most probable class."""
     target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
     if not len(first):
         return f"{target} is not the likeliest class in any frame"

@@ -103,7 +103,7 @@ def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Chang
 def alternatives(
     bundle: "Bundle", image_id: str, of: str, target: int, seed: int
 ) -> Alternatives | None:
-    """Search from different starts; None where the target has no real images to start from."""
+    """Search from different starts; None if no real image of the target can serve as a start."""
     from xai_core.counterfactual import alternatives
     from xai_core.counterfactual.of_bundle import reference_of
 
@@ -194,7 +194,7 @@ def one_of_each(bundle: "Bundle", of: str, seed: int) -> list[str | None]:
     """Choose a test image of each class: one that its label, if any, agrees with.
 
     Args:
-        bundle: Where to look.
+        bundle: The bundle to search.
         of: "classifier" or "cluster".
         seed: Another seed gives other images.
 

@@ -1,4 +1,4 @@
-"""The same question put to every method, the baselines among them, with the same numbers."""
+"""Counterfactuals of one image and target by every method, baselines too, with numbers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Input, reconstruction, counterfactual, and what was changed, large and with numbers."""
+"""Input, reconstruction, counterfactual and change, large and with numbers."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import counterfactuals
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.counterfactuals.settings import Question
 from xai_core.plots import pixel_map
@@ -28,7 +28,7 @@ HEIGHT = 280
 
 
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the four side by side, then say in words what they show."""
+    """Show the four images side by side, then describe them in words."""
     found = counterfactuals.change(bundle, *asked[:4])
     delta, dark = found.counterfactual - found.image, state.dark()
     if not found.converged:
@@ -64,7 +64,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
 
 
 def arrays(found: counterfactuals.Change) -> dict[str, object]:
-    """Name what a search gave, for a file."""
+    """Return the results of a search by name, for a file."""
     kept = ("image", "reconstruction", "counterfactual", "frames", "frame_probs", "codes",
             "density", "places", "before", "after", "l1", "l2", "converged", "reason", "source",
             "target")  # fmt: skip
@@ -72,7 +72,7 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
 
 
 def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> None:
-    source, target = asked.names[asked.source], asked.names[asked.target]
+    source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
     symbol = naming.SYMBOLS[asked.of]
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
@@ -86,14 +86,14 @@ def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> 
 
 
 def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> str:
-    """Describe what the model that was not asked sees in the counterfactual."""
+    """Return a sentence with the other model's answer about the counterfactual."""
     if found.other is None:
         return ""
     other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())
     name = naming.class_names(bundle, other, len(found.other))[best]
     return (
         f" A second opinion: {naming.WHO[other]}, which was not asked, takes it for "
-        f"{naming.called(other, name)} ({percent(found.other[best])})."
+        f"{messages.literal(naming.called(other, name))} ({percent(found.other[best])})."
     )
 
 

@@ -1,4 +1,4 @@
-"""The settings of the Counterfactuals page: image, explained output, method, target."""
+"""The settings of the Counterfactuals page: image, explained model, target and method."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,11 +37,11 @@ METHODS: "dict[Method, tuple[str, str]]" = {
         "baseline",
     ),
 }
-"""A title, and how it works."""
+"""The title of each method, and how it works."""
 
 
 class Question(NamedTuple):
-    """What is asked; `source` is the class that the image is taken for."""
+    """The settings; `source` is the class that the model sees in the image."""
 
     image_id: str
     of: str
@@ -53,7 +53,7 @@ class Question(NamedTuple):
 
     @property
     def about(self) -> dict[str, object]:
-        """Return what a saved file says about its origin."""
+        """Return the settings as a file holds them."""
         return {
             "image": self.image_id,
             "explained": self.of,
@@ -64,7 +64,7 @@ class Question(NamedTuple):
 
 
 def ask(bundle: "Bundle") -> Question:
-    """Draw the settings above the figures; stop where nothing tells classes apart."""
+    """Draw the settings above the figures; without classes, explain and stop."""
     functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
     if not functions:
         messages.empty(
@@ -90,7 +90,7 @@ def ask(bundle: "Bundle") -> Question:
     sure, within = percent(probs[source]), "in " if of == "cluster" else ""
     st.markdown(
         f"To {naming.WHO[of]}, {naming.marked(image_id)} is {within}"
-        f"{naming.called(of, names[source])} ({sure}). "
+        f"{messages.literal(naming.called(of, names[source]))} ({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
     colours = naming.class_colours(bundle, of, len(names))
@@ -98,10 +98,10 @@ def ask(bundle: "Bundle") -> Question:
 
 
 def set_target(name: str) -> None:
-    """Ask for another target, as named in a grid: "to 3"."""
+    """Choose a target by its id in a grid, such as "to 3"."""
     state.put_setting("cf target", int(name.removeprefix("to ")))
 
 
 def set_method(name: str) -> None:
-    """Ask for another method."""
+    """Choose a method."""
     state.put_setting("cf method", name)

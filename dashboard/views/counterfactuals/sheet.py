@@ -26,11 +26,11 @@ HOW_TO_READ = (
 )
 
 TICK = 0.2
-"""Seconds between rows; what others ask for comes in between."""
+"""Seconds between rows, in which other visitors' requests are computed."""
 
 
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Offer the sheet, compute it when asked, and show it."""
+    """Show a button that computes the sheet, its progress, and the sheet."""
     wanted = state.keep("cf sheet", False, link="sheet")
     seed = state.keep("cf sheet seed", 0, span=state.SEEDS, link="sheetdraw")
     key = (cache.fingerprint(bundle), asked.of, asked.method, seed)
@@ -60,7 +60,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
 
 @messages.errors_as_text()
 def _compute(bundle: "Bundle", asked: Question, ids: list[str | None], done: dict) -> None:
-    """Compute one row, and say how far it is; the whole page follows when all are there."""
+    """Compute one row and show the progress; rerun the page when all rows are done."""
     row = done["rows"]
     bar = st.empty()
     _say(bar, done, ids)

@@ -24,8 +24,8 @@ HOW_TO_READ = (
 
 
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show one counterfactual per target, each a button, with the ink that it takes."""
-    found = loader.changes(bundle, asked.image_id, asked.of, "default")
+    """Show one counterfactual per target, each a button, with the ink that it changes."""
+    found = loader.changes(bundle, asked.image_id, asked.of, asked.method)
     names = [asked.names[t] for t in found.targets]
     captions = [
         f"{name}\n{l1:.0f} px" if reached else f"{name}\nnot reached"
@@ -47,11 +47,11 @@ def show(bundle: "Bundle", asked: Question) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{len(names)} searches at once by *{METHODS['default'][0].lower()}*: "
+            f"{len(names)} searches at once by *{METHODS[asked.method][0].lower()}*: "
             f"{1000 * found.seconds:.0f} ms. Below each image: the target, and the ink that is "
             f"changed, in full pixels. {change.why_not(found.reasons)}"
         )
-        about = asked.about | {"to": "all", "method": "default"}
+        about = asked.about | {"to": "all"}
         download.table(bundle, _table(found, names), name="all targets", **about)
         sheet = sprites.sheet(found.counterfactuals, columns=len(names), gap=1)
         download.picture(bundle, sheet, name="all targets", **about)

@@ -1,6 +1,6 @@
 """Counterfactuals: what an image would have to look like to be something else."""
 
-from dashboard.ui import find_image, health
+from dashboard.ui import find_image, health, messages
 from dashboard.ui.frame import layout
 from dashboard.views.counterfactuals import (
     alternatives,
@@ -21,7 +21,7 @@ bundle = layout.page(
 find_image.choose(bundle, "cf find")
 asked = settings.ask(bundle)
 health.show(bundle, *health.needs(asked.of), "reconstruction", "steps")
-source, target = asked.names[asked.source], asked.names[asked.target]
+source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
 
 layout.section(
     "Into every class",

@@ -1,4 +1,4 @@
-"""The mean heatmap of each cluster, and how far single images stray from it."""
+"""The mean heatmap of each cluster, and the spread of its images around it."""
 
 from typing import TYPE_CHECKING
 

@@ -25,7 +25,7 @@ SETS = ("train against test", "two halves of train")
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Test it for a method, and draw where the means differ."""
+    """Test the difference for one method, and draw where the means differ."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         method = st.selectbox(
             "Method", asked.methods, format_func=attributions.title, width=210,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Scores(NamedTuple):
-    """What one image's maps are worth, one value per method."""
+    """Faithfulness scores of one image's maps, one value per method."""
 
     insertion: NDArray[np.float32]
     deletion: NDArray[np.float32]
@@ -29,7 +29,7 @@ class Scores(NamedTuple):
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scores | None:
-    """Score the maps of every method on one image; None where the output is no probability."""
+    """Score the maps of every method on one image; None if the output is not a probability."""
     from xai_core.attribution.of_bundle import WITH_CLASSES
 
     if of not in WITH_CLASSES:
@@ -78,20 +78,20 @@ class Trust(NamedTuple):
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _measured(bundle: "Bundle", of: str, count: int) -> list[Trust]:
-    """Keep a place for a result: what draws its progress cannot itself be cached."""
+    """Return a place that keeps a result: a function that draws its progress cannot be cached."""
     return []
 
 
 def trust(
     bundle: "Bundle", of: str, count: int, on_progress: Callable[[str, int, int], None]
 ) -> Trust:
-    """Measure how far each method can be believed, on the first test images, once.
+    """Measure once, on the first test images, how far each method can be trusted.
 
     Args:
         bundle: The models.
         of: What is explained.
         count: Images at most.
-        on_progress: Told the method that comes next, its number, and how many there are.
+        on_progress: Called with the next method, its number, and the number of methods.
     """
     place = _measured(bundle, of, count)
     if not place:
@@ -122,7 +122,7 @@ def _measure(
 
 
 class Means(NamedTuple):
-    """Mean heatmap and spread (clusters, 28, 28), mean input likewise, and images a cluster."""
+    """Mean input, mean heatmap and spread, (clusters, 28, 28), and the images per cluster."""
 
     ink: NDArray[np.float32]
     mean: NDArray[np.float32]
@@ -158,14 +158,14 @@ def cluster_means(bundle: "Bundle", method: str, of: str, split: str, each: int)
 def compared(
     bundle: "Bundle", method: str, of: str, each: int, halves: bool
 ) -> "SetDifference | None":
-    """Test whether the maps of train and of test images differ; None without both.
+    """Test whether the maps of train and test images differ; None if a set is empty.
 
     Args:
         bundle: The models.
-        method: Whose maps.
+        method: The attribution method.
         of: What is explained.
         each: Images of each set, drawn at random.
-        halves: Compare two halves of the train set instead, where there is nothing to find.
+        halves: Compare two halves of the train set instead, which do not differ.
     """
     import torch
 

@@ -26,7 +26,7 @@ PREDICTED, USUAL = -1, "usual"
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
-    """Draw one map large, and the others as buttons."""
+    """Draw one map large, and all maps as buttons."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         target = _target(asked)
         method = state.keep("heat method", asked.methods[0], asked.methods, link="method")
@@ -95,7 +95,7 @@ def _large(
     row = Row(name="", values=found.values, limit=limit, under=ink)
     sheet = image_sheet.compose([row], [""], state.dark(), through=through)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{card.title}**, {_for(asked, found)}")
+        st.markdown(f"**{card.title}**, {messages.literal(_for(asked, found))}")
         about = {"image": image_id, "explained": asked.of, "target": int(found.targets[0])}
         download.picture(bundle, sheet.pixels, name=f"{method} map", limit=limit, **about)
     figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=450)
@@ -105,7 +105,7 @@ def _large(
 
 
 def _for(asked: Question, found: attributions.Maps) -> str:
-    return f"for {asked.names[int(found.targets[0])]}" if asked.names else f"for {asked.words}"
+    return f"for {asked.names[int(found.targets[0])] if asked.names else asked.words}"
 
 
 def _sum(found: attributions.Maps) -> str:

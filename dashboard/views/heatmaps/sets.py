@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 SPLITS = {"train": "Training set", "test": "Test set"}
 COUNT = 9
 ROW_HEIGHT, AROUND = 46, 92
-"""Screen pixels of a row of images, nine of them in half a page, and of names and colour bar."""
+"""Height in screen pixels of a row of nine images, and of names and colour bar."""
 
 
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Draw both sets on one scale a method, and offer what is shown."""
+    """Draw both sets on one scale per method, with buttons that save them."""
     shown = state.selected_id()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         hows = list(exemplars.HOWS)
@@ -58,8 +58,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
             only = methods[0] if len(methods) == 1 else None
             _sheet(bundle, asked, split, ids[split], sheet, only)
     scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
+    above = "it is" if asked.names else "its cluster is"
     st.caption(
-        f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}, which is written above each "
+        f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}; {above} written above each "
         f"image. {scale}, the same for both sets."
     )
     state.rerun_if_moved(shown)
@@ -119,7 +120,7 @@ def _open(image_id: str | None) -> None:
 
 
 def _decisions(bundle: "Bundle", asked: Question, ids: tuple[str, ...]) -> list[str]:
-    """Name the columns: what is explained where it is a class, else the cluster."""
+    """Return the names of the columns: the explained class if there is one, else the cluster."""
     column = "predicted" if asked.of == "classifier" else "cluster"
     found = bundle.index[column].take(bundles.rows_of(bundle, ids))
     names = asked.names or naming.cluster_names(bundle)

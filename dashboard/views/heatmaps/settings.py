@@ -1,4 +1,4 @@
-"""What the Heatmaps page explains: which output, of which model."""
+"""The settings of the Heatmaps page: which output of which model is explained."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +27,7 @@ UNITS = {
 
 
 class Question(NamedTuple):
-    """What is explained; `methods` are those that apply, `names` the classes, if there are any."""
+    """What is explained, the methods that apply, and the names of the classes, if any."""
 
     of: str
     methods: list[str]
@@ -40,7 +40,7 @@ class Question(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Return what is explained, in words."""
+        """Return what is explained, as part of a sentence."""
         return {
             "classifier": "what the classifier decides",
             "cluster": "which cluster the model sees",
@@ -49,7 +49,7 @@ class Question(NamedTuple):
         }.get(self.of, f"what {self.of.replace(':', ' ')} is")
 
     def unit(self, method: str) -> str:
-        """Describe what a method's numbers are."""
+        """Return the unit of a method's numbers."""
         card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]
         if card.kind in ("mask", "baseline"):
             return "weight of the pixel"

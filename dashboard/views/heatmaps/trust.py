@@ -1,4 +1,4 @@
-"""Checks that can speak against a method on this model, measured on request."""
+"""Which methods to trust on this model: scores, measured when the button is pressed."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ REFERENCES = ("random", "edges")
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Offer to measure; then show the table, and the curves of the method chosen above."""
+    """Show a button that measures, then the table, and the curves of the chosen method."""
     wanted = f"heat trust {bundle.name} {asked.of}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Test images", COUNTS, width=120,

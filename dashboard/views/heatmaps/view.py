@@ -1,7 +1,7 @@
 """Heatmaps: which pixels decided, on train and on test images, and which maps to trust."""
 
 from dashboard import state
-from dashboard.ui import health, naming
+from dashboard.ui import health, messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import cluster_means, difference, methods, sets, settings, trust
 
@@ -25,8 +25,8 @@ sets.show(bundle, asked)
 
 layout.section(
     "One image, every method",
-    f"{naming.describe(bundle, image_id)}. {len(asked.methods_of_model)} methods, and beside them "
-    "maps that know nothing of the model. Click one to see its map large.",
+    f"{messages.literal(naming.describe(bundle, image_id))}. {len(asked.methods_of_model)} "
+    "methods, and beside them maps that know nothing of the model. Click one to see it large.",
     "Methods answer different questions, so different maps need not contradict: a *slope* says "
     "where a little ink would matter, a *share* how much of the output each pixel brought, a "
     "*mask* which pixels suffice. *Random* and *Edges* know nothing of the model: a map that "

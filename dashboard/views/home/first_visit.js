@@ -36,11 +36,12 @@ class Tour {
     this.frame(show ? document.querySelector(where) : null);
   }
   frame(node) {
-    if (this.framed) this.framed.style.outline = '';
+    if (this.framed) Object.assign(this.framed.style, { outline: '', scrollMarginBottom: '' });
     this.framed = node?.checkVisibility() ? node : null;
     if (!this.framed) return;
     const colour = getComputedStyle(this.$('.tour')).getPropertyValue('--st-primary-color');
     Object.assign(this.framed.style, { outline: `3px solid ${colour}`, outlineOffset: '4px', borderRadius: '6px' });
+    this.framed.style.scrollMarginBottom = `${this.$('.card').offsetHeight + 32}px`;
     this.framed.scrollIntoView({ block: 'nearest' });
   }
   end() {

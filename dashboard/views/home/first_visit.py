@@ -1,4 +1,4 @@
-"""A tour of five steps round Home, for a first visit; the browser remembers that it was seen."""
+"""A tour of Home in five steps for a first visit; the browser remembers that it was seen."""
 
 from pathlib import Path
 
@@ -19,21 +19,21 @@ STEPS = (
      "every page is about it."),
     ("It goes with you", ".st-key-picture-selected",
      "The side bar shows the selected image with its cluster, how sure the model is, and its "
-     "true label; the buttons below it walk on to others."),
+     "true label; the buttons below it select another image."),
     ("See where it lies", "[class*='st-key-way-views-latent']",
      "The latent map holds all images as points: point at one to see it, click to select it, "
-     "draw a lasso to see many, or ask what any place would look like."),
+     "draw a lasso to see many, or decode any place."),
     ("Ask why, and what if", "[class*='st-key-way-views-heatmaps']",
-     "Heatmaps show which pixels decided and whether to believe it; counterfactuals show what "
+     "Heatmaps show which pixels decided, and how far to trust that; counterfactuals show what "
      "the image would have to look like to be something else."),
     ("Send it on", "[class*='st-key-section-Take']",
      "The address in the browser holds page, image and settings: copy it, and a colleague sees "
-     "the same. Tables and figures have buttons that save them, and a report holds it all."),
+     "the same. Tables and figures have buttons that save them, and a report holds everything."),
 )  # fmt: skip
-"""Title, what to frame on the page, and what to say."""
+"""Title, the part of the page to frame, and the text."""
 
 
 def show() -> None:
-    """Show the tour where this browser has not seen it, else a button that starts it."""
+    """Show the tour if this browser has not shown it, else a button that starts it."""
     steps = [{"title": title, "where": where, "text": text} for title, where, text in STEPS]
     _tour(key="first visit", data={"steps": steps})

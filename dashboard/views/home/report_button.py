@@ -1,4 +1,4 @@
-"""One file with the whole story of the selected image."""
+"""The report of the selected image, as one file."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ HOLDS = (
 
 
 def show(bundle: "Bundle") -> None:
-    """Offer the report of the selected image, made when asked for."""
+    """Offer the report of the selected image, made when the button is pressed."""
     image_id, functions = state.selected_id(), counterfactuals.explainable(bundle)
     of = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -1,4 +1,4 @@
-"""Home: what the bundle is, how good it is, an image to start from, ways on."""
+"""Home: what the bundle is, how good it is, an image to start from, and the other pages."""
 
 from dashboard.links import PAGES
 from dashboard.ui import health, image_strip, model_card, next_pages
@@ -7,7 +7,7 @@ from dashboard.views.home import first_visit, report_button
 
 WAYS = (
     (PAGES["latent_map"], "Latent map", ":material/scatter_plot:",
-     "Where is it among all images, and what is near it?"),
+     "Where does it lie among all images, and what is near it?"),
     (PAGES["reconstructions"], "Reconstructions", ":material/compare:",
      "What did the model keep of it, and what did it lose?"),
     (PAGES["clusters"], "Clusters", ":material/category:",
@@ -17,9 +17,9 @@ WAYS = (
     (PAGES["counterfactuals"], "Counterfactuals", ":material/alt_route:",
      "What would it have to look like to be something else?"),
     (PAGES["compare"], "Compare", ":material/balance:",
-     "What does another bundle say about it, and where do two differ?"),
+     "What does another bundle see in it, and where do two bundles differ?"),
     (PAGES["own_image"], "Your image", ":material/draw:",
-     "Draw a digit, or bring a picture: what does the model make of it?"),
+     "Draw a digit or upload a picture: what does the model see in it?"),
     (PAGES["train"], "Train", ":material/model_training:",
      "Train a model of your own, and compare it with this one."),
 )  # fmt: skip
@@ -43,9 +43,9 @@ layout.section(
 )
 image_strip.strip(bundle)
 
-layout.section("Pages", "One question per page about the selected image.")
+layout.section("Look into it", "One question per page about the selected image.")
 next_pages.page_cards(WAYS)
-layout.section("Theory", "The mathematics, evaluated on the selected image and on small data.")
+layout.section("Why it works", "The mathematics, with controls to try it out.")
 next_pages.offer_all()
 
 layout.section(

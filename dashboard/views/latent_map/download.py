@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def show(bundle: "Bundle", column: Column, shown: NDArray[np.bool_] | None = None) -> None:
-    """Offer the map as SVG: in its colours, the images that are left out grey.
+    """Offer the map as SVG; images that the filters leave out are grey.
 
     Args:
-        bundle: Whose map.
-        column: What the points are coloured by.
-        shown: True for the points in question; None for all.
+        bundle: The bundle whose map is drawn.
+        column: The column that colours the points.
+        shown: True for the images that the filters keep; None for all.
     """
     image_id = state.selected_id()
     about = {"image": image_id, "coloured by": column.title}
     if shown is not None:
-        about["images in question"] = f"{int(shown.sum()):,} of {len(shown):,}"
+        about["images shown"] = f"{int(shown.sum()):,} of {len(shown):,}"
     here = image_data.facts(bundle, image_id)
 
     def drawn() -> bytes:

@@ -1,4 +1,4 @@
-"""What lies on the map without being an image of the data set: samples, and decoded places."""
+"""Places on the map that are no images of the data set: samples, and decoded places."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,9 +25,9 @@ class Sampled(NamedTuple):
 
 
 class Guess(NamedTuple):
-    """What a place on the map decodes to.
+    """The decoded image of a place on the map.
 
-    `image` is (28, 28) in [0, 1], `probs` what the model says of it, `density` log p(z) of its
+    `image` is (28, 28) in [0, 1], `probs` its q(c|x), `density` log p(z) of its
     code in nats; `nearest` is the nearest image's id and `distance` how far that is on the map;
     `returns` is how far from the place the code is put when it is placed like any image's.
     """

@@ -1,4 +1,4 @@
-"""What is drawn on the map beside the points: neighbours, samples, a path, a decoded place."""
+"""What the map shows beside the points: neighbours, samples, a path, a decoded place."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import counterfactuals
-from dashboard.ui import naming, target_choice
+from dashboard.ui import messages, naming, target_choice
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
 from dashboard.views.latent_map import loader
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 SAMPLES = 24
-NEIGHBOURS, PRIOR, WAY = "Nearest images", "Samples of the prior", "Way to another class"
-CHOICES = (NEIGHBOURS, PRIOR, WAY)
+NEIGHBOURS, PRIOR, PATH = "Nearest images", "Samples of the prior", "Way to another class"
+CHOICES = (NEIGHBOURS, PRIOR, PATH)
 
 
 def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
-    """Let the user choose what to draw beside the points; give the choice and the marks."""
+    """Let the visitor choose what to draw beside the points; return the choice and the marks."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         chosen = st.pills(
             "Also draw", CHOICES, selection_mode="multi", wrap=True,
             **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
         )  # fmt: skip
-        found = [_way(bundle)] if WAY in chosen else []
+        found = [_path(bundle)] if PATH in chosen else []
         found += [_prior(bundle)] if PRIOR in chosen else []
     place = state.place()
     found += [_place(bundle, place)] if place else []
     return list(chosen), [marks for marks in found if marks is not None]
 
 
-def _way(bundle: "Bundle") -> Marks | None:
-    """Let the user choose a class; return the path of the counterfactual to it."""
+def _path(bundle: "Bundle") -> Marks | None:
+    """Let the visitor choose a class; return the counterfactual's path to it."""
     functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
     if not functions:
-        st.caption("This bundle knows one class only, so there is no path to another.")
+        st.caption("This bundle has one class only, so there is no path to another.")
         return None
     of = functions[0]
     probs = counterfactuals.decided(bundle, image_id, of)
@@ -50,9 +50,7 @@ def _way(bundle: "Bundle") -> Marks | None:
     found = counterfactuals.change(bundle, image_id, of, "default", target)
     count = len(found.frames)
     with st.container(width="content"):
-        st.page_link(
-            PAGES["counterfactuals"], label="The path in full", icon=":material/alt_route:"
-        )
+        st.page_link(PAGES["counterfactuals"], label="The whole path", icon=":material/alt_route:")
     words = [
         (f"frame {i + 1} of {count}", f"{names[target]} at {percent(p)}")
         for i, p in enumerate(found.frame_probs[:, target])
@@ -79,7 +77,7 @@ def _place(bundle: "Bundle", place: tuple[float, float]) -> Marks:
 
 
 def decoded_place(bundle: "Bundle") -> None:
-    """Show what the place asked about decodes to, and how far to trust that."""
+    """Show the decoded image of the marked place, and how far to trust it."""
     place = state.place()
     if place is None:
         return
@@ -88,10 +86,10 @@ def decoded_place(bundle: "Bundle") -> None:
         "The picture at the cross on the map, made by the decoder.",
         "A map has no inverse, so this is an **interpolation**: the codes of the 10 images that "
         "lie nearest on the map are averaged, the nearer the heavier (by 1 / distance "
-        "squared), and the mean is decoded. Where the map tore neighbours apart, those codes have "
-        "little in common and the picture is a blend. Two numbers tell: how far from the cross "
-        "the code comes to lie when it is placed like any image, and how likely it is under the "
-        "prior.",
+        "squared), and the mean is decoded. Where the map has separated neighbours, those codes "
+        "have little in common and the picture is a blend. Two numbers show how far to trust "
+        "it: the distance from the cross to the place that the code itself gets on the map, and "
+        "its density under the prior.",
     )
     found, names = loader.guess_at(bundle, place), naming.cluster_names(bundle)
     cluster, usual = int(found.probs.argmax()), counterfactuals.usual_density(bundle)
@@ -107,12 +105,13 @@ def decoded_place(bundle: "Bundle") -> None:
             st.button(f"Select {found.nearest}", help="The real image nearest to the cross",
                       on_click=state.select_image, args=(found.nearest,))  # fmt: skip
             st.button("Clear", on_click=state.set_place, args=(None,), type="tertiary",
-                      help="Forget this place")  # fmt: skip
+                      help="Remove the cross")  # fmt: skip
     rare = found.density < usual[0]
     st.markdown(
-        f"The model puts it in **{sure}**. Nearest real image: `{found.nearest}`, "
-        f"**{found.distance:.2f}** map units from the cross. Placed like an image, the code lies "
-        f"**{found.returns:.2f}** map units from it. Its log p(z) is **{found.density:.1f}** nats"
+        f"The model puts it in **{messages.literal(sure)}**. Nearest real image: "
+        f"`{found.nearest}`, **{found.distance:.2f}** map units from the cross. Placed like an "
+        f"image, the code lies **{found.returns:.2f}** map units from it. Its log p(z) is "
+        f"**{found.density:.1f}** nats"
         .replace("**-", "**\N{MINUS SIGN}")
         + (", lower than that of 19 of 20 real images: **do not expect a digit**." if rare else
            ", higher than that of 1 in 20 real images.")
@@ -120,19 +119,19 @@ def decoded_place(bundle: "Bundle") -> None:
 
 
 def samples(marks: list[Marks]) -> None:
-    """Show the samples of the prior once more, as pictures side by side."""
+    """Show the samples of the prior as pictures side by side."""
     for drawn in (m for m in marks if m.kind == "sample"):
         layout.section(
             "Samples of the prior",
             f"{len(drawn.words)} codes drawn from p(z) and decoded: images that the model "
             "generates.",
-            "A cluster is drawn, each as likely as another, then a code from its Gaussian p(z|c), "
-            "and the decoder draws it. On the map each is a double ring where an image with its "
+            "A cluster is drawn, all with equal probability, then a code from its Gaussian "
+            "p(z|c), which is decoded. On the map, a double ring marks where an image with that "
             "code would lie. Point at a ring to see its picture there.",
         )
         seed = state.setting("map seed", 0)
         st.button(
-            "Draw others", key="draw others", icon=":material/refresh:",
+            "Draw again", key="draw others", icon=":material/refresh:",
             on_click=state.put_setting, args=("map seed", seed + 1),
         )  # fmt: skip
         lines = [line for _, line in drawn.words]

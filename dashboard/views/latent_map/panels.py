@@ -1,4 +1,4 @@
-"""Beside and below the map: its settings, neighbours, what the lasso holds, the table."""
+"""Around the map: its settings, the neighbours, the images inside the lasso, the table."""
 
 from typing import TYPE_CHECKING
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 Shown = NDArray[np.bool_] | None
-"""True for the images in question, in index order; None for all of them."""
+"""True for the images that the filters keep, in index order; None for all of them."""
 
 GRID_IMAGES, TABLE_ROWS, NUM_NEIGHBOURS = 60, 1000, 12
 TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", "reconstruction")
 
 
 def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
-    """Let the user choose colours and which images are in question, or find one by its id."""
+    """Let the visitor choose colours and filter the images, or find one by its id."""
     columns = {c.name: c for c in colouring.available(bundle.index)}
     parts = ["all", *bundle.index["split"].unique()]
     clusters = list(range(bundle.model.config.num_clusters))
@@ -55,15 +55,15 @@ def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
 
 
 def neighbours(bundle: "Bundle") -> tuple[str, ...]:
-    """Show the images nearest to the selected one in latent space; give their ids."""
+    """Show the images nearest to the selected one in latent space; return their ids."""
     ids, distances = image_data.neighbours(bundle, state.selected_id(), NUM_NEIGHBOURS)
     layout.section(
         "Nearest images",
         "The 12 images whose codes lie nearest to the selected one's, and how far they are.",
         "Distances are measured between codes in the full latent space, not on the map: one "
         "unit is one standard deviation of N(0, I). The map joins these images to the selected "
-        "one by lines. A long line is a place where the map tore neighbours apart. Click one to "
-        "select it.",
+        "one by lines. A long line shows that the map has separated neighbours. Click an image "
+        "to select it.",
     )
     captions = [f"{d:.2f}" for d in distances]
     image_strip.show(bundle, ids, key="neighbours", captions=captions)
@@ -81,7 +81,7 @@ def trust(bundle: "Bundle") -> None:
 
 
 def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:
-    """Leave those images in question that the lasso holds; all of them without a lasso."""
+    """Keep the images inside the lasso; all of them without a lasso."""
     corners = state.lasso()
     if not corners:
         return shown
@@ -89,16 +89,16 @@ def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:
 
 
 def lassoed(bundle: "Bundle", held: Shown) -> None:
-    """Show what the lasso holds."""
+    """Show the images inside the lasso."""
     layout.section(
         "Inside the lasso",
-        "The images that you draw a line round: up to 60 of them, spread over the area.",
-        "Choose **Lasso** on the map (or hold Shift) and drag round some points. Images left out "
-        "above the map are left out here. The images are in reading order along the map, so "
-        "those near each other here are near each other there.",
+        "The images inside the line that you draw: up to 60 of them, spread over the area.",
+        "Choose **Lasso** on the map (or hold Shift) and drag around some points. The filters "
+        "above the map apply here too. Images that are close to each other on the map are close "
+        "to each other here.",
     )
     if held is None or not state.lasso():
-        st.caption("Nothing yet. Choose *Lasso* on the map and draw round some points.")
+        st.caption("Nothing yet. Choose *Lasso* on the map and drag around some points.")
         return
     along = map_files(bundle).places.along
     along = along[held[along]]
@@ -112,14 +112,15 @@ def lassoed(bundle: "Bundle", held: Shown) -> None:
 
 
 def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
-    """Offer the images in question as a table; a row selects its image."""
+    """Show the images that the filters keep as a table; a row selects its image."""
     layout.section(
         "As a table",
-        "The images inside the lasso, or those that the settings and the legend leave in; a row "
+        "The images inside the lasso, or those that the filters and the legend keep; a row "
         "selects its image.",
-        "The page shows the first 1,000, sorted by what colours the map (by confidence for "
-        "categories), lowest first; the file holds all. The selected image's row bears a dot, and "
-        "stands first where it would come after those. ELBO and its terms are in nats per image.",
+        "The page shows the first 1,000 rows, sorted by the value that colours the map (by "
+        "confidence for categories), lowest first; the file holds all of them. A dot marks the "
+        "selected image, which comes first if it is not among those rows. ELBO and its terms are "
+        "in nats per image.",
     )
     rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
     sort_by = "confidence" if column.categorical else column.name
@@ -142,7 +143,7 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
             found,
             hide_index=True,
             height=320,
-            alt="The images in question with their cluster, confidence and ELBO terms",
+            alt="The images with their cluster, confidence and ELBO terms",
             column_config={
                 "selected": st.column_config.TextColumn("", width=30, pinned=True),
                 "confidence": st.column_config.NumberColumn(format="%.4f"),
@@ -154,14 +155,14 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
 
 
 def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:
-    """Return the table's rows, the selected image's first where it would be cut off."""
+    """Return the table's rows; the selected image comes first if it would be cut off."""
     if here is not None and here in order[TABLE_ROWS:]:
         return np.concatenate([[here], order[: TABLE_ROWS - 1]])
     return order[:TABLE_ROWS]
 
 
 def _both(shown: Shown, held: Shown) -> Shown:
-    """Leave in what both leave in."""
+    """Keep what both filters keep."""
     if shown is None or held is None:
         return held if shown is None else shown
     return shown & held
@@ -170,4 +171,6 @@ def _both(shown: Shown, held: Shown) -> Shown:
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
     counts: pd.Series = bundle.index["cluster"][held].value_counts()
     names = naming.cluster_names(bundle)
-    return ", ".join(f"cluster {names[c]}: {n:,}" for c, n in counts.head(4).items())
+    return ", ".join(
+        f"cluster {messages.literal(names[c])}: {n:,}" for c, n in counts.head(4).items()
+    )

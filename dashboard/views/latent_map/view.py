@@ -31,11 +31,11 @@ with map_box:
         "Drag to move; scroll, pinch or use + and - to zoom; point at a point to see its "
         "image. Shift and a click, or *What is here?*, decodes any place. A click in the legend "
         "shows only that, with Ctrl that as well; the ends of a scale can be dragged. With the "
-        "keyboard: arrow keys walk from point to point, with Shift in longer steps, Enter "
+        "keyboard: arrow keys move from point to point, with Shift in longer steps, Enter "
         "selects, 0 shows all.\n\n"
         "The selected image has a thick ring, its nearest images thin ones and lines; samples "
-        "have double rings; the path to another class is a line that ends in a star; a cross is "
-        "the place that was decoded.",
+        "have double rings; the path to another class is a line that ends in a star; a cross "
+        "marks the place that was decoded.",
     )
     joined = nearest if map_marks.NEIGHBOURS in also else ()
     component.latent_map(bundle, column, shown=held, neighbours=joined, marks=marks)

@@ -1,4 +1,4 @@
-"""All that the model says about one image, at a glance."""
+"""The model's answers about one image, at a glance."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import attributions, cache, counterfactuals, image_data
-from dashboard.ui import health, map_backdrop, naming
+from dashboard.ui import health, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 WIDTH = 168
 """Screen pixels of a picture, six for each of the image's."""
 HEIGHT = 240
-"""Screen pixels of the map at least; as many as of the bars beside it where they are more."""
+"""Least height of the map in screen pixels; it is as high as the bars beside it."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
-    """Say what will be here, with the selected image's place on the map to begin with."""
+    """Explain what will be shown here, and show the selected image's place on the map."""
     layout.section(
         "Nothing of yours yet",
         "Draw a digit or upload a picture: its cluster, place on the map, reconstruction, "
@@ -37,8 +37,17 @@ def invite(bundle: "Bundle", image_id: str) -> None:
     _map(bundle, image_id, height=340)
 
 
+def refuse() -> None:
+    """Explain that there is no answer about an upload that was refused."""
+    layout.section(
+        "No answer",
+        "The file was refused, for the reason in the red box. Choose another file, or click an "
+        "image that was accepted.",
+    )
+
+
 def prepare(bundle: "Bundle", image_id: str) -> None:
-    """Do once what the first stroke would have to wait for: measure the range, warm up."""
+    """Compute once what the first stroke would otherwise wait for."""
     image_data.typicality(bundle, image_id)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
@@ -52,26 +61,28 @@ def _explain(bundle: "Bundle", image_id: str) -> None:
 
 
 def verdict(bundle: "Bundle", image_id: str) -> None:
-    """Say whether to trust the model on this image, and show its clusters and its place."""
+    """Show whether to trust the model on this image, its clusters and its place on the map."""
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
     said = f"cluster {names[best]}, {naming.sure(float(seen.probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
-        "Not to be believed" if unlike else f"{said[:1].upper()}{said[1:]}",
+        "Do not trust these answers"
+        if unlike
+        else messages.literal(f"{said[:1].upper()}{said[1:]}"),
         "How the image compares with those that the model learned from, and where it belongs.",
-        "A model answers whatever it is shown, and can be sure of nonsense. Two numbers tell: the "
-        "**ELBO**, how well the model explains the image, and the **distance** of its code to the "
-        "10 nearest training images, in units of the latent space. An image is called *unlike* "
-        "where the first is lower or higher, or the second larger, than with 99 of 100 real test "
+        "A model answers about any image, and can be confident about nonsense. Two numbers help: "
+        "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
+        "the 10 nearest training images, in latent units. An image is called *unlike* "
+        "if the first is lower or higher, or the second larger, than for 99 of 100 test "
         "images; so up to 2 in 100 of these are called *unlike*.",
     )
     if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
     st.markdown(
-        f"**ELBO {plain(known.elbo, 1)} nats**, above {100 * known.elbo_share:.1f} % of the "
+        f"**ELBO {plain(known.elbo, 1)} nats**, above {_share(known.elbo_share)} of the "
         f"training images. **Distance {known.distance:.2f}**, above "
-        f"{100 * known.distance_share:.1f} % of the test images."
+        f"{_share(known.distance_share)} of the test images."
     )
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
@@ -89,7 +100,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
     """Show the image, its reconstruction, a heatmap and a counterfactual."""
     layout.section(
         "What it keeps, why, and what else it could be",
-        "The image as the model sees it, drawn again, explained, and changed into its runner-up.",
+        "The image as the model sees it, its reconstruction, a heatmap, and its runner-up.",
         "The *reconstruction* is what the decoder draws of the image's code. In the *heatmap*, "
         "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is "
         "a small change, found by search, that makes it the second most likely cluster.",
@@ -127,7 +138,7 @@ def _heatmap(bundle: "Bundle", image_id: str, of: str, names: list[str]) -> None
     found = attributions.maps(bundle, (image_id,), method, of)
     limit = image_sheet.shared_limit([found.values], 1.0)
     title, target = attributions.title(method), names[int(found.targets[0])]
-    st.markdown(f"**{title}**, for {target}")
+    st.markdown(f"**{title}**, for {messages.literal(target)}")
     pixels = theme.colourise(found.values[0], theme.diverging(state.dark()), limit)
     image_grid.picture(pixels, key="own heatmap", width=WIDTH,
                        alt=f"{title} of your image, for {target}")  # fmt: skip
@@ -138,7 +149,7 @@ def _counterfactual(
     bundle: "Bundle", image_id: str, of: str, names: list[str], target: int
 ) -> None:
     found = counterfactuals.change(bundle, image_id, of, "default", target)
-    st.markdown(f"**As {names[target]}**")
+    st.markdown(f"**As {messages.literal(names[target])}**")
     there = probabilities.percent(found.after[target])
     image_grid.picture(found.counterfactual, key="own counterfactual", width=WIDTH,
                        alt=f"Your image as {names[target]}, which is at {there}")  # fmt: skip
@@ -158,25 +169,40 @@ def _map(bundle: "Bundle", image_id: str, *, height: int) -> None:
 
 
 def _warning(known: "Typicality", said: str) -> str:
+    elbo, floor, ceiling = _told_apart(known.elbo, known.elbo_floor, known.elbo_ceiling)
+    distance, farthest = _told_apart(known.distance, known.distance_ceiling)
     reasons = []
     if known.badly_explained:
         reasons.append(
-            f"the model explains it worse than {100 * (1 - known.elbo_share):.1f} % of the "
-            f"training images (ELBO {plain(known.elbo)} nats, the limit is "
-            f"{plain(known.elbo_floor)})"
+            f"the model explains it worse than {_share(1 - known.elbo_share)} of the "
+            f"training images (ELBO {elbo} nats, the limit is {floor})"
         )
     if known.too_simple:
         reasons.append(
             f"it is simpler than the training images: the model explains it better than "
-            f"{100 * known.elbo_share:.1f} % of the training images (ELBO {plain(known.elbo)} "
-            f"nats, the limit is {plain(known.elbo_ceiling)})"
+            f"{_share(known.elbo_share)} of them (ELBO {elbo} nats, the limit is {ceiling})"
         )
     if known.far_away:
         reasons.append(
-            f"its code lies {known.distance:.2f} from the nearest training images, where 99 of "
-            f"100 test images keep below {known.distance_ceiling:.2f}"
+            f"its code lies {distance} from the nearest training images, where 99 of 100 test "
+            f"images keep below {farthest}"
         )
     return (
         f"**Unlike the training images**: {', and '.join(reasons)}. The model still answers "
-        f"*{said}*; do not believe it, nor the figures below."
+        f"*{messages.literal(said)}*. Do not trust this answer, nor the figures below."
     )
+
+
+def _share(share: float) -> str:
+    """Write a share of images, never as all or none of them where it is not."""
+    whole = {0.0: "none", 1.0: "all"}
+    return whole[share] if share in whole else probabilities.percent(share)
+
+
+def _told_apart(*values: float) -> list[str]:
+    """Write numbers that are compared with as many digits as tell them apart, two at least."""
+    for digits in range(2, 8):
+        texts = [plain(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import image_data
+from dashboard.ui import messages
 from dashboard.ui.components import image_grid
 from dashboard.views.own_image import loader
 from dashboard.views.own_image.draw_pad import draw_pad
@@ -31,6 +32,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
         _draw(bundle, image_id)
     else:
         _upload(bundle, image_id)
+
+
+def was_refused(image_id: str) -> bool:
+    """Return whether the latest upload was refused, so that an older image is still selected."""
+    return state.setting("own by") == WAYS[1] and state.setting("own refused") == image_id
 
 
 def _draw(bundle: "Bundle", image_id: str) -> None:
@@ -67,11 +73,11 @@ def _upload(bundle: "Bundle", image_id: str) -> None:
     )  # fmt: skip
     found, refused = _read(files)
     for reason in refused:
-        st.error(reason, icon=":material/error:")
+        st.error(messages.plain_message(reason), icon=":material/error:")
     chosen = next((one for one in found if one.image_id == image_id), None)
     if chosen is not None:
         _beside(bundle, chosen)
-    if len(found) > 1:
+    if len(found) > 1 or (found and was_refused(image_id)):
         st.caption(f"{len(found)} images, as the model sees them. Click one to look into it.")
         image_grid.image_grid(
             image_data.images(bundle, [one.image_id for one in found]),
@@ -80,6 +86,7 @@ def _upload(bundle: "Bundle", image_id: str) -> None:
             captions=[one.name if len(one.name) < 18 else f"{one.name[:15]}..." for one in found],
             ids=[one.image_id for one in found],
             selected=image_id,
+            on_pick=_pick,
         )
 
 
@@ -97,12 +104,18 @@ def _read(files: list[Any]) -> tuple[list[loader.Upload], list[str]]:
 
 def _uploaded(files: list[Any]) -> None:
     """Select the first image that was not there before."""
-    found, _ = _read(files)
+    found, refused = _read(files)
     known = state.setting("own uploads", [])
     fresh = [one.image_id for one in found if one.image_id not in known]
     state.put_setting("own uploads", [one.image_id for one in found])
     if fresh:
         state.select_image(fresh[0])
+    state.put_setting("own refused", state.selected_id() if refused and not fresh else "")
+
+
+def _pick(image_id: str) -> None:
+    state.put_setting("own refused", "")
+    state.select_image(image_id)
 
 
 def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
@@ -116,4 +129,4 @@ def _beside(bundle: "Bundle", chosen: loader.Upload) -> None:
                            alt=f"{chosen.name}, as the model sees it", key="converted",
                            width=130, caption="As the model sees it")  # fmt: skip
     done = [*chosen.notes, "cropped, scaled into 20 x 20 and centred by its mass in 28 x 28"]
-    st.caption(f"`{chosen.name}` was {', '.join(done)}.")
+    st.caption(f"{messages.code(chosen.name)} was {', '.join(done)}.")

@@ -1,4 +1,4 @@
-"""Your image: draw one or upload some, and see all that the model says about it."""
+"""Your image: draw one or upload some, and see the model's answers about it."""
 
 import streamlit as st
 
@@ -27,12 +27,14 @@ with sheet:
         "yours, so that its size and place do not matter.",
     )
     input.show(bundle, image_id)
+refused = input.was_refused(image_id)
 with answer:
-    if image_data.is_own(image_id):
+    if refused:
+        answers.refuse()
+    elif image_data.is_own(image_id):
         answers.verdict(bundle, image_id)
     else:
         answers.invite(bundle, image_id)
-if image_data.is_own(image_id):
-    answers.parts(bundle, image_id)
-else:
-    answers.prepare(bundle, image_id)
+if not refused:
+    show = answers.parts if image_data.is_own(image_id) else answers.prepare
+    show(bundle, image_id)

@@ -1,4 +1,4 @@
-"""Move single latent dimensions of one image and see what becomes of it."""
+"""Move single latent dimensions of one image and decode the result."""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ SHIFTS = (-4.0, 4.0, 0.1)
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Show one slider per dimension, the decoded image, and q(c|x) of it, live."""
+    """Show one slider per dimension, the decoded image, and its q(c|x)."""
     dims = generation.carried_nats(bundle).argsort(kind="stable")[::-1].tolist()
     sliders, images, bars = st.columns([5, 3, 4], gap="large")
     with sliders:

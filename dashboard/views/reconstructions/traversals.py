@@ -1,4 +1,4 @@
-"""What each latent dimension does to one image."""
+"""The effect of each latent dimension on one image."""
 
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 STEPS = 13
 REACH = (0.5, 5.0, 0.5)
 FIRST = 8
-"""Dimensions shown before a person asks for all."""
+"""Dimensions shown at first."""
 
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Show one row of decodings per dimension, those that carry most first."""
+    """Show one row of decoded images per dimension, the most informative first."""
     nats = generation.carried_nats(bundle)
     order = [int(j) for j in np.argsort(-nats, kind="stable")]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

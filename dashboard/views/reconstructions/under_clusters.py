@@ -1,4 +1,4 @@
-"""One image as each cluster would have it."""
+"""One image decoded under each cluster."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ READS_Z = (
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str) -> None:
-    """Show the image's code decoded under each cluster, and whether the model agrees."""
+    """Show the image's code decoded under each cluster, and the model's answer."""
     reads_c = bundle.model.config.decoder_conditioning == "z+c"
     st.markdown(READS_C if reads_c else READS_Z)
     rescale = not reads_c and st.toggle(

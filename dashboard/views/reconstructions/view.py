@@ -1,7 +1,7 @@
 """Reconstructions: what the model keeps of an image, what it loses, what it could be."""
 
 from dashboard import state
-from dashboard.ui import health, naming
+from dashboard.ui import health, messages, naming
 from dashboard.ui.frame import layout
 from dashboard.views.reconstructions import (
     bound_terms,
@@ -22,7 +22,7 @@ health.show(bundle, "reconstruction", "steps")
 
 layout.section(
     "Input, reconstruction and error",
-    f"{naming.describe(bundle, image_id)}. Point at a pixel to read its value.",
+    f"{messages.literal(naming.describe(bundle, image_id))}. Point at a pixel to read its value.",
     "The reconstruction is the decoder's mean image at the mean of $q(z|x)$, from 0 (black) to "
     "1 (white). The error is input minus reconstruction: **warm is ink that was lost, cold is "
     "ink that was added**. On the shared scale, from $-1$ to $+1$, errors of different images can "

@@ -1,6 +1,7 @@
 """Previous, play, next and a slider: a number that a person steps through, or that runs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -10,7 +11,9 @@ SECONDS = 0.7
 """A step takes while it plays."""
 
 
-def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str, start: int = 0) -> None:
+def stepped(
+    name: str, last: int, draw: Callable[[int], None], *, of: str, link: str, start: int = 0
+) -> None:
     """Draw something at a step, with the controls above it; only this part runs again.
 
     Args:
@@ -18,16 +21,18 @@ def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str, start
         last: The highest step; 0 is the lowest.
         draw: Draws the part at a step.
         of: What is counted, for the slider.
+        link: Parameter of the URL that holds the step while nothing plays.
         start: The step that is shown first.
     """
-    state.put_setting(name, state.setting(name, start))
     playing = bool(state.setting(f"{name} playing", False))
 
     def part() -> None:
         if playing:
             _forward(name, last)
-        at = min(int(state.setting(name, 0)), last)
-        _controls(name, at, last, playing, of)
+        state.put_setting(name, min(int(state.setting(name, start)), last))
+        bound = state.bind(name, start, range(last + 1), link="" if playing else link)
+        at = int(state.setting(name))
+        _controls(name, at, last, playing, bound | {"label": of})
         draw(at)
         if bool(state.setting(f"{name} playing", False)) != playing:
             st.rerun()
@@ -35,7 +40,7 @@ def stepped(name: str, last: int, draw: Callable[[int], None], *, of: str, start
     st.fragment(part, run_every=SECONDS if playing else None)()
 
 
-def _controls(name: str, at: int, last: int, playing: bool, of: str) -> None:
+def _controls(name: str, at: int, last: int, playing: bool, slider: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button(
             "Previous",
@@ -61,7 +66,7 @@ def _controls(name: str, at: int, last: int, playing: bool, of: str) -> None:
             args=(name, at + 1),
         )
         if last > 0:
-            st.slider(of, 0, last, width=320, **state.bind(name, 0, range(last + 1)))
+            st.slider(min_value=0, max_value=last, width=320, **slider)
 
 
 def _go(name: str, step: int) -> None:

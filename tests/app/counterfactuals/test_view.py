@@ -124,6 +124,14 @@ def test_a_click_on_a_target_asks_for_it_and_the_url_holds_it(open_page, compone
     assert widget(app.selectbox, "Turn it into").value == 0
 
 
+def test_the_targets_are_those_of_the_chosen_method(open_page, component, text_of):
+    app = open_page("counterfactuals", image="test:3")
+    near = component(app, "targets")[0]["png"]
+    widget(app.selectbox, "Method").set_value("pixel").run()
+    assert component(app, "targets")[0]["png"] != near
+    assert "1 searches at once by *pixel ascent*" in text_of(app)
+
+
 def test_a_target_that_is_the_images_own_class_gives_way(open_page):
     app = open_page("counterfactuals", image="test:3")
     app.query_params.update({"bundle": "bars", "image": "test:3", "to": "1"})

@@ -1,5 +1,7 @@
 """The Heatmaps page, on the tiny bundle: what is explained, drawn, scored and compared."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
         assert [p.alt for key, p in found.items() if key.endswith(name)] != [], name
     assert all(chart.alt for chart in found.values())
     assert len(opened.subheader) == 5
-    assert "test:3: cluster" in text_of(opened)
+    assert re.search(r"test:3, label .*, in cluster 1", text_of(opened))
 
 
 def test_every_method_stands_around_the_image(opened, component, tiny_bundle):
@@ -60,6 +62,7 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
     widget(app.segmented_control, "Explain").set_value("elbo").run()
     assert not app.exception
     assert not [w for w in app.selectbox if w.label == "For the class"]
+    assert "(its ELBO); its cluster is written above each image" in text_of(app)
     assert "for how well the model explains the image" in text_of(app)
     widget(app.segmented_control, "Explain").set_value("latent").run()
     widget(app.selectbox, "Latent").set_value(1).run()

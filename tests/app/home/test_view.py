@@ -52,7 +52,7 @@ def test_the_gallery_s_pictures_are_those_of_its_ids(open_page, component, text_
         cells = _cells(data)
         for image_id, alt, cell in zip(data["ids"], data["alt"], cells, strict=True):
             assert np.array_equal(cell, tiny_bundle.image(image_id).numpy())
-            assert alt.startswith(f"{image_id}: cluster ")
+            assert alt.startswith(f"{image_id}, label ")
 
 
 def test_picking_an_image_selects_it_everywhere(open_page, send, component, text_of):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dashboard.services import image_data
+from dashboard.views.own_image import answers
 from dashboard.views.own_image.draw_pad import SIDE
 from xai_core.data.preprocessing import normalise_digit
 from xai_core.data.user_images import own_id, own_image
@@ -93,6 +94,34 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
     assert linked(app) == second and "`flat.png` was cropped" in text_of(app)
 
 
+def test_a_refused_upload_leaves_no_older_verdict_beside_it(open_page, send, text_of, strokes):
+    app = open_page("own_image")
+    app.segmented_control[0].set_value("Upload").run()
+    good = ("up.png", png(strokes), "image/png")
+    app.file_uploader[0].set_value([good]).run()
+    assert "Which cluster?" in text_of(app)
+    app.file_uploader[0].set_value([good, ("bad.png", b"no image", "image/png")]).run()
+    text = text_of(app)
+    assert app.error and "No answer" in text
+    assert "Which cluster?" not in text and "**As " not in text
+    app = send(app, "uploads", "pick", linked(app))
+    assert "Which cluster?" in text_of(app)
+
+
+@pytest.mark.parametrize("values", [(3.66, 3.6599), (0.5, 0.50001), (-97.6, -97.6), (1.0, 2.0)])
+def test_numbers_that_are_compared_are_told_apart(values):
+    texts = answers._told_apart(*values)
+    assert len(set(texts)) == len(set(values))
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "none"), (1.0, "all"), (0.99996, "> 99.9 %"), (0.00001, "< 0.1 %"), (0.5, "50.0 %")],
+)
+def test_a_share_is_all_or_none_only_where_it_is(share, words):
+    assert answers._share(share) == words
+
+
 def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
     open_page, text_of, tiny_bundle, healthy
 ):
@@ -101,4 +130,4 @@ def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
     assert image_data.typicality(tiny_bundle, own_id(noise)).unlike
     assert "Unlike the training images" in app.warning[0].value
     assert "Unlike the training images" in " ".join(e.value for e in app.sidebar.caption)
-    assert "Not to be believed" in text_of(app)
+    assert "Do not trust these answers" in text_of(app)

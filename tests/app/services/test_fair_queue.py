@@ -1,4 +1,4 @@
-"""The queue for the engine: fair, bounded, and polite."""
+"""The queue for compute slots: fair, bounded, and open about the place of each request."""
 
 import threading
 from contextlib import contextmanager
@@ -11,105 +11,109 @@ from dashboard.services.scheduler.fair_queue import BusyError, FairQueue
 PATIENCE = 30.0
 
 
-class Worker:
-    """A thread that takes a turn, notes what it is told, and holds it until let go."""
+class Request:
+    """A thread that acquires a slot, notes its places in the queue, and holds it until `end`."""
 
-    def __init__(self, turns, name, order, patience=PATIENCE):
-        self.told, self.error = [], None
-        self.told_now, self.go = threading.Event(), threading.Event()
+    def __init__(self, queue, name, order, patience=PATIENCE):
+        self.places, self.error = [], None
+        self.noted, self.go = threading.Event(), threading.Event()
 
         @contextmanager
-        def telling(before):
-            self.told.append(before)
-            self.told_now.set()
+        def on_wait(ahead):
+            self.places.append(ahead)
+            self.noted.set()
             yield
 
         def work():
             try:
-                turns.take(telling, patience)
+                queue.acquire(on_wait, patience)
             except BusyError as error:
                 self.error = error
                 return
             order.append(name)
-            self.told_now.set()
+            self.noted.set()
             self.go.wait(PATIENCE)
-            turns.give_back()
+            queue.release()
 
         self.thread = threading.Thread(target=work)
         self.thread.start()
-        assert self.told_now.wait(PATIENCE) or self.error
+        assert self.noted.wait(PATIENCE) or self.error
 
     def end(self):
         self.go.set()
         self.thread.join(PATIENCE)
 
 
-def test_twenty_are_served_in_their_order_and_told_their_place():
-    turns, order = FairQueue(), []
-    workers = [Worker(turns, name, order) for name in range(20)]
-    assert [worker.told for worker in workers] == [[], *([n] for n in range(1, 20))]
-    for worker in workers:
-        worker.end()
+def test_twenty_are_served_in_their_order_and_know_their_place():
+    queue, order = FairQueue(), []
+    requests = [Request(queue, name, order) for name in range(20)]
+    assert [request.places for request in requests] == [[], *([n] for n in range(1, 20))]
+    for request in requests:
+        request.end()
     assert order == list(range(20))
-    assert workers[3].told[0] == 3 and workers[3].told == sorted(workers[3].told, reverse=True)
-    assert not any(worker.error for worker in workers)
+    assert requests[3].places[0] == 3 and requests[3].places == sorted(
+        requests[3].places, reverse=True
+    )
+    assert not any(request.error for request in requests)
 
 
-def test_as_many_hold_a_turn_as_may():
-    turns, order = FairQueue(at_once=2), []
-    workers = [Worker(turns, name, order) for name in range(4)]
-    assert [worker.told for worker in workers] == [[], [], [1], [2]]
+def test_as_many_hold_a_slot_as_there_are():
+    queue, order = FairQueue(at_once=2), []
+    requests = [Request(queue, name, order) for name in range(4)]
+    assert [request.places for request in requests] == [[], [], [1], [2]]
     assert order == [0, 1]
-    for worker in (workers[1], workers[2], workers[0], workers[3]):
-        worker.end()
+    for request in (requests[1], requests[2], requests[0], requests[3]):
+        request.end()
     assert order == [0, 1, 2, 3]
-    assert not any(worker.error for worker in workers)
+    assert not any(request.error for request in requests)
 
 
-def test_one_that_does_not_move_up_gives_up_with_words_and_leaves_the_row():
-    turns, order = FairQueue(), []
-    holder = Worker(turns, "holder", order)
-    late = Worker(turns, "late", order, patience=0.01)
+def test_a_request_that_does_not_advance_is_refused_and_leaves_the_queue():
+    queue, order = FairQueue(), []
+    holder = Request(queue, "holder", order)
+    late = Request(queue, "late", order, patience=0.01)
     late.thread.join(PATIENCE)
-    assert "1 is before you" in str(late.error)
+    assert "1 request is ahead" in str(late.error)
     holder.end()
-    Worker(turns, "next", order).end()
+    Request(queue, "next", order).end()
     assert order == ["holder", "next"]
 
 
-def test_too_many_are_turned_away_at_once(monkeypatch):
+def test_too_many_requests_are_refused_at_once(monkeypatch):
     monkeypatch.setattr(fair_queue, "MOST_WAITING", 2)
-    turns, order = FairQueue(), []
-    workers = [Worker(turns, name, order) for name in range(3)]
-    with pytest.raises(BusyError, match="3 others are before you"):
-        turns.take(lambda _: contextmanager(lambda: iter([None]))())
-    for worker in workers:
-        worker.end()
+    queue, order = FairQueue(), []
+    requests = [Request(queue, name, order) for name in range(3)]
+    with pytest.raises(BusyError, match="3 requests are ahead"):
+        queue.acquire(lambda _: contextmanager(lambda: iter([None]))())
+    for request in requests:
+        request.end()
     assert order == [0, 1, 2]
 
 
-def test_one_who_leaves_while_waiting_is_passed_over():
-    turns, order = FairQueue(), []
-    holder = Worker(turns, "holder", order)
+def test_a_request_that_ends_while_waiting_is_passed_over():
+    queue, order = FairQueue(), []
+    holder = Request(queue, "holder", order)
 
-    def gone(before):
+    def gone(ahead):
         raise InterruptedError("the person closed the tab")
 
     with pytest.raises(InterruptedError):
-        turns.take(gone)
+        queue.acquire(gone)
     holder.end()
-    Worker(turns, "next", order).end()
+    Request(queue, "next", order).end()
     assert order == ["holder", "next"]
 
 
-def test_who_passes_on_lets_the_others_go_first():
-    turns, order = FairQueue(), []
-    turns.take(contextmanager(lambda _: iter([None])))
-    turns.pass_on(contextmanager(lambda _: iter([None])))  # nobody waits: goes on at once
-    other = Worker(turns, "other", order)
+def test_a_request_that_yields_lets_the_others_go_first():
+    queue, order = FairQueue(), []
+    queue.acquire(contextmanager(lambda _: iter([None])))
+    queue.yield_turn(
+        contextmanager(lambda _: iter([None]))
+    )  # no request waits, so it keeps its slot
+    other = Request(queue, "other", order)
     other.go.set()
-    turns.pass_on(contextmanager(lambda _: iter([None])))
+    queue.yield_turn(contextmanager(lambda _: iter([None])))
     order.append("first")
-    turns.give_back()
+    queue.release()
     other.end()
     assert order == ["other", "first"]

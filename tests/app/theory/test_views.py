@@ -22,7 +22,7 @@ from xai_core.errors import DataError
 from xai_core.plots.style import plain
 from xai_core.training import collapse
 
-from ..parts import charts, widget
+from ..parts import charts, linked, widget
 
 PAGES = [name for name, *_ in STOPS]
 CHARTS = {
@@ -75,6 +75,24 @@ def test_the_estimate_rises_and_starts_at_the_bound(open_page, tiny_bundle):
     few = loader.closing(tiny_bundle, "test:3", theory_loader.FEWEST_DRAWS)
     widget(app.select_slider, "k, draws of z in one estimate").set_value(50).run()
     assert widget(app.metric, "log p(x), k = 50").value == plain(few.curve.mean[3])
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("theory", {"beside": "the-hardest-image", "draws": "50", "plates": "this-model"}),
+        ("theory_factorisations", {"q": "undecided-1-k", "images": "100", "draws": "4"}),
+        ("theory_mixtures", {"components": "3", "covariances": "diagonal", "iteration": "2"}),
+        ("theory_probe", {"property": "cluster-0", "images": "50", "at": "start"}),
+        ("theory_manifold", {"steps": "large"}),
+        ("theory_collapse", {"epoch": "1"}),
+    ],
+)
+def test_a_link_restores_the_settings_of_a_theory_page(open_page, page, link):
+    app = open_page(page, bundle="bars", image="test:3", **link)
+    assert {name: linked(app, name) for name in link} == link
+    bare = open_page(page, bundle="bars", image="test:3")
+    assert {linked(bare, name) for name in link} == {None}
 
 
 def test_a_number_asked_for_is_checked(open_page, tiny_bundle):

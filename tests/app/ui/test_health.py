@@ -78,7 +78,7 @@ def test_an_image_is_not_judged_by_limits_from_too_few(open_page, text_of, faili
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     app = open_page("own_image", image=own_id(noise))
     assert "Unlike the training images" not in text_of(app)
-    assert "Not to be believed" not in text_of(app)
+    assert "Do not trust these answers" not in text_of(app)
 
 
 def test_a_bundle_that_did_not_learn_says_so_with_its_own_numbers(

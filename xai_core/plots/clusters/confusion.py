@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .. import theme
-from ..style import BAR, colour_bar, styled
+from ..style import BAR, colour_bar, literal, styled
 
 __all__ = [
     "accuracy",
@@ -71,8 +71,8 @@ def heat_map(
     shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
     trace = go.Heatmap(
         z=shares,
-        x=list(cluster_names),
-        y=list(label_names),
+        x=[literal(name) for name in cluster_names],
+        y=[literal(name) for name in label_names],
         customdata=counted,
         text=_cells(counted, shares, show),
         texttemplate="%{text}",

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .. import sprites, theme
-from ..style import styled
+from ..style import literal, styled
 
 __all__ = [
     "crossing",
@@ -40,7 +40,7 @@ def film_strip(
     """
     colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
     seen = np.flatnonzero(probs.max(0) >= SEEN).tolist()
-    lines = [_line(along, probs[:, c], names[c], colours[c], c) for c in seen]
+    lines = [_line(along, probs[:, c], literal(names[c]), colours[c], c) for c in seen]
     half = 0.5 / max(len(images) - 1, 1)
     percents = {"tickformat": ".0%", "zeroline": False}
     return styled(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..._numbers import Number
 from .. import theme
-from ..style import styled
+from ..style import literal, styled
 
 __all__ = [
     "density_lines",
@@ -49,7 +49,7 @@ def probability_lines(
         symbol: What is drawn, for the axis.
         height: On the screen, in pixels.
     """
-    along = np.linspace(0, 1, len(probs))
+    along, names = np.linspace(0, 1, len(probs)), [literal(name) for name in names]
     seen = [c for c in range(len(names)) if probs[:, c].max() >= SEEN or c in (source, target)]
     lines = [
         go.Scatter(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..._numbers import Number
 from .. import sprites, theme
-from ..style import styled
+from ..style import literal, styled
 
 __all__ = [
     "backdrop",
@@ -92,7 +92,7 @@ def map_path(
             "color": [halo, ink, ink],
             "line": {"color": ink, "width": 2.5},
         },
-        "text": [*ends, f"frame {at + 1} of {len(places)}"],
+        "text": [*map(literal, ends), f"frame {at + 1} of {len(places)}"],
         "hovertemplate": "%{text}<extra></extra>",
     }
     return _on_map(
@@ -132,7 +132,7 @@ def map_place(
     ink, halo = theme.ink(dark), _halo(dark)
     ring = {"symbol": "circle", "size": 15, "color": halo, "line": {"color": ink, "width": 3}}
     dot = go.Scatter(
-        x=place[:1], y=place[1:], mode="markers", marker=ring, text=[name],
+        x=place[:1], y=place[1:], mode="markers", marker=ring, text=[literal(name)],
         hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
     near = 0.05 * picture[1][2]
@@ -190,7 +190,7 @@ def _halo(dark: bool) -> str:
 
 
 def _label(text: str, x: Number, y: Number, halo: str, opacity: Number) -> dict[str, Any]:
-    return {"text": text, "x": x, "y": y, "showarrow": False, "bgcolor": halo,
+    return {"text": literal(text), "x": x, "y": y, "showarrow": False, "bgcolor": halo,
             "opacity": opacity, "font": {"size": 12}, "borderpad": 1}  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def _end(
     across, up = ((here - shown[:2]) / shown[2]).tolist()
     above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE
     return {
-        "text": f"<b>{text}</b>",
+        "text": f"<b>{literal(text)}</b>",
         "x": float(here[0]),
         "y": float(here[1]),
         "showarrow": False,

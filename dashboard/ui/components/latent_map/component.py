@@ -1,4 +1,4 @@
-"""The latent map: all images as points, to look at, pick from and draw a lasso round."""
+"""The latent map: all images as points, which can be clicked or enclosed by a lasso."""
 
 import base64
 from collections.abc import Sequence
@@ -41,15 +41,15 @@ def latent_map(
 ) -> None:
     """Draw the map.
 
-    A click selects an image; a lasso is kept in `state.lasso()`, a place to decode in
-    `state.place()`, and what the legend leaves in as `map_legend` says.
+    A click selects an image. A lasso is kept in `state.lasso()`, a place to decode in
+    `state.place()`, and the legend's filter by the module `legend`.
 
     Args:
-        bundle: What to draw.
-        column: What the points are coloured by.
-        shown: True for the points in question (index order), the others are grey; None for all.
-        neighbours: Ids to join to the selected image.
-        marks: What else to draw, each with a picture.
+        bundle: The bundle to draw.
+        column: The column that colours the points.
+        shown: True for the points to colour (index order); the rest is grey. None for all.
+        neighbours: Ids to join to the selected image by lines.
+        marks: More places to draw, each with a picture.
     """
     files = map_files(bundle)
     ids = bundles.rows(bundle)
@@ -92,13 +92,13 @@ def plain_map(
     key: str,
     palette: Sequence[str] | None = None,
 ) -> None:
-    """Draw a map only to look at and to select on: no lasso, no legend, no place to decode.
+    """Draw a map on which images can be selected, without lasso, legend and decoding.
 
     Args:
-        bundle: What to draw.
-        column: Categories that the points are coloured by; their names stand on the map.
+        bundle: The bundle to draw.
+        column: The categories that colour the points; their names are drawn on the map.
         key: Unique on the page.
-        palette: A colour a category, where not the usual ones.
+        palette: One colour per category; the usual ones if None.
     """
     files, ids = map_files(bundle), bundles.rows(bundle)
     here = image_data.facts(bundle, state.selected_id())
@@ -128,17 +128,17 @@ def plain_map(
 
 
 def _say_what_lacks(files: MapFiles) -> None:
-    """Say what is not drawn, and why pointing shows no pictures, where it does not."""
+    """Say which points are not drawn, and why no pictures are shown."""
     drawn, images = len(files.places.order), len(files.places.along)
     if drawn < images:
         st.caption(
-            f"{drawn:,} of {images:,} points are drawn, fewer where they lie dense; lasso and "
-            "search know all."
+            f"{drawn:,} of {images:,} points are drawn, fewer where they lie close together. "
+            "Lasso and search use all of them."
         )
     if files.folder is None:
         st.caption(
-            "The folder `dashboard/static` cannot be written or served, so pointing at a place "
-            "shows what it is but not its picture."
+            "The folder `dashboard/static` cannot be written or served, so pointing at a point "
+            "shows its description but not its picture."
         )
     elif not files.pictures:
         _wait_for_pictures(files)
@@ -146,13 +146,13 @@ def _say_what_lacks(files: MapFiles) -> None:
 
 @st.fragment(run_every=1.0)
 def _wait_for_pictures(files: MapFiles) -> None:
-    st.caption("Preparing the pictures shown at each point; this happens once a bundle.")
+    st.caption("Preparing the pictures shown at each point; this happens once per bundle.")
     if files.pictures:
         st.rerun()
 
 
 def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
-    """Give what no setting changes."""
+    """Return the part of the data that no setting changes."""
     places = files.places
     blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
     return {
@@ -174,7 +174,7 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
 
 
 def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> dict[str, Any]:
-    """Give what belongs to a colouring: a byte a point, colours, legend and labels."""
+    """Return the data of a colouring: one byte per point, colours, legend and labels."""
     levels, low, high = files.columns[column.name]
     clusters, dark = bundle.model.config.num_clusters, state.dark()
     names = legend.names(bundle, column)
@@ -189,7 +189,7 @@ def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> di
         "legend": colouring.legend(column, names, low, high),
         "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
         "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
-        "walk from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
+        "move from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
         "zoom. In the mode What is here?, arrow keys move a cross and Enter decodes its place.",
     }
 

@@ -52,12 +52,12 @@ class MapFiles:
 
 
 def map_files(bundle: "Bundle") -> MapFiles:
-    """Give a bundle's map, made on first use; its pictures follow in the background."""
+    """Return a bundle's map, made on first use; its pictures follow in the background."""
     return cache.cached_per_bundle(bundle, "map files", lambda: _make(bundle))
 
 
 def address(bundle: "Bundle") -> str:
-    """Give the path under which the server offers a bundle's files."""
+    """Return the path at which the server offers a bundle's files."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"{f'/{base}' if base else ''}/app/static/{cache.fingerprint(bundle)}"
 

@@ -1,4 +1,4 @@
-"""What a person leaves in by the map's legend: some categories, or a range of values."""
+"""The map's legend as a filter: some categories, or a range of values."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def names(bundle: "Bundle", column: Column) -> list[str]:
-    """Name the values of a categorical colouring, in order; nothing for numbers."""
+    """Return the names of a colouring's categories, in order; none for numbers."""
     classes, (_, _, high) = (
         bundle.manifest.dataset.class_names,
         map_files(bundle).columns[column.name],
@@ -25,7 +25,7 @@ def names(bundle: "Bundle", column: Column) -> list[str]:
 
 
 def only(bundle: "Bundle", column: Column) -> list[int]:
-    """Give the categories that are left in; none where all are."""
+    """Return the categories that are kept; an empty list if all are."""
     if not column.categorical:
         return []
     options = list(range(len(names(bundle, column))))
@@ -33,12 +33,12 @@ def only(bundle: "Bundle", column: Column) -> list[int]:
 
 
 def set_only(column: Column, levels: list[int]) -> None:
-    """Leave some categories of this colouring in."""
+    """Keep some categories of a colouring."""
     state.put_setting(f"map only {column.name}", levels)
 
 
 def level_range(column: Column) -> tuple[int, int]:
-    """Give the lowest and the highest level that are left in."""
+    """Return the lowest and the highest level that are kept."""
     if column.categorical:
         return FULL_RANGE
     low, high = (
@@ -49,12 +49,12 @@ def level_range(column: Column) -> tuple[int, int]:
 
 
 def set_range(column: Column, ends: list[int]) -> None:
-    """Leave a range of levels of this colouring in."""
+    """Keep a range of levels of a colouring."""
     for end, level in zip(("from", "to"), sorted(ends), strict=True):
         state.put_setting(f"map {end} {column.name}", level)
 
 
 def left_in(bundle: "Bundle", column: Column) -> NDArray[np.bool_] | None:
-    """Tell which points the legend leaves in, in index order; None for all of them."""
+    """Return which points the legend keeps, in index order; None for all of them."""
     levels, _, _ = map_files(bundle).columns[column.name]
     return colouring.within(levels, only(bundle, column), level_range(column))

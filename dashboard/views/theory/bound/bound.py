@@ -43,7 +43,7 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
     formulas(*FORMULA)
     choice = st.segmented_control(
         "Beside it", bounds.BESIDE, required=True,
-        **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE),
+        **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE, link="beside"),
     )  # fmt: skip
     facts, dark = image_data.facts(bundle, image_id), state.dark()
     own, said = bounds.terms_of(facts), naming.display_name(image_id)
@@ -77,7 +77,7 @@ def closing(bundle: "Bundle", image_id: str) -> None:
     formulas(*CLOSING)
     chosen = st.select_slider(
         "k, draws of z in one estimate", SAMPLE_COUNTS,
-        **state.bind("evidence draws", theory_loader.FEWEST_DRAWS, SAMPLE_COUNTS),
+        **state.bind("evidence draws", theory_loader.FEWEST_DRAWS, SAMPLE_COUNTS, link="draws"),
     )  # fmt: skip
     curve, upper, lower = loader.closing(bundle, image_id, max(chosen, theory_loader.FEWEST_DRAWS))
     counts = list(curve.counts)

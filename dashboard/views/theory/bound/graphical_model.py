@@ -21,7 +21,7 @@ def show(bundle: "Bundle") -> None:
     config, data = bundle.model.config, bundle.manifest.dataset
     shown = st.segmented_control(
         "Which inference", SHOWN, required=True, label_visibility="collapsed",
-        **state.bind("plates", SHOWN[1], SHOWN),
+        **state.bind("plates", SHOWN[1], SHOWN, link="plates"),
     )  # fmt: skip
     prior = "standard" if config.num_clusters == 1 else config.prior
     panels = graphical_model.panels_of("both" if shown == SHOWN[1] else config.factorisation)

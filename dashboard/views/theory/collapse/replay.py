@@ -34,7 +34,12 @@ def replay(bundle: "Bundle") -> None:
     st.caption(_made(seen))
     last = seen.epochs[-1]
     stepper.stepped(
-        "collapse epoch", last, lambda epoch: _epoch(bundle, seen, epoch), of="Epoch", start=last
+        "collapse epoch",
+        last,
+        lambda epoch: _epoch(bundle, seen, epoch),
+        of="Epoch",
+        link="epoch",
+        start=last,
     )
 
 

@@ -57,7 +57,10 @@ def both(bundle: "Bundle", image_id: str) -> None:
     if bundle.model.config.factorisation == "c_given_z":
         choices.remove(ENCODER)
     choice = st.segmented_control(
-        "q(c|x) in L\u0302", choices, required=True, **state.bind("q(c|x)", choices[0], choices)
+        "q(c|x) in L\u0302",
+        choices,
+        required=True,
+        **state.bind("q(c|x)", choices[0], choices, link="q"),
     )
     seen = loader.factorised(bundle, image_id, GIVEN[choice])
     left, right = st.columns([4, 3], gap="large")
@@ -81,11 +84,14 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
     formulas(*JENSEN)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.segmented_control(
-            "Images", COUNTS, required=True, **state.bind("jensen images", COUNTS[1], COUNTS)
+            "Images",
+            COUNTS,
+            required=True,
+            **state.bind("jensen images", COUNTS[1], COUNTS, link="images"),
         )
         samples = st.select_slider(
             "Draws of z per image", [1, 2, 4, 16, 64], width=260,
-            **state.bind("jensen draws", 16, [1, 2, 4, 16, 64]),
+            **state.bind("jensen draws", 16, [1, 2, 4, 16, 64], link="draws"),
         )  # fmt: skip
     seen = loader.sides(bundle, image_id, count, samples)
     clusters = bundle.model.config.num_clusters

@@ -34,11 +34,14 @@ def show(bundle: "Bundle", image_id: str) -> None:
     names = _targets(bundle)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
-            "Towards", names, width=200, **state.bind("law target", names[-1], names)
+            "Towards",
+            names,
+            width=200,
+            **state.bind("law target", names[-1], names, link="towards"),
         )
         steps = st.segmented_control(
             "Steps", list(LONGER), required=True,
-            **state.bind("law steps", "tiny", list(LONGER)),
+            **state.bind("law steps", "tiny", list(LONGER), link="steps"),
         )  # fmt: skip
     found = loader.certificate(bundle, image_id, names.index(name), LONGER[steps])
     slope, share = found.slope.item(), found.share_in_span.item()

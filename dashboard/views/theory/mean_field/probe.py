@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.theory import question
 from dashboard.views.theory.formulas import formulas
@@ -44,11 +44,11 @@ def choice(bundle: "Bundle") -> tuple[str, str, int]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         said = st.selectbox(
             "Is this readable from the code?", list(options), width=320,
-            **state.bind("probe of", next(iter(options)), list(options)),
+            **state.bind("probe of", next(iter(options)), list(options), link="property"),
         )  # fmt: skip
         count = st.segmented_control(
             "Images the probe sees", COUNTS, required=True,
-            **state.bind("probe images", COUNTS[1], COUNTS),
+            **state.bind("probe images", COUNTS[1], COUNTS, link="images"),
         )  # fmt: skip
     return said, options[said], count
 
@@ -68,7 +68,7 @@ def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
         )
     with right:
         st.metric(
-            f"“{said}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
+            f"“{messages.literal(said)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
             border=True, help=f"On {found.tested:,} test images; the error is one standard error",
         )  # fmt: skip
         st.metric("By always saying the commoner answer", f"{found.base:.1%}", border=True)
@@ -91,7 +91,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) 
     order = [found.names[i] for i in np.argsort(-mean, kind="stable")]
     dim = st.selectbox(
         "Latent moved, the strongest weight first", order, width=260,
-        **state.bind("probe latent", order[0], order),
+        **state.bind("probe latent", order[0], order, link="latent"),
     )  # fmt: skip
     reach = np.linspace(-6, 6, 97)
     which = found.names.index(dim)
@@ -120,7 +120,10 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
     """Show both gradients' variance against draws, and the ascent each one makes."""
     formulas(*GRADIENTS)
     where = st.segmented_control(
-        "Gradient at the fit's", WHERE, required=True, **state.bind("gradient at", "end", WHERE)
+        "Gradient at the fit's",
+        WHERE,
+        required=True,
+        **state.bind("gradient at", "end", WHERE, link="at"),
     )
     seen, dark = loader.spread(bundle, of, count, SAMPLES, where), state.dark()
     found = loader.probe(bundle, of, count, SAMPLES)

@@ -1,7 +1,7 @@
 """Theory, fifth part: mean-field variational inference, as a probe on the codes."""
 
 from dashboard import state
-from dashboard.ui import naming, next_pages
+from dashboard.ui import messages, naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory.mean_field import probe
 
@@ -16,7 +16,8 @@ said, of, count = probe.choice(bundle)
 
 layout.section(
     "The posterior of the probe",
-    f"“{said}”, read from the mean of q(z|x): one weight a latent, with error bars.",
+    f"“{messages.literal(said)}”, read from the mean of q(z|x): one weight per latent, with error "
+    "bars.",
     "A dot is the mean of q(w), a bar two standard deviations to both sides. Blue weights are "
     "clear of 0. The latents are standardised, so weights can be compared. Mean-field: weights "
     "are independent under q, which makes the bars a little too short where latents go together.",

@@ -62,7 +62,11 @@ def show(bundle: "Bundle") -> None:
     )  # fmt: skip
     last = max(likely.last.step, probable.last.step)
     stepper.stepped(
-        "em step", last, lambda step: _at(bundle, task, likely, probable, step), of="Iteration"
+        "em step",
+        last,
+        lambda step: _at(bundle, task, likely, probable, step),
+        of="Iteration",
+        link="iteration",
     )
     _ask(likely, probable)
 
@@ -74,23 +78,37 @@ def _task(bundle: "Bundle") -> Task:
     first, second = (names[int(carried[min(i, len(names) - 1)])] for i in (0, 1))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = st.segmented_control(
-            "Points", sources, required=True, **state.bind("em points", sources[0], sources)
+            "Points",
+            sources,
+            required=True,
+            **state.bind("em points", sources[0], sources, link="points"),
         )
         dims = (0, min(1, len(names) - 1))
         if SOURCES[source] == "latents":
-            across = st.selectbox("Across", names, width=90, **state.bind("em x", first, names))
-            up = st.selectbox("Up", names, width=90, **state.bind("em y", second, names))
+            across = st.selectbox(
+                "Across", names, width=90, **state.bind("em x", first, names, link="across")
+            )
+            up = st.selectbox(
+                "Up", names, width=90, **state.bind("em y", second, names, link="up")
+            )
             dims = (names.index(across), names.index(up))
         kind = st.segmented_control(
-            "Covariances", KINDS, required=True, **state.bind("em kind", "full", KINDS)
+            "Covariances",
+            KINDS,
+            required=True,
+            **state.bind("em kind", "full", KINDS, link="covariances"),
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         clusters = st.slider(
-            "Components", 1, 10, width=200, **state.bind("em components", 4, range(1, 11))
+            "Components",
+            1,
+            10,
+            width=200,
+            **state.bind("em components", 4, range(1, 11), link="components"),
         )
         strength = st.select_slider(
             "Strength of the prior (MAP)", [0.5, 1.0, 2.0, 5.0, 20.0], width=220,
-            **state.bind("em strength", 1.0, [0.5, 1.0, 2.0, 5.0, 20.0]),
+            **state.bind("em strength", 1.0, [0.5, 1.0, 2.0, 5.0, 20.0], link="strength"),
         )  # fmt: skip
         seed = int(state.setting("em seed", 0))
         st.button(
