@@ -27,7 +27,7 @@ OTHER = {"classifier": "cluster", "cluster": "classifier"}
 """The model whose second opinion is shown, for each model that is explained."""
 
 
-LATENT_METHODS = ("default", "diffeomorphic")
+LATENT_METHODS: "tuple[Method, ...]" = ("default", "diffeomorphic")
 
 
 Floats = NDArray[np.float32]
