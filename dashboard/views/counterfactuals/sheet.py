@@ -104,7 +104,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
     method, reached = METHODS[asked.method][0], int(table["converged"].sum())
     st.caption(
         f"{reached} of {len(table)} reached by *{method.lower()}*, ink changed "
-        f"{table['l1'].mean():.0f} full pixels on average. {change.why_not(table['reason'])}"
+        f"{table['l1'].mean():.0f} full pixels on average. {change.why_not(table['reason'].tolist())}"
     )
     with st.container(horizontal=True):
         about = {"explained": asked.of, "method": asked.method}
