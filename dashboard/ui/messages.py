@@ -14,7 +14,7 @@ from xai_core.plots.style import one_line
 
 log = logging.getLogger(__name__)
 
-_MARKUP = re.compile(r"[\\`*_\[\]<|$~@]|[:&](?=\S)|^[-+#>=]")
+_MARKUP = re.compile(r"[\\`*\[\]<|$~@]|[:&](?=\S)|^[-+#>=]|(?<![^\W_])_|_(?![^\W_])")
 """What Markdown reads as its own, some of it only where a line begins."""
 _BETWEEN = re.compile(
     r"^(?=\d+[.)])|(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE

@@ -65,7 +65,9 @@ def test_a_bundle_half_replaced_while_open_is_named(
 def test_a_bundle_gone_between_listing_and_opening_is_named(two_bundles):
     found = list_bundles([two_bundles.parent])[0]
     shutil.rmtree(two_bundles)
-    with pytest.raises(BundleError, match="`bars` is gone since it was listed. Reload this page"):
+    with pytest.raises(
+        BundleError, match="`bars` has been removed since it was listed. Reload this page"
+    ):
         bundles.bundle(found.path)
 
 

@@ -75,7 +75,7 @@ def test_agreement_is_found_under_other_numbers(open_compare, component, text_of
     widget(app.segmented_control, "Images").set_value("train").run()
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Same cluster"] == "100 %" and shown["ARI"] == "1.000"
-    assert "both sort all 40 train images alike" in text_of(app)
+    assert "both sort all 40 train images in the same way" in text_of(app)
 
 
 def test_a_click_on_either_selects_in_both(open_compare, component, send):

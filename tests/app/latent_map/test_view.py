@@ -205,7 +205,10 @@ def test_past_the_most_points_fewer_are_drawn_and_all_are_known(
     data, _ = component(app.run(), KEY)
     folder, index = tmp_path / tiny_bundle.digest[:16], tiny_bundle.index
     xy = index[["umap_x", "umap_y"]].to_numpy()
-    assert f"{data['count']} of 60 points are drawn, fewer where they lie dense" in text_of(app)
+    assert (
+        f"{data['count']} of 60 points are drawn, fewer where they lie close together"
+        in text_of(app)
+    )
     assert 15 <= data["count"] <= 20 and data["inQuestion"] == "60"
     x, _, rows = read_points(folder, data["count"])
     there = (x / 65535 * 2 - 1) * data["half"] + data["centre"][0]

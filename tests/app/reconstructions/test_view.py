@@ -15,7 +15,7 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     assert set(found) == {"input", "reconstruction", "error", "terms", "clusters",
                           "edited clusters"}  # fmt: skip
     assert all(chart.alt for chart in found.values())
-    assert "test:3: cluster" in text_of(app)
+    assert "test:3, label " in text_of(app)
 
 
 def test_terms_are_those_of_the_index_and_add_up(open_page, tiny_bundle):
@@ -50,7 +50,7 @@ def test_a_click_selects_an_image_and_the_whole_page_follows(open_page, componen
     picked = component(app, "extreme least")[0]["ids"][1]
     assert picked != "test:3"
     send(app, "extreme least", "pick", picked)
-    assert f"{picked}: cluster" in text_of(app)
+    assert f"{picked}, label " in text_of(app)
     assert f"`{picked}`" in text_of(app)
 
 

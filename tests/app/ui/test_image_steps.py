@@ -70,4 +70,4 @@ def test_an_own_image_cut_short_falls_back_with_a_note(open_page, page):
     app.query_params["image"] = own[:-9]
     app.switch_page(PAGES[page]).run()
     assert linked(app) == "test:0"
-    assert "own image was cut short or changed" in app.info[0].value
+    assert "The image in the link is incomplete" in app.info[0].value
