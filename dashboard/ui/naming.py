@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashboard.services import image_data
+from dashboard.ui import messages
 from xai_core.plots import theme
 from xai_core.plots.clusters import table
 from xai_core.plots.latent_map import colouring
@@ -55,8 +56,9 @@ def cluster_names(bundle: "Bundle") -> list[str]:
 
 
 def arrow_means(bundle: "Bundle") -> str:
-    """Explain names of clusters by one of this bundle; nothing where no cluster has a label."""
-    return table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
+    """Explain names of clusters by one of this bundle, as Markdown; "" without labels."""
+    said = table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
+    return messages.literal(said)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:

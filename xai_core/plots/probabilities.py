@@ -67,9 +67,9 @@ def percent(share: Number) -> str:
     as certain either.
     """
     if share <= 0.0005:
-        return "< 0.1 %"
+        return "under 0.1 %"
     if share >= 0.9995:
-        return "> 99.9 %"
+        return "over 99.9 %"
     return f"{100 * share:.1f} %"
 
 

@@ -55,9 +55,9 @@ if pair.alike:
 
     layout.section(
         "Where they differ",
-        "Images that the two put into clusters that do not go together. Click one to select it.",
-        "Sorted by how sure both are: in the first ones, two confident answers differ. Further "
-        "down, at least one of the two was in doubt.",
+        "Images that the two put into clusters that were not matched. Click one to select it.",
+        "Sorted by the confidence of both: in the first ones, two confident answers differ. "
+        "Further down, at least one of the two was in doubt.",
     )
     clusters.differences(pair, image_id)
 

@@ -1,6 +1,5 @@
 """What speaks for the counterfactual that is shown, and the law behind steps in latent space."""
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,16 +111,16 @@ def _judges(
         names = naming.class_names(bundle, other, len(found.other))
         lines.append(
             f"{naming.WHO[other].capitalize()}, which was not asked, takes it for "
-            f"{naming.called(other, names[best])} ({percent(found.other[best])})"
+            f"{messages.literal(naming.called(other, names[best]))} ({percent(found.other[best])})"
             f"{_agreement(bundle, asked, best)}."
         )
     if seen.nearest:
-        target, first = Counter(seen.nearest)[asked.target], asked.names[asked.target]
-        kept = Counter(seen.nearest)[asked.source]
+        first, second = (messages.literal(asked.names[c]) for c in (asked.target, asked.source))
+        target, kept = (seen.nearest.count(c) for c in (asked.target, asked.source))
         agree = "agree" if target > len(seen.nearest) / 2 else "do not agree"
         lines.append(
             f"The {len(seen.nearest)} real train images that are nearest in pixels {agree} with "
-            f"the target: {target} are {first}, {kept} are still {asked.names[asked.source]}."
+            f"the target: {target} are {first}, {kept} are still {second}."
         )
     return lines
 

@@ -101,10 +101,11 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
         axis="turned into; on the diagonal: the real image",
         alt=f"{count} rows of {count} images: one real image per class, turned into every class",
     )
+    why_not = change.why_not(table["reason"].tolist())
     method, reached = METHODS[asked.method][0], int(table["converged"].sum())
     st.caption(
         f"{reached} of {len(table)} reached by *{method.lower()}*, ink changed "
-        f"{table['l1'].mean():.0f} full pixels on average. {change.why_not(table['reason'])}"
+        f"{table['l1'].mean():.0f} full pixels on average. {why_not}"
     )
     with st.container(horizontal=True):
         about = {"explained": asked.of, "method": asked.method}

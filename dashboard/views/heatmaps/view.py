@@ -26,8 +26,7 @@ sets.show(bundle, asked)
 layout.section(
     "One image, every method",
     f"{messages.literal(naming.describe(bundle, image_id))}. {len(asked.methods_of_model)} "
-    "methods, and beside them maps that know nothing of the model. Click one to see its map "
-    "large.",
+    "methods, and beside them maps that know nothing of the model. Click one to see it large.",
     "Methods answer different questions, so different maps need not contradict: a *slope* says "
     "where a little ink would matter, a *share* how much of the output each pixel brought, a "
     "*mask* which pixels suffice. *Random* and *Edges* know nothing of the model: a map that "

@@ -43,9 +43,9 @@ layout.section(
 )
 image_strip.strip(bundle)
 
-layout.section("Pages", "One question per page about the selected image.")
+layout.section("Look into it", "One question per page about the selected image.")
 next_pages.page_cards(WAYS)
-layout.section("Theory", "The mathematics, evaluated on the selected image and on small data.")
+layout.section("Why it works", "The mathematics, with controls to try it out.")
 next_pages.offer_all()
 
 layout.section(

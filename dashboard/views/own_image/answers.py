@@ -75,7 +75,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
         "the 10 nearest training images, in latent units. An image is called *unlike* "
         "if the first is lower or higher, or the second larger, than for 99 of 100 test "
-        "images; so up to 2 in 100 of these are called *unlike* by mistake.",
+        "images; so up to 2 in 100 of these are called *unlike*.",
     )
     if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")

@@ -147,7 +147,13 @@ def test_numbers_that_are_compared_are_told_apart(values):
 
 @pytest.mark.parametrize(
     ("share", "words"),
-    [(0.0, "none"), (1.0, "all"), (0.99996, "> 99.9 %"), (0.00001, "< 0.1 %"), (0.5, "50.0 %")],
+    [
+        (0.0, "none"),
+        (1.0, "all"),
+        (0.99996, "over 99.9 %"),
+        (0.00001, "under 0.1 %"),
+        (0.5, "50.0 %"),
+    ],
 )
 def test_a_share_is_all_or_none_only_where_it_is(share, words):
     assert answers._share(share) == words

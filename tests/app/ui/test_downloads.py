@@ -18,7 +18,7 @@ PAGES = (
     "theory_probe",
     "theory_manifold",
 )
-NOTHING_SHOWN = {"Pages", "Theory", "The argument, with its numbers"}
+NOTHING_SHOWN = {"Look into it", "Why it works", "The argument, with its numbers"}
 """Sections of links, and of prose."""
 NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table"),

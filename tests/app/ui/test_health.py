@@ -71,14 +71,16 @@ def test_two_halves_of_one_set_say_nothing_of_new_images(open_page, text_of, hea
 def test_a_decoder_that_draws_nothing_gives_no_verdict(open_page, text_of, failing, tiny_bundle):
     app = open_page("counterfactuals", image="test:3")
     assert counterfactual_loader.usual_distance(tiny_bundle).images == 20
-    assert "real images are" not in text_of(app)
+    said = text_of(app)
+    assert "pixels' worth of ink from the nearest image" in said
+    assert "test images keep" not in said
 
 
 def test_an_image_is_not_judged_by_limits_from_too_few(open_page, text_of, failing):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     app = open_page("own_image", image=own_id(noise))
     assert "Unlike the training images" not in text_of(app)
-    assert "Not to be believed" not in text_of(app)
+    assert "Do not trust these answers" not in text_of(app)
 
 
 def test_a_bundle_that_did_not_learn_says_so_with_its_own_numbers(

@@ -83,7 +83,7 @@ def test_names_tell_number_and_label():
 def test_bars_have_their_cluster_s_colour_and_number():
     figure = probabilities.bar_chart(np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False)
     assert list(figure.data[0].marker.color) == theme.categorical(3)
-    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "< 0.1 %"]
+    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "under 0.1 %"]
     before = np.array([1.0, 0.0, 0.0])
     figure = probabilities.bar_chart(before, ["a", "b", "c"], False, before=before)
     assert len(figure.data) == 2
@@ -91,8 +91,8 @@ def test_bars_have_their_cluster_s_colour_and_number():
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "< 0.1 %"), (1e-9, "< 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"),
-     (0.99999, "> 99.9 %"), (1, "> 99.9 %")],
+    [(0, "under 0.1 %"), (1e-9, "under 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"),
+     (0.99999, "over 99.9 %"), (1, "over 99.9 %")],
 )  # fmt: skip
 def test_a_probability_is_never_rounded_to_certainty(share, text):
     assert probabilities.percent(share) == text

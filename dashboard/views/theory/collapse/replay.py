@@ -101,7 +101,7 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
         for run in seen.runs
     )
     chart(
-        collapse.beliefs(probs, labels[order], names, dark),
+        collapse.beliefs(probs, labels[order].tolist(), names, dark),
         key="beliefs",
         alt=f"q(c|x) of {len(labels)} images after epoch {epoch}. {words}",
     )
