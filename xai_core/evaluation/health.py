@@ -155,12 +155,12 @@ def _vae_steps(manifest: Manifest) -> int | None:
     steps = _measured(manifest, "vae_steps")
     if steps is not None:
         return int(steps)
-    epochs, size = (_setting(manifest, name, 0) for name in ("epochs", "batch_size"))
+    epochs, size = (int(_setting(manifest, name, 0)) for name in ("epochs", "batch_size"))
     if epochs < 1 or size < 1:
         return None
     used = _setting(manifest, "train_images", math.inf)
-    count = max(1, min(manifest.dataset.num_train, used))
-    return int(epochs * (count // min(size, count)))
+    count = max(1, int(min(manifest.dataset.num_train, used)))
+    return epochs * (count // min(size, count))
 
 
 def _more(steps: Number) -> int:
