@@ -7,9 +7,10 @@ function runs as it was given, and no network is copied or changed.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["Call", "Context", "Replaced", "Rule", "depends", "graph_operations"]
@@ -47,12 +48,8 @@ class Call:
         return self.function(self.x, *self.args[1:], **self.kwargs)
 
 
-class Context(FunctionCtx):
-    """What a rule keeps for the backward pass."""
-
-    kept: tuple
-
-
+Context = Any
+"""The context of a `torch.autograd.Function`, which keeps `kept` for the backward pass."""
 Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
 """Evaluates a call with a gradient of its own."""
 
