@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +40,23 @@ def _reachable(functions: tuple[object, ...]) -> list[nn.Module | Tensor]:
         elif inspect.ismethod(item):
             waiting += [item.__self__, item.__func__]
         elif inspect.isfunction(item):
-            used = inspect.getclosurevars(item)
-            waiting += [*used.nonlocals.values(), *used.globals.values()]
+            waiting += _closed_over(item)
         elif not isinstance(item, type) and not inspect.ismodule(item):
             waiting += [v for v in getattr(item, "__dict__", {}).values() if _is_part(v)]
-            if callable(item) and not inspect.isbuiltin(item):
-                waiting.append(getattr(type(item).__call__, "__wrapped__", None))
+            call = getattr(type(item), "__call__", None)  # noqa: B004
+            waiting += [call] if inspect.isfunction(call) else []
     return found
+
+
+def _closed_over(function: FunctionType) -> list[object]:
+    """List what a function takes from outside; of those of torch, what they decorate."""
+    if (function.__module__ or "").partition(".")[0] == "torch":
+        return [getattr(function, "__wrapped__", None)]
+    try:
+        used = inspect.getclosurevars(function)
+    except ValueError:  # a name that is not assigned yet
+        return []
+    return [*used.nonlocals.values(), *used.globals.values()]
 
 
 def _is_part(value: object) -> bool:

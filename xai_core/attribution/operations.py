@@ -7,10 +7,10 @@ function runs as it was given, and no network is copied or changed.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction, FunctionCtx
+from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["Call", "Context", "Replaced", "Rule", "depends", "graph_operations"]
@@ -48,16 +48,8 @@ class Call:
         return self.function(self.x, *self.args[1:], **self.kwargs)
 
 
-if TYPE_CHECKING:
-
-    class Context(FunctionCtx):
-        """What a rule keeps of its call until the backward pass."""
-
-        kept: tuple
-else:
-    Context = FunctionCtx  # what autograd makes is no subclass of ours
-
-
+Context = Any
+"""The context of a `torch.autograd.Function`, which keeps `kept` for the backward pass."""
 Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
 """Evaluates a call with a gradient of its own."""
 

@@ -325,7 +325,7 @@ def _finish(
 ) -> Found:
     """Lay the path from the image's own code straight to the one found."""
     problem = border.problem
-    share = torch.linspace(0, 1, config.path_points, device=best.codes.device).reshape(1, -1, 1)
+    share = torch.linspace(0, 1, config.path_points).to(best.codes).reshape(1, -1, 1)
     path = torch.lerp(problem.codes.unsqueeze(1), best.codes.unsqueeze(1), share)
     between = _probs_between(problem, path[:, 1:-1])
     return Found(

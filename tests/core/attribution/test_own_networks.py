@@ -1,0 +1,229 @@
+"""The function that is explained is the function that was given, whatever a network is made of."""
+
+import captum.attr
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from torch import nn
+
+from tests.core.attribution.networks import recipes
+from xai_core.attribution.api import attribute
+from xai_core.attribution.config import AttributionConfig
+from xai_core.attribution.registry import METHODS
+
+OF_FUNCTIONS = [name for name, card in METHODS.items() if card.needs not in ("mask", "nothing")]
+COMPLETE = [name for name in OF_FUNCTIONS if METHODS[name].complete]
+RULES = [name for name in OF_FUNCTIONS if METHODS[name].needs == "layers"]
+SMALL = AttributionConfig(n_steps=8, n_points=4, n_samples=2, patch=5, stride=5, n_permutations=1)
+NETWORKS = 200
+
+
+def explain(method, network, x, b, **options):
+    baselines = {"none": None, "one": b[:1], "set": b}[METHODS[method].baseline]
+    options = {"target": torch.arange(len(x)) % 3, "config": SMALL, **options}
+    return attribute(x, forward=network, method=method, baselines=baselines, **options)
+
+
+def truly_missed(found, network, x, b):
+    """Evaluate by how much shares miss the change of the network itself, which was not touched."""
+    count = len(b) if METHODS[found.method].baseline == "set" else 1
+    change = network(x) - network(b[:count]).mean(0)
+    change = change.gather(1, found.target.unsqueeze(1)).squeeze(1)
+    sizes = found.attributions.abs().sum((1, 2))
+    return (found.attributions.sum((1, 2)) - change).abs() > 0.02 * change.abs() + 2e-5 * sizes
+
+
+def test_two_hundred_networks_are_explained_completely_or_flagged_or_refused():
+    counts = dict.fromkeys(OF_FUNCTIONS, 0)
+    built = refused = 0
+
+    @seed(18)
+    @settings(max_examples=NETWORKS, deadline=None, database=None, phases=(Phase.generate,),
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(recipes())
+    def check(recipe):
+        nonlocal built, refused
+        built += 1
+        network, generator = recipe.build(), torch.Generator().manual_seed(recipe.seed)
+        x, b = (torch.rand(n, 1, 9, 9, generator=generator) for n in (2, 2))
+        for method in OF_FUNCTIONS:
+            try:
+                found = explain(method, network, x, b)
+            except ValueError as error:
+                assert METHODS[method].needs in ("gradient", "layers") and "`" in str(error)
+                refused += 1
+                continue
+            counts[method] += 1
+            if method in COMPLETE:
+                missed = truly_missed(found, network, x, b)
+                assert not (missed & ~found.incomplete).any()
+                assert bool(found.warning) == bool(found.incomplete.any())
+            elif method == "saliency":
+                torch.testing.assert_close(found.attributions, true_slopes(network, x))
+
+    check()
+    assert built == NETWORKS and refused
+    assert min(counts.values()) > NETWORKS // 5 and counts["deep_lift"] > 0.95 * NETWORKS
+
+
+def true_slopes(network, x):
+    leaf = x.clone().requires_grad_()
+    outputs = network(leaf)
+    chosen = outputs[torch.arange(len(x)), torch.arange(len(x)) % 3]
+    return torch.autograd.grad(chosen.sum(), leaf)[0].abs()[:, 0]
+
+
+POOLS = {
+    "before ReLU": [nn.MaxPool2d(2), nn.ReLU()],
+    "overlapping": [nn.ReLU(), nn.MaxPool2d(3, 2)],
+    "overlapping rows": [nn.ReLU(), nn.MaxPool2d((2, 1))],
+    "stride 1": [nn.MaxPool2d(3, 1), nn.ReLU()],
+    "dilated": [nn.ReLU(), nn.MaxPool2d(2, 1, dilation=3)],
+    "padded": [nn.ReLU(), nn.MaxPool2d(3, 3, padding=1)],
+    "ceil": [nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)],
+    "adaptive": [nn.ReLU(), nn.AdaptiveMaxPool2d(3)],
+    "twice": [nn.MaxPool2d(2, 1), nn.MaxPool2d(2, 1), nn.ReLU(), nn.ReLU()],
+    "one window": [nn.ReLU(), nn.MaxPool2d(9)],
+    "GELU": [nn.GELU(), nn.MaxPool2d(2)],
+    "SiLU": [nn.MaxPool2d(2), nn.SiLU()],
+    "batch norm": [nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()],
+}
+
+
+@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("method", ["deep_lift", "deep_lift_shap"])
+def test_deep_lift_is_complete_through_pools_of_every_kind(method, name):
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), *POOLS[name], nn.Flatten(),
+                            nn.LazyLinear(3)).eval()  # fmt: skip
+    x, b = torch.rand(8, 1, 9, 9), torch.rand(3, 1, 9, 9)
+    found = explain(method, network, x, b)
+    assert not truly_missed(found, network, x, b).any() and found.warning == ""
+    assert found.convergence_delta.abs().max() < 1e-4 * found.attributions.abs().sum((1, 2)).max()
+
+
+class Scaled(nn.Sequential):
+    """A Sequential whose forward is its own."""
+
+    def forward(self, x):
+        return super().forward(x * 3 - 1)
+
+
+def functional(network):
+    return lambda x: network[3](torch.relu(network[0](x)).flatten(1))
+
+
+def hooked(network):
+    network[0].register_forward_hook(lambda module, x, y: y * 3)
+    return network
+
+
+GIVEN = {
+    "an overridden forward": Scaled,
+    "a forward hook": lambda *layers: hooked(nn.Sequential(*layers)),
+    "a hook on the whole": lambda *layers: hook_of_whole(nn.Sequential(*layers)),
+    "a functional ReLU": lambda *layers: functional(nn.Sequential(*layers)),
+    "a lambda": lambda *layers: lambda x: nn.Sequential(*layers)(x),
+}
+
+
+def hook_of_whole(network):
+    network.register_forward_pre_hook(lambda module, x: (x[0] * 3 - 1,))
+    return network
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("method", RULES)
+def test_rules_explain_the_function_as_it_was_given(method, name):
+    """Its map is the one of the same function, written as layers that each rule knows."""
+    torch.manual_seed(1)
+    layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)]
+    plain = [*layers]
+    if name in ("an overridden forward", "a hook on the whole"):
+        first = nn.Conv2d(1, 1, 1)
+        nn.init.constant_(first.weight, 3), nn.init.constant_(first.bias, -1)
+        plain = [first, *layers]
+    if name == "a forward hook":
+        after = nn.Conv2d(4, 4, 1, bias=False)
+        after.weight.data.copy_(3 * torch.eye(4)[:, :, None, None])
+        plain = [layers[0], after, *layers[1:]]
+    same = nn.Sequential(*plain)
+    x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
+    wanted = explain(method, same, x, b).attributions
+    found = explain(method, GIVEN[name](*layers), x, b).attributions
+    if method == "lrp" and len(plain) > len(layers):
+        assert found.isfinite().all()  # a factor is no convolution, and has another rule
+    elif method == "guided_gradcam" and name == "a forward hook":
+        assert found.isfinite().all()  # the last convolution of `same` is another
+    else:
+        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["guided_backprop", "deconvolution"])
+def test_guided_rules_through_functional_calls_are_captums_through_modules(method):
+    layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)]
+    network, x = nn.Sequential(*layers), torch.rand(3, 1, 9, 9)
+    found = explain(method, functional(network), x, x).attributions
+    rule = captum.attr.GuidedBackprop if method == "guided_backprop" else captum.attr.Deconvolution
+    with pytest.warns(UserWarning, match="backward hooks"):
+        wanted = rule(network).attribute(x.clone().requires_grad_(), target=torch.arange(3))
+    torch.testing.assert_close(found, wanted[:, 0].detach())
+
+
+def test_relevance_without_gamma_and_epsilon_is_input_times_gradient_in_branches():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = (nn.Conv2d(c, 4, 3, padding=1, bias=False) for c in (1, 4))
+            self.head = nn.Linear(4, 3, bias=False)
+
+        def forward(self, x):
+            y = self.first(x).relu()
+            y = y + nn.functional.relu(self.second(y))
+            return self.head(nn.functional.max_pool2d(y, 2).mean((2, 3)))
+
+    network, x = Branches().double(), torch.rand(3, 1, 9, 9).double()
+    config = AttributionConfig(gamma=0.0, epsilon=1e-6)
+    found = explain("lrp", network, x, x, config=config).attributions
+    wanted = explain("input_x_gradient", network, x, x).attributions
+    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+class Hidden(torch.autograd.Function):
+    """A rectifier that no rule can see."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * (ctx.saved_tensors[0] > 0)
+
+
+UNKNOWN = {
+    "a function of one's own": lambda x: Hidden.apply(x),
+    "GELU": nn.functional.gelu,
+    "a gate": lambda x: x * x.sigmoid(),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.parametrize("method", RULES)
+def test_what_has_no_rule_is_refused_or_flagged(method, name):
+    first, head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 49, 3)
+    x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
+
+    def network(x):
+        return head(UNKNOWN[name](first(x)).flatten(1))
+
+    try:
+        found = explain(method, network, x, b)
+    except ValueError as error:
+        assert "Use a method that takes any function" in str(error)
+        return
+    known = name == "GELU" and method in ("lrp", "deep_lift", "deep_lift_shap")
+    gated = name == "a gate" and not method.startswith("lrp")
+    assert known or gated or found.warning
+    if METHODS[method].complete:
+        assert not (truly_missed(found, network, x, b) & ~found.incomplete).any()

@@ -1,0 +1,172 @@
+"""Counterfactuals of functions as people give them: precision, form, mode, channels."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from xai_core.counterfactual.api import find_counterfactual
+from xai_core.counterfactual.reference import Reference
+from xai_core.counterfactual.task import CounterfactualConfig
+from xai_core.models.prior import MixturePrior
+
+METHODS = ("default", "diffeomorphic", "pixel", "nearest")
+SIDE = 4
+CODES = torch.tensor([[-1.5, 0.0], [-1.2, 0.3], [1.5, 0.0], [1.2, -0.3]])
+
+
+class Model(nn.Module):
+    """Two codes that draw a left and a right bar; the classifier compares the bars."""
+
+    def __init__(self, channels=1):
+        super().__init__()
+        bars = torch.zeros(2, channels, SIDE, SIDE)
+        bars[0, ..., :2], bars[1, ..., 2:] = 1, 1
+        self.draw = nn.Linear(2, channels * SIDE * SIDE)
+        self.draw.weight.data.copy_((bars[1] - bars[0]).flatten()[:, None].repeat(1, 2) * 0.6)
+        self.draw.bias.data.zero_()
+        self.read = nn.Linear(channels * SIDE * SIDE, 2)
+        self.read.weight.data.copy_(6 * bars.flatten(1) / bars[0].sum())
+        self.read.bias.data.zero_()
+        self.dropout, self.shape = nn.Dropout(0.5), (channels, SIDE, SIDE)
+
+    def encode(self, x):
+        left, right = self.read(self.dropout(x.flatten(1))).T
+        return torch.stack([(right - left) / 6, 0 * left], 1)
+
+    def decode(self, z):
+        return self.draw(self.dropout(z)).sigmoid().unflatten(1, self.shape)
+
+    def forward(self, x):
+        return 2 * self.read(self.dropout(x.flatten(1)))
+
+
+def asked(model, images, method, **changed):
+    exact = copy.deepcopy(model).eval().float()
+    with torch.no_grad():
+        real = exact.decode(CODES)
+    reference = Reference(
+        images=real if real.shape[1] > 1 else real[:, 0],
+        classes=torch.tensor([0, 0, 1, 1]), codes=CODES,
+    )  # fmt: skip
+    prior = MixturePrior(2, 2, fixed=False).requires_grad_(False)
+    prior.mean.copy_(torch.tensor([[-1.3, 0.0], [1.3, 0.0]]))
+    given = {"encode": model.encode, "decode": model.decode, "forward": model, "target": 1}
+    config = CounterfactualConfig(
+        method=method, target_probability=0.9, search_probability=0.95, path_points=5
+    )
+    return find_counterfactual(
+        images, **{**given, "prior": prior, "reference": reference, "config": config, **changed}
+    )
+
+
+def images(channels=1, count=3):
+    with torch.no_grad():
+        codes = torch.tensor([[-1.4, 0.1], [-1.1, -0.2], [-1.6, 0.2]])[:count]
+        return Model(channels).eval().decode(codes)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("weights", "pixels"),
+    [
+        (torch.float64, torch.float64),
+        (torch.float32, torch.float64),
+        (torch.float64, torch.float32),
+        (torch.bfloat16, torch.bfloat16),
+        (torch.bfloat16, torch.float32),
+        (torch.float16, torch.float16),
+    ],
+)
+def test_every_search_works_in_any_precision(method, weights, pixels):
+    wanted = asked(Model().eval(), images(), method)
+    found = asked(Model().to(weights).eval(), images().to(pixels), method)
+    assert found.converged.all() and wanted.converged.all()
+    assert found.counterfactuals.dtype == found.images.dtype == pixels
+    assert torch.equal(found.images, images().to(pixels))
+    tolerance = 1e-2 if weights is torch.float64 or pixels is torch.float64 else 0.15
+    change = (found.counterfactuals.float() - wanted.counterfactuals).abs().max()
+    assert change < tolerance
+    assert found.frames(0, 4).isfinite().all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_colour_is_searched_like_grey(method):
+    x = images(3)
+    found = asked(Model(3).eval(), x, method)
+    assert found.converged.all() and found.counterfactuals.shape == x.shape
+    again = Model(3).eval()(found.counterfactuals).softmax(-1)
+    torch.testing.assert_close(again, found.probabilities, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.l1, (found.counterfactuals - x).abs().sum((1, 2, 3)))
+
+
+def test_real_images_of_another_shape_are_refused():
+    grey = Reference(images=images()[:, 0], classes=torch.tensor([0, 1, 1]), codes=CODES[:3])
+    with pytest.raises(ValueError, match=r"`reference` must hold images of shape \(3, 4, 4\)"):
+        asked(Model(3), images(3), "default", reference=grey)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_model_in_train_mode_is_searched_in_evaluation_mode(method):
+    model = Model().train()
+    found = asked(model, images(), method)
+    wanted = asked(Model().eval(), images(), method)
+    assert torch.equal(found.counterfactuals, wanted.counterfactuals)
+    assert all(module.training for module in model.modules())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+FORMS = {
+    "rows of pixels": {"decode": lambda m: lambda z: m.decode(z).flatten(1)},
+    "without a channel": {"decode": lambda m: lambda z: m.decode(z)[:, 0]},
+    "mean and log_var": {"encode": lambda m: lambda x: (m.encode(x), torch.zeros(len(x), 2))},
+    "a dict of codes": {"encode": lambda m: lambda x: {"mu": m.encode(x), "log_var": None}},
+    "a tuple of logits": {"forward": lambda m: lambda x: (m(x),)},
+    "logits by name": {"forward": lambda m: lambda x: {"logits": m(x), "loss": m(x).sum()}},
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("form", FORMS)
+def test_any_clear_form_gives_the_same_answer(method, form):
+    model = Model().eval()
+    changed = {name: make(model) for name, make in FORMS[form].items()}
+    found = asked(model, images(), method, **changed)
+    wanted = asked(model, images(), method)
+    torch.testing.assert_close(found.counterfactuals, wanted.counterfactuals)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"decode": lambda z: z},
+            r"`decode` must return floats \(batch, 1, 4, 4\).*float32 \(2, 2\)",
+        ),
+        ({"encode": lambda x: (x.sum(), x)}, r"`encode` must return floats \(batch, latent\)"),
+        ({"forward": lambda x: x.flatten(1).argmax(1)}, "`forward` must return floats .*int64"),
+        ({"forward": lambda x: torch.rand(len(x), 2)}, "`forward` must return the same for"),
+        ({"forward": torch.no_grad()(lambda x: x.flatten(1))}, "'default' needs a gradient"),
+        (
+            {"decode": lambda z: torch.full((len(z), 16), torch.nan)},
+            "needs a gradient, and `decode`",
+        ),
+        (
+            {"decode": lambda z: z[:, :1].expand(-1, 16) * torch.nan},
+            "'default' gave NaN or infinity",
+        ),
+        ({"target": 0.7}, "`target` must be one whole number"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_the_first_call(changed, message):
+    with pytest.raises(ValueError, match=message):
+        asked(Model().eval(), images(), "default", **changed)
+
+
+@pytest.mark.parametrize("target", [np.int64(1), [1, 1, 1], np.array([1, 1, 1]), 1.0, "1"])
+def test_targets_of_any_kind_ask_the_same(target):
+    found = asked(Model().eval(), images(), "default", target=target)
+    wanted = asked(Model().eval(), images(), "default")
+    assert torch.equal(found.counterfactuals, wanted.counterfactuals)
