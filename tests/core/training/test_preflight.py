@@ -54,7 +54,6 @@ def test_umap_serves_where_neither_home_nor_its_package_can_be_written():
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
     )
     assert found.returncode == 0, found.stderr
     assert not Path(found.stdout.strip()).exists()
