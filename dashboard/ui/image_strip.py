@@ -32,7 +32,7 @@ def strip(bundle: "Bundle") -> None:
         )
         st.button(
             "Other images",
-            key="other images of the gallery",
+            key="gallery draw",
             icon=":material/refresh:",
             on_click=state.put_setting,
             args=("gallery seed", seed + 1),

@@ -43,7 +43,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             **state.bind("heat through", 0, link="through", span=percents),
         )  # fmt: skip
         seed = state.keep("heat seed", 0, link="draw", span=state.SEEDS)
-        st.button("Other images", key="other images of the sets", icon=":material/refresh:",
+        st.button("Other images", icon=":material/refresh:", key="heat draw",
                   on_click=state.put_setting, args=("heat seed", seed + 1))  # fmt: skip
     ids = {
         split: tuple(str(i) for i in bundles.rows(bundle)[rows])
