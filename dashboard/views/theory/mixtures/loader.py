@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TWIN = (8.0, -6.0)
 """Where the sampled points hold two equal ones."""
+FEWEST = 20
+"""Test images below which the latents are those of all images."""
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -38,6 +40,8 @@ def plane(bundle: "Bundle", source: str, dims: tuple[int, int], count: int) -> N
         spread = np.einsum("ni,nij->nj", noise.normal(size=(count - 2, 2)), shapes[which])
         return np.concatenate([centres[which] + spread, [TWIN, TWIN]])
     test = np.flatnonzero((bundle.index["split"] == "test").to_numpy())
+    if len(test) < FEWEST:
+        test = np.arange(len(bundle.index))
     rows = noise.choice(test, min(count, len(test)), replace=False)
     return latents(bundle)[rows][:, list(dims)].astype(float)
 
