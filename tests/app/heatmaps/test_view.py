@@ -23,7 +23,7 @@ def opened(tiny_bundle_path):
         patch.chdir(tiny_bundle_path.parents[1])
         from ..conftest import _open
 
-        yield _open("heatmaps", image="test:3")
+        yield _open("heatmaps", bundle="bars", image="test:3")
 
 
 def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):

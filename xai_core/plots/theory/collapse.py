@@ -27,7 +27,7 @@ MOST_TICKED = 24
 
 def beliefs(
     probs: Mapping[str, NDArray[np.floating]],
-    labels: NDArray[np.integer],
+    labels: Sequence[int],
     names: Sequence[str],
     dark: bool,
     *,
