@@ -14,23 +14,13 @@ import streamlit as st
 from dashboard import links
 
 T = TypeVar("T")
-
-
 LINKED = {"bundle": "setting.bundle", "image": "image"}
 """Parameters in every page's URL, and the key of the session for each."""
-
-
 LASSO, PLACE = "lasso", "place"
-
-
 STALE_FOR = 1.5
 """Seconds for which the browser may still report a URL that has just been replaced."""
-
-
 Span = tuple[float, float, float]
 """Lowest value, highest value, step."""
-
-
 SEEDS: Span = (0, 10**9, 1)
 
 

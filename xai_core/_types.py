@@ -18,35 +18,18 @@ __all__ = [
     "Probs",
 ]
 
-
 ByteImages = UInt8[Tensor, "images 28 28"]
 """Grey images as they are stored: 0 background, 255 ink."""
-
-
 Images = Float[Tensor, "batch 1 height width"]
 """Grey images as models read them: 0 background, 1 ink."""
-
-
 AnyImages = Float[Tensor, "batch channels height width"]
 """Images of any number of channels, grey or colour."""
-
-
 Latents = Float[Tensor, "batch latent"]
-
-
 Logits = Float[Tensor, "batch clusters"]
 """Unnormalised log probabilities."""
-
-
 Probs = Float[Tensor, "batch clusters"]
 """Rows that sum to one."""
-
-
 Labels = Int[Tensor, " images"]
-
-
 Mask = Float[Tensor, "batch height width"]
 """Weights in [0, 1], one a pixel."""
-
-
 Maps = Float[Tensor, "batch height width"]

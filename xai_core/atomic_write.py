@@ -19,7 +19,6 @@ __all__ = [
     "write_arrays",
 ]
 
-
 MAKE_ROOM = "Make room or give a place that can be written."
 
 

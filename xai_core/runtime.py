@@ -39,24 +39,13 @@ __all__ = [
     "share_of",
 ]
 
-
 logger = logging.getLogger(__name__)
-
-
 P = TypeVar("P")
-
-
 T = TypeVar("T")
-
-
 CACHED = 250
 """Images per batch on one core, few enough for their activations to stay in its cache."""
-
-
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
 """Parts of the messages of a communication error after a process was lost."""
-
-
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 """Fabric's names of the precisions that training knows."""
 

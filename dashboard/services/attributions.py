@@ -14,11 +14,8 @@ if TYPE_CHECKING:
     from xai_core.attribution.registry import MethodCard
     from xai_core.bundle.reading import Bundle
 
-
 Controls = tuple[tuple[str, float], ...]
 """The settings of a method that differ from their defaults: name and value."""
-
-
 FIRST = "critic"
 """The method listed first, if the bundle has it."""
 

@@ -8,7 +8,6 @@ import streamlit as st
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-
 T = TypeVar("T")
 
 

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.api import Counterfactual
     from xai_core.counterfactual.task import Method
 
-
 FRAMES = 13
 """Images along a path, as many as the search keeps codes, so that each has its own code."""
-
-
 OTHER = {"classifier": "cluster", "cluster": "classifier"}
 """The model whose second opinion is shown, for each model that is explained."""
-
-
 LATENT_METHODS: "tuple[Method, ...]" = ("default", "diffeomorphic")
-
-
 Floats = NDArray[np.float32]
 
 

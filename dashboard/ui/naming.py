@@ -13,16 +13,9 @@ from xai_core.plots.probabilities import percent
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-
 WHO = {"classifier": "the classifier", "cluster": "the cluster model"}
-
-
 TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
-
-
 SYMBOLS = {"classifier": "p", "cluster": "q"}
-
-
 _VOWELS = tuple("8AEIOUaeiou")
 
 

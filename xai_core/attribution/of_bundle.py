@@ -30,15 +30,10 @@ __all__ = [
     "prototypes",
 ]
 
-
 WITH_CLASSES = ("classifier", "cluster")
 """What has several outputs; the others have one, and no target."""
-
-
 DEFAULT_BASELINES = {"one": "mean", "set": "prototypes"}
 """By what a method's card asks for."""
-
-
 IMAGES_AT_ONCE = 500
 
 

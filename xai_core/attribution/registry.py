@@ -17,7 +17,6 @@ __all__ = [
     "method_card",
 ]
 
-
 Needs = Literal["nothing", "function", "gradient", "layers", "mask"]
 
 
@@ -311,8 +310,6 @@ _CARDS = (
         note="Where the ink begins and ends: looks like an explanation, knows no model.",
     ),
 )
-
-
 METHODS = {card.name: card for card in _CARDS}
 """The cards of all methods by name, in the order to show them."""
 

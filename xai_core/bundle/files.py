@@ -28,35 +28,22 @@ __all__ = [
     "write_tensors",
 ]
 
-
 TensorKind = tuple[torch.dtype, tuple[int, ...]]
 """Type and shape."""
-
-
 _COLUMN_TYPES = {
     "str": pa.string(),
     "int64": pa.int64(),
     "float32": pa.float32(),
     "float64": pa.float64(),
 }
-
-
 LARGEST = 1e6
 """Absolute value of a number in a tensor at most; beyond it the networks overflow."""
-
-
 MAX_ROWS = 1_000_000
 """Rows of a table at most where their number is not known beforehand."""
-
-
 MAX_CELLS = 4_000_000
 """Rows times columns at most, likewise."""
-
-
 MAX_TEXT = 1000
 """Bytes of one text in a table at most."""
-
-
 SPARE = 1 << 20
 """Unpacked bytes that a column may have beside its rows: 1 MiB."""
 

@@ -28,16 +28,9 @@ __all__ = [
     "sized_files",
 ]
 
-
 SCHEMA_VERSION = 1
-
-
 MANIFEST = "manifest.json"
-
-
 REQUIRED_FILES = ("model.safetensors", "index.parquet", "history.parquet")
-
-
 KNOWN_FILES = (
     *REQUIRED_FILES,
     "classifier.safetensors",
@@ -45,39 +38,19 @@ KNOWN_FILES = (
     "images.safetensors",
 )
 """Files a manifest may list: a new part of a bundle is named here."""
-
-
 MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
-
-
 LARGEST = 1e18
 """Absolute value of a number in a manifest at most."""
-
-
 MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
-
-
 DEEPEST = 20
 """Objects and lists within each other in a manifest at most."""
-
-
 MOST_CLASSES = 10_000
-
-
 PIXELS = 784
-
-
 PACKAGED_IMAGES = 70_000
 """Of MNIST, the one data set that a bundle need not carry."""
-
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
-
-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
 _VALUES_OF: dict[str, type | tuple[type, ...]] = {
     str(dict[str, str]): str,
     str(dict[str, int | float]): (int, float),

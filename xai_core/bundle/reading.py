@@ -47,7 +47,6 @@ __all__ = [
     "load_bundle",
 ]
 
-
 HISTORY_COLUMNS = {
     "epoch": "int64",
     "stage": "str",

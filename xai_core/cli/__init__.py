@@ -29,7 +29,6 @@ from .terminal import print_error
 
 __all__ = ["app", "main"]
 
-
 LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device cpu."
 
 

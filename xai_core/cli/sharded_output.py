@@ -34,11 +34,8 @@ __all__ = [
     "write_parts",
 ]
 
-
 AXES = {"umap": ("umap_x", "umap_y"), "distances": ("l1", "l2")}
 """Columns whose names are not numbered."""
-
-
 BLOCKS_AT_ONCE = 20
 """Blocks computed and written together, so that memory does not grow with the share."""
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingDisplay"]
 
-
 COLUMNS = (
     ("stage", "{:<10}"),
     ("epoch", "{:>5}"),
@@ -45,8 +44,6 @@ COLUMNS = (
     ("time", "{:>6}"),
     ("ETA", "{:>6}"),
 )
-
-
 LEGEND = (
     "ELBO = recon. + align. - KL(c) + H(z), means in nats per image; I(c;x) cluster information; "
     "ETA of all stages",

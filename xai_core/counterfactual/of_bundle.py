@@ -104,8 +104,6 @@ def reference_of(bundle: Bundle, of: str, *, labels: bool = False) -> Reference 
 LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)
 """Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
 the decoder changes side on the way; where one does, the decoder has no second order."""
-
-
 STANDS_STILL = 1e-6
 """Latent units below which two codes of a path are one."""
 

@@ -18,7 +18,6 @@ __all__ = [
     "smallest_margins",
 ]
 
-
 Rows = Int[np.ndarray, " rows"]
 
 
@@ -66,8 +65,6 @@ def smallest_margins(
 
 
 Choice = Literal["Random", "Most typical", "Least sure", "Odd one out"]
-
-
 CHOICES: dict[Choice, str] = {
     "Random": "Test images drawn at random.",
     "Most typical": "The best explained images (highest ELBO) of each cluster.",
@@ -163,8 +160,6 @@ def most_confused(index: pd.DataFrame, cluster_labels: Sequence[int]) -> Confuse
 
 
 How = Literal["One a cluster", "Random", "Least sure"]
-
-
 HOWS: dict[How, str] = {
     "One a cluster": "one image drawn from each cluster, as many as there is room for",
     "Random": "images drawn at random",

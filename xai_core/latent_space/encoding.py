@@ -23,7 +23,6 @@ __all__ = [
     "predicted_classes",
 ]
 
-
 BATCH = 1000
 """Images at once, where nothing else is said."""
 

@@ -18,13 +18,8 @@ __all__ = [
     "index_columns",
 ]
 
-
 PLACE_NEIGHBOURS = 10
-
-
 TERM_NAMES = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
-
-
 MAX_DISTANCES = 1 << 24
 """Distances held at once: 64 MiB."""
 

@@ -27,20 +27,11 @@ __all__ = [
     "build_index",
 ]
 
-
 logger = logging.getLogger(__name__)
-
-
 QUALITY_SAMPLE = 5_000
-
-
 MAP_NEIGHBOURS = 15
-
-
 LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
 """An image's latent neighbours, and how far down its map neighbours they are looked for."""
-
-
 AT_ONCE = 50_000
 """Images whose neighbours on the map are looked for at once: 60 MB."""
 

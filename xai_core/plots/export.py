@@ -18,7 +18,6 @@ __all__ = [
     "stem",
 ]
 
-
 About = Mapping[str, object]
 """Where a file comes from: bundle, image, settings, version."""
 

@@ -16,7 +16,6 @@ __all__ = [
     "words",
 ]
 
-
 SCORES = {
     "insertion": ("insertion ↑", "Area under p while the first pixels are shown; high is good."),
     "deletion": ("deletion ↓", "Area under p while they are taken away; low is good."),

@@ -20,7 +20,6 @@ __all__ = [
     "shared_limit",
 ]
 
-
 GAP = 2
 """Pixels between images."""
 NAMES = 27

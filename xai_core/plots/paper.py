@@ -24,7 +24,6 @@ __all__ = [
     "svg",
 ]
 
-
 SCALE = 3
 """Printed pixels per side of an image's pixel."""
 TEXT = 13

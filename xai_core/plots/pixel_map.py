@@ -14,7 +14,6 @@ __all__ = [
     "signed_map",
 ]
 
-
 ERROR = "input \N{MINUS SIGN} reconstruction"
 INK = [(0.0, "#000000"), (1.0, "#ffffff")]
 

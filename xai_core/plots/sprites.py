@@ -15,7 +15,6 @@ __all__ = [
     "sprite_sheet",
 ]
 
-
 Pixels = NDArray[np.uint8]
 
 

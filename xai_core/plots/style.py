@@ -21,7 +21,6 @@ __all__ = [
     "styled",
 ]
 
-
 FONT = '"Source Sans", sans-serif'
 BAR = 52
 """Screen pixels that a colour bar takes, a figure's top margin."""

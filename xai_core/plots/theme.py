@@ -24,26 +24,17 @@ __all__ = [
     "shares",
 ]
 
-
 Lut = NDArray[np.uint8]
 """256 rows of red, green, blue."""
-
-
 CATEGORIES = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
-
-
 _RDBU_R = "#053061 #2267ac #4393c3 #90c4dd #d1e5f0 #f7f6f6 #fddbc7 #f4a683 #d6604d #b1182b #67001f"
-
-
 _MANAGUA_R = (
     "#81e7ff #76c7ec #6baada #608ec7 #5775b3 #505d9c #4c457f #4e3260 #572949"
     " #692b3c #813939 #9a4c3d #b16243 #c5794a #d89353 #ebb05d #ffcf67"
 )
-
-
 _VIRIDIS = (
     "#440154 #48186a #472d7b #424086 #3b528b #33638d #2c728e #26828e #21918c"
     " #1f9f88 #27ad81 #3dbc74 #5cc863 #81d34d #aadc32 #d5e21a #fde725"

@@ -27,7 +27,6 @@ __all__ = [
     "html",
 ]
 
-
 WHO = {
     "classifier": "the classifier's decision",
     "cluster": "the cluster, log q(c|x)",

@@ -26,7 +26,6 @@ __all__ = [
     "size",
 ]
 
-
 Metrics = Mapping[str, Any]
 
 _MEASURES = (

@@ -16,7 +16,6 @@ __all__ = [
     "settings_for",
 ]
 
-
 FEWEST_ON_MAP = 1_000
 """Images on which a map is fitted, even if fewer train images are stated."""
 

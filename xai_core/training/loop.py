@@ -27,10 +27,7 @@ __all__ = [
     "seeded",
 ]
 
-
 logger = logging.getLogger(__name__)
-
-
 Module = TypeVar("Module", bound=nn.Module)
 
 

@@ -39,11 +39,8 @@ __all__ = [
     "train",
 ]
 
-
 RUN = "run.json"
 """File of a run folder that holds the settings of its training."""
-
-
 CRITIC_IMAGES = 2_000
 """Test images the critics are scored on."""
 

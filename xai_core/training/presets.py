@@ -38,8 +38,6 @@ SMALL = {"channels": (16, 32, 32), "decoder_channels": (16, 16, 32)}
 
 ENOUGH = {"min_steps": 600, "classifier_min_steps": 400}
 ENOUGH_OF_CRITICS = {"min_steps": 300}
-
-
 PRESET_TABLE: Mapping[str, Preset] = {
     "default": Preset(
         summary="As the bundle that comes with the project: clusters that stay.",

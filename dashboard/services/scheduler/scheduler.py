@@ -17,21 +17,12 @@ from dashboard.services.scheduler.worker_pool import WorkerPool
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-
 T = TypeVar("T")
-
-
 P = ParamSpec("P")
-
-
 MOST_AT_ONCE = 4
 """Computations at once however many cores there are, since each needs memory."""
-
-
 M_MMAP_THRESHOLD, LARGE = -3, 2**22
 """glibc's option: freed blocks of at least this many bytes go back to the system."""
-
-
 SWITCH = 0.0005
 """Seconds after which a thread that runs Python lets another do so.
 

@@ -20,7 +20,6 @@ from xai_core.plots.theme import CATEGORIES, rgb
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-
 START = "test:0"
 """Selected at first, if the bundle has it."""
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
-
 CALIBRATED_ON = 100
 """Real images whose distances to the decoder's images say what is usual."""
 

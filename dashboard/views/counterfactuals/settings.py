@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
-
 METHODS: "dict[Method, tuple[str, str]]" = {
     "default": (
         "Near search",

@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.theory.bounds import Draws
 
-
 Arrays = dict[str, NDArray[np.floating] | None]
 """The fields of something that holds tensors."""
-
-
 FEWEST_DRAWS = 1000
 """Draws made at least, the same for every view."""
 

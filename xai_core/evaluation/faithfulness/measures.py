@@ -36,18 +36,13 @@ __all__ = [
     "score_of",
 ]
 
-
 Score = Callable[[Images], Float[Tensor, " batch"]]
 """The one number of each image that is explained, such as the probability of its class.
 
 It is asked of several versions of a whole batch at once, one version after another.
 """
-
-
 VERSIONS_AT_ONCE = 64
 """Altered images evaluated at once: few enough for their activations to stay in the cache."""
-
-
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 

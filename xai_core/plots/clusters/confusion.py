@@ -18,7 +18,6 @@ __all__ = [
     "heat_map",
 ]
 
-
 Shown = Literal["Counts", "% of the label"]
 """What the cells say of the images in them."""
 

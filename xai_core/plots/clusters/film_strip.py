@@ -14,7 +14,6 @@ __all__ = [
     "film_strip",
 ]
 
-
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down",
            "pentagon", "hourglass")  # fmt: skip
 SEEN = 0.01

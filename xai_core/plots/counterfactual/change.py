@@ -24,7 +24,6 @@ __all__ = [
     "with_change",
 ]
 
-
 SHOWN_MS, HELD_MS = 90, 900
 """Milliseconds for which an animation shows a frame, and its ends."""
 

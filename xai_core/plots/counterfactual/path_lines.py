@@ -16,7 +16,6 @@ __all__ = [
     "probability_lines",
 ]
 
-
 SEEN = 0.02
 """Classes that stay below this probability in every frame are left out."""
 WAY = "share of the path"

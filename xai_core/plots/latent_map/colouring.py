@@ -23,7 +23,6 @@ __all__ = [
     "within",
 ]
 
-
 FULL_RANGE = (0, points.UNDEFINED - 1)
 """Levels of the lowest and of the highest value."""
 

@@ -18,7 +18,6 @@ __all__ = [
     "window",
 ]
 
-
 SIDE = 640
 """Pixels of the backdrop; each holds the mean colour of its points."""
 NEAR_EDGE = 0.1

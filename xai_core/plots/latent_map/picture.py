@@ -19,7 +19,6 @@ __all__ = [
     "svg",
 ]
 
-
 SIDE, TOP, PAD, LINE = 720, 44, 14, 22
 
 

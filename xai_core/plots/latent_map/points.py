@@ -25,7 +25,6 @@ __all__ = [
     "sheets",
 ]
 
-
 SHEET_IMAGES, SHEET_COLUMNS = 1000, 40
 MOST_PLACES = 100_000
 """Points that are sent to a browser and drawn at most."""

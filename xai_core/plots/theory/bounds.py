@@ -21,7 +21,6 @@ __all__ = [
     "waterfall",
 ]
 
-
 BESIDE = (
     "A typical image",
     "Its cluster's average",

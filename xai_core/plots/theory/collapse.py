@@ -16,7 +16,6 @@ __all__ = [
     "over_epochs",
 ]
 
-
 RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
 DASHES = ("solid", "dot", "solid")
 STEEP = ("elbo", "reconstruction")

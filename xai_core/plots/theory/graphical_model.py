@@ -16,7 +16,6 @@ __all__ = [
     "panels_of",
 ]
 
-
 Panel = Literal["generative", "c_given_x", "c_given_z"]
 
 PANEL, HEIGHT, RADIUS = 330, 380, 25

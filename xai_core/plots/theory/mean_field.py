@@ -17,7 +17,6 @@ __all__ = [
     "weights",
 ]
 
-
 ESTIMATOR_COLOURS = {"score": theme.CATEGORIES[6], "reparameterised": theme.CATEGORIES[0]}
 ESTIMATOR_NAMES = {"score": "score function", "reparameterised": "reparameterised"}
 

@@ -37,17 +37,10 @@ __all__ = [
     "train_critics",
 ]
 
-
 Made = TypeVar("Made")
-
-
 AT_ONCE = 500
-
-
 NOISE = 0.5
 """Scale of the logistic noise on scores."""
-
-
 FIRST_REMOVED, LAST_REMOVED = (40.0, 300.0), (100.0, 700.0)
 """Fewest and most pixels of the 784 that are removed, of those ranked first and of the last."""
 

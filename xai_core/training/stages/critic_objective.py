@@ -22,19 +22,12 @@ __all__ = [
     "straight_through",
 ]
 
-
 Explained = Mapping[str, Callable[[Images], Logits]]
 """Frozen functions by name, each from images to logits of what it can decide."""
-
-
 NARROW, WIDE = 0.5, 2.0
 """How near to the threshold, in scores, pixels pay, and gain, in gradients."""
-
-
 SURE = 5.0
 """Log odds of the decision from which a critic is content with a mask."""
-
-
 APART = 3.0
 """Log odds, likewise, of another image's decision against the mask's own, and of in-fills."""
 

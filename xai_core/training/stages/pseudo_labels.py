@@ -36,20 +36,11 @@ __all__ = [
     "pseudo_label_stage",
 ]
 
-
 NEIGHBOURS = 20
-
-
 DIMENSIONS = 10
-
-
 COMPONENTS = 64
-
-
 FEW = 4096
 """Below this number of images, neighbours are found here: UMAP would compile code for 8 s."""
-
-
 AT_ONCE = 5_000
 """Images whose gradients are held in memory at once, besides those of the sample."""
 
@@ -131,8 +122,6 @@ def _spread(
 
 
 ORIENTATIONS = 8
-
-
 CELL = 4
 
 

@@ -20,17 +20,10 @@ __all__ = [
     "vae_stage",
 ]
 
-
 PIXELS = 784
-
-
 KEPT_WEIGHT = 0.2
 """Of the reconstruction's cluster against the deformed image's."""
-
-
 TERMS = ("reconstruction", "prior_alignment", "kl_c", "entropy_z")
-
-
 SAMPLE_OF_EPOCH = 10_000
 """Train images scored after each epoch."""
 

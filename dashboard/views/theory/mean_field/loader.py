@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.theory.variational import MeanField
 
-
 SAMPLES_OF_MOMENTS = 4096
-
-
 RECORD_EVERY = 6
 """Steps of a probe's fit between two points of its curve."""
 

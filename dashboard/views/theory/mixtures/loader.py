@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.theory.mixtures import MixtureFit
 
-
 TWIN = (8.0, -6.0)
 """Where the sampled points hold two equal ones."""
 FEWEST = 20
