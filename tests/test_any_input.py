@@ -385,7 +385,7 @@ def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch, t
     monkeypatch.setattr("xai_core.bundle.reading.load_bundle", open_tiny)
     for module, name in (
         (pipeline, "train"),
-        (pipeline, "encode"),
+        ("xai_core.bundle.encode", "encode"),
         ("xai_core.evaluation.metrics", "evaluate"),
         ("xai_core.evaluation.verification", "verify"),
         ("xai_core.evaluation.faithfulness.table", "scores"),

@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from .._types import ByteImages, Images
+from .._types import Images
 from ..bundle.outputs import as_float_images, explained_output
 from ..bundle.reading import Bundle
 from ..errors import BundleError
@@ -39,7 +39,7 @@ IMAGES_AT_ONCE = 500
 
 def attributions(
     bundle: Bundle,
-    images: ByteImages | Images | np.ndarray,
+    images: Tensor | np.ndarray,
     method: str,
     *,
     of: str = "classifier",

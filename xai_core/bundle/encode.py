@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._types import ByteImages, Images, Latents, Probs
+from .._types import ByteImages, Latents, Probs
 from ..latent_space.encoding import Encoding, classify, encode_dataset
 from ..latent_space.index import LatentIndex
 from .outputs import as_byte_images
@@ -56,7 +56,7 @@ class Encoded:
 
 def encode(
     bundle: Bundle,
-    images: ByteImages | Images | np.ndarray,
+    images: Tensor | np.ndarray,
     *,
     seed: int = 0,
     first: int = 0,

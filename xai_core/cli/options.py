@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigError
-from ..evaluation.health import health_of
 from .terminal import print_json, print_table, print_warning, spinner
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ def shapes_of(arrays: "Mapping[str, np.ndarray]") -> dict[str, list[int]]:
 
 def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
     """Show a bundle's data, settings, scores and problems."""
+    from ..evaluation.health import health_of
+
     card, problems = asdict(manifest), health_of(manifest)
     if as_json:
         found = [asdict(problem) for problem in problems]

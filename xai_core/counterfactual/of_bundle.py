@@ -34,7 +34,7 @@ __all__ = [
 
 def counterfactuals(
     bundle: Bundle,
-    images: ByteImages | Images | np.ndarray,
+    images: Tensor | np.ndarray,
     target: object,
     *,
     of: str = "classifier",

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from .._paths import expand_home
 from .._text import is_text, listed
 from ..errors import DataError
+from .built_in import BUILT_IN
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .downloads import REMOTE, read_remote
 from .io.array_keys import read_array_set
@@ -31,7 +32,6 @@ __all__ = [
     "parse_id",
 ]
 
-BUILT_IN = ("mnist", *REMOTE)
 """Names that `load_dataset` knows; all but the first are downloaded at their first use."""
 
 _MNIST_FOLDER = Path(__file__).parent / "mnist"

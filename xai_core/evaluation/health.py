@@ -9,8 +9,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from .._numbers import Number
 from ..bundle.manifest import Manifest
+from ..data.built_in import BUILT_IN
 
 __all__ = ["Kind", "Problem", "health_of"]
 
@@ -163,12 +163,14 @@ def _vae_steps(manifest: Manifest) -> int | None:
     return epochs * (count // min(size, count))
 
 
-def _more(steps: Number) -> int:
+def _more(steps: float | int) -> int:
     """Return twice the steps, and at least twice the fewest."""
     return 2 * max(int(steps), FEWEST_STEPS)
 
 
-def _setting(manifest: Manifest, name: str, otherwise: Number, part: str = "training") -> Number:
+def _setting(
+    manifest: Manifest, name: str, otherwise: float | int, part: str = "training"
+) -> float | int:
     """Return a setting that is a number; `otherwise` if the bundle has no such number."""
     value = manifest.configs.get(part, {}).get(name)
     return value if isinstance(value, int | float) else otherwise
@@ -176,13 +178,11 @@ def _setting(manifest: Manifest, name: str, otherwise: Number, part: str = "trai
 
 def _train(manifest: Manifest, options: str = "") -> str:
     """Write the command that trains the same data again under another name."""
-    from ..data.registry import BUILT_IN  # imports torch, which a healthy bundle does without
-
     data = manifest.dataset
     source = data.name if data.name in BUILT_IN else data.source
     out = f"checkpoints/{manifest.name[:95]}-2"
     return " ".join(["xai train --data", shlex.quote(source), "--out", out, options]).rstrip()
 
 
-def _percent(share: float) -> str:
+def _percent(share: float | int) -> str:
     return f"{100 * share:.0f} %"

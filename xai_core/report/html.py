@@ -164,7 +164,8 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
         facts.append(f"the classifier takes it for {named} ({percent(float(classes[0, best]))})")
     if not found.image_id.startswith("own:"):
         label, names = int(bundle.row(found.image_id)["label"]), bundle.dataset.class_names
-        facts += [f"its label is {names[label] if label < len(names) else label}"] * (label >= 0)
+        if label >= 0:
+            facts.append(f"its label is {names[label] if label < len(names) else label}")
     return f"{'; '.join(facts)}."
 
 

@@ -68,7 +68,7 @@ SMALL = """
 from xai_core.cli import main
 from xai_core.training.config import CriticTraining
 from xai_core.models.vae import ClusterVAEConfig
-from xai_core.training import PRESETS, TrainingConfig
+from xai_core.training.config import PRESETS, TrainingConfig
 PRESETS["smoke"] = ({model}, {training})
 main()
 """
@@ -506,7 +506,7 @@ def test_a_damaged_run_is_named(tiny_dataset, tmp_path):
 
 
 def test_unknown_presets_are_refused(tiny_dataset, tmp_path):
-    with pytest.raises(ConfigError, match=r"`preset` must be one of default, pure_elbo, .*'huge'"):
+    with pytest.raises(ConfigError, match=r"`preset` must be one of default, smoke, .*'huge'"):
         pipeline.train(tiny_dataset, tmp_path / "new", preset="huge")
 
 

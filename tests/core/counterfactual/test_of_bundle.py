@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from xai_core.bundle.outputs import as_float_images
 from xai_core.counterfactual.of_bundle import counterfactuals, reference_of
 from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.data.preprocessing import to_float
@@ -49,5 +48,3 @@ def test_wrong_questions_are_refused(tiny_bundle):
         counterfactuals(tiny_bundle, images, 0, of="elbo")
     with pytest.raises(ValueError, match=r"`target` must be in \[0, 2\) for 2 classes, got 5"):
         counterfactuals(tiny_bundle, images, 5)
-    with pytest.raises(ValueError, match=r"uint8 \(N, 28, 28\), or floats .* got float32 \(1, 28"):
-        as_float_images(tiny_bundle, images / 255)

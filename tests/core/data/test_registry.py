@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xai_core.data import dataset, registry
+from xai_core.data import dataset, downloads, registry
 from xai_core.data.dataset import Split, build_dataset, image_id, parse_id
 from xai_core.data.labels import draw_test
 from xai_core.data.registry import BUILT_IN, load_dataset
@@ -409,6 +409,7 @@ def test_npz_of_floats_of_another_size(tmp_path):
     assert data.report == (
         "Values from 0 to 0.388235 were read with 1 as white.",
         "14 images were resized from 56 x 56.",
+        "1 of 14 images are dark on light, too few to invert the set.",
         "One in seven of the images was drawn for test, with seed 0.",
     )
     assert data.sha256 == load_dataset(savez(tmp_path, images=images)).sha256
@@ -522,3 +523,7 @@ def test_sets_at_hand_need_no_network(tmp_path):
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
     assert registry.available_offline(tmp_path) == ("mnist", "kmnist")
+
+
+def test_the_names_are_those_of_the_downloads():
+    assert BUILT_IN == ("mnist", *downloads.REMOTE)

@@ -12,11 +12,10 @@ from xai_core.data.dataset import Split, build_dataset
 from xai_core.errors import ConfigError, DataError, TrainingDivergedError
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 from xai_core.runtime import Launch, epoch_generator, make_fabric, resolve_device
-from xai_core.training import loop
 from xai_core.training.checkpoint import TrainingState, read_state
 from xai_core.training.config import PRESETS, CriticTraining, TrainingConfig
 from xai_core.training.progress import Progress
-from xai_core.training.stages import sequence, vae
+from xai_core.training.stages import pseudo_labels, sequence, vae
 from xai_core.training.stages.sequence import train_models
 
 CPU = Launch(device="cpu")
@@ -110,7 +109,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-import test_training as t
+import test_sequence as t
 if __name__ == "__main__":
     import torch
     torch.set_num_threads(1)
@@ -266,7 +265,7 @@ def test_under_autocast_the_bound_stays_in_float32(bars, tmp_path, monkeypatch):
 ONE_GRAPH = """
 import torch
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
-from xai_core.training import VAEObjective
+from xai_core.training.stages.vae import VAEObjective
 
 torch.manual_seed(0)
 small = dict(channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16)
@@ -318,7 +317,7 @@ def test_two_processes_give_the_result_of_one(bars, tmp_path, monkeypatch):
 def test_a_process_that_does_not_see_the_run_is_told_of_the_shared_disk(
     bars, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(loop, "write_state", lambda *_: None)
+    monkeypatch.setattr(pseudo_labels, "write_state", lambda *_: None)
     config = dataclasses.replace(SHORT, guess_weight=1.0)
     with pytest.raises(ConfigError, match="share the disk that `--out` is on"):
         trained(bars, tmp_path / "run", config=config)

@@ -91,7 +91,8 @@ def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int |
     scales = [scale for scale in FULL_SCALES if high <= scale * (1 + _TOLERANCE)]
     if high == 0 and dtype.kind in "iu":
         return min(255, known or 255)
-    if known in scales and known <= most and high > 1 + _TOLERANCE:
+    too_dim = dtype.kind == "f" and high <= _DIM and known != 16
+    if known in scales and known <= most and high > 1 + _TOLERANCE and not too_dim:
         bytes_or_digits = known == 255 and _DIM < high and scales[0] == 16
         return 16 if bytes_or_digits else known
     if scales and scales[0] == 16 and high <= _DIM:

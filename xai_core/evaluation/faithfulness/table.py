@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from ..._types import ByteImages, Images, Maps
+from ..._types import Images, Maps
 from ...attribution.api import Attribution, attribute
 from ...attribution.config import AttributionConfig
 from ...attribution.of_bundle import (
@@ -118,7 +118,7 @@ class FaithfulnessTable:
 
 def scores(
     bundle: Bundle,
-    images: ByteImages | Images | np.ndarray,
+    images: Tensor | np.ndarray,
     methods: Sequence[str] | str = "all",
     *,
     of: str = "classifier",

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..._types import Images, Logits, Mask, Probs
+from ..._types import Images, Logits, Mask
 from ...evaluation.infill import Infill
 from ...models.critic import Critic
 from ...models.layers import ConvEncoder
@@ -56,7 +56,7 @@ class SurrogateObjective(nn.Module):
         super().__init__()
         self.surrogate = surrogate
 
-    def forward(self, x: Images, mask: Mask, *probs: Probs) -> Tensor:
+    def forward(self, x: Images, mask: Mask, *probs: Float[Tensor, "batch _"]) -> Tensor:
         """Evaluate the mean over the batch, summed over the functions."""
         logits = self.surrogate(x, mask).values()
         return sum(
