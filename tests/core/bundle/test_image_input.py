@@ -85,7 +85,8 @@ def test_a_folder_of_the_same_images_is_read_alike(trained_on_raw, raw, tmp_path
         Image.fromarray(image).save(tmp_path / "ab"[number % 2] / f"{number:02}.png")
     found = read_images(tmp_path, bundle.preprocessing)
     expected = as_byte_images(bundle, np.concatenate([grey[::2], grey[1::2]]))
-    assert torch.equal(found, expected)
+    # files of 16 bits are resized before they become bytes, so that a set fits into memory
+    assert (found.int() - expected.int()).abs().max() <= 1
 
 
 FORMS = {
