@@ -241,7 +241,9 @@ def _class_number(item: object, names: Sequence[str]) -> int | None:
     if isinstance(item, str):
         if item in names:
             return list(names).index(item)
-        return int(item) if item.isascii() and item.isdigit() and len(item) < 19 else None
+        if not (item.isascii() and item.isdigit() and len(item) < 20):
+            return None
+        item = int(item)
     if isinstance(item, np.ndarray | Tensor) and item.ndim == 0:
         item = item.item()
     if isinstance(item, bool | np.bool_) or not isinstance(item, numbers.Real):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -115,3 +116,14 @@ def test_wrong_questions_are_refused(options, message, tiny_bundle, images):
 
 def test_all_methods_apply_to_the_classifier(tiny_bundle):
     assert methods_for(tiny_bundle, "classifier") == list(METHODS)
+
+
+def test_targets_are_classes_by_name_or_number(tiny_bundle):
+    images, names = tiny_bundle.dataset.test.images[:3], tiny_bundle.dataset.class_names
+    wanted = attributions(tiny_bundle, images, "saliency", target=1)
+    for target in (names[1], "1", [1, 1, 1], [names[1], 1, "1"], np.int64(1)):
+        found = attributions(tiny_bundle, images, "saliency", target=target)
+        assert torch.equal(found.attributions, wanted.attributions)
+    for target in (2.7, "no such class", [1]):
+        with pytest.raises(ValueError, match="`target` must be one whole number or one of"):
+            attributions(tiny_bundle, images, "saliency", target=target)

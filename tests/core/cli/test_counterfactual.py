@@ -49,7 +49,7 @@ def test_the_command_writes_what_the_library_finds(tiny_bundle, images, tmp_path
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"--target": "two"}, "`target` must be one whole number or one of |, -, or"),
+        ({"--target": "two"}, "`target` must be one whole number or one of |, -"),
         ({"--target": "7"}, "`target` must be in"),
         ({"--target": "9" * 30}, "`target` must be one whole number"),
         ({"--max-steps": "0"}, "`max_steps` must be at least 1"),

@@ -48,3 +48,13 @@ def test_wrong_questions_are_refused(tiny_bundle):
         counterfactuals(tiny_bundle, images, 0, of="elbo")
     with pytest.raises(ValueError, match=r"`target` must be in \[0, 2\) for 2 classes, got 5"):
         counterfactuals(tiny_bundle, images, 5)
+
+
+def test_targets_are_classes_by_name_or_number(tiny_bundle):
+    images, name = tiny_bundle.dataset.test.images[:2], tiny_bundle.dataset.class_names[1]
+    wanted = counterfactuals(tiny_bundle, images, 1, method="nearest")
+    for target in (name, "1", [1, name]):
+        found = counterfactuals(tiny_bundle, images, target, method="nearest")
+        assert torch.equal(found.counterfactuals, wanted.counterfactuals)
+    with pytest.raises(ValueError, match="`target` must be one whole number or one of"):
+        counterfactuals(tiny_bundle, images, 2.7, method="nearest")

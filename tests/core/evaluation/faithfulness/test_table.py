@@ -59,6 +59,16 @@ def test_maps_that_know_no_model_are_marked(table):
         assert any("same map (rank correlation 1.00)" in reason for reason in rows[name].reasons)
 
 
+def test_a_check_that_every_method_passes_is_named_as_such(table):
+    """Here DeepLift is complete, and nothing else promises to be."""
+    rows = {row.method: row for row in table.rows}
+    assert {"model", "class"} <= set(rows["random"].failed) and "sum" in rows["deep_lift"].passed
+    assert "sum" in table.uninformative and not {"model", "class"} & set(table.uninformative)
+    for row in table.rows:
+        assert row.trusted == (not row.failed) and not set(row.passed) & set(row.failed)
+        assert set(table.uninformative) <= set(row.passed) | {"sum", "pixels"}
+
+
 def test_the_same_question_has_the_same_answer(tiny_bundle, table):
     images = to_float(tiny_bundle.dataset.test.images[:8])
     again = scores(tiny_bundle, images, "saliency", config=FEW, attribution=FAST)
