@@ -1,4 +1,4 @@
-"""Every control of every page is moved; `open_page` fails on any error in the console, any 404."""
+"""Sliders are dragged, controls moved; `open_page` fails on any error in the console or 404."""
 
 import re
 import time
@@ -14,17 +14,15 @@ EVERY = 150
 """Milliseconds between two moves of a slider: less than a page takes to follow."""
 WITH_SLIDERS = (
     "reconstructions",
-    "clusters",
     "heatmaps",
-    "heatmaps?method=smoothgrad",
     "counterfactuals",
-    "theory",
-    "theory_factorisations",
     "theory_collapse",
     "theory_mixtures",
 )
-WITH_CONTROLS = [path for path in PAGES if path != "compare"]
-"""Compare has none beside a single bundle; `test_compare.py` moves them on two."""
+WITH_CONTROLS = ("", "own_image", "latent_map", "reconstructions", "clusters", "heatmaps")
+"""Pages whose controls are all walked over; the others are opened and dragged, not walked yet."""
+MOST_OF_A_KIND = 8
+"""Controls of one kind that are moved: a page may make new ones as it follows."""
 LEFT_ALONE = re.compile("Measure|Start|Train|Stop|Resume|Delete|Play")
 """Buttons that start minutes of work or a process, or that keep a page moving."""
 
@@ -111,7 +109,7 @@ def test_no_control_of_a_page_leads_to_an_error(open_page, path):
     for move, selectors in ((slide, ()), *MOVES):
         found = in_main(page, *selectors) if selectors else sliders(page)
         at = 0
-        while at < found.count():
+        while at < min(found.count(), MOST_OF_A_KIND):
             node = found.nth(at)
             at += 1
             if LEFT_ALONE.search(node.inner_text()):
