@@ -6,7 +6,7 @@ them in their own precision and returns one tensor of the expected shape, or say
 
 import numbers
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .networks import is_half
 
-__all__ = ["FORMS", "GivenFunction", "class_numbers"]
+__all__ = ["FORMS", "GivenFunction", "check_images", "class_numbers"]
 
 MEANS = ("mean", "mu", "loc")
 """What the mean of q(z|x) may be called."""
@@ -40,7 +40,7 @@ class GivenFunction:
     form: str
     image_shape: tuple[int, ...] = ()
     dtype: torch.dtype | None = None
-    inference_only: bool = field(default=False)
+    inference_only: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
         """Evaluate the function."""
@@ -56,8 +56,11 @@ class GivenFunction:
         tensor = tensor.clone() if tensor.is_inference() and not x.is_inference() else tensor
         return tensor.to(x.dtype)
 
-    def probed(self, x: Tensor) -> "GivenFunction":
-        """Call it for the first time, on one argument and on two, and return what works.
+    def probed(self, x: Tensor) -> tuple["GivenFunction", Tensor]:
+        """Call it for the first time, on one argument and on two.
+
+        Returns:
+            What works, and its result for the first two rows; for one row twice if `x` has one.
 
         Raises:
             ValueError: If it has another form, is random, or mixes the rows of a batch.
@@ -78,7 +81,7 @@ class GivenFunction:
                 f"differs by {float((alone - pair[0]).abs().max()):.2g}. Does it draw random "
                 "numbers (dropout without `training`), or normalise by the batch?"
             )
-        return checked
+        return checked, pair
 
     def check_gradient(self, x: Tensor, wanted_by: str) -> None:
         """Refuse a function through which no gradient flows.
@@ -107,7 +110,7 @@ class GivenFunction:
         try:
             return self, self._quietly(x)
         except RuntimeError:
-            inside = GivenFunction(**{**vars(self), "inference_only": True})
+            inside = replace(self, inference_only=True)
             try:
                 return inside, inside._quietly(x)
             except RuntimeError:
@@ -211,6 +214,36 @@ FORMS: dict[str, Callable[[object, int, tuple[int, ...]], Tensor | None]] = {
     "images": _images,
 }
 """What functions return, by kind: each reads one tensor from a result, or None."""
+
+
+def check_images(images: Tensor, name: str, *, in_unit_range: bool = False) -> None:
+    """Refuse what is no batch of finite images.
+
+    Args:
+        images: What was given.
+        name: Of the argument, for messages.
+        in_unit_range: Whether values must be in [0, 1].
+
+    Raises:
+        ValueError: If it has another form; the message names the first row that is wrong.
+    """
+    if images.ndim != 4 or not images.is_floating_point():
+        within = " in [0, 1]" if in_unit_range else ""
+        raise ValueError(
+            f"`{name}` must be floats (batch, channels, height, width){within}, got "
+            f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
+        )
+    if not len(images):
+        raise ValueError(f"`{name}` must have at least one image, got none.")
+    _refuse_rows(~images.isfinite(), f"`{name}` must be finite")
+    if in_unit_range:
+        _refuse_rows((images < 0) | (images > 1), f"`{name}` must be in [0, 1]")
+
+
+def _refuse_rows(wrong: Tensor, message: str) -> None:
+    rows = wrong.flatten(1).any(1)
+    if rows.any():
+        raise ValueError(f"{message}, row {int(rows.int().argmax())} is not.")
 
 
 def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> Int[Tensor, " rows"]:

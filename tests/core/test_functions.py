@@ -45,8 +45,8 @@ def test_one_clear_form_is_accepted(form, returned):
 
 def test_one_output_may_have_no_axis_of_its_own():
     x = torch.rand(2, 1, 4, 4)
-    assert given(lambda x: x.sum((1, 2, 3))).probed(x)(x).shape == (2, 1)
-    assert given(lambda x: x.flatten(1)[:, :3].squeeze(0)).probed(x)(x[:1]).shape == (1, 3)
+    assert given(lambda x: x.sum((1, 2, 3))).probed(x)[0](x).shape == (2, 1)
+    assert given(lambda x: x.flatten(1)[:, :3].squeeze(0)).probed(x)[0](x[:1]).shape == (1, 3)
 
 
 @pytest.mark.parametrize("shape", [(2, 16), (2, 4, 4), (2, 1, 4, 4), (2, 16, 1, 1)])
@@ -99,7 +99,7 @@ def test_what_works_under_inference_mode_alone_is_called_there():
         return x.flatten(1)
 
     x = torch.rand(2, 1, 4, 4)
-    found = given(function).probed(x)
+    found, _ = given(function).probed(x)
     assert torch.equal(found(x), x.flatten(1)) and not found(x).is_inference()
     with pytest.raises(ValueError, match="saliency needs a gradient, and `forward` gives none"):
         found.check_gradient(x, "saliency")

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from .._types import AnyImages, Logits
-from ..functions import GivenFunction, class_numbers
+from ..functions import GivenFunction, check_images, class_numbers
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from .config import AttributionConfig
 from .registry import RUNS, MethodCard, method_card
@@ -114,7 +114,7 @@ def attribute(
             another form or is random, the method does not apply to it, or a result is not finite.
     """
     card = method_card(method)
-    _check_inputs(inputs)
+    check_images(inputs, "inputs")
     targets = class_numbers(0 if target is None else target, len(inputs)).to(inputs.device)
     if targets.min() < 0:
         raise ValueError(f"`target` must be counted from 0, got {int(targets.min())}.")
@@ -166,12 +166,10 @@ def _explained(
 
 
 def _probed(task: AttributionTask, card: MethodCard, *, single: bool) -> AttributionTask:
-    """Call the function once, and refuse it where the method does not apply."""
+    """Call the function for the first time, and refuse it where the method does not apply."""
     assert isinstance(task.forward, GivenFunction)
     with torch.inference_mode(False):
-        forward = task.forward.probed(task.inputs)
-    with torch.no_grad():
-        outputs = forward(task.inputs[:1])
+        forward, outputs = task.forward.probed(task.inputs)
     check_target(outputs.shape[1], highest=int(task.target.max()), single=single)
     if card.needs in ("gradient", "layers"):
         forward.check_gradient(task.inputs[:1], f"`{card.name}`")
@@ -199,19 +197,6 @@ def _not_finite(found: Attribution) -> str:
         f"first in row {int(wrong.int().argmax())}. See whether `forward` is finite there, or "
         "give it in float32."
     )
-
-
-def _check_inputs(inputs: Tensor) -> None:
-    if inputs.ndim != 4 or not inputs.is_floating_point():
-        raise ValueError(
-            "`inputs` must be floats (batch, channels, height, width), got "
-            f"{str(inputs.dtype).removeprefix('torch.')} {tuple(inputs.shape)}."
-        )
-    if not len(inputs):
-        raise ValueError("`inputs` must have at least one image, got none.")
-    wrong = ~inputs.isfinite().flatten(1).all(1)
-    if wrong.any():
-        raise ValueError(f"`inputs` must be finite, row {int(wrong.int().argmax())} is not.")
 
 
 def _baselines(inputs: AnyImages, baselines: Baselines | None, card: MethodCard) -> Baselines:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .._types import AnyImages, Latents, Logits, Probs
-from ..functions import GivenFunction, class_numbers
+from ..functions import GivenFunction, check_images, class_numbers
 from ..models.prior import MixturePrior
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from ..runtime import map_on_cores
@@ -166,7 +166,7 @@ def find_counterfactual(
             finite.
     """
     config = config or CounterfactualConfig()
-    _check_images(images)
+    check_images(images, "images", in_unit_range=True)
     if reference is not None and reference.image_shape != images.shape[1:]:
         raise ValueError(
             f"`reference` must hold images of shape {tuple(images.shape[1:])}, as `images` are, "
@@ -220,10 +220,9 @@ class _Asked:
             GivenFunction(function=function, name=name, form=form, image_shape=shape, dtype=own)
             for function, own, (name, form) in zip(functions, owns, _NAMES, strict=True)
         )
-        reads, encodes = reads.probed(x), encodes.probed(x)
-        with torch.no_grad():
-            codes = encodes(x[:2])
-        draws = draws.probed(codes)
+        reads, _ = reads.probed(x)
+        encodes, codes = encodes.probed(x)
+        draws, _ = draws.probed(codes)
         if config.method != "nearest":
             reads.check_gradient(x[:1], f"The method '{config.method}'")
         if config.method in ("default", "diffeomorphic"):
@@ -421,23 +420,6 @@ def _check_target(target: Int[Tensor, " batch"], classes: int) -> None:
         raise ValueError(
             f"`target` must be in [0, {classes}) for {classes} classes, got {int(outside[0])}."
         )
-
-
-def _check_images(images: Tensor) -> None:
-    if images.ndim != 4 or not images.is_floating_point():
-        raise ValueError(
-            "`images` must be floats (batch, channels, height, width) in [0, 1], got "
-            f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}."
-        )
-    if not len(images):
-        raise ValueError("`images` must hold at least one image, got none.")
-    for name, wrong in [
-        ("finite", ~images.isfinite().flatten(1).all(1)),
-        ("in [0, 1]", ((images < 0) | (images > 1)).flatten(1).any(1)),
-    ]:
-        if wrong.any():
-            row = int(wrong.int().argmax())
-            raise ValueError(f"`images` must be {name}, row {row} is not.")
 
 
 _NAMES = (("encode", "codes"), ("decode", "images"), ("forward", "outputs"))

@@ -2,8 +2,8 @@
 
 The first-order law of `certificate` holds for any gradient, so it says nothing about one
 counterfactual. Two measurements can fail: the distance to the nearest image that the decoder can
-draw, and the classes of the nearest real images. Neither uses the explained function, and
-neither depends on the method that found the counterfactual.
+draw, and the classes of the nearest real images (`Reference.nearest_classes`). Neither uses the
+explained function, and neither depends on the method that found the counterfactual.
 
 References:
     Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
@@ -16,19 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from .._types import Images, Latents
-from .reference import Reference
 
-__all__ = ["NearestDrawn", "nearest_classes", "nearest_drawn"]
+__all__ = ["NearestDrawn", "nearest_drawn"]
 
 STEPS = 40
 STEP_SIZE = 0.1
 """Of Adam, in latent units: on MNIST, five times the steps find distances 3 % smaller."""
-COMPARED_AT_ONCE = 4096
-"""Real images held as floats at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,34 +85,3 @@ def nearest_drawn(
                 optimizer.step()
     with torch.no_grad():
         return NearestDrawn(images=decode(codes), codes=codes, l1=best)
-
-
-def nearest_classes(
-    images: Images, reference: Reference, *, count: int = 10
-) -> Int[Tensor, "batch count"]:
-    """Return the classes of the real images that are nearest to each image in L1.
-
-    Args:
-        images: In [0, 1].
-        reference: The real images and their classes.
-        count: How many of them, at most.
-
-    Returns:
-        One row per image, the nearest first.
-    """
-    pixels = images.flatten(1)
-    real = reference.images
-    apart = torch.cat(
-        [
-            torch.cdist(pixels, _floats(part).to(pixels), p=1)
-            for part in real.split(COMPARED_AT_ONCE)
-        ],
-        dim=1,
-    )
-    order = apart.topk(min(count, len(real)), largest=False).indices
-    return reference.classes.to(order.device)[order]
-
-
-def _floats(images: Tensor) -> Float[Tensor, "images pixels"]:
-    flat = images.flatten(1)
-    return flat if flat.is_floating_point() else flat.float() / 255

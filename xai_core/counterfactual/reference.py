@@ -77,6 +77,22 @@ class Reference:
                     rows[some] = torch.where(nearer, part.to(place.device)[place], rows[some])
         return rows, distances
 
+    def nearest_classes(self, images: AnyImages, *, count: int = 10) -> Int[Tensor, "batch count"]:
+        """Return the classes of the `count` images nearest to each image in L1, nearest first.
+
+        They are fewer if there are not so many.
+        """
+        pixels = images.flatten(1)
+        apart = torch.cat(
+            [
+                torch.cdist(pixels, _floats(part).to(images).flatten(1), p=1)
+                for part in self.images.split(KNOWN_AT_ONCE)
+            ],
+            dim=1,
+        )
+        order = apart.topk(min(count, len(self.images)), largest=False).indices
+        return self.classes.to(order.device)[order]
+
     def nearest_rows(
         self, codes: Latents, target: Int[Tensor, " batch"], count: int
     ) -> Int[Tensor, "batch count"]:

@@ -24,7 +24,7 @@ from .io.array_keys import read_array_set
 from .io.arrays import read_npy
 from .io.folders import IMAGE_SUFFIXES, scan_folder
 from .io.image_files import read_grey
-from .io.pixel_values import as_bytes, check_pixels, full_scale, scale_note
+from .io.pixel_values import as_bytes, check_pixels, counted, full_scale, scale_note
 
 __all__ = [
     "SIDE",
@@ -175,7 +175,7 @@ def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = N
     images = np.concatenate([as_bytes(image, white[image.dtype]) for image in fitted])
     scales = [white[image.dtype] for image in fitted]
     backgrounds = np.concatenate(borders) * (255 / np.array(scales, np.float32))
-    report = [f"{_counted(count)} {note}." for note, count in sorted(notes.items())]
+    report = [f"{counted(count)} {note}." for note, count in sorted(notes.items())]
     for dtype, scale in white.items():
         if scale != np.iinfo(dtype).max:
             report += scale_note(0, highest[dtype], scale)
@@ -243,12 +243,12 @@ def _finish(
     preprocessing: Preprocessing | None,
 ) -> Converted:
     """Decide the polarity of a set unless it is known, and report on it."""
-    dark = _dark_on_light(images, backgrounds)
     if preprocessing is None:
+        dark = _dark_on_light(images, backgrounds)
         preprocessing = Preprocessing(inverted=2 * dark > len(images), full_scale=white)
         report = [*report, *_polarity_report(dark, len(images), preprocessing.inverted)]
     elif preprocessing.inverted:
-        report = [*report, f"{_counted(len(images))} inverted, as the images of the bundle were."]
+        report = [*report, f"{counted(len(images))} inverted, as the images of the bundle were."]
     images = 255 - images if preprocessing.inverted else np.array(images, order="C")
     return Converted(
         images=torch.from_numpy(images), report=tuple(report), preprocessing=preprocessing
@@ -257,9 +257,9 @@ def _finish(
 
 def _polarity_report(dark: int, count: int, inverted: bool) -> tuple[str, ...]:
     if inverted and dark == count:
-        return (f"{_counted(count)} dark on light and inverted.",)
+        return (f"{counted(count)} dark on light and inverted.",)
     if inverted:
-        return (f"{_counted(count)} inverted, because {dark} of them are dark on light.",)
+        return (f"{counted(count)} inverted, because {dark} of them are dark on light.",)
     if dark:
         return (f"{dark} of {count} images are dark on light, too few to invert the set.",)
     return ()
@@ -270,15 +270,10 @@ def _size_report(sizes: Int[np.ndarray, "images 2"], limit: int = 5) -> list[str
     found, counts = np.unique(sizes[other], axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     report = [
-        f"{_counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}."
+        f"{counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}."
         for i in order[:limit]
     ]
     if len(order) > limit:
         rest = int(counts[order[limit:]].sum())
-        report.append(f"{_counted(rest)} resized from {len(order) - limit} other sizes.")
+        report.append(f"{counted(rest)} resized from {len(order) - limit} other sizes.")
     return report
-
-
-def _counted(count: int) -> str:
-    """Return the beginning of a report's sentence: "1 image was" or "12 images were"."""
-    return "1 image was" if count == 1 else f"{count} images were"

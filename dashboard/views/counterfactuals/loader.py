@@ -137,13 +137,13 @@ def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, of: str) 
     import torch
 
     from xai_core.counterfactual.of_bundle import reference_of
-    from xai_core.counterfactual.plausibility import nearest_classes, nearest_drawn
+    from xai_core.counterfactual.plausibility import nearest_drawn
 
     x = torch.from_numpy(np.stack([counterfactual, image])[:, None])
     model, reference = bundle.model, reference_of(bundle, of, labels=True)
     with compute_slot():
         found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
-        nearest = [] if reference is None else nearest_classes(x[:1], reference)[0].tolist()
+        nearest = [] if reference is None else reference.nearest_classes(x[:1])[0].tolist()
     distance, input_distance = found.l1.tolist()
     return Evidence(found.images[0, 0].float().numpy(), distance, input_distance, nearest)
 

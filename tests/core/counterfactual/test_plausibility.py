@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from xai_core.counterfactual.plausibility import nearest_classes, nearest_drawn
+from xai_core.counterfactual.plausibility import nearest_drawn
 from xai_core.counterfactual.reference import Reference
 
 
@@ -59,5 +59,5 @@ def test_the_nearest_real_images_give_their_classes(scale):
         images=real.contiguous(), classes=torch.tensor([0, 0, 1, 2, 2]), codes=torch.zeros(5, 1)
     )
     images = torch.tensor([0.04, 0.97]).reshape(2, 1, 1, 1).expand(2, 1, 2, 2)
-    assert nearest_classes(images, reference, count=2).tolist() == [[0, 0], [2, 2]]
-    assert nearest_classes(images, reference, count=99).shape == (2, 5)
+    assert reference.nearest_classes(images, count=2).tolist() == [[0, 0], [2, 2]]
+    assert reference.nearest_classes(images, count=99).shape == (2, 5)

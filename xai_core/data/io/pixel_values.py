@@ -13,7 +13,15 @@ from ..._numbers import Number
 from ...errors import DataError
 from .arrays import MAX_BYTES
 
-__all__ = ["MAX_PIXELS", "Pixels", "as_bytes", "check_pixels", "full_scale", "scale_note"]
+__all__ = [
+    "MAX_PIXELS",
+    "Pixels",
+    "as_bytes",
+    "check_pixels",
+    "counted",
+    "full_scale",
+    "scale_note",
+]
 
 MAX_PIXELS = 25_000_000
 """The largest image that is decoded: 5000 x 5000."""
@@ -72,7 +80,7 @@ def check_pixels(
         raise _outside(array, name)
     notes = scale_note(low, high, white) if array.dtype != np.uint8 or white != 255 else ()
     if array.ndim == 4:
-        notes = (*notes, f"{_counted(count)} made grey from colour.")
+        notes = (*notes, f"{counted(count)} made grey from colour.")
     return Pixels(images=_grey_bytes(array, white), full_scale=white, notes=notes)
 
 
@@ -190,5 +198,6 @@ def _grey_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "images heig
     return grey
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """Return the beginning of a report's sentence: "1 image was" or "12 images were"."""
     return "1 image was" if count == 1 else f"{count} images were"
