@@ -64,7 +64,8 @@ def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
     known, names = image_data.table(bundle, ids), cluster_names(bundle)
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
-        f"{display_name(image_id)}{label}, in cluster {names[cluster]} ({sure(confidence)} sure)"
+        f"{display_name(image_id)}{label}, in cluster {names[cluster]} "
+        f"({percent(confidence)} sure)"
         for image_id, cluster, confidence, label in zip(
             ids, known["cluster"], known["confidence"], labels, strict=True
         )
@@ -80,11 +81,6 @@ def marked(image_id: str) -> str:
     """Return an image's name in Markdown."""
     name = display_name(image_id)
     return f"`{name}`" if name == image_id else name
-
-
-def sure(confidence: float) -> str:
-    """Write a confidence as every probability is written."""
-    return percent(confidence)
 
 
 def label_name(bundle: "Bundle", label: int) -> str:

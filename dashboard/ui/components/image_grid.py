@@ -1,7 +1,6 @@
 """Small images with sharp pixels: one picture, or a grid whose images can be clicked."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,17 +8,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import state
+from dashboard.ui import frontend
 from xai_core.plots import sprites
 
 SHEET_COLUMNS = 20
-_HERE = Path(__file__).parent
 
-_grid = st.components.v2.component(
-    "image_grid",
-    html='<div class="grid" role="list"></div>\n',
-    css=(_HERE / "image_grid.css").read_text(encoding="utf-8"),
-    js=(_HERE / "image_grid.js").read_text(encoding="utf-8"),
-)
+_grid = frontend.component(__file__, "image_grid", html='<div class="grid" role="list"></div>\n')
 
 
 def picture(

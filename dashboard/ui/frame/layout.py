@@ -14,7 +14,8 @@ from dashboard.ui import health, messages
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import image_steps, page_list
 from dashboard.ui.messages import literal
-from dashboard.ui.naming import cluster_names, describe, label_name, marked, sure
+from dashboard.ui.naming import cluster_names, describe, label_name, marked
+from xai_core.plots.probabilities import percent
 from xai_core.plots.theme import CATEGORIES, rgb
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def _selected(bundle: "Bundle") -> None:
         st.markdown(
             f"{marked(image_id)}  \n"
             f"Cluster **{literal(cluster)}**  \n"
-            f"Confidence **{sure(float(found['confidence']))}**{true}",
+            f"Confidence **{percent(float(found['confidence']))}**{true}",
             width="stretch",
         )
     if (

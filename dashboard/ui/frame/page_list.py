@@ -1,21 +1,11 @@
 """What Streamlit's own frame lacks: roles for screen readers, and a history without doubles."""
 
-from pathlib import Path
-
 import streamlit as st
 
-_HERE = Path(__file__).parent
+from dashboard.ui import frontend
 
-_roles = st.components.v2.component(
-    "page_list",
-    html="<span hidden></span>",
-    js=(_HERE / "page_list.js").read_text(encoding="utf-8"),
-)
-_address_bar = st.components.v2.component(
-    "address_bar",
-    html="<span hidden></span>",
-    js=(_HERE / "address_bar.js").read_text(encoding="utf-8"),
-)
+_roles = frontend.component(__file__, "page_list", html="<span hidden></span>", css=False)
+_address_bar = frontend.component(__file__, "address_bar", html="<span hidden></span>", css=False)
 
 
 def mend() -> None:

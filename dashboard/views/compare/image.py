@@ -13,6 +13,7 @@ from dashboard.ui.components import image_grid
 from dashboard.views.compare.settings import Pair
 from xai_core.plots import elbo_terms, sprites
 from xai_core.plots.counterfactual.change import coloured
+from xai_core.plots.probabilities import percent
 from xai_core.plots.style import plain, signed
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _table(pair: Pair, image_id: str) -> pd.DataFrame:
     one, two = (image_data.facts(b, image_id) for b in pair.both)
     rows = [
         ("Cluster", *(naming.cluster_names(b)[f.cluster] for b, f in _each(pair, one, two)), ""),
-        ("Confidence", naming.sure(one.confidence), naming.sure(two.confidence),
+        ("Confidence", percent(one.confidence), percent(two.confidence),
          f"{signed(100 * (two.confidence - one.confidence))} points"),
     ]  # fmt: skip
     for key in elbo_terms.ORDER:

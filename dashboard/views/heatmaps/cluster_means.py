@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import attributions
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
@@ -24,10 +23,7 @@ SPLITS, EACH = ("test", "train"), 20
 def show(bundle: "Bundle", asked: Question) -> None:
     """Draw mean input, mean heatmap and spread of every cluster."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = st.selectbox(
-            "Method", asked.methods, format_func=attributions.title, width=210,
-            **state.bind("heat mean method", asked.methods[0], asked.methods, link="meanof"),
-        )  # fmt: skip
+        method = asked.choose_method("heat mean method", link="meanof")
         split = st.segmented_control(
             "Images", SPLITS, required=True,
             **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import attributions
 from dashboard.ui import download, health, messages
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
@@ -27,10 +26,7 @@ SETS = ("train against test", "two halves of train")
 def show(bundle: "Bundle", asked: Question) -> None:
     """Test the difference for one method, and draw where the means differ."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = st.selectbox(
-            "Method", asked.methods, format_func=attributions.title, width=210,
-            **state.bind("heat diff method", asked.methods[0], asked.methods, link="diffof"),
-        )  # fmt: skip
+        method = asked.choose_method("heat diff method", link="diffof")
         bound = state.bind("heat diff each", EACH[0], EACH, link="diffn")
         each = st.selectbox("Images per set", EACH, width=130, **bound)
         sets = st.segmented_control(

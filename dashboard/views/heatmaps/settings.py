@@ -48,6 +48,13 @@ class Question(NamedTuple):
             "reconstruction": "how well the model draws the image (its reconstruction term)",
         }.get(self.of, f"what {self.of.replace(':', ' ')} is")
 
+    def choose_method(self, name: str, *, link: str) -> str:
+        """Let the visitor choose a method; `name` and `link` are those of the setting."""
+        return st.selectbox(
+            "Method", self.methods, format_func=attributions.title, width=210,
+            **state.bind(name, self.methods[0], self.methods, link=link),
+        )  # fmt: skip
+
     def unit(self, method: str) -> str:
         """Return the unit of a method's numbers."""
         card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]

@@ -1,17 +1,8 @@
 """A tour of Home in five steps for a first visit; the browser remembers that it was seen."""
 
-from pathlib import Path
+from dashboard.ui import frontend
 
-import streamlit as st
-
-_HERE = Path(__file__)
-
-_tour = st.components.v2.component(
-    "first_visit",
-    html=_HERE.with_suffix(".html").read_text(encoding="utf-8"),
-    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
-)
+_tour = frontend.component(__file__, "first_visit")
 
 STEPS = (
     ("Pick an image", ".st-key-gallery, [class*='st-key-section-Pick']",

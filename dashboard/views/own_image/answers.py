@@ -64,7 +64,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     """Show whether to trust the model on this image, its clusters and its place on the map."""
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
-    said = f"cluster {names[best]}, {naming.sure(float(seen.probs[best]))} sure"
+    said = f"cluster {names[best]}, {probabilities.percent(float(seen.probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
         "Do not trust these answers"

@@ -3,25 +3,18 @@
 import base64
 import binascii
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import state
+from dashboard.ui import frontend
 
 KEY = "draw pad"
 SIDE = 112
 """Pixels of a side of what is drawn, four for each of the model's."""
-_HERE = Path(__file__).parent
 
-_pad = st.components.v2.component(
-    "draw_pad",
-    html=(_HERE / "draw_pad.html").read_text(encoding="utf-8"),
-    css=(_HERE / "draw_pad.css").read_text(encoding="utf-8"),
-    js=(_HERE / "draw_pad.js").read_text(encoding="utf-8"),
-)
+_pad = frontend.component(__file__, "draw_pad")
 
 
 def draw_pad(

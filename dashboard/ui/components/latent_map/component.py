@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import bundles, cache, image_data
+from dashboard.ui import frontend
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import MapFiles, address, map_files
 from xai_core.plots import theme
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 KEY = "latent map"
-_HERE = Path(__file__).parent
 
-_map = st.components.v2.component(
-    "latent_map",
-    html=(_HERE / "latent_map.html").read_text(encoding="utf-8"),
-    css=(_HERE / "latent_map.css").read_text(encoding="utf-8"),
-    js=(_HERE / "latent_map.js").read_text(encoding="utf-8"),
-)
+_map = frontend.component(__file__, "latent_map")
 
 
 def latent_map(

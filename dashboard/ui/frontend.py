@@ -1,0 +1,30 @@
+"""Components written for the browser: their html, css and js lie beside the module that draws."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
+
+def component(
+    script: str, name: str, *, html: str | None = None, css: bool = True
+) -> ComponentRenderer:
+    """Register a component of the browser.
+
+    Args:
+        script: `__file__` of the module that draws it.
+        name: Of the component, and of its files.
+        html: What it begins with, instead of a file.
+        css: Whether it has a style of its own.
+    """
+    folder = Path(script).parent
+
+    def read(kind: str) -> str:
+        return (folder / f"{name}.{kind}").read_text(encoding="utf-8")
+
+    return st.components.v2.component(
+        name,
+        html=read("html") if html is None else html,
+        css=read("css") if css else None,
+        js=read("js"),
+    )
