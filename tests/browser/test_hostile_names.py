@@ -14,12 +14,12 @@ NAMES = (
     "![x](http://evil.invalid/x.png)<script>alert(1)</script>`a $x$ :red[x] | b |",
     "# <img src=x onerror=alert(1)> **x** [x](http://evil.invalid) www.evil.invalid :smile: `",
 )
-FOUND = """names => {
+FOUND = r"""names => {
     const deep = (root) => [...root.querySelectorAll('*')].flatMap((node) =>
         [node, ...(node.shadowRoot ? deep(node.shadowRoot) : [])]);
     const all = deep(document);
-    return all.filter((node) => /evil|javascript:/i.test(node.src ?? '') ||
-        /evil|javascript:/i.test(String(node.href?.baseVal ?? node.href ?? '')) ||
+    return all.filter((node) => /evil\.invalid|javascript:/i.test(node.src ?? '') ||
+        /evil\.invalid|javascript:/i.test(String(node.href?.baseVal ?? node.href ?? '')) ||
         node.hasAttribute('onerror') ||
         (node.tagName === 'SCRIPT' && node.textContent === 'alert(1)') ||
         (node.matches('.katex, .stMarkdownColoredText') && node.textContent.includes('x')
