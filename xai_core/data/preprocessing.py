@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 from torch.nn import functional
 
@@ -45,6 +45,8 @@ _CONTRAST = 8
 """How often the squared difference to the background must be larger on one side than the other."""
 _AT_ONCE = 10_000
 """Images that are compared with their backgrounds at once."""
+_PIXELS_AT_ONCE = 1 << 23
+"""Pixels that are resized at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,12 +144,13 @@ def convert_array(
     """
     known = None if preprocessing is None else preprocessing.full_scale
     pixels = check_pixels(array, name, known=known, flat=flat)
-    images = pixels.images
-    sizes = np.tile(images.shape[1:], (len(images), 1))
+    count, height, width = pixels.grey.shape
+    step = max(1, _PIXELS_AT_ONCE // (height * width))
+    parts = np.split(pixels.grey, range(step, count, step))
     return _finish(
-        _fit(images),
-        border_median(images),
-        [*notes, *pixels.notes, *_size_report(sizes)],
+        np.concatenate([as_bytes(_fit(part), pixels.white) for part in parts]),
+        border_median(pixels.grey) * np.float32(255 / pixels.white),
+        [*notes, *pixels.notes, *_size_report(np.tile((height, width), (count, 1)))],
         pixels.full_scale,
         preprocessing,
     )
@@ -159,7 +162,7 @@ def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = N
     Raises:
         DataError: If a file cannot be read; no file is skipped.
     """
-    fitted, borders, sizes = [], [], []
+    fitted, borders, sizes, kinds = [], [], [], []
     highest: dict[np.dtype, int] = {}
     notes: Counter[str] = Counter()
     for file in files:
@@ -169,11 +172,12 @@ def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = N
         sizes.append(grey.pixels.shape)
         notes.update(grey.notes)
         dtype = grey.pixels.dtype
+        kinds.append(dtype)
         highest[dtype] = max(int(grey.pixels.max()), highest.get(dtype, 0))
     known = None if preprocessing is None else preprocessing.full_scale
     white = {dtype: full_scale(high, dtype, known) or 255 for dtype, high in highest.items()}
-    images = np.concatenate([as_bytes(image, white[image.dtype]) for image in fitted])
-    scales = [white[image.dtype] for image in fitted]
+    scales = [white[dtype] for dtype in kinds]
+    images = np.concatenate([as_bytes(*pair) for pair in zip(fitted, scales, strict=True)])
     backgrounds = np.concatenate(borders) * (255 / np.array(scales, np.float32))
     report = [f"{counted(count)} {note}." for note, count in sorted(notes.items())]
     for dtype, scale in white.items():
@@ -186,7 +190,7 @@ def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = N
 def border_median(pixels: np.ndarray) -> Float[np.ndarray, " images"]:
     """Return the median of each image's outermost pixels, which is its background."""
     sides = (pixels[:, 0], pixels[:, -1], pixels[:, 1:-1, 0], pixels[:, 1:-1, -1])
-    return np.median(np.concatenate(sides, axis=1), axis=1).astype(np.float32)
+    return np.median(np.concatenate(sides, axis=1, dtype=np.float32), axis=1)
 
 
 def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
@@ -217,21 +221,19 @@ def _dark_on_light(
     return count
 
 
-def _fit(pixels: np.ndarray) -> np.ndarray:
-    """Resize the longer side to 28, centre, and continue the border's median."""
-    num_images, *size = pixels.shape
-    if size == [SIDE, SIDE]:
+def _fit(
+    pixels: Shaped[np.ndarray, "images height width"],
+) -> Shaped[np.ndarray, "images 28 28"]:
+    """Resize the longer side to 28, centre, and continue the border's median, unrounded."""
+    if pixels.shape[1:] == (SIDE, SIDE):
         return pixels
-    height, width = fitted_size(size[0], size[1], SIDE)
+    height, width = fitted_size(pixels.shape[1], pixels.shape[2], SIDE)
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    fitted = np.empty((num_images, SIDE, SIDE), pixels.dtype)
-    fitted[:] = np.rint(border_median(pixels))[:, None, None]
-    step = max(1, 2**24 // (size[0] * size[1]))
-    for start in range(0, num_images, step):
-        chunk = torch.from_numpy(pixels[start : start + step].astype(np.float32))
-        resized = resize(chunk.unsqueeze(1), height, width).squeeze(1).round()
-        rows = fitted[start : start + step]
-        rows[:, top : top + height, left : left + width] = resized.numpy().astype(pixels.dtype)
+    fitted = np.empty((len(pixels), SIDE, SIDE), np.float32)
+    fitted[:] = border_median(pixels)[:, None, None]
+    exact = torch.from_numpy(pixels.astype(np.float64)).unsqueeze(1)
+    resized = resize(exact, height, width)
+    fitted[:, top : top + height, left : left + width] = resized.squeeze(1).numpy()
     return fitted
 
 
@@ -249,7 +251,7 @@ def _finish(
         report = [*report, *_polarity_report(dark, len(images), preprocessing.inverted)]
     elif preprocessing.inverted:
         report = [*report, f"{counted(len(images))} inverted, as the images of the bundle were."]
-    images = 255 - images if preprocessing.inverted else np.array(images, order="C")
+    images = np.ascontiguousarray(255 - images if preprocessing.inverted else images)
     return Converted(
         images=torch.from_numpy(images), report=tuple(report), preprocessing=preprocessing
     )

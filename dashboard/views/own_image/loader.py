@@ -68,6 +68,7 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
 
     from xai_core.data.digits import normalise_digit
     from xai_core.data.io.image_files import read_upload
+    from xai_core.data.io.pixel_values import check_pixels
     from xai_core.data.preprocessing import convert_array
     from xai_core.data.user_images import own_id
     from xai_core.errors import DataError
@@ -85,6 +86,7 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
             image = convert_array(grey.pixels[None], name, bundle.preprocessing).images[0]
             inverted = ("inverted",) if bundle.preprocessing.inverted else ()
             notes = (*inverted, "scaled into 28 x 28, as the images of the data set were")
-    small = Image.fromarray(grey.pixels)
+        original = check_pixels(grey.pixels[None], name, known=bundle.preprocessing.full_scale)
+    small = Image.fromarray(original.images[0])
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     return Upload(name, np.asarray(small), own_id(image), (*grey.notes, *notes))

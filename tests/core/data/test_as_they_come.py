@@ -104,8 +104,25 @@ def test_deep_grey_in_16_bit_files_is_read_by_the_range_of_the_set(tmp_path, bit
     assert np.abs(found.numpy().astype(int) - BYTES).max() <= 1
     sentence = f"Values from 0 to {white} were read with {white} as white."
     assert (sentence in convert_path(tmp_path, None).report) == (bits < 16)
-    content = (tmp_path / "00.png").read_bytes()
-    assert np.abs(read_upload(content, "x").pixels.astype(int) - BYTES[0]).max() <= 1
+    upload = read_upload((tmp_path / "00.png").read_bytes(), "x").pixels
+    assert np.abs(check_pixels(upload[None], "x").images.astype(int) - BYTES[0]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (28, 28), (30, 20), (60, 64)])
+@pytest.mark.parametrize("white", [16, 255, 1023, 65535])
+def test_a_file_and_an_array_of_the_same_values_are_the_same_image(tmp_path, white, size):
+    noise = np.random.default_rng(0)
+    dtype = np.uint8 if white < 256 else np.uint16
+    values = noise.integers(0, white + 1, (9, *size)).astype(dtype)
+    for number, image in enumerate(values):
+        save(tmp_path / f"{number}.png", image)
+    found = convert_path(tmp_path, None)
+    assert found.preprocessing.full_scale == white
+    for array in (values, values / white):
+        assert torch.equal(found.images, convert_array(array).images)
+    upload = read_upload((tmp_path / "3.png").read_bytes(), "x").pixels
+    alone = convert_array(upload[None], "x", found.preprocessing)
+    assert torch.equal(found.images[3:4], alone.images)
 
 
 # keys of arrays

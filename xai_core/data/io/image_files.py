@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from ...errors import DataError
 from .arrays import report_damage
-from .pixel_values import MAX_PIXELS, as_bytes, full_scale
+from .pixel_values import MAX_PIXELS
 
 __all__ = [
     "MAX_UPLOAD",
@@ -85,7 +85,7 @@ def read_grey(path: Path) -> Grey:
 
 
 def read_upload(content: bytes, name: str) -> Grey:
-    """Read an image that a person uploaded, as `read_grey` does, but with 8 bits.
+    """Read an image that a person uploaded, as `read_grey` does.
 
     Args:
         content: Bytes of a PNG or JPEG; the suffix of the name is ignored.
@@ -99,9 +99,7 @@ def read_upload(content: bytes, name: str) -> Grey:
             f"`{name}` has {len(content) / 10**6:.1f} MB, at most {MAX_UPLOAD // 10**6} are "
             "taken. Save it smaller."
         )
-    grey = _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
-    white = full_scale(int(grey.pixels.max()), grey.pixels.dtype)
-    return Grey(pixels=as_bytes(grey.pixels, white or 255), notes=grey.notes)
+    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
 
 
 def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from ..._numbers import Number
 from ...errors import DataError
@@ -32,6 +32,8 @@ _DIM = 8
 """A highest value above 1 and up to this one says nothing about which value is white."""
 _TOLERANCE = 1e-3
 """Share of white by which values may leave their range: rounding, and resizing by splines."""
+_TIE = 2**-14
+"""Levels below a half that are rounded up too, so that the type of numbers breaks no tie."""
 _AT_ONCE = 1 << 24
 """Numbers converted at once."""
 _LUMA = (19595, 38470, 7471)
@@ -40,17 +42,30 @@ _LUMA = (19595, 38470, 7471)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pixels:
-    """Grey images, the value that was taken as white, and what was done, in sentences."""
+    """Grey images with the precision they were stored in, and how they were understood.
 
-    images: UInt8[np.ndarray, "images height width"]
+    Attributes:
+        grey: Values from 0 to `white`: as stored, or bytes where colours were made grey.
+        white: The value of white in `grey`.
+        full_scale: The stored value that was taken as white.
+        notes: What was done, in sentences.
+    """
+
+    grey: Shaped[np.ndarray, "images height width"]
+    white: int
     full_scale: int
     notes: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> UInt8[np.ndarray, "images height width"]:
+        """Return the images with 256 levels; the array itself if it has these already."""
+        return as_bytes(self.grey, self.white)
 
 
 def check_pixels(
     array: np.ndarray, name: str, *, known: int | None = None, flat: bool = False
 ) -> Pixels:
-    """Check an array of images and bring it to grey bytes.
+    """Check an array of images and make it grey.
 
     Args:
         array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3), of numbers.
@@ -59,7 +74,7 @@ def check_pixels(
         flat: Whether rows (N, H * W) of square images are meant by a matrix.
 
     Returns:
-        uint8 (N, H, W); the array itself if it is that already.
+        Grey images (N, H, W); the array itself if it has no colours.
 
     Raises:
         DataError: If the shape, the type or a value is another; the message names the row.
@@ -79,9 +94,10 @@ def check_pixels(
     if white is None or low < -_TOLERANCE * white:
         raise _outside(array, name)
     notes = scale_note(low, high, white) if array.dtype != np.uint8 or white != 255 else ()
-    if array.ndim == 4:
-        notes = (*notes, f"{counted(count)} made grey from colour.")
-    return Pixels(images=_grey_bytes(array, white), full_scale=white, notes=notes)
+    if array.ndim == 3:
+        return Pixels(grey=array, white=white, full_scale=white, notes=notes)
+    notes = (*notes, f"{counted(count)} made grey from colour.")
+    return Pixels(grey=_luminance(array, white), white=255, full_scale=white, notes=notes)
 
 
 def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int | None:
@@ -124,7 +140,8 @@ def as_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
 
 def _levels(values: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
     exact = values.astype(np.float64 if values.dtype.itemsize > 4 else np.float32)
-    return np.rint(np.clip(np.multiply(exact, 255 / white), 0, 255)).astype(np.uint8)
+    levels = np.clip(np.multiply(exact, 255 / white), 0, 255)
+    return np.floor(levels + (0.5 + _TIE)).astype(np.uint8)
 
 
 def _with_axes(array: np.ndarray, name: str, flat: bool) -> np.ndarray:
@@ -185,16 +202,15 @@ def _outside(array: np.ndarray, name: str) -> DataError:
     )
 
 
-def _grey_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "images height width"]:
-    if array.ndim == 3 and array.dtype == np.uint8 and white == 255:
-        return array
+def _luminance(
+    array: Shaped[np.ndarray, "images height width 3"], white: int
+) -> UInt8[np.ndarray, "images height width"]:
+    """Make colours grey as Pillow does: from bytes, by whole numbers."""
     grey = np.empty(array.shape[:3], np.uint8)
     step = max(1, _AT_ONCE // math.prod(array.shape[1:]))
     for start in range(0, len(array), step):
-        part = as_bytes(array[start : start + step], white)
-        if part.ndim == 4:
-            part = (part.astype(np.uint32) @ np.array(_LUMA, np.uint32) + 0x8000) >> 16
-        grey[start : start + step] = part
+        part = as_bytes(array[start : start + step], white).astype(np.uint32)
+        grey[start : start + step] = (part @ np.array(_LUMA, np.uint32) + 0x8000) >> 16
     return grey
 
 

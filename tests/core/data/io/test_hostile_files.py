@@ -941,7 +941,7 @@ def uploaded(path, *, refused):
     """Hand the same bytes to the page on which a person uploads a photograph."""
     content = path.read_bytes()
     if not refused:
-        assert np.array_equal(read_upload(content, path.name).pixels, in_bytes(read_grey(path)))
+        assert np.array_equal(read_upload(content, path.name).pixels, read_grey(path).pixels)
         return
     with bounded(MEMORY), pytest.raises(XaiError, match=r"`x\.\w+` .*Save ") as caught:
         read_upload(content, path.name)
