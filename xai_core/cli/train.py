@@ -77,6 +77,10 @@ def train(
     map_images: Annotated[
         int | None, typer.Option(help="Images on which the map is fitted.")
     ] = None,
+    scored_images: Annotated[
+        int | None,
+        typer.Option(help="Images of each split that are reconstructed to be scored."),
+    ] = None,
     likelihood_images: Annotated[
         int | None, typer.Option(help="Test images whose log likelihood is estimated.")
     ] = None,
@@ -125,6 +129,7 @@ def train(
             "train_images": train_images,
             "guess_images": guess_images,
             "map_images": map_images,
+            "scored_images": scored_images,
             "likelihood_images": likelihood_images,
         },
         critic={

@@ -22,6 +22,7 @@ def score_health(
     dataset: Dataset,
     *,
     device: torch.device | str,
+    num_images: int | None = None,
 ) -> dict[str, float | None]:
     """Measure on test images what reconstructions keep, and what guessing would score.
 
@@ -30,6 +31,7 @@ def score_health(
         classifier: Likewise, or None.
         dataset: Its test images are reconstructed; the mean of its train images is the reference.
         device: Where to compute.
+        num_images: Test images that are reconstructed, the first ones; all where None.
 
     Returns:
         `r2`, the share of the variance about the mean train image that reconstructions explain;
@@ -37,8 +39,9 @@ def score_health(
         `chance`, the share of the most frequent label. None where undefined.
     """
     mean, error, spread, kept = dataset.mean_image.to(device), 0.0, 0.0, 0
+    images = dataset.test.images[:num_images]
     with evaluating(model):
-        for batch in dataset.test.images.split(AT_ONCE):
+        for batch in images.split(AT_ONCE):
             x = to_float(batch, device)
             reconstruction = model.reconstruct(x)
             error += (x - reconstruction).square().sum().item()
@@ -48,7 +51,7 @@ def score_health(
                 kept += int((decided == after).sum())
     return {
         "r2": 1 - error / spread if spread > 0 else None,
-        "class_kept": None if classifier is None else kept / len(dataset.test),
+        "class_kept": None if classifier is None else kept / len(images),
         "chance": _chance(dataset.test.labels),
     }
 

@@ -206,6 +206,7 @@ def evaluate(
     predicted: Tensor | None = None,
     seed: int = 0,
     batch_size: int = 1000,
+    num_reconstructed_images: int | None = None,
     num_likelihood_images: int = 500,
     num_likelihood_samples: int = 500,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -224,6 +225,7 @@ def evaluate(
         predicted: The classifier's classes of this split, if they are known already.
         seed: Seed of all noise and of the choice of images for the likelihood.
         batch_size: Images per batch.
+        num_reconstructed_images: Images that are reconstructed, the first ones; all where None.
         num_likelihood_images: Images on which the likelihood is estimated; 0 leaves it out.
         num_likelihood_samples: Draws of z for each of them.
         on_progress: Called with the number of images whose likelihood is known and of all.
@@ -242,7 +244,9 @@ def evaluate(
         **_clustering(encoding, part.labels, cluster_labels),
         cluster_information=cluster_information(encoding.cluster_probs),
         **_bound(encoding.terms),
-        **_reconstruction(model, part.images, encoding, device, batch_size),
+        **_reconstruction(
+            model, part.images[:num_reconstructed_images], encoding, device, batch_size
+        ),
         classifier_accuracy=_classifier_accuracy(
             classifier, part.images, part.labels, predicted, device, batch_size
         ),
@@ -316,7 +320,7 @@ def _reconstruction(
 ) -> dict[str, Any]:
     """Decode the means and encode the reconstructions."""
     distance, kept = 0.0, 0
-    parts = (images, encoding.mean, encoding.cluster_probs)
+    parts = (images, encoding.mean[: len(images)], encoding.cluster_probs[: len(images)])
     batches = zip(*(part.split(batch_size) for part in parts), strict=True)
     with evaluating(model):
         for batch, mean, probs in batches:

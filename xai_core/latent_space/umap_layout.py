@@ -29,6 +29,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 QUALITY_SAMPLE = 5_000
+"""Images on which a map is measured at most, and at most as many as it was fitted on."""
 MAP_NEIGHBOURS = 15
 LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
 """An image's latent neighbours, and how far down its map neighbours they are looked for."""
@@ -194,7 +195,7 @@ def _quality(
 ) -> MapQuality:
     from sklearn.manifold import trustworthiness
 
-    sample = np.random.default_rng(seed).permutation(len(latents))[:QUALITY_SAMPLE]
+    sample = np.random.default_rng(seed).permutation(len(latents))[: min(QUALITY_SAMPLE, fitted)]
     neighbours = min(MAP_NEIGHBOURS, (len(sample) - 1) // 2)
     high, low = latents[sample], places[sample]
     return MapQuality(

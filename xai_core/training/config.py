@@ -16,8 +16,8 @@ __all__ = [
     "settings_for",
 ]
 
-FEWEST_ON_MAP = 1_000
-"""Images on which a map is fitted, even if fewer train images are stated."""
+FEWEST = 1_000
+"""Images that are mapped and scored, even if fewer train images are stated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +90,8 @@ class TrainingConfig:
         train_images: Train images used; None for all.
         map_images: Images on which the map is fitted; all other images are placed by their
             neighbours.
+        scored_images: Images of each split that are reconstructed to be scored, and test images
+            that critics are scored on, at most 2,000 of these; None for all.
         likelihood_images: Test images whose log likelihood is estimated at the end.
         critic: How the critics are trained; None trains none.
     """
@@ -105,6 +107,7 @@ class TrainingConfig:
     guess_images: int = 60_000
     train_images: int | None = None
     map_images: int = 100_000
+    scored_images: int | None = None
     likelihood_images: int = 500
     critic: CriticTraining | None = CriticTraining()
 
@@ -122,8 +125,10 @@ class TrainingConfig:
         ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
-        if self.train_images is not None and self.train_images < 2:
-            raise ConfigError(f"`train_images` must be at least 2, got {self.train_images}.")
+        for name, least in (("train_images", 2), ("scored_images", 1)):
+            found = getattr(self, name)
+            if found is not None and found < least:
+                raise ConfigError(f"`{name}` must be at least {least}, got {found}.")
         for name in ("learning_rate", "classifier_learning_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be in (0, 1), got {getattr(self, name)}.")
@@ -151,8 +156,8 @@ def settings_for(
 
     If the epochs of a stage are stated, the stage trains for exactly these: its least number of
     steps becomes 1, and so does that of all stages where the cluster VAE's epochs are stated. If
-    the number of train images is stated, map and likelihood use at most as many (the map at least
-    `FEWEST_ON_MAP`), unless their sizes are stated too.
+    the number of train images is stated, map, scores and likelihood use at most as many (the first
+    two at least `FEWEST`), unless their sizes are stated too.
 
     Args:
         preset: Key of `PRESETS`.
@@ -175,7 +180,8 @@ def settings_for(
         asked_critic.setdefault("min_steps", 1)
     if "train_images" in asked:
         most = asked["train_images"]
-        asked.setdefault("map_images", min(usual.map_images, max(most, FEWEST_ON_MAP)))
+        asked.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
+        asked.setdefault("scored_images", max(most, FEWEST))
         asked.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
     critics = None if usual.critic is None else replace(usual.critic, **asked_critic)
     return replace(usual_model, **_stated(model)), replace(usual, **asked, critic=critics)

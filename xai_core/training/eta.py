@@ -54,12 +54,13 @@ def expected_seconds(
 ) -> dict[str, float]:
     """Estimate the seconds of each stage that a training will have, on 2 CPU cores."""
     count = min(len(dataset.train), training.train_images or len(dataset.train))
-    everything = len(dataset.train) + len(dataset.test)
+    splits = (len(dataset.train), len(dataset.test))
 
     def passes(images: int, epochs: int, min_steps: int) -> int:
         return images * plan_epochs(images, epochs, training.batch_size, min_steps)[0]
 
-    work = {"evaluation": everything, "index": everything}
+    scored = sum(min(size, training.scored_images or size) for size in splits)
+    work = {"evaluation": scored, "index": sum(splits)}
     work["vae"] = passes(count, training.epochs, training.min_steps)
     if training.guess_weight > 0 and model.num_clusters > 1:
         work["assign"] = min(count, training.guess_images)

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from .._paths import expand_home
+from .._types import ByteImages, Images
 from ..atomic_write import atomic_write
 from ..bundle.manifest import read_manifest
 from ..bundle.paths import check_target
@@ -42,7 +43,7 @@ __all__ = [
 RUN = "run.json"
 """File of a run folder that holds the settings of its training."""
 CRITIC_IMAGES = 2_000
-"""Test images the critics are scored on."""
+"""Test images the critics are scored on at most."""
 
 
 def train(
@@ -237,10 +238,14 @@ def _finish(
             encoding=encoding,
             predicted=classes,
             seed=seed,
+            num_reconstructed_images=training.scored_images,
             num_likelihood_images=training.likelihood_images if split == "test" else 0,
         ).as_dict()
     steps = {f"{stage}_steps": trained.steps.get(stage) for stage in ("vae", "classifier")}
-    metrics["health"] = score_health(model, classifier, dataset, device=device) | steps
+    health = score_health(
+        model, classifier, dataset, device=device, num_images=training.scored_images
+    )
+    metrics["health"] = health | steps
     evaluated = time.perf_counter()
     on_progress(Progress("evaluation", 1, 1))
     on_progress(Progress("index", 0, 1))
@@ -255,7 +260,13 @@ def _finish(
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)
-    metrics["critic"] = _critic_metrics(dataset, trained, device, seed)
+    metrics["critic"] = _critic_metrics(
+        dataset.test.images[: training.scored_images][:CRITIC_IMAGES],
+        trained,
+        dataset.mean_image,
+        device,
+        seed,
+    )
     indexed = time.perf_counter()
     on_progress(Progress("index", 1, 1))
     spent = {"evaluation": evaluated - started, "index": indexed - evaluated}
@@ -278,17 +289,17 @@ def _finish(
 
 
 def _critic_metrics(
-    dataset: Dataset, trained: Trained, device: torch.device, seed: int
+    images: ByteImages, trained: Trained, neutral: Images, device: torch.device, seed: int
 ) -> dict[str, dict[str, float]]:
     """Score each critic on test images, by the name of what it explains."""
     of = {"classifier": trained.classifier, "cluster": trained.model.cluster_logits}
     return {
         name: score_critic(
             critic.to(device),
-            dataset.test.images[:CRITIC_IMAGES],
+            images,
             forward=of[name],  # type: ignore[arg-type]  # None has no critic
             reconstruct=trained.model.reconstruct,
-            neutral=dataset.mean_image,
+            neutral=neutral,
             device=device,
             seed=seed,
         ).as_dict()

@@ -9,6 +9,7 @@ import torch
 
 from xai_core.data.dataset import Split, build_dataset
 from xai_core.data.preprocessing import to_float
+from xai_core.evaluation.health_scores import score_health
 from xai_core.evaluation.metrics import (
     binarise,
     cluster_accuracy,
@@ -283,3 +284,14 @@ def test_an_evaluation_is_frozen(tiny_models, tiny_dataset):
         found.elbo = 0.0
     with pytest.raises(ValueError, match="`name` must be 'train' or 'test', got 'dev'"):
         evaluate(tiny_models[0], None, tiny_dataset, "dev", device="cpu")
+
+
+def test_only_the_images_asked_for_are_reconstructed(tiny_models, tiny_dataset, monkeypatch):
+    model, classifier = tiny_models
+    decoded, decode = [], model.decode
+    monkeypatch.setattr(model, "decode", lambda z, *c: decoded.append(len(z)) or decode(z, *c))
+    settings = dict(device="cpu", num_reconstructed_images=3, num_likelihood_images=0)
+    found = evaluate(model, classifier, tiny_dataset, "train", **settings)
+    health = score_health(model, classifier, tiny_dataset, device="cpu", num_images=3)
+    assert decoded == [3, 3]
+    assert {found.cluster_kept, health["class_kept"]} <= {0, 1 / 3, 2 / 3, 1}

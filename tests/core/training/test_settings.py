@@ -82,9 +82,10 @@ def test_whoever_states_epochs_gets_as_many():
     assert plans(training, 50)[0][0] > 500
 
 
-def test_map_and_likelihood_follow_the_train_images_that_are_asked_for():
+def test_map_scores_and_likelihood_follow_the_train_images_that_are_asked_for():
     _, training = asked(training={"train_images": 50})
-    assert (training.map_images, training.likelihood_images) == (1_000, 50)
+    assert (training.map_images, training.scored_images) == (1_000, 1_000)
+    assert training.likelihood_images == 50
     _, training = asked(training={"train_images": 50, "map_images": 70_000})
     assert training.map_images == 70_000
     assert asked("smoke")[1] == PRESETS["smoke"][1]
