@@ -14,6 +14,8 @@ import xai_core
 from tests.benchmarks import results
 from xai_core.cli import app
 
+from .patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 HIDDEN = re.compile(r"/(build|dist|\.(?!github/)[^/]+)/")
 PAGES = [
@@ -72,7 +74,7 @@ def test_examples_run(path, code, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
 
@@ -154,7 +156,7 @@ def test_the_api_reference_has_every_public_name(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "xai_core.html").read_text("utf-8")

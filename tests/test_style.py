@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .patience import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 RULES = {
     "import pickle\npickle.loads(b'')": "TID251",
@@ -27,7 +29,11 @@ RULES = {
 
 def run(*command):
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
     )
 
 

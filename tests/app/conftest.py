@@ -14,6 +14,7 @@ from dashboard.ui import health
 from dashboard.ui.components.latent_map import files
 from xai_core.evaluation.health import Problem
 
+from ..patience import PATIENCE
 from .parts import unescaped
 
 SCRIPT = Path(__file__).parents[2] / "dashboard" / "navigation.py"
@@ -54,7 +55,7 @@ def fresh_caches():
 
 
 def _open(page="home", **link):
-    app = AppTest.from_file(str(SCRIPT), default_timeout=300)
+    app = AppTest.from_file(str(SCRIPT), default_timeout=PATIENCE)
     for name, value in link.items():
         app.query_params[name] = value
     app.run()

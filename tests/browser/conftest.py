@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
+from ..patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0
-"""Seconds until something that should have happened counts as broken, on a busy machine too."""
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

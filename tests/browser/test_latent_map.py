@@ -13,7 +13,8 @@ from PIL import Image
 
 from xai_core.bundle.reading import load_bundle
 
-from .conftest import PATIENCE, ROOT, settle
+from ..patience import PATIENCE
+from .conftest import ROOT, settle
 
 A_POINT = """canvas => {
     const {width, height} = canvas, box = canvas.getBoundingClientRect();

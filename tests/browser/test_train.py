@@ -2,6 +2,7 @@
 
 import pytest
 
+from ..patience import PATIENCE
 from .conftest import served, settle
 
 
@@ -32,7 +33,7 @@ def test_a_training_outlives_the_tab(address, browser, tmp_path):
 
 def opened(address, browser):
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(300_000)
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     page.goto(f"{address}/train")
     settle(page)

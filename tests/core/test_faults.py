@@ -39,6 +39,8 @@ from xai_core.training.config import CriticTraining, TrainingConfig
 from xai_core.training.stages import vae
 from xai_core.training.stages.sequence import train_models
 
+from ..patience import PATIENCE
+
 SMALL = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
@@ -523,7 +525,7 @@ def test_of_two_processes_one_killed_the_other_says_so(tmp_path):
         start_new_session=True,
     )
     try:
-        said, trouble = process.communicate(timeout=240)
+        said, trouble = process.communicate(timeout=PATIENCE)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

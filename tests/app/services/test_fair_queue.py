@@ -8,7 +8,7 @@ import pytest
 from dashboard.services.scheduler import fair_queue
 from dashboard.services.scheduler.fair_queue import BusyError, FairQueue
 
-PATIENCE = 30.0
+from ...patience import PATIENCE
 
 
 class Request:

@@ -19,8 +19,8 @@ from dashboard.services.jobs.supervisor import write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import read_training_progress
 
-PATIENCE = 300.0
-"""Seconds; a training has low priority and may wait for other tests."""
+from ...patience import PATIENCE
+
 TINY = runs.Request(
     name="tiny", data="bars.npz", preset="pure_elbo", clusters=2, latent_dim=2, epochs=200
 )

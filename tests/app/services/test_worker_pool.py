@@ -21,6 +21,8 @@ from dashboard.views.heatmaps import loader as heatmaps_loader
 from dashboard.views.theory import loader as theory_loader
 from dashboard.views.theory.manifold import loader as manifold_loader
 
+from ...patience import PATIENCE
+
 IMAGE = "test:1"
 MAPS = np.random.default_rng(0).random((2, 28, 28)).astype(np.float32)
 CODES = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
@@ -37,8 +39,6 @@ WORK = {
     manifold_loader._certified: (IMAGE, 1, 1.0),
     manifold_loader.tangents: (IMAGE, 2),
 }
-PATIENCE = 300.0
-"""Seconds until something that should have happened counts as broken, on a busy machine too."""
 
 
 def wait_until(true):

@@ -31,6 +31,8 @@ from xai_core.training import config, pipeline
 from xai_core.training.config import CriticTraining, TrainingConfig
 from xai_core.training.progress import EpochMetrics, Progress
 
+from ...patience import PATIENCE
+
 MODEL = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
@@ -554,12 +556,12 @@ def test_killed_the_command_resumes_to_the_same_weights(bars_npz, small_presets,
     common = ("train", "--data", bars_npz, "--preset", "smoke", "--epochs", 40, "--device", "cpu")
     process = started(*common, "--out", "checkpoints/new", cwd=root, small=True)
     state = root / "checkpoints/.new.run/vae.safetensors"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not state.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE)
     assert not (root / "checkpoints/new").exists()
     message = error_of(*common, "--out", "checkpoints/new")
     assert "--resume" in message and "rm -r" in message
@@ -573,12 +575,12 @@ def test_killed_the_command_resumes_to_the_same_weights(bars_npz, small_presets,
 
 @pytest.mark.slow
 def test_help_lists_the_commands(tmp_path):
-    out, err = started("--help", cwd=tmp_path).communicate(timeout=60)
+    out, err = started("--help", cwd=tmp_path).communicate(timeout=PATIENCE)
     assert err == ""
     for name in ("train", "evaluate", "encode", "list", "info", "verify", "dashboard"):
         assert name in out
     process = started("info", "nope", cwd=tmp_path)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (1, "")
     assert err.strip().splitlines()[-1].startswith("error: No bundle 'nope'")
 

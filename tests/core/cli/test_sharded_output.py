@@ -24,6 +24,8 @@ from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.errors import DataError
 from xai_core.runtime import share_of
 
+from ...patience import PATIENCE
+
 FEW = 8
 COMMANDS = {
     "encode": ("encode", 1000),
@@ -181,7 +183,7 @@ def test_two_processes_of_the_command_write_what_one_gives(
         },
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
     assert found.returncode == 0, found.stderr

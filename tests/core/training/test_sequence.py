@@ -298,7 +298,7 @@ def test_two_processes_give_the_result_of_one(bars, tmp_path, monkeypatch):
     process = start(tmp_path, tmp_path / "two", "FEW_STEPS", "TWO", "no_dropout")
     monkeypatch.setattr(torch.nn.Dropout, "forward", no_dropout)
     one = trained(bars, tmp_path / "one", config=FEW_STEPS)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     for stage, prefix, module in (
         ("vae", "model", one.model),
