@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--in-process-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -124,25 +125,33 @@ def visitor(browser):
     context.close()
 
 
-def _open(server, visitor):
+@pytest.fixture(scope="session")
+def idle_tabs():
+    """Tabs of the visitor that no test uses: they have Streamlit's frontend compiled."""
+    return []
+
+
+def _open(server, visitor, idle_tabs):
     """Open pages; at the end none may have raised, logged an error or left the machine."""
-    pages, problems = [], []
+    watched, problems = [], []
 
     def visit(path="", *, theme="light", width=1400):
-        page = visitor.new_page()
-        pages.append(page)
+        page = idle_tabs.pop() if idle_tabs else visitor.new_page()
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
-        _watch(page, problems)
+        watched.append((page, _watch(page, problems)))
         page.goto(f"{server}/{path}")
         settle(page)
         return page
 
     yield visit
-    for page in pages:
+    for page, listeners in watched:
         if not page.is_closed():
-            page.evaluate("localStorage.clear()")
-            page.close()
+            page.evaluate("localStorage.clear(), sessionStorage.clear()")
+            for event, listener in listeners.items():
+                page.remove_listener(event, listener)
+            page.goto(f"{server}/_stcore/health")
+            idle_tabs.append(page)
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
 
@@ -175,10 +184,13 @@ def _watch(page, problems):
         if url.hostname not in (None, "127.0.0.1", "localhost"):
             problems.append(f"request off the machine: {request.url}")
 
-    page.on("console", console)
-    page.on("pageerror", lambda error: problems.append(f"page error: {error}"))
-    page.on("request", goes_to)
-    page.on("websocket", goes_to)
+    def raised(error):
+        problems.append(f"page error: {error}")
+
+    listeners = {"console": console, "pageerror": raised, "request": goes_to, "websocket": goes_to}
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    return listeners
 
 
 def _wait_until_healthy(address, process, log):

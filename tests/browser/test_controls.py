@@ -21,7 +21,7 @@ WITH_SLIDERS = (
 )
 WITH_CONTROLS = ("", "own_image", "latent_map", "reconstructions", "clusters", "heatmaps")
 """Pages whose controls are all walked over; the others are opened and dragged, not walked yet."""
-MOST_OF_A_KIND = 8
+MOST_OF_A_KIND = 4
 """Controls of one kind that are moved: a page may make new ones as it follows."""
 LEFT_ALONE = re.compile("Measure|Start|Train|Stop|Resume|Delete|Play")
 """Buttons that start minutes of work or a process, or that keep a page moving."""
