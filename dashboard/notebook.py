@@ -30,8 +30,10 @@ from dashboard.services import (
     counterfactuals,
     generation,
     image_data,
+    outputs,
     reports,
 )
+from xai_core._moved import renamed
 from xai_core._paths import expand_home
 from xai_core.plots import elbo_terms, image_sheet, probabilities
 from xai_core.plots.clusters import confusion, film_strip
@@ -125,12 +127,13 @@ def clusters(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figur
     return probabilities.bar_chart(probs, _cluster_names(bundle), dark)
 
 
+@renamed(of="output")
 def heatmap(
     bundle: "Bundle",
     image_ids: Sequence[str],
     method: str = "critic",
     *,
-    of: str = "classifier",
+    output: str = "classifier",
     dark: bool = False,
 ) -> go.Figure:
     """Draw images, reconstructions and one method's heatmaps, as in the report's figures 2 and 3.
@@ -139,12 +142,13 @@ def heatmap(
         bundle: The models.
         image_ids: From left to right.
         method: Key of `xai_core.METHODS`.
-        of: "classifier", "cluster", "elbo", "reconstruction" or "latent:J".
+        output: What is explained: "classifier", "cluster", "elbo", "reconstruction", "latent:J",
+            or why one class rather than another, "classifier:A-B" or "cluster:A-B".
         dark: Whether the figure is light on dark.
     """
     x = image_data.images(bundle, image_ids) / np.float32(255)
     drawn = np.stack([image_data.inferred(bundle, i).reconstruction for i in image_ids])
-    found = attributions.maps(bundle, tuple(image_ids), method, of).values
+    found = attributions.maps(bundle, tuple(image_ids), method, output).values
     rows = [
         image_sheet.Row(name="Input", values=x, kind="ink"),
         image_sheet.Row(name="Reconstruction", values=drawn, kind="ink"),
@@ -152,15 +156,16 @@ def heatmap(
             name=attributions.title(method), values=found, limit=image_sheet.shared_limit([found])
         ),
     ]
-    return _sheet(rows, image_ids, f"{attributions.title(method)} of {of}", dark)
+    return _sheet(rows, image_ids, f"{attributions.title(method)} of {output}", dark)
 
 
+@renamed(of="output")
 def counterfactual(
     bundle: "Bundle",
     image_id: str,
     target: int,
     *,
-    of: str = "classifier",
+    output: str = "classifier",
     method: "Method" = "default",
     dark: bool = False,
 ) -> go.Figure:
@@ -170,12 +175,13 @@ def counterfactual(
         bundle: The models.
         image_id: The image where the path begins.
         target: The class or cluster where it ends.
-        of: "classifier" or "cluster".
+        output: "classifier" or "cluster".
         method: "default", "diffeomorphic", "pixel" or "nearest".
         dark: Whether the figure is light on dark.
     """
-    found = counterfactuals.change(bundle, image_id, of, method, target)
-    names = _cluster_names(bundle) if of == "cluster" else _classes(bundle, len(found.after))
+    found = counterfactuals.change(bundle, image_id, output, method, target)
+    by_label = outputs.classes(bundle, output).labelled
+    names = _classes(bundle, len(found.after)) if by_label else _cluster_names(bundle)
     return film_strip.film_strip(found.frames, found.frame_probs, names, dark)
 
 
@@ -210,18 +216,19 @@ def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = Fa
     return confusion.heat_map(table[order], classes, [names[c] for c in order], dark)
 
 
+@renamed(of="output")
 def report(
-    bundle: "Bundle", image_id: str, *, of: str | None = None, search: "Method" = "default"
+    bundle: "Bundle", image_id: str, *, output: str | None = None, search: "Method" = "default"
 ) -> Page:
     """Write all that the bundle knows about one image as one page.
 
     Args:
         bundle: The models.
         image_id: The image.
-        of: What is explained; the classifier where there is one, if None.
+        output: What is explained; the classifier where there is one, if None.
         search: Method of the counterfactuals.
     """
-    found = reports.image_report(bundle, image_id, of, search)
+    found = reports.image_report(bundle, image_id, output, search)
     return Page(report_page.html(bundle, found))
 
 

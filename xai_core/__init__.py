@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .attribution.of_bundle import attributions
     from .attribution.registry import METHODS
     from .bundle.encode import Encoded, encode
+    from .bundle.explained_output import ExplainedOutput, contrast
     from .bundle.listing import list_bundles
     from .bundle.reading import Bundle, load_bundle
     from .bundle.writing import save_bundle
@@ -66,6 +67,7 @@ __all__ = [
     "Encoded",
     "EpochMetrics",
     "Evaluation",
+    "ExplainedOutput",
     "Fact",
     "LatentIndex",
     "Launch",
@@ -78,6 +80,7 @@ __all__ = [
     "attribute",
     "attributions",
     "build_index",
+    "contrast",
     "counterfactuals",
     "encode",
     "evaluate",
@@ -102,6 +105,10 @@ _HOMES = {
     "bundle.encode": (
         "Encoded",
         "encode",
+    ),
+    "bundle.explained_output": (
+        "ExplainedOutput",
+        "contrast",
     ),
     "bundle.listing": ("list_bundles",),
     "bundle.reading": (

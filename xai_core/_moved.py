@@ -1,10 +1,14 @@
-"""Names that moved to another module still answer for one version, with a warning."""
+"""Names that moved or changed still answer for one version, with a warning."""
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from typing import Any, TypeVar
 
-__all__ = ["moved"]
+__all__ = ["moved", "renamed"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def moved(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
@@ -28,3 +32,30 @@ def moved(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
         return getattr(module, name)
 
     return find
+
+
+def renamed(**names: str) -> Callable[[F], F]:
+    """Let a function take an argument by its old name.
+
+    Args:
+        names: The new name of each old one.
+    """
+
+    def wrap(function: F) -> F:
+        @functools.wraps(function)
+        def called(*args: object, **kwargs: object) -> object:
+            for old in names.keys() & kwargs.keys():
+                new = names[old]
+                if new in kwargs:
+                    raise TypeError(f"`{function.__name__}` takes `{new}`, not `{old}` beside it.")
+                warnings.warn(
+                    f"`{old}` of `{function.__name__}` is called `{new}` now.",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return called  # type: ignore[return-value]
+
+    return wrap

@@ -44,11 +44,11 @@ def title(method: str) -> str:
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def methods(bundle: "Bundle", of: str) -> list[str]:
+def methods(bundle: "Bundle", output: str) -> list[str]:
     """List the methods that apply to what is explained, the critic first."""
     from xai_core.attribution.of_bundle import methods_for
 
-    found = methods_for(bundle, of)
+    found = methods_for(bundle, output)
     return sorted(found, key=lambda name: name != FIRST)
 
 
@@ -67,7 +67,7 @@ def maps(
     bundle: "Bundle",
     ids: tuple[str, ...],
     method: str,
-    of: str,
+    output: str,
     target: int | None = None,
     baseline: str | None = None,
     controls: Controls = (),
@@ -78,7 +78,7 @@ def maps(
         bundle: The models.
         ids: The images.
         method: Key of `METHODS`.
-        of: What is explained.
+        output: What is explained.
         target: The class or cluster; the predicted one where None.
         baseline: What is measured from; the method's own where None.
         controls: Settings of the method.
@@ -92,7 +92,7 @@ def maps(
             bundle,
             stored(bundle, ids),
             method,
-            of=of,
+            output=output,
             target=target,
             baseline=baseline,
             config=config,

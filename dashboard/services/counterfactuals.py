@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services import outputs
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch
 from dashboard.services.scheduler.scheduler import compute_slot, offload
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 FRAMES = 13
 """Images along a path, as many as the search keeps codes, so that each has its own code."""
-OTHER = {"classifier": "cluster", "cluster": "classifier"}
-"""The model whose second opinion is shown, for each model that is explained."""
 LATENT_METHODS: "tuple[Method, ...]" = ("default", "diffeomorphic")
 Floats = NDArray[np.float32]
 
@@ -57,29 +56,22 @@ class Change(NamedTuple):
     seconds: float
 
 
-def explainable(bundle: "Bundle") -> list[str]:
-    """List the outputs that tell classes apart: "classifier" and "cluster", where there."""
-    from xai_core.bundle.outputs import deciding_outputs
-
-    return deciding_outputs(bundle)
-
-
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def decided(bundle: "Bundle", image_id: str, of: str) -> Floats:
+def decided(bundle: "Bundle", image_id: str, output: str) -> Floats:
     """Return a function's probabilities of one image: (classes,), sum 1."""
     with compute_slot():
-        return _probs(bundle, of, batch(bundle, [image_id]))[0]
+        return _probs(bundle, output, batch(bundle, [image_id]))[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
-def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Change:
+def change(bundle: "Bundle", image_id: str, output: str, method: "Method", target: int) -> Change:
     """Search one counterfactual, and evaluate the path to it."""
     import torch
 
     x = batch(bundle, [image_id])
     with compute_slot():
-        found, seconds = search(bundle, x, target, of, method)
+        found, seconds = search(bundle, x, target, output, method)
         frames = found.frames(0, FRAMES)
         with torch.no_grad():
             if method in LATENT_METHODS:
@@ -88,8 +80,8 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
                 codes = bundle.model.encode_mean(frames)
             density = bundle.model.prior.log_prob(codes)
         places = bundle.latent_index.place(codes)
-        other, opinion = OTHER[of], None
-        if other == "cluster" or bundle.classifier is not None:
+        other, opinion = outputs.second_opinion(bundle, output), None
+        if other is not None:
             opinion = _probs(bundle, other, found.counterfactuals)[0]
         return Change(
             image=_picture(found.images[0]),
@@ -100,7 +92,7 @@ def change(bundle: "Bundle", image_id: str, of: str, method: "Method", target: i
             before=found.source_probabilities[0].numpy(),
             after=found.probabilities[0].numpy(),
             frames=frames[:, 0].float().numpy(),
-            frame_probs=_probs(bundle, of, frames),
+            frame_probs=_probs(bundle, output, frames),
             codes=codes.numpy(),
             density=density.float().numpy(),
             places=places.float().numpy(),
@@ -131,7 +123,7 @@ def search(
     bundle: "Bundle",
     x: "Tensor",
     target: int | Literal["all"],
-    of: str,
+    output: str,
     method: "Method",
     *,
     path_points: int = FRAMES,
@@ -142,18 +134,17 @@ def search(
 
     config = CounterfactualConfig(method=method, path_points=path_points)
     start = time.perf_counter()
-    found = counterfactuals(bundle, x, target, of=of, config=config)
+    found = counterfactuals(bundle, x, target, output=output, config=config)
     return found, time.perf_counter() - start
 
 
-def _probs(bundle: "Bundle", of: str, x: "Tensor") -> Floats:
+def _probs(bundle: "Bundle", output: str, x: "Tensor") -> Floats:
     """Evaluate a function's probabilities; within `compute_slot`."""
     import torch
 
-    from xai_core.bundle.outputs import explained_output
-
+    explained = outputs.explained(bundle, output)
     with torch.no_grad():
-        return explained_output(bundle, of)(x).softmax(-1).float().numpy()
+        return explained.shown(explained.function(bundle)(x)).float().numpy()
 
 
 def _along(path: "Tensor") -> "Tensor":

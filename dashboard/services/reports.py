@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def image_report(
-    bundle: "Bundle", image_id: str, of: str | None = None, search: "Method" = "default"
+    bundle: "Bundle", image_id: str, output: str | None = None, search: "Method" = "default"
 ) -> "ImageReport":
     """Compute the report of one image, in a second or two.
 
     Args:
         bundle: The models.
         image_id: An image of the bundle, or one that a visitor brought.
-        of: What is explained; the classifier where there is one, if None.
+        output: What is explained; the classifier where there is one, if None.
         search: Method of the counterfactuals.
     """
     from xai_core.report.image_report import ReportConfig
     from xai_core.report.image_report import image_report as ask
 
     with compute_slot():
-        return ask(bundle, image_id, config=ReportConfig(of=of, search=search))
+        return ask(bundle, image_id, config=ReportConfig(output=output, search=search))

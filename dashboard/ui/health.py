@@ -4,20 +4,26 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from dashboard.services import outputs
 from xai_core.evaluation.health import Kind, Problem, health_of
 
 if TYPE_CHECKING:
+    from xai_core.bundle.explained_output import Part
     from xai_core.bundle.reading import Bundle
 
-_NEEDS: dict[str, tuple[Kind, ...]] = {
-    "classifier": ("classifier",),
-    "cluster": ("collapse", "steps"),
+_FAILURES: "dict[Part, tuple[Kind, ...]]" = {
+    "class_probs": ("classifier",),
+    "cluster_probs": ("collapse", "steps"),
+    "encode": ("reconstruction", "steps"),
+    "decode": ("reconstruction", "steps"),
 }
+"""How each part of a bundle may have failed to learn."""
 
 
-def needs(of: str) -> tuple[Kind, ...]:
-    """Return the parts that an explanation of an output needs to work."""
-    return _NEEDS.get(of, ("reconstruction", "steps"))
+def needs(bundle: "Bundle", output: str) -> tuple[Kind, ...]:
+    """Return what must have been learned for an explanation of an output to mean something."""
+    kinds = [_FAILURES[part] for part in outputs.explained(bundle, output).needs]
+    return tuple(dict.fromkeys(kind for some in kinds for kind in some))
 
 
 def problems(bundle: "Bundle", *kinds: Kind) -> list[Problem]:

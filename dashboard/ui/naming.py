@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dashboard.services import image_data
+from dashboard.services import image_data, outputs
 from dashboard.ui import messages
 from xai_core.plots import theme
 from xai_core.plots.clusters import table
@@ -13,32 +13,30 @@ from xai_core.plots.probabilities import percent
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-WHO = {"classifier": "the classifier", "cluster": "the cluster model"}
-TITLES = {"classifier": "Classifier", "cluster": "Clusters"}
-SYMBOLS = {"classifier": "p", "cluster": "q"}
 _VOWELS = tuple("8AEIOUaeiou")
 
 
-def class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
+def class_names(bundle: "Bundle", output: str, count: int) -> list[str]:
     """Return the names of a function's classes, in order."""
-    if of == "cluster":
+    if not outputs.classes(bundle, output).labelled:
         return cluster_names(bundle)
     return [label_name(bundle, c) for c in range(count)]
 
 
-def class_colours(bundle: "Bundle", of: str, count: int) -> list[str]:
+def class_colours(bundle: "Bundle", output: str, count: int) -> list[str]:
     """Return one colour per class: that of the cluster named after it."""
     clusters = bundle.model.config.num_clusters
-    if of == "cluster":
+    if not outputs.classes(bundle, output).labelled:
         return theme.categorical(clusters)
     column = next(c for c in colouring.COLUMNS if c.name == "predicted")
     return colouring.palette(column, count, clusters, list(bundle.cluster_labels), dark=False)
 
 
-def called(of: str, name: str) -> str:
+def called(bundle: "Bundle", output: str, name: str) -> str:
     """Return a class as part of a sentence: "an 8", or "cluster 3 → 7"."""
-    if of == "cluster":
-        return f"cluster {name}"
+    classes = outputs.classes(bundle, output)
+    if not classes.labelled:
+        return f"{classes.noun} {name}"
     return f"{'an' if name.startswith(_VOWELS) or name in ('11', '18') else 'a'} {name}"
 
 

@@ -5,11 +5,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from .._moved import renamed
 from .._types import Images
-from ..bundle.outputs import as_float_images, explained_output
+from ..bundle.explained_output import ExplainedOutput, explained_output
+from ..bundle.outputs import as_float_images
 from ..bundle.reading import Bundle
 from ..errors import BundleError
-from ..functions import class_numbers
 from .api import Attribution, attribute
 from .baselines import BASELINES, blurred
 from .config import AttributionConfig
@@ -18,10 +19,8 @@ from .task import Baselines, MaskOf
 
 __all__ = [
     "DEFAULT_BASELINES",
-    "WITH_CLASSES",
     "attributions",
     "baselines_of",
-    "layers_of",
     "mask_of",
     "mean_image",
     "methods_for",
@@ -30,19 +29,18 @@ __all__ = [
     "prototypes",
 ]
 
-WITH_CLASSES = ("classifier", "cluster")
-"""What has several outputs; the others have one, and no target."""
 DEFAULT_BASELINES = {"one": "mean", "set": "prototypes"}
 """By what a method's card asks for."""
 IMAGES_AT_ONCE = 500
 
 
+@renamed(of="output")
 def attributions(
     bundle: Bundle,
     images: Tensor | np.ndarray,
     method: str,
     *,
-    of: str = "classifier",
+    output: str | ExplainedOutput = "classifier",
     target: object = None,
     baseline: str | None = None,
     config: AttributionConfig | None = None,
@@ -54,9 +52,9 @@ def attributions(
         bundle: The models, on the device to compute on.
         images: As `as_byte_images` takes them.
         method: Key of `METHODS`.
-        of: As `explained` takes it.
+        output: What is explained, as `explained_output` takes it.
         target: Class or cluster, by number or class name: one for all or one per image; the
-            predicted one where None. A function of one output has none.
+            predicted one where None. An output that is one number has none.
         baseline: Key of `BASELINES`; that of `DEFAULT_BASELINES` where None.
         config: Settings; each method reads those on its card.
         seed: Of everything random.
@@ -65,22 +63,14 @@ def attributions(
         Maps on the CPU, one per image.
 
     Raises:
-        ValueError: If the method, target or baseline is none, or does not apply to `of`.
-        BundleError: If the bundle lacks the classifier or critic that is asked for.
+        ValueError: If the method, output, target or baseline is none, or they do not go together.
+        BundleError: If the bundle lacks a part that the output needs, or its critic.
     """
     card = method_card(method)
     x = as_float_images(bundle, images)
-    forward = _forward(bundle, of, card)
-    if of not in WITH_CLASSES:
-        if target is not None:
-            raise ValueError(f"`target` has no meaning for `{of}`, which has one output.")
-    targets: Tensor | None = None
-    if of in WITH_CLASSES:
-        names = bundle.dataset.class_names if of == "classifier" else ()
-        if target is None:
-            targets = predicted(bundle, x, of)
-        else:
-            targets = class_numbers(target, len(x), names=names).to(x.device)
+    output = explained_output(bundle, output)
+    forward = _forward(bundle, output, card)
+    targets = _targets(bundle, x, output, target)
     parts = []
     for rows in torch.arange(len(x), device=x.device).split(IMAGES_AT_ONCE):
         parts.append(
@@ -92,58 +82,52 @@ def attributions(
                 baselines=_baselines(bundle, x[rows], card, baseline),
                 config=config,
                 seed=seed,
-                mask_of=mask_of(bundle, of) if card.needs == "mask" else None,
+                mask_of=mask_of(bundle, output) if card.needs == "mask" else None,
             )
         )
     return _together(parts)
 
 
-def methods_for(bundle: Bundle, of: str) -> list[str]:
+def methods_for(bundle: Bundle, output: str | ExplainedOutput) -> list[str]:
     """List the methods that apply to what is explained, in the order of `METHODS`."""
-    lacking = set()
-    if layers_of(bundle, of) is None:
+    output, lacking = explained_output(bundle, output), set()
+    if output.layers(bundle) is None:
         lacking.add("layers")
-    if of not in bundle.critics:
+    if output.name not in bundle.critics:
         lacking.add("mask")
     return [name for name, card in METHODS.items() if card.needs not in lacking]
 
 
-def layers_of(bundle: Bundle, of: str) -> nn.Sequential | None:
-    """Return the explained function as a sequence of layers, which rules on layers need.
-
-    It computes what `explained` computes. There is none for "elbo" and "reconstruction", nor for
-    "cluster" where q(c|x) is not a branch of the encoder.
-    """
-    explained_output(bundle, of)  # refuses what there is not
-    model = bundle.model
-    if of == "classifier":
-        return bundle.classifier
-    if of == "cluster" and model.cluster_encoder is not None:
-        return nn.Sequential(model.cluster_encoder, nn.LogSoftmax(-1))
-    if of.startswith("latent:"):
-        dimension, size = int(of.partition(":")[2]), model.config.latent_dim
-        pick = nn.Linear(2 * size, 1, bias=False).requires_grad_(False)
-        pick.weight.copy_(torch.eye(2 * size)[dimension : dimension + 1])
-        return nn.Sequential(model.latent_encoder, pick.to(bundle.device)).eval()
-    return None
-
-
 @torch.no_grad()
-def predicted(bundle: Bundle, images: Images, of: str) -> Int[Tensor, " batch"]:
+def predicted(
+    bundle: Bundle, images: Images, output: str | ExplainedOutput
+) -> Int[Tensor, " batch"]:
     """Name the most probable class or cluster of each image."""
-    function = explained_output(bundle, of)
+    function = explained_output(bundle, output).function(bundle)
     return torch.cat([function(part).argmax(-1) for part in images.split(IMAGES_AT_ONCE)])
 
 
-def _forward(bundle: Bundle, of: str, card: MethodCard) -> nn.Module:
+def _targets(
+    bundle: Bundle, x: Images, output: ExplainedOutput, target: object
+) -> Int[Tensor, " batch"] | None:
+    if output.classes is None:
+        if target is not None:
+            raise ValueError(f"`target` has no meaning for `{output.name}`, which is one number.")
+        return None
+    if target is None:
+        return predicted(bundle, x, output)
+    return output.classes.numbers(bundle, target, len(x)).to(x.device)
+
+
+def _forward(bundle: Bundle, output: ExplainedOutput, card: MethodCard) -> nn.Module:
     if card.needs != "layers":
-        return explained_output(bundle, of)
-    layers = layers_of(bundle, of)
+        return output.function(bundle)
+    layers = output.layers(bundle)
     if layers is None:
-        free = [name for name in methods_for(bundle, of) if METHODS[name].needs == "gradient"]
+        free = [n for n in methods_for(bundle, output) if METHODS[n].needs == "gradient"]
         raise ValueError(
-            f"`{card.name}` sets rules on layers, and `{of}` is not made of layers alone. Use one "
-            f"of {', '.join(free)}."
+            f"`{card.name}` sets rules on layers, and `{output.name}` is not made of layers "
+            f"alone. Use one of {', '.join(free)}."
         )
     return layers
 
@@ -165,19 +149,19 @@ def _baselines(
     return found
 
 
-def mask_of(bundle: Bundle, of: str) -> MaskOf:
+def mask_of(bundle: Bundle, output: ExplainedOutput) -> MaskOf:
     """Return the bundle's critic of the explained function.
 
     Raises:
         BundleError: If there is none; the message says which there are.
     """
-    if of not in bundle.critics:
+    if output.name not in bundle.critics:
         found = ", ".join(f"`{name}`" for name in bundle.critics) or "none"
         raise BundleError(
-            f"Bundle '{bundle.name}' has no critic of `{of}`. It has: {found}. `xai train` trains "
-            "critics."
+            f"Bundle '{bundle.name}' has no critic of `{output.name}`. It has: {found}. `xai "
+            "train` trains critics."
         )
-    return bundle.critics[of]
+    return bundle.critics[output.name]
 
 
 def _together(parts: list[Attribution]) -> Attribution:

@@ -1,64 +1,18 @@
-"""What is explained: a function of an image that a bundle can evaluate, by its name."""
+"""Images in the forms that a bundle stores and that its models read."""
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .._types import ByteImages, Images, Logits
+from .._types import ByteImages, Images
 from ..data.io.pixel_values import check_pixels
 from ..data.preprocessing import convert_array, to_float
-from ..errors import BundleError
-from ..models.vae import ClusterVAE
 from .reading import Bundle
 
 __all__ = [
-    "OUTPUTS",
     "as_byte_images",
     "as_float_images",
-    "deciding_outputs",
-    "explained_output",
 ]
-
-OUTPUTS = ("classifier", "cluster", "elbo", "reconstruction", "latent:J")
-"""The classifier's logits; log q(c|x); the ELBO, or its reconstruction term, in nats at the mean
-of q(z|x), which makes it a function of the image alone; the posterior mean of dimension J."""
-
-
-def explained_output(bundle: Bundle, of: str) -> nn.Module:
-    """Return the function that a name of `OUTPUTS` stands for.
-
-    Args:
-        bundle: The models; they are shared, so put hooks on a deep copy only.
-        of: "classifier", "cluster", "elbo", "reconstruction", or such as "latent:3".
-
-    Returns:
-        A module, images (B, 1, 28, 28) to (B, classes), (B, clusters), or (B, 1).
-
-    Raises:
-        ValueError: If the name is unknown, or there is no such dimension.
-        BundleError: If the classifier is asked for and the bundle has none.
-    """
-    if of == "classifier":
-        if bundle.classifier is None:
-            raise BundleError(
-                f"Bundle '{bundle.name}' has no classifier, its data have no labels. Explain "
-                "`cluster` instead."
-            )
-        return bundle.classifier
-    kind, _, dimension = of.partition(":")
-    if kind == "latent" and dimension.isdecimal():
-        return _Latent(bundle.model, int(dimension))
-    functions = {"cluster": _Cluster, "elbo": _Elbo, "reconstruction": _Reconstruction}
-    if of not in functions:
-        raise ValueError(f"`of` must be one of {', '.join(OUTPUTS)}, got {of!r}.")
-    return functions[of](bundle.model).eval()
-
-
-def deciding_outputs(bundle: Bundle) -> list[str]:
-    """Return which of "classifier" and "cluster" tell at least two classes apart."""
-    classes = 1 if bundle.classifier is None else bundle.classifier.num_classes
-    counts = {"classifier": classes, "cluster": bundle.model.config.num_clusters}
-    return [of for of, count in counts.items() if count > 1]
 
 
 def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
@@ -126,44 +80,3 @@ def _squeezed(images: Tensor) -> Tensor:
 
 def _as_array(images: Tensor) -> np.ndarray:
     return images.cpu().to(torch.promote_types(images.dtype, torch.float32)).numpy()
-
-
-class _Cluster(nn.Module):
-    """log q(c|x)."""
-
-    def __init__(self, model: ClusterVAE) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Images) -> Logits:
-        return self.model.cluster_logits(x).log_softmax(-1)
-
-
-class _Elbo(_Cluster):
-    """The bound with its one draw of z at the mean of q(z|x)."""
-
-    def forward(self, x: Images) -> Logits:
-        posterior = self.model.encode(x)
-        return self.model.terms(posterior, x, posterior.mean).elbo.unsqueeze(-1)
-
-
-class _Reconstruction(_Cluster):
-    """log p(x|z, c) at the mean of q(z|x)."""
-
-    def forward(self, x: Images) -> Logits:
-        posterior = self.model.encode(x)
-        return self.model.terms(posterior, x, posterior.mean).reconstruction.unsqueeze(-1)
-
-
-class _Latent(nn.Module):
-    """One dimension of the mean of q(z|x)."""
-
-    def __init__(self, model: ClusterVAE, dimension: int) -> None:
-        super().__init__()
-        if dimension >= model.config.latent_dim:
-            last = model.config.latent_dim - 1
-            raise ValueError(f"`of` must name latent:0 to latent:{last}, got latent:{dimension}.")
-        self.model, self.dimension = model, dimension
-
-    def forward(self, x: Images) -> Logits:
-        return self.model.encode_mean(x)[:, self.dimension, None]

@@ -15,6 +15,7 @@ from .options import (
     Name,
     NumNodes,
     Out,
+    Output,
     Seed,
     check_out,
     images_of,
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["attribute", "faithfulness"]
 
-Of = Annotated[
-    str,
-    typer.Option(help="What is explained: classifier, cluster, elbo, reconstruction, latent:J."),
-]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A setting of methods, such as n_steps=64."),
@@ -62,7 +59,7 @@ def attribute(
     images: Images,
     method: Annotated[str, typer.Option(help="Such as integrated_gradients, saliency, critic.")],
     out: Out,
-    of: Of = "classifier",
+    output: Output = "classifier",
     target: Annotated[
         str | None,
         typer.Option(help="Class, by name or number, or cluster; the predicted one if not given."),
@@ -99,13 +96,13 @@ def attribute(
             opened,
             some,
             method,
-            of=of,
+            output=output,
             target=target,
             baseline=baseline,
             config=config,
             seed=seed,
         )
-        scores = _scores(opened, some, found, of) if scored else {}
+        scores = _scores(opened, some, found, output) if scored else {}
         return found, _arrays(found) | scores
 
     if not out.suffix:
@@ -116,7 +113,7 @@ def attribute(
             images=images,
             launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
             block=IMAGES_AT_ONCE,
-            about={"of": of, "method": method, "seed": seed},
+            about={"of": output, "method": method, "seed": seed},
             as_json=as_json,
         )
         return
@@ -128,9 +125,9 @@ def attribute(
     if figure is not None:
         from .figures import draw_attribution
 
-        draw_attribution(opened, pixels[:DRAWN], found, figure, of=of)
+        draw_attribution(opened, pixels[:DRAWN], found, figure, output=output)
     shapes = shapes_of(arrays)
-    about = {"bundle": opened.name, "of": of, "method": method, "gap": _gap(found)}
+    about = {"bundle": opened.name, "of": output, "method": method, "gap": _gap(found)}
     if as_json:
         drawn = {"figure": None if figure is None else str(figure)}
         print_json({**about, "seed": seed, "out": str(out), **drawn, "arrays": shapes})
@@ -149,7 +146,7 @@ def faithfulness(
     num_images: Annotated[
         int, typer.Option(min=2, help="Number of these images that are drawn and used.")
     ] = 50,
-    of: Of = "classifier",
+    output: Output = "classifier",
     settings: Set = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -171,12 +168,12 @@ def faithfulness(
             opened,
             chosen,
             "all" if methods == "all" else [name.strip() for name in methods.split(",")],
-            of=of,
+            output=output,
             config=FaithfulnessConfig(seed=seed),
             attribution=config,
         )
     if as_json:
-        about = {"bundle": opened.name, "of": of, "num_images": table.num_images, "seed": seed}
+        about = {"bundle": opened.name, "of": output, "num_images": table.num_images, "seed": seed}
         about["uninformative"] = list(table.uninformative)
         print_json({**about, "shares": list(table.shares), "methods": _rows(table)})
     else:
@@ -216,11 +213,11 @@ def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
 
 
 def _scores(
-    bundle: "Bundle", images: "ByteImages", found: "Attribution", of: str
+    bundle: "Bundle", images: "ByteImages", found: "Attribution", output: str
 ) -> "dict[str, np.ndarray]":
     from ..evaluation.faithfulness.map_scores import map_scores, ranked
 
-    worth = map_scores(bundle, images, ranked(found), found.target.cpu(), of=of)
+    worth = map_scores(bundle, images, ranked(found), found.target.cpu(), output=output)
     return {
         "insertion": worth.insertion.numpy(),
         "deletion": worth.deletion.numpy(),
@@ -265,7 +262,7 @@ def _show(name: str, table: "FaithfulnessTable") -> None:
     ]
     head = ("method", "insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
             "random model", "other class", "trust")  # fmt: skip
-    print_table(f"{name}: {table.of}, {table.num_images} images", cells, head)
+    print_table(f"{name}: {table.output}, {table.num_images} images", cells, head)
     for row in ranked:
         if row.reasons:
             title = METHODS[row.method].title

@@ -44,8 +44,8 @@ def counterfactual(
         str, typer.Option(help="Class or cluster to reach; 'all' is every one but its own.")
     ],
     out: Out,
-    of: Annotated[
-        Literal["classifier", "cluster"], typer.Option(help="What is explained.")
+    output: Annotated[
+        str, typer.Option("--output", "--of", help="What is explained: classifier or cluster.")
     ] = "classifier",
     method: Annotated[
         Literal["default", "diffeomorphic", "pixel", "nearest"],
@@ -80,12 +80,14 @@ def counterfactual(
         search_probability=max(CounterfactualConfig.search_probability, (1 + probability) / 2),
         max_steps=max_steps,
     )
-    about = {"of": of, "method": method, "target": target}
+    about = {"of": output, "method": method, "target": target}
 
     def search(
         opened: "Bundle", some: "ByteImages", on_progress: Callable[[int, int], None] | None = None
     ) -> "Counterfactual":
-        return counterfactuals(opened, some, target, of=of, config=config, on_progress=on_progress)
+        return counterfactuals(
+            opened, some, target, output=output, config=config, on_progress=on_progress
+        )
 
     if not out.suffix:
         write_parts(

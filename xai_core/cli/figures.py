@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..attribution.api import Attribution
+    from ..bundle.explained_output import ExplainedOutput
     from ..bundle.reading import Bundle
 
 __all__ = ["draw_attribution", "figures"]
@@ -35,8 +36,11 @@ def figures(
     method: Annotated[
         str | None, typer.Option(help="Of the heatmaps; the critic where there is one.")
     ] = None,
-    of: Annotated[
-        str | None, typer.Option(help="What is explained; the classifier where there is one.")
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "--of", help="What is explained; the classifier if there is one."
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=20, help="Images of each set.")] = 9,
     seed: Seed = 0,
@@ -45,45 +49,47 @@ def figures(
 ) -> None:
     """Write the report's figures, every method's heatmaps and the clusters' means, PNG and SVG."""
     from ..attribution.of_bundle import methods_for
-    from ..bundle.outputs import deciding_outputs
+    from ..bundle.explained_output import deciding_outputs, explained_output
 
     opened = open_bundle(bundle, device)
-    of = of or next(iter(deciding_outputs(opened)), "cluster")
-    known = methods_for(opened, of)
+    explained = explained_output(opened, output or next(iter(deciding_outputs(opened)), "cluster"))
+    known = methods_for(opened, explained)
     method = method or ("critic" if "critic" in known else "integrated_gradients")
     if method not in known:
         raise ConfigError(f"`--method` must be one of {', '.join(known)}, got '{method}'.")
     with spinner("Drawing"):
         files = [
             _graphical_model(opened, out),
-            *_sets(opened, out, method, of, count, seed),
-            *_methods(opened, out, known, of, count, seed),
-            *_clusters(opened, out, method, of, seed),
+            *_sets(opened, out, method, explained, count, seed),
+            *_methods(opened, out, known, explained, count, seed),
+            *_clusters(opened, out, method, explained, seed),
         ]
     if as_json:
-        about = {"bundle": opened.name, "of": of, "method": method, "seed": seed}
+        about = {"bundle": opened.name, "of": explained.name, "method": method, "seed": seed}
         print_json({**about, "files": [str(file) for file in files]})
     else:
         print_table(f"{out}", [(file.name, file.stat().st_size) for file in files], ("", "bytes"))
 
 
 def draw_attribution(
-    bundle: "Bundle", images: "torch.Tensor", found: "Attribution", path: Path, *, of: str
+    bundle: "Bundle", images: "torch.Tensor", found: "Attribution", path: Path, *, output: str
 ) -> None:
     """Draw images, their reconstructions and their heatmaps into a .png or .svg."""
+    from ..bundle.explained_output import explained_output
     from ..plots import image_sheet, paper
 
     count = len(images)
     rows = _ink_rows(bundle, images)
     rows.append(_map_row(found.method, found.attributions[:count].numpy()))
     names = [f"target {number}" for number in found.target[:count].tolist()]
-    if of not in ("classifier", "cluster"):
-        names = [of] * count
+    explained = explained_output(bundle, output)
+    if explained.classes is None:
+        names = [explained.title] * count
     drawn = paper.lay_out(
         image_sheet.compose(rows, names, False),
-        title=f"{_title(found.method)} of {of}",
+        title=f"{_title(found.method)} of {explained.name}",
         unit=_unit(found.method),
-        about=_about(bundle, found.method, of),
+        about=_about(bundle, found.method, explained),
     )
     _write(path, paper.svg(drawn) if path.suffix == ".svg" else paper.png(drawn))
 
@@ -107,30 +113,39 @@ def _graphical_model(bundle: "Bundle", out: Path) -> Path:
     return path
 
 
-def _sets(bundle: "Bundle", out: Path, method: str, of: str, count: int, seed: int) -> list[Path]:
+def _sets(
+    bundle: "Bundle", out: Path, method: str, output: "ExplainedOutput", count: int, seed: int
+) -> list[Path]:
     """Draw figures 2 and 3, on one scale."""
     from ..plots import image_sheet, paper
 
     chosen = {split: _choose(bundle, split, count, seed) for split in SETS}
-    maps = {split: _maps(bundle, rows, method, of, seed) for split, rows in chosen.items()}
+    maps = {split: _maps(bundle, rows, method, output, seed) for split, rows in chosen.items()}
     limit = image_sheet.shared_limit([found.attributions.numpy() for found in maps.values()])
     files = []
     for split, (name, title) in SETS.items():
         rows = _ink_rows(bundle, _images(bundle, chosen[split]))
         rows.append(_map_row(method, maps[split].attributions.numpy(), limit))
-        sheet = image_sheet.compose(rows, _names(bundle, chosen[split], maps[split], of), False)
+        sheet = image_sheet.compose(
+            rows, _names(bundle, chosen[split], maps[split], output), False
+        )
         drawn = paper.lay_out(
             sheet,
             title=f"{title}: input, reconstruction and heatmap ({_title(method)})",
             unit=_unit(method),
-            about={**_about(bundle, method, of), "images": _ids(bundle, chosen[split])},
+            about={**_about(bundle, method, output), "images": _ids(bundle, chosen[split])},
         )
         files += _both(out / f"{name}-{split}", drawn)
     return files
 
 
 def _methods(
-    bundle: "Bundle", out: Path, methods: Sequence[str], of: str, count: int, seed: int
+    bundle: "Bundle",
+    out: Path,
+    methods: Sequence[str],
+    output: "ExplainedOutput",
+    count: int,
+    seed: int,
 ) -> list[Path]:
     """Draw the heatmaps of every method for the same test images."""
     from ..plots import image_sheet, paper
@@ -138,18 +153,20 @@ def _methods(
     chosen = _choose(bundle, "test", count, seed)
     rows = _ink_rows(bundle, _images(bundle, chosen))
     for method in methods:
-        found = _maps(bundle, chosen, method, of, seed)
+        found = _maps(bundle, chosen, method, output, seed)
         rows.append(_map_row(method, found.attributions.numpy()))
     drawn = paper.lay_out(
-        image_sheet.compose(rows, _names(bundle, chosen, found, of), False),
-        title=f"Test set: every method's heatmap of {of}",
+        image_sheet.compose(rows, _names(bundle, chosen, found, output), False),
+        title=f"Test set: every method's heatmap of {output.name}",
         unit="values of each method",
-        about={**_about(bundle, ", ".join(methods), of), "images": _ids(bundle, chosen)},
+        about={**_about(bundle, ", ".join(methods), output), "images": _ids(bundle, chosen)},
     )
     return _both(out / "methods-test", drawn)
 
 
-def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> list[Path]:
+def _clusters(
+    bundle: "Bundle", out: Path, method: str, output: "ExplainedOutput", seed: int
+) -> list[Path]:
     """Draw each cluster's mean test image, mean heatmap and the spread around it."""
     import numpy as np
     import torch
@@ -165,7 +182,7 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
     ]
     chosen = np.concatenate(members)
     groups = torch.from_numpy(cluster[chosen])
-    found = _maps(bundle, chosen, method, of, seed)
+    found = _maps(bundle, chosen, method, output, seed)
     of_maps = group_means(found.attributions, groups, clusters)
     of_ink = group_means(_images(bundle, chosen).float() / 255, groups, clusters)
     there = of_maps.count > 0
@@ -181,7 +198,7 @@ def _clusters(bundle: "Bundle", out: Path, method: str, of: str, seed: int) -> l
         image_sheet.compose(rows, names, False),
         title=f"Mean heatmap of each cluster ({_title(method)}), up to {EACH} test images each",
         unit=_unit(method),
-        about=_about(bundle, method, of),
+        about=_about(bundle, method, output),
     )
     return _both(out / "clusters-test", drawn)
 
@@ -196,10 +213,12 @@ def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
     return bundle.dataset.images(list(bundle.index["id"].iloc[rows]))
 
 
-def _maps(bundle: "Bundle", rows: "np.ndarray", method: str, of: str, seed: int) -> "Attribution":
+def _maps(
+    bundle: "Bundle", rows: "np.ndarray", method: str, output: "ExplainedOutput", seed: int
+) -> "Attribution":
     from ..attribution.of_bundle import attributions
 
-    return attributions(bundle, _images(bundle, rows), method, of=of, seed=seed)
+    return attributions(bundle, _images(bundle, rows), method, output=output, seed=seed)
 
 
 def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
@@ -222,9 +241,11 @@ def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # 
     return Row(name=_title(method), values=values, limit=limit)
 
 
-def _names(bundle: "Bundle", rows: "np.ndarray", found: "Attribution", of: str) -> list[str]:
+def _names(
+    bundle: "Bundle", rows: "np.ndarray", found: "Attribution", output: "ExplainedOutput"
+) -> list[str]:
     """Name the columns: the class or cluster explained, else the image's cluster."""
-    if of == "classifier":
+    if output.classes is not None and output.classes.labelled:
         names = bundle.dataset.class_names
         return [names[t] if t < len(names) else str(t) for t in found.target.tolist()]
     return [f"cluster {c}" for c in bundle.index["cluster"].iloc[rows]]
@@ -247,12 +268,12 @@ def _unit(method: str) -> str:
     return "share of the output's change" if card.contribution else "slope of the output"
 
 
-def _about(bundle: "Bundle", method: str, of: str) -> dict[str, object]:
+def _about(bundle: "Bundle", method: str, output: "ExplainedOutput") -> dict[str, object]:
     return {
         "bundle": bundle.name,
         "fingerprint": bundle.digest[:16],
         "method": method,
-        "explained": of,
+        "explained": output.name,
         "version": __version__,
     }
 

@@ -25,6 +25,7 @@ __all__ = [
     "Name",
     "NumNodes",
     "Out",
+    "Output",
     "Seed",
     "Unused",
     "UnusedSeed",
@@ -49,6 +50,15 @@ Images = Annotated[
     ),
 ]
 Out = Annotated[Path, typer.Option(help="The .npz to write; or a new folder, for Parquet parts.")]
+Output = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "--of",
+        help="What is explained: classifier, cluster, elbo, reconstruction, latent:J, or why one "
+        "class rather than another: classifier:3-8, cluster:A-B.",
+    ),
+]
 Devices = Annotated[int, typer.Option(min=1, help="Processes per machine; needs a folder.")]
 NumNodes = Annotated[int, typer.Option(min=1, help="Machines; needs a folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

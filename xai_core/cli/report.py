@@ -16,9 +16,11 @@ def report(
     bundle: Name,
     image: Annotated[str, typer.Option(help="Id of the image, such as test:123.")],
     out: Annotated[Path, typer.Option(help="The .html to write.")],
-    of: Annotated[
-        Literal["classifier", "cluster", "elbo"] | None,
-        typer.Option(help="What is explained; the classifier where there is one."),
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "--of", help="What is explained; the classifier if there is one."
+        ),
     ] = None,
     search: Annotated[
         Literal["default", "diffeomorphic", "pixel", "nearest"],
@@ -35,14 +37,14 @@ def report(
 
     if out.suffix != ".html":
         raise ConfigError(f"`--out` must end in .html, got '{out}'.")
-    config = ReportConfig(of=of, search=search, seed=seed)
+    config = ReportConfig(output=output, search=search, seed=seed)
     opened = open_bundle(bundle, device)
     with spinner("Explaining"):
         found = image_report(opened, image, config=config)
         content = html.html(opened, found)
     with atomic_write(out) as file:
         file.write(content)
-    about = {"bundle": opened.name, "image": image, "of": found.of, "bytes": len(content)}
+    about = {"bundle": opened.name, "image": image, "of": found.output, "bytes": len(content)}
     if as_json:
         print_json({**about, "seed": seed, "out": str(out)})
     else:

@@ -17,11 +17,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .._moved import renamed
 from .._types import ByteImages, Images, Latents
-from ..bundle.outputs import explained_output
+from ..bundle.explained_output import ExplainedOutput, explained_output
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
-from ..functions import class_numbers
 from .api import Counterfactual, find_counterfactual
 from .of_bundle import reference_of
 from .reference import Reference
@@ -65,12 +65,13 @@ class _Starts(Reference):
         return self.starts[:, order].to(codes)
 
 
+@renamed(of="output")
 def alternatives(
     bundle: Bundle,
     image: ByteImages | Images,
     target: int | str,
     *,
-    of: str = "classifier",
+    output: str | ExplainedOutput = "classifier",
     count: int = 5,
     starts: int = 8,
     config: CounterfactualConfig | None = None,
@@ -82,7 +83,7 @@ def alternatives(
         bundle: The models and the real images.
         image: One image: uint8 (1, 28, 28), or floats (1, 1, 28, 28) in [0, 1].
         target: Class, by number or name, or cluster to reach, with at least one real image.
-        of: "classifier" or "cluster".
+        output: An output that tells classes apart, such as "classifier" or "cluster".
         count: How many to keep at most.
         starts: Searches.
         config: Settings of each search; the method is "default".
@@ -97,11 +98,14 @@ def alternatives(
     """
     if len(image) != 1:
         raise ValueError(f"`image` must hold one image, got {len(image)}.")
-    names = bundle.dataset.class_names if of == "classifier" else ()
-    target = int(class_numbers(target, 1, names=names))
-    reference = reference_of(bundle, of)
-    if reference is None or not len(reference.members(target)):
-        raise ValueError(f"`target` must have real images to start from, got {target} of {of!r}.")
+    output = explained_output(bundle, output)
+    reference = reference_of(bundle, output)
+    assert output.classes is not None, "`reference_of` has checked it"
+    target = int(output.classes.numbers(bundle, target, 1))
+    if not len(reference.members(target)):
+        raise ValueError(
+            f"`target` must have real images to start from, got {target} of `{output.name}`."
+        )
     bytes_ = not image.is_floating_point()
     x = to_float(image, bundle.device) if bytes_ else image.to(bundle.device)
     with torch.no_grad():
@@ -112,7 +116,7 @@ def alternatives(
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
-        forward=explained_output(bundle, of),
+        forward=output.function(bundle),
         prior=bundle.model.prior,
         reference=_Starts(
             images=reference.images,

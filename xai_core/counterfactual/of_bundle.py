@@ -11,11 +11,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from .._moved import renamed
 from .._types import ByteImages, Images, Latents
-from ..bundle.outputs import as_float_images, deciding_outputs, explained_output
+from ..bundle.explained_output import (
+    Classes,
+    ExplainedOutput,
+    deciding_outputs,
+    explained_output,
+    logit_layers,
+)
+from ..bundle.outputs import as_float_images
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
-from ..functions import class_numbers
 from ..models.vae import ClusterVAE
 from .api import Counterfactual, find_counterfactual
 from .certificate import Certificate, certify, decoder_jacobian, path_shares
@@ -32,12 +39,13 @@ __all__ = [
 ]
 
 
+@renamed(of="output")
 def counterfactuals(
     bundle: Bundle,
     images: Tensor | np.ndarray,
     target: object,
     *,
-    of: str = "classifier",
+    output: str | ExplainedOutput = "classifier",
     method: Method | None = None,
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -49,7 +57,7 @@ def counterfactuals(
         images: As `as_byte_images` takes them.
         target: Class or cluster to reach, by number or class name: one for all, one per image, or
             "all": each image towards every class but its own, rows image-major.
-        of: "classifier" for classes, "cluster" for clusters.
+        output: An output that tells classes apart, such as "classifier" or "cluster".
         method: As `CounterfactualConfig.method`, and instead of it where given.
         config: Settings.
         on_progress: Told how many rows are done, of how many.
@@ -59,44 +67,60 @@ def counterfactuals(
 
     Raises:
         ValueError: If images have another form, are not finite or leave [0, 1], `target` is no
-            class, or `of` has no classes.
-        BundleError: If the bundle has no classifier and it is to be explained.
+            class, or `output` has no classes.
+        BundleError: If the bundle lacks a part that the output needs.
     """
     config = config or CounterfactualConfig()
     if method is not None:
         config = replace(config, method=method)
     x = as_float_images(bundle, images)
+    output, classes = _with_classes(bundle, output)
     if not isinstance(target, str) or target != "all":
-        names = bundle.dataset.class_names if of == "classifier" else ()
-        target = class_numbers(target, len(x), names=names)
+        target = classes.numbers(bundle, target, len(x))
     return find_counterfactual(
         x,
         target=target,
         encode=bundle.model.encode_mean,
         decode=bundle.model.decode,
-        forward=explained_output(bundle, of),
+        forward=output.function(bundle),
         prior=bundle.model.prior,
-        reference=reference_of(bundle, of, labels=config.method == "nearest"),
+        reference=reference_of(bundle, output, labels=config.method == "nearest"),
         config=config,
         on_progress=on_progress,
     )
 
 
-def reference_of(bundle: Bundle, of: str, *, labels: bool = False) -> Reference | None:
+def _with_classes(
+    bundle: Bundle, output: str | ExplainedOutput
+) -> tuple[ExplainedOutput, Classes]:
+    output = explained_output(bundle, output)
+    if output.classes is None:
+        known = ", ".join(f"`{one.name}`" for one in deciding_outputs(bundle)) or "none"
+        raise ValueError(
+            f"`output` must tell at least two classes apart, and `{output.name}` is one number. "
+            f"This bundle can change images for: {known}."
+        )
+    return output, output.classes
+
+
+def reference_of(
+    bundle: Bundle, output: str | ExplainedOutput, *, labels: bool = False
+) -> Reference:
     """Return the train images of a bundle with their classes and codes.
 
     Args:
         bundle: The bundle.
-        of: What says the classes: "classifier" or "cluster"; others have none.
-        labels: Whether the data's labels are the classes, for "classifier", where there are any.
+        output: What says the classes.
+        labels: Whether the data's labels are the classes, where there are any and they are.
+
+    Raises:
+        ValueError: If the output has no classes.
     """
-    if of not in ("classifier", "cluster"):
-        return None
-    train = bundle.dataset.train
-    if labels and of == "classifier" and train.labels is not None:
+    train, (_, said) = bundle.dataset.train, _with_classes(bundle, output)
+    if labels and said.labelled and train.labels is not None:
         classes = train.labels
     else:
-        column = bundle.index["predicted" if of == "classifier" else "cluster"]
+        column = bundle.index[said.column]
         classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
     return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
 
@@ -117,7 +141,7 @@ def certify_images(
 ) -> Certificate:
     """Check the first-order law at the codes of images, towards a class of what is explained.
 
-    The classifier is explained, or log q(c|x) in a bundle without a classifier of two classes.
+    The first output that tells classes apart is explained, or log q(c|x) where none does.
 
     Args:
         bundle: The models.
@@ -129,7 +153,7 @@ def certify_images(
         The certificate, on the CPU.
     """
     model, decode = _decoder(bundle)
-    forward = _judge(bundle, model)
+    forward = _judge(bundle, model, next(iter(deciding_outputs(bundle)), "cluster"))
     codes = _codes(model, images)
     if target is None:
         with torch.no_grad():
@@ -158,12 +182,13 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
     return left.mT.reshape(-1, 1, *images.shape[1:])
 
 
+@renamed(of="output")
 def certify_path(
     bundle: Bundle,
     path: Float[Tensor, "steps latent"],
     *,
     target: int,
-    of: str = "classifier",
+    output: str | ExplainedOutput = "classifier",
     lengths: tuple[float, ...] = LENGTHS,
 ) -> tuple[Certificate, Float[Tensor, " moves"]]:
     """Check the first-order law where a path begins, and each step of it.
@@ -172,7 +197,7 @@ def certify_path(
         bundle: The models.
         path: Codes, one after the other; a step that stands still is left out.
         target: Class or cluster that the path leads to.
-        of: "classifier", or "cluster" for log q(c|x).
+        output: What is explained.
         lengths: Steps to try, in latent units, rising.
 
     Returns:
@@ -183,7 +208,7 @@ def certify_path(
     codes = path.cpu().double()
     moved = torch.cat([torch.tensor([True]), codes.diff(dim=0).norm(dim=1) > STANDS_STILL])
     codes, start = codes[moved], codes[:1]
-    forward = _judge(bundle, model, of)
+    forward = _judge(bundle, model, output)
     with _quietly():
         found = certify(start, target=target, decode=decode, forward=forward, lengths=lengths)
         steps = codes.to(bundle.device, torch.float32)
@@ -211,12 +236,15 @@ def _decoder(bundle: Bundle) -> tuple[ClusterVAE, Callable[[Latents], Images]]:
 
 
 def _judge(
-    bundle: Bundle, model: ClusterVAE, of: str = "classifier"
+    bundle: Bundle, model: ClusterVAE, output: str | ExplainedOutput
 ) -> Callable[[Images], Tensor]:
-    if of == "classifier" and bundle.classifier is not None and of in deciding_outputs(bundle):
-        return copy.deepcopy(bundle.classifier).cpu().double().eval()
-    if model.cluster_encoder is not None:
-        return model.cluster_encoder
+    """Return the logits of an output in float64, on the CPU; `model` is so already."""
+    classifier = copy.deepcopy(bundle.classifier)
+    classifier = None if classifier is None else classifier.cpu().double().eval()
+    exact = replace(bundle, model=model, classifier=classifier, device=torch.device("cpu"))
+    layers = logit_layers(explained_output(exact, output), exact)
+    if layers is not None:
+        return layers
     return lambda x: model.prior.log_joint(model.latent_encoder(x).chunk(2, dim=-1)[0])
 
 

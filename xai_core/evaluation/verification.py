@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .._types import ByteImages, Images
-from ..bundle.outputs import deciding_outputs
+from ..bundle.explained_output import deciding_outputs
 from ..bundle.reading import Bundle
 from ..counterfactual.of_bundle import certify_images
 from ..data.preprocessing import to_float

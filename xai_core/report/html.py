@@ -20,6 +20,7 @@ from ..plots.probabilities import percent
 from ..plots.style import plain, signed
 
 if TYPE_CHECKING:
+    from ..bundle.explained_output import Classes, ExplainedOutput
     from ..bundle.reading import Bundle
     from .image_report import ImageReport
 
@@ -27,11 +28,6 @@ __all__ = [
     "html",
 ]
 
-WHO = {
-    "classifier": "the classifier's decision",
-    "cluster": "the cluster, log q(c|x)",
-    "elbo": "the ELBO",
-}
 SEARCHES = {
     "default": "boundary search: the nearest code of the target class in the latent space, plus "
     "the residual that the decoder does not reproduce",
@@ -87,6 +83,8 @@ def html(bundle: "Bundle", found: "ImageReport") -> bytes:
         bundle: The bundle that was asked.
         found: Its answers, from `image_report`.
     """
+    from ..bundle.explained_output import explained_output
+
     pages = Environment(
         loader=PackageLoader("xai_core", "report"),
         autoescape=True,
@@ -95,21 +93,22 @@ def html(bundle: "Bundle", found: "ImageReport") -> bytes:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    output = explained_output(bundle, found.output)
     content = pages.get_template("report.html").render(
         image=_name(found),
         bundle=bundle.name,
         seed=str(found.seed),
-        explained=WHO.get(found.of, found.of),
-        kind="cluster" if found.of == "cluster" else "class",
+        explained=output.words,
+        kind="class" if output.classes is None else output.classes.noun,
         search=SEARCHES[found.search],
         summary=_summary(bundle, found),
         reconstruction=_reconstruction(found),
         bound=_bound(bundle, found),
         probabilities=_clusters(bundle, found),
         place=_place(bundle, found),
-        heatmaps=_heatmaps(bundle, found),
-        counterfactuals=_counterfactuals(bundle, found),
-        origin=_origin(bundle, found),
+        heatmaps=_heatmaps(bundle, found, output),
+        counterfactuals=_counterfactuals(bundle, found, output),
+        origin=_origin(bundle, found, output),
         commands=[(f"{c.remakes[:1].upper()}{c.remakes[1:]}", c.line) for c in found.commands],
     )
     return content.encode()
@@ -144,8 +143,8 @@ def _cluster_names(bundle: "Bundle") -> list[str]:
     return cluster_table.cluster_names(clusters, bundle.cluster_labels, classes)
 
 
-def _class_names(bundle: "Bundle", of: str, count: int) -> list[str]:
-    if of == "cluster":
+def _class_names(bundle: "Bundle", classes: "Classes | None", count: int) -> list[str]:
+    if classes is not None and not classes.labelled:
         return [f"cluster {name}" for name in _cluster_names(bundle)]
     names = bundle.manifest.dataset.class_names
     return [names[c] if c < len(names) else str(c) for c in range(count)]
@@ -160,7 +159,7 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
     classes = found.encoded.class_probs
     if classes is not None:
         best = int(classes[0].argmax())
-        named = _class_names(bundle, "classifier", classes.shape[1])[best]
+        named = _class_names(bundle, None, classes.shape[1])[best]
         facts.append(f"the classifier takes it for {named} ({percent(float(classes[0, best]))})")
     if not found.image_id.startswith("own:"):
         label, names = int(bundle.row(found.image_id)["label"]), bundle.dataset.class_names
@@ -206,7 +205,7 @@ def _clusters(bundle: "Bundle", found: "ImageReport") -> list[_Table]:
     tables = [_probabilities("Cluster", "q(c|x)", names, probs, "cluster")]
     classes = found.encoded.class_probs
     if classes is not None:
-        named = _class_names(bundle, "classifier", classes.shape[1])
+        named = _class_names(bundle, None, classes.shape[1])
         tables.append(_probabilities("Class", "p(class|x)", named, classes[0].numpy(), "class"))
     return tables
 
@@ -244,15 +243,13 @@ def _place(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     }
 
 
-def _heatmaps(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
+def _heatmaps(bundle: "Bundle", found: "ImageReport", output: "ExplainedOutput") -> dict[str, Any]:
     from ..attribution.registry import METHODS
 
     target = ""
-    if found.scores is not None:
-        probs = found.encoded.class_probs if found.of == "classifier" else None
-        count = bundle.model.config.num_clusters if probs is None else probs.shape[1]
-        number_of = int(found.maps[0].target[0])
-        target = f" for {_class_names(bundle, found.of, count)[number_of]}"
+    if output.classes is not None:
+        names = _class_names(bundle, output.classes, output.classes.count(bundle))
+        target = f" ({names[int(found.maps[0].target[0])]})"
     pictures: list[tuple[_Picture, str]] = []
     rows: list[tuple[Cell, ...]] = []
     for k, one in enumerate(found.maps):
@@ -279,11 +276,13 @@ def _scores(found: "ImageReport", row: int) -> list[_Number]:
     return [_number(value, plain(value), f"{key}-{method}") for key, value in values.items()]
 
 
-def _counterfactuals(bundle: "Bundle", found: "ImageReport") -> _Table | None:
+def _counterfactuals(
+    bundle: "Bundle", found: "ImageReport", output: "ExplainedOutput"
+) -> _Table | None:
     done = found.changed
     if done is None:
         return None
-    names = _class_names(bundle, found.of, done.probabilities.shape[1])
+    names = _class_names(bundle, output.classes, done.probabilities.shape[1])
     x = done.images[0, 0].numpy()
     rows: list[tuple[Cell, ...]] = []
     for k, target in enumerate(done.target.tolist()):
@@ -306,7 +305,7 @@ def _counterfactuals(bundle: "Bundle", found: "ImageReport") -> _Table | None:
     return _Table(head, tuple(rows), "One counterfactual for each target")
 
 
-def _origin(bundle: "Bundle", found: "ImageReport") -> _Table:
+def _origin(bundle: "Bundle", found: "ImageReport", output: "ExplainedOutput") -> _Table:
     from .._version import __version__
 
     made, data, config = bundle.manifest, bundle.manifest.dataset, bundle.model.config
@@ -319,7 +318,7 @@ def _origin(bundle: "Bundle", found: "ImageReport") -> _Table:
         ("Model", f"{config.num_clusters} clusters, {config.latent_dim} latent dimensions, "
          f"{config.factorisation}, {config.likelihood}, decoder reads "
          f"{config.decoder_conditioning}, {config.prior} prior"),
-        ("Explained", WHO.get(found.of, found.of)),
+        ("Explained", f"{output.title}: {output.words}"),
         ("Heatmaps", "every method that applies, at its default settings"),
         ("Counterfactuals", f"method {found.search}, target probability 99 %"),
         ("Seed", str(found.seed)),

@@ -10,7 +10,7 @@ from .._types import ByteImages
 from ..attribution.api import Attribution
 from ..attribution.of_bundle import attributions, methods_for
 from ..bundle.encode import Encoded, encode
-from ..bundle.outputs import deciding_outputs
+from ..bundle.explained_output import ExplainedOutput, deciding_outputs, explained_output
 from ..bundle.reading import Bundle
 from ..counterfactual.api import Counterfactual
 from ..counterfactual.of_bundle import counterfactuals
@@ -26,13 +26,13 @@ class ReportConfig:
     """Settings of a report.
 
     Attributes:
-        of: Output that heatmaps and counterfactuals explain. None for the classifier if there is
+        output: What heatmaps and counterfactuals explain. None for the classifier if there is
             one, otherwise the cluster, or the ELBO of a model with one cluster.
         search: Method of the counterfactuals.
         seed: Seed of the draw of z and of the random methods.
     """
 
-    of: str | None = None
+    output: str | ExplainedOutput | None = None
     search: Method = "default"
     seed: int = 0
 
@@ -51,7 +51,7 @@ class ImageReport:
 
     Attributes:
         image_id: Id in the data set, or of the user's own image.
-        of: Output that heatmaps and counterfactuals explain.
+        output: Name of what heatmaps and counterfactuals explain.
         search: Method of the counterfactuals.
         seed: Seed of all random numbers.
         image: Its pixels.
@@ -64,7 +64,7 @@ class ImageReport:
     """
 
     image_id: str
-    of: str
+    output: str
     search: Method
     seed: int
     image: UInt8[Tensor, "28 28"]
@@ -88,46 +88,48 @@ def image_report(
 
     Raises:
         DataError: If there is no such image.
-        BundleError: If the classifier is to be explained and the bundle has none.
+        BundleError: If the bundle lacks a part that the output needs.
     """
     config = config or ReportConfig()
-    of = config.of or _explained(bundle)
+    output = explained_output(bundle, config.output or _usual(bundle))
     images = images_of(bundle.dataset, [image_id])
     encoded = encode(bundle, images, seed=config.seed)
     maps = [
-        attributions(bundle, images, name, of=of, seed=config.seed)
-        for name in methods_for(bundle, of)
+        attributions(bundle, images, name, output=output, seed=config.seed)
+        for name in methods_for(bundle, output)
     ]
-    classes = of in deciding_outputs(bundle)
+    classes = output in deciding_outputs(bundle)
     return ImageReport(
         image_id=image_id,
-        of=of,
+        output=output.name,
         search=config.search,
         seed=config.seed,
         image=images[0],
         encoded=encoded,
         reconstruction=_decoded(bundle, encoded),
         maps=tuple(maps),
-        scores=_scores(bundle, images, maps, of) if classes else None,
-        changed=counterfactuals(bundle, images, "all", of=of, method=config.search)
+        scores=_scores(bundle, images, maps, output) if classes else None,
+        changed=counterfactuals(bundle, images, "all", output=output, method=config.search)
         if classes
         else None,
-        commands=_commands(bundle, image_id, of, config, [one.method for one in maps]),
+        commands=_commands(bundle, image_id, output, config, [one.method for one in maps]),
     )
 
 
-def _explained(bundle: Bundle) -> str:
+def _usual(bundle: Bundle) -> str | ExplainedOutput:
     return next(iter(deciding_outputs(bundle)), "elbo")
 
 
-def _scores(bundle: Bundle, images: ByteImages, maps: list[Attribution], of: str) -> MapScores:
+def _scores(
+    bundle: Bundle, images: ByteImages, maps: list[Attribution], output: ExplainedOutput
+) -> MapScores:
     """Score all heatmaps of one image in one call."""
     return map_scores(
         bundle,
         images.expand(len(maps), -1, -1),
         torch.cat([ranked(one) for one in maps]),
         torch.cat([one.target.cpu() for one in maps]),
-        of=of,
+        output=output,
     )
 
 
@@ -139,13 +141,17 @@ def _decoded(bundle: Bundle, encoded: Encoded) -> Float[Tensor, "28 28"]:
 
 
 def _commands(
-    bundle: Bundle, image_id: str, of: str, config: ReportConfig, methods: list[str]
+    bundle: Bundle,
+    image_id: str,
+    output: ExplainedOutput,
+    config: ReportConfig,
+    methods: list[str],
 ) -> tuple[Command, ...]:
     def line(command: str, rest: str, image: str = "--images") -> str:
         seed = "" if command == "counterfactual" else f" --seed {config.seed}"
         return f"xai {command} {bundle.name} {image} {image_id}{rest}{seed} --device cpu"
 
-    scored = " --scores" if of in deciding_outputs(bundle) else ""
+    scored = " --scores" if output in deciding_outputs(bundle) else ""
     found = [
         Command(
             remakes="code, clusters, classes, bound, pixel error and place on the map",
@@ -156,16 +162,16 @@ def _commands(
         Command(
             remakes=f"heatmap: {name}",
             line=line(
-                "attribute", f" --method {name} --of {of}{scored} --out {name}.npz"
+                "attribute", f" --method {name} --output {output.name}{scored} --out {name}.npz"
                 f" --figure {name}.svg"
             ),
         )
         for name in methods
     ]  # fmt: skip
     if scored:
-        rest = f" --target all --of {of} --method {config.search}"
+        rest = f" --target all --output {output.name} --method {config.search}"
         rest += " --out counterfactuals.npz --figure counterfactuals.png"
         found.append(Command(remakes="counterfactuals", line=line("counterfactual", rest)))
-    rest = f" --of {of} --search {config.search} --out report.html"
+    rest = f" --output {output.name} --search {config.search} --out report.html"
     found.append(Command(remakes="this report", line=line("report", rest, "--image")))
     return tuple(found)

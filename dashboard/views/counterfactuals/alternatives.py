@@ -46,7 +46,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             "Other starts", icon=":material/casino:",
             on_click=state.put_setting, args=("cf alternatives seed", seed + 1),
         )  # fmt: skip
-        found = loader.alternatives(bundle, asked.image_id, asked.of, asked.target, seed)
+        found = loader.alternatives(bundle, asked.image_id, asked.output, asked.target, seed)
         shown = candidates(bundle, asked, found)
         if shown:
             about = asked.about | {"method": "all through latent space", "seed": seed}
@@ -76,7 +76,7 @@ def candidates(
     """Collect the counterfactuals that reached the target, the smallest change first."""
     shown = []
     for method in counterfactuals.LATENT_METHODS:
-        one = counterfactuals.change(bundle, asked.image_id, asked.of, method, asked.target)
+        one = counterfactuals.change(bundle, asked.image_id, asked.output, method, asked.target)
         if one.converged:
             how = METHODS[method][0].lower()
             shown.append(

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, first_order_law, health, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
@@ -106,12 +106,14 @@ def _judges(
 ) -> list[str]:
     """State what each judge says, and that it agrees or disagrees with the target."""
     lines = []
-    if found.other is not None:
-        other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())
+    other = outputs.second_opinion(bundle, asked.output)
+    if found.other is not None and other is not None:
+        best = int(found.other.argmax())
         names = naming.class_names(bundle, other, len(found.other))
+        called = naming.called(bundle, other, names[best])
         lines.append(
-            f"{naming.WHO[other].capitalize()}, which was not asked, takes it for "
-            f"{messages.literal(naming.called(other, names[best]))} ({percent(found.other[best])})"
+            f"{outputs.classes(bundle, other).who.capitalize()}, which was not asked, takes it "
+            f"for {messages.literal(called)} ({percent(found.other[best])})"
             f"{_agreement(bundle, asked, best)}."
         )
     if seen.nearest:
@@ -127,7 +129,8 @@ def _judges(
 
 def _agreement(bundle: "Bundle", asked: Question, best: int) -> str:
     """Compare the other model's answer with the target, by the label of the cluster."""
-    cluster, label = (best, asked.target) if asked.of == "classifier" else (asked.target, best)
+    by_label = outputs.classes(bundle, asked.output).labelled
+    cluster, label = (best, asked.target) if by_label else (asked.target, best)
     named = bundle.cluster_labels[cluster]
     if named < 0:
         return ""

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
@@ -45,7 +45,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             "Frame", 1, FRAMES, width=360,
             **state.bind("cf frame", FRAMES, span=(1, FRAMES, 1), link="frame"),
         ) - 1  # fmt: skip
-        symbol = naming.SYMBOLS[asked.of]
+        symbol = outputs.classes(bundle, asked.output).symbol
         table = change.table(found.frame_probs, found.density, asked.names, symbol)
         download.table(bundle, table, name="way", **asked.about)
         download.animation(bundle, found.frames, name="film", **asked.about)
@@ -57,7 +57,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         st.caption(messages.literal(words))
     with lines:
         st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
-        _probabilities(asked, found, at)
+        _probabilities(asked, found, at, symbol)
     on_map, density = st.columns(2, gap="medium")
     with on_map:
         st.markdown("**On the map of all images**")
@@ -86,8 +86,7 @@ def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
     )
 
 
-def _probabilities(asked: Question, found: counterfactuals.Change, at: int) -> None:
-    symbol = naming.SYMBOLS[asked.of]
+def _probabilities(asked: Question, found: counterfactuals.Change, at: int, symbol: str) -> None:
     figure = path_lines.probability_lines(
         found.frame_probs, asked.names, asked.colours, state.dark(),
         source=asked.source, target=asked.target, at=at, stop=STOP, symbol=f"{symbol}(class|x)",

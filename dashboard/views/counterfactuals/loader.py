@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services import outputs
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.counterfactuals import Floats, change, search
 from dashboard.services.image_data import batch
@@ -80,11 +81,11 @@ class Alternatives(NamedTuple):
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
-def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Changes:
+def changes(bundle: "Bundle", image_id: str, output: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
     x = batch(bundle, [image_id])
     with compute_slot():
-        found, seconds = search(bundle, x, "all", of, method, path_points=2)
+        found, seconds = search(bundle, x, "all", output, method, path_points=2)
     return Changes(
         source=int(found.source[0]),
         targets=found.target.tolist(),
@@ -100,19 +101,18 @@ def changes(bundle: "Bundle", image_id: str, of: str, method: "Method") -> Chang
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
 def alternatives(
-    bundle: "Bundle", image_id: str, of: str, target: int, seed: int
+    bundle: "Bundle", image_id: str, output: str, target: int, seed: int
 ) -> Alternatives | None:
     """Search from different starts; None if no real image of the target can serve as a start."""
     from xai_core.counterfactual import alternatives
     from xai_core.counterfactual.of_bundle import reference_of
 
-    reference = reference_of(bundle, of)
-    if reference is None or not len(reference.members(target)):
+    if not len(reference_of(bundle, output).members(target)):
         return None
     with compute_slot():
         start = time.perf_counter()
         x = batch(bundle, [image_id])
-        answer = alternatives.alternatives(bundle, x, target, of=of, seed=seed)
+        answer = alternatives.alternatives(bundle, x, target, output=output, seed=seed)
         seconds = time.perf_counter() - start
     found, kept = answer.found, list(answer.kept)
     return Alternatives(
@@ -126,24 +126,26 @@ def alternatives(
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def evidence(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Evidence:
+def evidence(
+    bundle: "Bundle", image_id: str, output: str, method: "Method", target: int
+) -> Evidence:
     """Measure what speaks for the counterfactual that is shown, whatever method found it."""
-    found = change(bundle, image_id, of, method, target)
-    return _evidence(bundle, found.counterfactual, found.image, of)
+    found = change(bundle, image_id, output, method, target)
+    return _evidence(bundle, found.counterfactual, found.image, output)
 
 
 @offload
-def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, of: str) -> Evidence:
+def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: str) -> Evidence:
     import torch
 
     from xai_core.counterfactual.of_bundle import reference_of
     from xai_core.counterfactual.plausibility import nearest_drawn
 
     x = torch.from_numpy(np.stack([counterfactual, image])[:, None])
-    model, reference = bundle.model, reference_of(bundle, of, labels=True)
+    model, reference = bundle.model, reference_of(bundle, output, labels=True)
     with compute_slot():
         found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
-        nearest = [] if reference is None else reference.nearest_classes(x[:1])[0].tolist()
+        nearest = reference.nearest_classes(x[:1])[0].tolist()
     distance, input_distance = found.l1.tolist()
     return Evidence(found.images[0, 0].float().numpy(), distance, input_distance, nearest)
 
@@ -168,19 +170,19 @@ def usual_distance(bundle: "Bundle") -> UsualDistance:
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def law(bundle: "Bundle", image_id: str, of: str, method: "Method", target: int) -> Law:
+def law(bundle: "Bundle", image_id: str, output: str, method: "Method", target: int) -> Law:
     """Measure the residual of the first-order law at the first code of a path."""
-    return _law(bundle, change(bundle, image_id, of, method, target).codes[:1], target, of)
+    return _law(bundle, change(bundle, image_id, output, method, target).codes[:1], target, output)
 
 
 @offload
-def _law(bundle: "Bundle", codes: Floats, target: int, of: str) -> Law:
+def _law(bundle: "Bundle", codes: Floats, target: int, output: str) -> Law:
     import torch
 
     from xai_core.counterfactual.of_bundle import certify_path
 
     with compute_slot():
-        found, _ = certify_path(bundle, torch.from_numpy(codes), target=target, of=of)
+        found, _ = certify_path(bundle, torch.from_numpy(codes), target=target, output=output)
     return Law(
         singular_values=found.singular_values[0].detach().numpy(),
         lengths=found.lengths.numpy(),
@@ -189,30 +191,25 @@ def _law(bundle: "Bundle", codes: Floats, target: int, of: str) -> Law:
     )
 
 
-def one_of_each(bundle: "Bundle", of: str, seed: int) -> list[str | None]:
+def one_of_each(bundle: "Bundle", output: str, seed: int) -> list[str | None]:
     """Choose a test image of each class: one that its label, if any, agrees with.
 
     Args:
         bundle: The bundle to search.
-        of: "classifier" or "cluster".
+        output: An output that tells classes apart.
         seed: Another seed gives other images.
 
     Returns:
         One id per class; None for a class without a test image.
     """
+    classes = outputs.classes(bundle, output)
     index, rng = bundle.index, np.random.default_rng(seed)
-    said = index["predicted" if of == "classifier" else "cluster"].to_numpy()
-    named = np.array(bundle.cluster_labels)[said] if of == "cluster" else said
+    said = index[classes.column].to_numpy()
+    named = said if classes.labelled else np.array(bundle.cluster_labels)[said]
     label = index["label"].to_numpy()
     fits = (index["split"] == "test").to_numpy() & ((label < 0) | (label == named))
     chosen: list[str | None] = []
-    for wanted in range(_classes(bundle, of)):
+    for wanted in range(classes.count(bundle)):
         rows = np.flatnonzero(fits & (said == wanted))
         chosen.append(str(index["id"].iat[rng.choice(rows)]) if len(rows) else None)
     return chosen
-
-
-def _classes(bundle: "Bundle", of: str) -> int:
-    if of == "cluster":
-        return bundle.model.config.num_clusters
-    return max(len(bundle.dataset.class_names), int(bundle.index["label"].max()) + 1)

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals.settings import METHODS, Question, set_method
@@ -31,7 +31,7 @@ HOW_TO_READ = (
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show each method's counterfactual and change, then its numbers."""
     found = [
-        counterfactuals.change(bundle, asked.image_id, asked.of, method, asked.target)
+        counterfactuals.change(bundle, asked.image_id, asked.output, method, asked.target)
         for method in METHODS
     ]
     table = _table(bundle, asked, found)
@@ -73,7 +73,8 @@ def _pick(method: str) -> None:
 def _table(bundle: "Bundle", asked: Question, found: list[counterfactuals.Change]) -> pd.DataFrame:
     second = [one.other for one in found]
     count = 0 if second[0] is None else len(second[0])
-    names = naming.class_names(bundle, counterfactuals.OTHER[asked.of], count) if count else []
+    other = outputs.second_opinion(bundle, asked.output)
+    names = naming.class_names(bundle, other, count) if other and count else []
     opinions = [
         "-" if o is None else f"{names[int(o.argmax())]} ({percent(o.max())})" for o in second
     ]

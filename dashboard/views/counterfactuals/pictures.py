@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.counterfactuals.settings import Question
@@ -73,7 +73,7 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
 
 def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> None:
     source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
-    symbol = naming.SYMBOLS[asked.of]
+    symbol = outputs.classes(bundle, asked.output).symbol
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
     second = _second_opinion(bundle, asked, found)
@@ -87,13 +87,15 @@ def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> 
 
 def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> str:
     """Return a sentence with the other model's answer about the counterfactual."""
-    if found.other is None:
+    other = outputs.second_opinion(bundle, asked.output)
+    if found.other is None or other is None:
         return ""
-    other, best = counterfactuals.OTHER[asked.of], int(found.other.argmax())
+    best = int(found.other.argmax())
     name = naming.class_names(bundle, other, len(found.other))[best]
     return (
-        f" A second opinion: {naming.WHO[other]}, which was not asked, takes it for "
-        f"{messages.literal(naming.called(other, name))} ({percent(found.other[best])})."
+        f" A second opinion: {outputs.classes(bundle, other).who}, which was not asked, takes it "
+        f"for {messages.literal(naming.called(bundle, other, name))} "
+        f"({percent(found.other[best])})."
     )
 
 

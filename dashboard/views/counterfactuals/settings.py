@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import messages, naming
 from dashboard.ui.target_choice import choose_target
 from xai_core.plots.probabilities import percent
@@ -43,7 +43,7 @@ class Question(NamedTuple):
     """The settings; `source` is the class that the model sees in the image."""
 
     image_id: str
-    of: str
+    output: str
     method: "Method"
     target: int
     source: int
@@ -55,7 +55,7 @@ class Question(NamedTuple):
         """Return the settings as a file holds them."""
         return {
             "image": self.image_id,
-            "explained": self.of,
+            "explained": self.output,
             "method": self.method,
             "from": self.names[self.source],
             "to": self.names[self.target],
@@ -64,7 +64,7 @@ class Question(NamedTuple):
 
 def ask(bundle: "Bundle") -> Question:
     """Draw the settings above the figures; without classes, explain and stop."""
-    functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
+    functions, image_id = outputs.deciding(bundle), state.selected_id()
     if not functions:
         messages.empty(
             "Nothing to turn an image into",
@@ -73,27 +73,29 @@ def ask(bundle: "Bundle") -> Question:
             "xai train --data mnist --clusters 10 --out checkpoints/mnist",
         )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        of = st.segmented_control(
-            "Explain", functions, format_func=naming.TITLES.__getitem__, required=True,
+        output = st.segmented_control(
+            "Explain", functions, required=True,
+            format_func=lambda name: outputs.explained(bundle, name).title,
             help="Whose decision is explained: the supervised classifier's digit class, or the "
             "cluster that the model found without labels, q(c|x).",
             **state.bind("cf of", functions[0], functions, link="of"),
         )  # fmt: skip
-        probs = counterfactuals.decided(bundle, image_id, of)
-        names = naming.class_names(bundle, of, len(probs))
+        probs = counterfactuals.decided(bundle, image_id, output)
+        names = naming.class_names(bundle, output, len(probs))
         source, target = choose_target(probs, names)
         method = st.selectbox(
             "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
-    sure, within = percent(probs[source]), "in " if of == "cluster" else ""
+    classes, sure = outputs.classes(bundle, output), percent(probs[source])
+    within = "" if classes.labelled else "in "
     st.markdown(
-        f"To {naming.WHO[of]}, {naming.marked(image_id)} is {within}"
-        f"{messages.literal(naming.called(of, names[source]))} ({sure}). "
+        f"To {classes.who}, {naming.marked(image_id)} is {within}"
+        f"{messages.literal(naming.called(bundle, output, names[source]))} ({sure}). "
         f"*{METHODS[method][0]}* {METHODS[method][1]}."
     )
-    colours = naming.class_colours(bundle, of, len(names))
-    return Question(image_id, of, method, target, source, names, colours)
+    colours = naming.class_colours(bundle, output, len(names))
+    return Question(image_id, output, method, target, source, names, colours)
 
 
 def set_target(name: str) -> None:

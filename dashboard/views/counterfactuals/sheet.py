@@ -33,11 +33,11 @@ def show(bundle: "Bundle", asked: Question) -> None:
     """Show a button that computes the sheet, its progress, and the sheet."""
     wanted = state.keep("cf sheet", False, link="sheet")
     seed = state.keep("cf sheet seed", 0, span=state.SEEDS, link="sheetdraw")
-    key = (cache.fingerprint(bundle), asked.of, asked.method, seed)
+    key = (cache.fingerprint(bundle), asked.output, asked.method, seed)
     done = state.setting("cf sheet done", {})
     if done.get("key") != key:
         state.put_setting("cf sheet done", done := {"key": key, "rows": 0})
-    ids = loader.one_of_each(bundle, asked.of, seed) if wanted else []
+    ids = loader.one_of_each(bundle, asked.output, seed) if wanted else []
     close = "Close" if done["rows"] >= len(ids) else "Cancel"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
@@ -66,7 +66,7 @@ def _compute(bundle: "Bundle", asked: Question, ids: list[str | None], done: dic
     _say(bar, done, ids)
     if row < len(ids) and state.setting("cf sheet"):
         if ids[row] is not None:
-            loader.changes(bundle, ids[row], asked.of, asked.method)
+            loader.changes(bundle, ids[row], asked.output, asked.method)
         done["rows"] = row + 1
     _say(bar, done, ids)
     if done["rows"] >= len(ids):
@@ -84,7 +84,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
         if image_id is None:
             continue
         images[source, source] = image_data.images(bundle, [image_id])[0] / np.float32(255)
-        found = loader.changes(bundle, image_id, asked.of, asked.method)
+        found = loader.changes(bundle, image_id, asked.output, asked.method)
         for target, picture, probs, l1, reached, reason in zip(
             found.targets, found.counterfactuals, found.probs, found.l1, found.converged,
             found.reasons, strict=True,
@@ -108,7 +108,7 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
         f"{table['l1'].mean():.0f} full pixels on average. {why_not}"
     )
     with st.container(horizontal=True):
-        about = {"explained": asked.of, "method": asked.method}
+        about = {"explained": asked.output, "method": asked.method}
         download.table(bundle, table, name="sheet", **about)
         sheet = sprites.sheet(images.reshape(-1, 28, 28), columns=count, gap=1)
         download.picture(bundle, sheet, name="sheet", **about)

@@ -25,7 +25,7 @@ HOW_TO_READ = (
 
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show one counterfactual per target, each a button, with the ink that it changes."""
-    found = loader.changes(bundle, asked.image_id, asked.of, asked.method)
+    found = loader.changes(bundle, asked.image_id, asked.output, asked.method)
     names = [asked.names[t] for t in found.targets]
     captions = [
         f"{name}\n{l1:.0f} px" if reached else f"{name}\nnot reached"

@@ -20,7 +20,7 @@ bundle = layout.page(
 )
 find_image.choose(bundle, "cf find")
 asked = settings.ask(bundle)
-health.show(bundle, *health.needs(asked.of), "reconstruction", "steps")
+health.show(bundle, *health.needs(bundle, asked.output), "reconstruction", "steps")
 source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
 
 layout.section(

@@ -29,7 +29,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),
         )  # fmt: skip
         place = st.container()
-    found = loader.cluster_means(bundle, method, asked.of, split, EACH)
+    found = loader.cluster_means(bundle, method, asked.output, split, EACH)
     limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
     rows = [
         Row(name="mean input", values=found.ink, kind="ink"),
@@ -38,7 +38,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     ]
     sheet = image_sheet.compose(rows, naming.cluster_names(bundle), state.dark())
     with place:
-        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.of,
+        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.output,
                          method=method, split=split)  # fmt: skip
     figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=380)
     chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")

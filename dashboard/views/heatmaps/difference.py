@@ -34,11 +34,11 @@ def show(bundle: "Bundle", asked: Question) -> None:
             help="Two halves of one set have nothing to find: a fair test stays silent.",
             **state.bind("heat diff sets", SETS[0], SETS, link="diffsets"),
         )  # fmt: skip
-    found = loader.compared(bundle, method, asked.of, each, sets == SETS[1])
+    found = loader.compared(bundle, method, asked.output, each, sets == SETS[1])
     if found is None:
         st.caption("This bundle has images in one set only, so there is nothing to compare.")
         return
-    works = not health.problems(bundle, *health.needs(asked.of))
+    works = not health.problems(bundle, *health.needs(bundle, asked.output))
     reading = _reading(found, new_images=works and sets == SETS[0])
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
@@ -52,7 +52,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with right:
         st.markdown(f"**{reading}**")
         st.markdown(_numbers(found))
-        download.picture(bundle, sheet.pixels, name="difference", explained=asked.of,
+        download.picture(bundle, sheet.pixels, name="difference", explained=asked.output,
                          method=method, sets=sets, limit=limit)  # fmt: skip
 
 

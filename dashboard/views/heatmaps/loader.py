@@ -12,6 +12,7 @@ from dashboard.services.attributions import card, maps, methods
 from dashboard.services.bundles import rows
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch, images
+from dashboard.services.outputs import explained
 from dashboard.services.scheduler.scheduler import compute_slot, offload, yield_slot
 
 if TYPE_CHECKING:
@@ -28,27 +29,25 @@ class Scores(NamedTuple):
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def scores(bundle: "Bundle", image_id: str, of: str, target: int | None) -> Scores | None:
+def scores(bundle: "Bundle", image_id: str, output: str, target: int | None) -> Scores | None:
     """Score the maps of every method on one image; None if the output is not a probability."""
-    from xai_core.attribution.of_bundle import WITH_CLASSES
-
-    if of not in WITH_CLASSES:
+    if explained(bundle, output).classes is None:
         return None
-    names = methods(bundle, of)
-    found = [maps(bundle, (image_id,), name, of, target) for name in names]
+    names = methods(bundle, output)
+    found = [maps(bundle, (image_id,), name, output, target) for name in names]
     ranked = [
         np.abs(one.values) if card(name).by_size else one.values
         for name, one in zip(names, found, strict=True)
     ]
     targets = np.concatenate([one.targets for one in found])
-    return _worth(bundle, image_id, of, np.concatenate(ranked), targets)
+    return _worth(bundle, image_id, output, np.concatenate(ranked), targets)
 
 
 @offload
 def _worth(
     bundle: "Bundle",
     image_id: str,
-    of: str,
+    output: str,
     ranked: NDArray[np.float32],
     targets: NDArray[np.int64],
 ) -> Scores:
@@ -58,7 +57,9 @@ def _worth(
 
     x = batch(bundle, [image_id]).expand(len(ranked), -1, -1, -1)
     with compute_slot():
-        worth = map_scores(bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), of=of)
+        worth = map_scores(
+            bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), output=output
+        )
     return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
 
 
@@ -77,30 +78,30 @@ class Trust(NamedTuple):
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _measured(bundle: "Bundle", of: str, count: int) -> list[Trust]:
+def _measured(bundle: "Bundle", output: str, count: int) -> list[Trust]:
     """Return a place that keeps a result: a function that draws its progress cannot be cached."""
     return []
 
 
 def trust(
-    bundle: "Bundle", of: str, count: int, on_progress: Callable[[str, int, int], None]
+    bundle: "Bundle", output: str, count: int, on_progress: Callable[[str, int, int], None]
 ) -> Trust:
     """Measure once, on the first test images, how far each method can be trusted.
 
     Args:
         bundle: The models.
-        of: What is explained.
+        output: What is explained.
         count: Images at most.
         on_progress: Called with the next method, its number, and the number of methods.
     """
-    place = _measured(bundle, of, count)
+    place = _measured(bundle, output, count)
     if not place:
-        place.append(_measure(bundle, of, count, on_progress))
+        place.append(_measure(bundle, output, count, on_progress))
     return place[0]
 
 
 def _measure(
-    bundle: "Bundle", of: str, count: int, on_progress: Callable[[str, int, int], None]
+    bundle: "Bundle", output: str, count: int, on_progress: Callable[[str, int, int], None]
 ) -> Trust:
     from xai_core.evaluation.faithfulness.table import scores as measure
 
@@ -111,7 +112,7 @@ def _measure(
         yield_slot()
 
     with compute_slot():
-        found = measure(bundle, split.images[:count], of=of, on_progress=between)
+        found = measure(bundle, split.images[:count], output=output, on_progress=between)
     return Trust(
         found.frame(),
         {name: one.insertion_curve.mean(0).numpy() for name, one in found.measured.items()},
@@ -131,7 +132,7 @@ class Means(NamedTuple):
 
 
 @st.cache_data(max_entries=64, show_spinner="Averaging heatmaps", hash_funcs=BY_FINGERPRINT)
-def cluster_means(bundle: "Bundle", method: str, of: str, split: str, each: int) -> Means:
+def cluster_means(bundle: "Bundle", method: str, output: str, split: str, each: int) -> Means:
     """Average the maps of up to `each` images of every cluster."""
     import torch
 
@@ -146,7 +147,7 @@ def cluster_means(bundle: "Bundle", method: str, of: str, split: str, each: int)
     chosen = np.concatenate(found)
     ids = tuple(str(i) for i in rows(bundle)[chosen])
     groups = torch.from_numpy(index["cluster"].to_numpy()[chosen])
-    values = torch.from_numpy(maps(bundle, ids, method, of).values)
+    values = torch.from_numpy(maps(bundle, ids, method, output).values)
     ink = torch.from_numpy(images(bundle, list(ids)) / np.float32(255))
     of_maps, of_ink = (group_means(part, groups, clusters) for part in (values, ink))
     return Means(
@@ -156,14 +157,14 @@ def cluster_means(bundle: "Bundle", method: str, of: str, split: str, each: int)
 
 @st.cache_data(max_entries=64, show_spinner="Comparing the sets", hash_funcs=BY_FINGERPRINT)
 def compared(
-    bundle: "Bundle", method: str, of: str, each: int, halves: bool
+    bundle: "Bundle", method: str, output: str, each: int, halves: bool
 ) -> "SetDifference | None":
     """Test whether the maps of train and test images differ; None if a set is empty.
 
     Args:
         bundle: The models.
         method: The attribution method.
-        of: What is explained.
+        output: What is explained.
         each: Images of each set, drawn at random.
         halves: Compare two halves of the train set instead, which do not differ.
     """
@@ -179,7 +180,9 @@ def compared(
     if not all(len(part) for part in sets):
         return None
     found = [
-        torch.from_numpy(maps(bundle, tuple(str(i) for i in rows(bundle)[s]), method, of).values)
+        torch.from_numpy(
+            maps(bundle, tuple(str(i) for i in rows(bundle)[s]), method, output).values
+        )
         for s in sets
     ]
     return compare_sets(*found)

@@ -88,7 +88,9 @@ def _large(
     controls: attributions.Controls,
 ) -> None:
     card = attributions.card(method)
-    found = attributions.maps(bundle, (image_id,), method, asked.of, target, baseline, controls)
+    found = attributions.maps(
+        bundle, (image_id,), method, asked.output, target, baseline, controls
+    )
     ink = image_data.images(bundle, [image_id]) / np.float32(255)
     through = state.setting("heat through", 0) / 100
     limit = image_sheet.shared_limit([found.values], 1.0)
@@ -96,7 +98,7 @@ def _large(
     sheet = image_sheet.compose([row], [""], state.dark(), through=through)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{card.title}**, {messages.literal(_for(asked, found))}")
-        about = {"image": image_id, "explained": asked.of, "target": int(found.targets[0])}
+        about = {"image": image_id, "explained": asked.output, "target": int(found.targets[0])}
         download.picture(bundle, sheet.pixels, name=f"{method} map", limit=limit, **about)
     figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=450)
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
@@ -120,12 +122,12 @@ def _around(
 ) -> None:
     lut, pictures, gaps = theme.diverging(state.dark()), [], []
     for name in asked.methods:
-        found = attributions.maps(bundle, (image_id,), name, asked.of, target)
+        found = attributions.maps(bundle, (image_id,), name, asked.output, target)
         limit = image_sheet.shared_limit([found.values], 0.998)
         pictures.append(theme.colourise(found.values[0], lut, limit))
         gaps.append(found)
     titles = [attributions.title(name) for name in asked.methods]
-    worth = loader.scores(bundle, image_id, asked.of, target)
+    worth = loader.scores(bundle, image_id, asked.output, target)
     lines = titles if worth is None else [
         f"{title}\n+{more:.2f} \N{MINUS SIGN}{less:.2f}"
         for title, more, less in zip(titles, worth.insertion, worth.deletion, strict=True)
@@ -141,7 +143,7 @@ def _around(
         on_pick=_pick,
     )
     with st.container(horizontal=True):
-        about = {"image": image_id, "explained": asked.of, "target": int(gaps[0].targets[0])}
+        about = {"image": image_id, "explained": asked.output, "target": int(gaps[0].targets[0])}
         table = pd.DataFrame({"method": asked.methods, "sum": [g.values.sum() for g in gaps]})
         if worth is not None:
             table = table.assign(**worth._asdict())

@@ -78,7 +78,7 @@ def _sheets(
                 Row(name="output", values=image_data.reconstructions(bundle, i), kind="ink")]
             for s, i in ids.items()}  # fmt: skip
     for method in methods:
-        maps = {s: attributions.maps(bundle, i, method, asked.of) for s, i in ids.items()}
+        maps = {s: attributions.maps(bundle, i, method, asked.output) for s, i in ids.items()}
         limit = image_sheet.shared_limit([found.values for found in maps.values()])
         for s, found in maps.items():
             name = attributions.title(method).lower()
@@ -102,7 +102,7 @@ def _sheet(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{SPLITS[split]}**")
         download.picture(bundle, sheet.pixels, name=f"heatmaps {split}", images=" ".join(ids),
-                         rows=", ".join(sheet.rows), explained=asked.of)  # fmt: skip
+                         rows=", ".join(sheet.rows), explained=asked.output)  # fmt: skip
         st.selectbox(
             "Look into one below", ids, index=None, placeholder="Look into one below", width=210,
             label_visibility="collapsed", **state.act(f"heat open {split}", _open),
@@ -121,7 +121,8 @@ def _open(image_id: str | None) -> None:
 
 def _decisions(bundle: "Bundle", asked: Question, ids: tuple[str, ...]) -> list[str]:
     """Return the names of the columns: the explained class if there is one, else the cluster."""
-    column = "predicted" if asked.of == "classifier" else "cluster"
+    classes = asked.explained.classes
+    column = "cluster" if classes is None else classes.column
     found = bundle.index[column].take(bundles.rows_of(bundle, ids))
     names = asked.names or naming.cluster_names(bundle)
     return [names[c] for c in found]

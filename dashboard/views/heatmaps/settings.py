@@ -1,37 +1,29 @@
-"""The settings of the Heatmaps page: which output of which model is explained."""
+"""The settings of the Heatmaps page: what is explained."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import attributions, counterfactuals
+from dashboard.services import attributions, outputs
 from dashboard.ui import naming
 
 if TYPE_CHECKING:
+    from xai_core.bundle.explained_output import ExplainedOutput, Registration
     from xai_core.bundle.reading import Bundle
-
-TITLES = {
-    **naming.TITLES,
-    "elbo": "ELBO",
-    "reconstruction": "Reconstruction term",
-    "latent": "One latent",
-}
-UNITS = {
-    "classifier": "logit",
-    "cluster": "nats of log q(c|x)",
-    "elbo": "nats",
-    "reconstruction": "nats",
-    "latent": "units of the latent",
-}
 
 
 class Question(NamedTuple):
     """What is explained, the methods that apply, and the names of the classes, if any."""
 
-    of: str
+    explained: "ExplainedOutput"
     methods: list[str]
     names: list[str]
+
+    @property
+    def output(self) -> str:
+        """Return the name of what is explained."""
+        return self.explained.name
 
     @property
     def methods_of_model(self) -> list[str]:
@@ -41,12 +33,7 @@ class Question(NamedTuple):
     @property
     def words(self) -> str:
         """Return what is explained, as part of a sentence."""
-        return {
-            "classifier": "what the classifier decides",
-            "cluster": "which cluster the model sees",
-            "elbo": "how well the model explains the image (its ELBO)",
-            "reconstruction": "how well the model draws the image (its reconstruction term)",
-        }.get(self.of, f"what {self.of.replace(':', ' ')} is")
+        return self.explained.words
 
     def choose_method(self, name: str, *, link: str) -> str:
         """Let the visitor choose a method; `name` and `link` are those of the setting."""
@@ -57,7 +44,7 @@ class Question(NamedTuple):
 
     def unit(self, method: str) -> str:
         """Return the unit of a method's numbers."""
-        card, unit = attributions.card(method), UNITS[self.of.partition(":")[0]]
+        card, unit = attributions.card(method), self.explained.unit
         if card.kind in ("mask", "baseline"):
             return "weight of the pixel"
         return (
@@ -69,20 +56,31 @@ class Question(NamedTuple):
 
 def ask(bundle: "Bundle") -> Question:
     """Draw the settings above the figures."""
-    functions = [*counterfactuals.explainable(bundle), "elbo", "reconstruction", "latent"]
+    known = outputs.registrations(bundle)
+    kinds = list(known)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        of = st.segmented_control(
-            "Explain", functions, format_func=TITLES.__getitem__, required=True,
+        kind = st.segmented_control(
+            "Explain", kinds, format_func=lambda key: known[key].title, required=True,
             help="The classifier's decision, the cluster q(c|x), how well the model explains "
-            "or draws the image, or one number of its code.",
-            **state.bind("heat of", functions[0], functions, link="of"),
+            "or draws the image, one number of its code, or why one class rather than another.",
+            **state.bind("heat of", kinds[0], kinds, link="of"),
         )  # fmt: skip
-        if of == "latent":
-            dims = list(range(bundle.model.config.latent_dim))
-            picked = st.selectbox("Latent", dims, width=100,
-                                  **state.bind("heat latent", 0, dims, link="latent"))  # fmt: skip
-            of = f"latent:{picked}"
-    count = len(counterfactuals.decided(bundle, state.selected_id(), of)) if of in (
-        "classifier", "cluster") else 0  # fmt: skip
-    names = naming.class_names(bundle, of, count) if count else []
-    return Question(of, attributions.methods(bundle, of), names)
+        output = _named(bundle, known[kind])
+    explained = outputs.explained(bundle, output)
+    names = [] if explained.classes is None else naming.class_names(
+        bundle, output, explained.classes.count(bundle)
+    )  # fmt: skip
+    return Question(explained, attributions.methods(bundle, output), names)
+
+
+def _named(bundle: "Bundle", kind: "Registration") -> str:
+    """Let the visitor make the choices of a name."""
+    chosen: list[str] = []
+    for choice in kind.choices:
+        options = dict(choice.options(bundle, tuple(chosen)))
+        values = list(options)
+        bound = state.bind(f"heat {choice.name}", values[0], values, link=choice.name)
+        chosen.append(
+            st.selectbox(choice.title, values, width=120, format_func=options.__getitem__, **bound)
+        )
+    return kind.name.format(*chosen)

@@ -28,7 +28,7 @@ REFERENCES = ("random", "edges")
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show a button that measures, then the table, and the curves of the chosen method."""
-    wanted = f"heat trust {bundle.name} {asked.of}"
+    wanted = f"heat trust {bundle.name} {asked.output}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Test images", COUNTS, width=120,
                              **state.bind("heat trust images", COUNTS[1], COUNTS))  # fmt: skip
@@ -43,7 +43,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )
         return
     place = bar.empty()
-    found = loader.trust(bundle, asked.of, count, _progress(place))
+    found = loader.trust(bundle, asked.output, count, _progress(place))
     place.empty()
     _table(bundle, asked, found)
     _curves(bundle, asked, found)
@@ -74,7 +74,7 @@ def _table(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
             f"Means over {found.images} images with 95 % bootstrap intervals. "
             f"{verdict(bundle, asked, found, titles)}"
         )
-        download.table(bundle, found.table, name="faithfulness", explained=asked.of,
+        download.table(bundle, found.table, name="faithfulness", explained=asked.output,
                        images=found.images)  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def verdict(
     bundle: "Bundle", asked: Question, found: loader.Trust, titles: Mapping[str, str]
 ) -> str:
     """State which methods no check speaks against, and how much that says."""
-    if health.problems(bundle, *health.needs(asked.of)):
+    if health.problems(bundle, *health.needs(bundle, asked.output)):
         return "What is explained does not work, so passing says nothing here."
     passed = set(found.table[found.table["trusted"]]["method"])
     methods = [name for name in found.table["method"] if name not in REFERENCES]
@@ -109,8 +109,8 @@ def _curves(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
         for name, values in getattr(found, kind).items()
         for share, value in zip(found.shares, values, strict=True)
     ]
-    download.table(bundle, pd.DataFrame(curves), name="faithfulness curves", explained=asked.of,
-                   images=found.images)  # fmt: skip
+    download.table(bundle, pd.DataFrame(curves), name="faithfulness curves",
+                   explained=asked.output, images=found.images)  # fmt: skip
     for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
         with column:
             st.markdown(f"**{kind.capitalize()}**")

@@ -12,7 +12,7 @@ bundle = layout.page(
 )
 asked = settings.ask(bundle)
 image_id = state.selected_id()
-health.show(bundle, *health.needs(asked.of))
+health.show(bundle, *health.needs(bundle, asked.output))
 
 layout.section(
     "Train and test, side by side",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals, reports
+from dashboard.services import outputs, reports
 from dashboard.ui import download, naming
 from xai_core.report import html
 
@@ -22,18 +22,19 @@ HOLDS = (
 
 def show(bundle: "Bundle") -> None:
     """Offer the report of the selected image, made when the button is pressed."""
-    image_id, functions = state.selected_id(), counterfactuals.explainable(bundle)
-    of = None
+    image_id, functions = state.selected_id(), outputs.deciding(bundle)
+    output = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         if functions:
-            of = st.segmented_control(
-                "Explain", functions, format_func=naming.TITLES.__getitem__, required=True,
+            output = st.segmented_control(
+                "Explain", functions, required=True,
+                format_func=lambda name: outputs.explained(bundle, name).title,
                 help="Whose decision heatmaps and counterfactuals explain.",
                 **state.bind("report of", functions[0], functions, link="report"),
             )  # fmt: skip
         download.page(
             bundle,
-            lambda: html.html(bundle, reports.image_report(bundle, image_id, of)),
+            lambda: html.html(bundle, reports.image_report(bundle, image_id, output)),
             name="report",
             label=f"Report of {naming.display_name(image_id)}",
             image=image_id,

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.links import PAGES
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui import messages, naming, target_choice
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
@@ -39,15 +39,15 @@ def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
 
 def _path(bundle: "Bundle") -> Marks | None:
     """Let the visitor choose a class; return the counterfactual's path to it."""
-    functions, image_id = counterfactuals.explainable(bundle), state.selected_id()
+    functions, image_id = outputs.deciding(bundle), state.selected_id()
     if not functions:
         st.caption("This bundle has one class only, so there is no path to another.")
         return None
-    of = functions[0]
-    probs = counterfactuals.decided(bundle, image_id, of)
-    names = naming.class_names(bundle, of, len(probs))
+    output = functions[0]
+    probs = counterfactuals.decided(bundle, image_id, output)
+    names = naming.class_names(bundle, output, len(probs))
     _, target = target_choice.choose_target(probs, names)
-    found = counterfactuals.change(bundle, image_id, of, "default", target)
+    found = counterfactuals.change(bundle, image_id, output, "default", target)
     count = len(found.frames)
     with st.container(width="content"):
         st.page_link(PAGES["counterfactuals"], label="The whole path", icon=":material/alt_route:")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.links import PAGES
-from dashboard.services import attributions, cache, counterfactuals, image_data
+from dashboard.services import attributions, cache, counterfactuals, image_data, outputs
 from dashboard.ui import health, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
@@ -53,11 +53,11 @@ def prepare(bundle: "Bundle", image_id: str) -> None:
 
 
 def _explain(bundle: "Bundle", image_id: str) -> None:
-    of = _of(bundle)
-    if of in counterfactuals.explainable(bundle):
-        target = int(counterfactuals.decided(bundle, image_id, of).argsort()[-2])
-        attributions.maps(bundle, (image_id,), attributions.methods(bundle, of)[0], of)
-        counterfactuals.change(bundle, image_id, of, "default", target)
+    output = _output(bundle)
+    if output in outputs.deciding(bundle):
+        target = int(counterfactuals.decided(bundle, image_id, output).argsort()[-2])
+        attributions.maps(bundle, (image_id,), attributions.methods(bundle, output)[0], output)
+        counterfactuals.change(bundle, image_id, output, "default", target)
 
 
 def verdict(bundle: "Bundle", image_id: str) -> None:
@@ -105,7 +105,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is "
         "a small change, found by search, that makes it the second most likely cluster.",
     )
-    of = _of(bundle)
+    output = _output(bundle)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         boxes = [st.container(width=WIDTH) for _ in range(4)]
     with boxes[0]:
@@ -119,23 +119,26 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         image_grid.picture(seen.reconstruction, key="own output", width=WIDTH,
                            alt="Reconstruction of your image")  # fmt: skip
         st.page_link(PAGES["reconstructions"], label="Reconstructions", icon=":material/compare:")
-    if of not in counterfactuals.explainable(bundle):
+    if output not in outputs.deciding(bundle):
         return
-    probs = counterfactuals.decided(bundle, image_id, of)
-    names = naming.class_names(bundle, of, len(probs))
+    probs = counterfactuals.decided(bundle, image_id, output)
+    names = naming.class_names(bundle, output, len(probs))
     with boxes[2]:
-        _heatmap(bundle, image_id, of, names)
+        _heatmap(bundle, image_id, output, names)
     with boxes[3]:
-        _counterfactual(bundle, image_id, of, names, int(probs.argsort()[-2]))
+        _counterfactual(bundle, image_id, output, names, int(probs.argsort()[-2]))
 
 
-def _of(bundle: "Bundle") -> str:
-    return "cluster" if bundle.model.config.num_clusters > 1 else "classifier"
+def _output(bundle: "Bundle") -> str:
+    """Choose the clusters where there are several, or else what was learned from labels."""
+    found = outputs.deciding(bundle)
+    found.sort(key=lambda name: outputs.classes(bundle, name).labelled)
+    return found[0] if found else "cluster"
 
 
-def _heatmap(bundle: "Bundle", image_id: str, of: str, names: list[str]) -> None:
-    method = attributions.methods(bundle, of)[0]
-    found = attributions.maps(bundle, (image_id,), method, of)
+def _heatmap(bundle: "Bundle", image_id: str, output: str, names: list[str]) -> None:
+    method = attributions.methods(bundle, output)[0]
+    found = attributions.maps(bundle, (image_id,), method, output)
     limit = image_sheet.shared_limit([found.values], 1.0)
     title, target = attributions.title(method), names[int(found.targets[0])]
     st.markdown(f"**{title}**, for {messages.literal(target)}")
@@ -146,9 +149,9 @@ def _heatmap(bundle: "Bundle", image_id: str, of: str, names: list[str]) -> None
 
 
 def _counterfactual(
-    bundle: "Bundle", image_id: str, of: str, names: list[str], target: int
+    bundle: "Bundle", image_id: str, output: str, names: list[str], target: int
 ) -> None:
-    found = counterfactuals.change(bundle, image_id, of, "default", target)
+    found = counterfactuals.change(bundle, image_id, output, "default", target)
     st.markdown(f"**As {messages.literal(names[target])}**")
     there = probabilities.percent(found.after[target])
     image_grid.picture(found.counterfactual, key="own counterfactual", width=WIDTH,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard.services import bundles
+from dashboard.services import bundles, outputs
 from dashboard.services import counterfactuals as services_counterfactuals
 from dashboard.views.counterfactuals import loader
 from xai_core.plots.counterfactual import change
@@ -34,7 +34,7 @@ def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
 
     app = open_page("counterfactuals", image="test:3")
     images = tiny_bundle.dataset.images(["test:3"])
-    found = counterfactuals(tiny_bundle, images, 0, of="classifier")
+    found = counterfactuals(tiny_bundle, images, 0, output="classifier")
     shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
     np.testing.assert_allclose(shown.counterfactual, found.counterfactuals[0, 0], atol=1e-6)
     assert f"(L1 {float(found.l1[0]):.1f}, L2 {float(found.l2[0]):.2f})" in text_of(app)
@@ -195,13 +195,13 @@ def test_one_of_each_class_agrees_with_its_label(tiny_bundle, open_page):
 
 
 def test_a_bundle_without_a_classifier_explains_clusters_alone(open_page, monkeypatch, text_of):
-    monkeypatch.setattr(services_counterfactuals, "explainable", lambda bundle: ["cluster"])
+    monkeypatch.setattr(outputs, "deciding", lambda bundle: ["cluster"])
     app = open_page("counterfactuals", image="test:3")
     assert "To the cluster model" in text_of(app)
 
 
 def test_a_bundle_with_nothing_to_tell_apart_says_so(open_page, monkeypatch, text_of):
-    monkeypatch.setattr(services_counterfactuals, "explainable", lambda bundle: [])
+    monkeypatch.setattr(outputs, "deciding", lambda bundle: [])
     app = open_page("counterfactuals")
     assert "Nothing to turn an image into" in text_of(app) and not app.exception
 

@@ -52,7 +52,7 @@ def test_maps_are_those_of_the_library(tiny_bundle):
     ids = ("test:3", "train:5")
     found = heatmaps.maps(tiny_bundle, ids, "integrated_gradients", "cluster", 1)
     images = tiny_bundle.dataset.images(list(ids))
-    asked = attributions(tiny_bundle, images, "integrated_gradients", of="cluster", target=1)
+    asked = attributions(tiny_bundle, images, "integrated_gradients", output="cluster", target=1)
     assert np.array_equal(found.values, asked.attributions.numpy())
     assert found.targets.tolist() == [1, 1]
 
@@ -65,9 +65,16 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
     assert "(its ELBO); its cluster is written above each image" in text_of(app)
     assert "for how well the model explains the image" in text_of(app)
     widget(app.segmented_control, "Explain").set_value("latent").run()
-    widget(app.selectbox, "Latent").set_value(1).run()
+    widget(app.selectbox, "Latent").set_value("1").run()
     assert not app.exception
     assert "for what latent 1 is" in text_of(app)
+
+
+def test_a_contrast_is_chosen_and_linked(open_page, text_of, linked):
+    app = open_page("heatmaps", image="test:3", of="contrast", by="cluster", why="1")
+    assert not app.exception
+    assert "for why the cluster model sees cluster 1 rather than 0" in text_of(app)
+    assert linked(app, "of") == "contrast" and linked(app, "why") == "1"
 
 
 def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):

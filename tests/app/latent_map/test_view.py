@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dashboard.links import PAGES
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, outputs
 from dashboard.ui.components.latent_map import files
 from dashboard.views.latent_map import loader, panels
 from xai_core.plots import theme
@@ -443,7 +443,7 @@ def test_the_way_to_another_class_is_the_counterfactual_s(open_page, component, 
     data, _ = component(app, KEY)
     (mark,) = data["marks"]
     assert data["neighbours"] == [] and mark["kind"] == "way"
-    of = counterfactuals.explainable(tiny_bundle)[0]
+    of = outputs.deciding(tiny_bundle)[0]
     _, target = counterfactuals.decided(tiny_bundle, "test:3", of).argsort()[::-1][:2]
     found = counterfactuals.change(tiny_bundle, "test:3", of, "default", int(target))
     np.testing.assert_allclose(mark["at"], found.places, atol=6e-4)

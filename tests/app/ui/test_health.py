@@ -44,10 +44,11 @@ def test_home_says_it_before_anything_else(open_page, failing):
 @pytest.mark.parametrize(
     ("of", "kinds"),
     [("classifier", {"classifier"}), ("cluster", {"collapse", "steps"}),
-     ("elbo", {"reconstruction", "steps"}), ("latent:1", {"reconstruction", "steps"})],
+     ("elbo", {"reconstruction", "steps"}), ("latent:1", {"reconstruction", "steps"}),
+     ("cluster:0-1", {"collapse", "steps"})],
 )  # fmt: skip
-def test_what_an_explanation_needs_follows_what_is_explained(of, kinds):
-    assert set(health.needs(of)) == kinds
+def test_what_an_explanation_needs_follows_what_is_explained(of, kinds, tiny_bundle):
+    assert set(health.needs(tiny_bundle, of)) == kinds
 
 
 @pytest.mark.parametrize("state", ["failing", "healthy"])

@@ -8,15 +8,15 @@ import torch
 
 from xai_core.attribution.api import attribute
 from xai_core.attribution.config import AttributionConfig
-from xai_core.attribution.of_bundle import attributions, layers_of, methods_for, predicted
+from xai_core.attribution.of_bundle import attributions, methods_for, predicted
 from xai_core.attribution.registry import METHODS
-from xai_core.bundle.outputs import explained_output
+from xai_core.bundle.explained_output import explained_output
 from xai_core.data.preprocessing import to_float
 from xai_core.errors import BundleError
 from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
 
 FAST = AttributionConfig(n_steps=4, n_samples=4, n_points=4, n_permutations=1, patch=7, stride=7)
-ALL = ("classifier", "cluster", "elbo", "reconstruction", "latent:1")
+ALL = ("classifier", "cluster", "elbo", "reconstruction", "latent:1", "classifier:0-1")
 
 
 @pytest.fixture(scope="module")
@@ -27,20 +27,24 @@ def images(tiny_dataset):
 @pytest.mark.parametrize("of", ALL)
 def test_every_method_that_applies_gives_maps(of, tiny_bundle, images):
     for method in methods_for(tiny_bundle, of):
-        found = attributions(tiny_bundle, images, method, of=of, config=FAST)
+        found = attributions(tiny_bundle, images, method, output=of, config=FAST)
         assert found.attributions.shape == (3, 28, 28), method
         assert found.attributions.isfinite().all() and found.attributions.device.type == "cpu"
 
 
-@pytest.mark.parametrize("of", ["classifier", "cluster", "latent:0", "latent:1"])
+@pytest.mark.parametrize(
+    "of", ["classifier", "cluster", "latent:1", "classifier:1-0", "cluster:0-1"]
+)
 def test_layers_compute_what_is_explained(of, tiny_bundle, images):
     x = to_float(images, tiny_bundle.device)
-    torch.testing.assert_close(layers_of(tiny_bundle, of)(x), explained_output(tiny_bundle, of)(x))
+    output = explained_output(tiny_bundle, of)
+    layers, function = output.layers(tiny_bundle), output.function(tiny_bundle)
+    torch.testing.assert_close(layers(x), function(x))
 
 
-@pytest.mark.parametrize("of", ["cluster", "latent:1"])
+@pytest.mark.parametrize("of", ["cluster", "latent:1", "classifier:0-1", "cluster:1-0"])
 def test_deep_lift_is_complete_on_the_encoders(of, tiny_bundle, images):
-    found = attributions(tiny_bundle, images, "deep_lift", of=of)
+    found = attributions(tiny_bundle, images, "deep_lift", output=of)
     scale = found.output_change.abs().max()
     assert found.convergence_delta.abs().max() < 1e-4 * (1 + scale)
 
@@ -64,7 +68,7 @@ def test_a_target_can_be_asked_for(tiny_bundle, images):
 def test_a_critic_of_the_bundle_gives_its_masks(tiny_bundle, images):
     x = to_float(images, tiny_bundle.device)
     for of, critic in tiny_bundle.critics.items():
-        found = attributions(tiny_bundle, images, "critic", of=of)
+        found = attributions(tiny_bundle, images, "critic", output=of)
         wanted = critic(x, predicted(tiny_bundle, x, of))
         assert torch.equal(found.attributions, wanted.cpu())
     only = replace(tiny_bundle, critics={"cluster": tiny_bundle.critics["cluster"]})
@@ -78,15 +82,16 @@ def test_a_critic_of_the_bundle_gives_its_masks(tiny_bundle, images):
 def test_rules_on_layers_do_not_apply_to_the_bound(of, tiny_bundle, images):
     assert not {"deep_lift", "lrp"} & set(methods_for(tiny_bundle, of))
     with pytest.raises(ValueError, match=f"`lrp` sets rules on layers, and `{of}` is not made"):
-        attributions(tiny_bundle, images, "lrp", of=of)
+        attributions(tiny_bundle, images, "lrp", output=of)
 
 
 def test_rules_on_layers_do_not_apply_to_clusters_read_off_z(tiny_bundle, images):
     config = replace(tiny_bundle.model.config, factorisation="c_given_z")
     assert isinstance(config, ClusterVAEConfig)
     other = replace(tiny_bundle, model=ClusterVAE(config).eval().requires_grad_(False))
-    assert layers_of(other, "cluster") is None and "saliency" in methods_for(other, "cluster")
-    found = attributions(other, images, "saliency", of="cluster")
+    assert explained_output(other, "cluster").layers(other) is None
+    assert "saliency" in methods_for(other, "cluster")
+    found = attributions(other, images, "saliency", output="cluster")
     assert found.attributions.shape == (3, 28, 28)
 
 
@@ -98,9 +103,9 @@ def test_without_a_classifier_the_error_says_what_to_explain(tiny_bundle, images
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"of": "label"}, "`of` must be one of classifier, cluster"),
-        ({"of": "latent:9"}, "latent:0 to latent:1, got latent:9"),
-        ({"of": "elbo", "target": 0}, "no meaning for `elbo`"),
+        ({"output": "label"}, "`output` must be one of classifier, cluster"),
+        ({"output": "latent:9"}, "latent:0 to latent:1, got latent:9"),
+        ({"output": "elbo", "target": 0}, "no meaning for `elbo`"),
         ({"target": 2}, r"in \[0, 2\)"),
         ({"baseline": "zero"}, "`saliency` takes no `baseline`"),
         ({"method": "deep_lift", "baseline": "prototypes"}, "one of mean, zero, blurred, other"),

@@ -11,8 +11,10 @@ def image_of(bundle, image_id="test:3"):
 
 @pytest.mark.parametrize("of", ["classifier", "cluster"])
 def test_what_is_kept_is_there_differs_and_is_ordered(tiny_bundle, of):
-    own = int(counterfactuals(tiny_bundle, image_of(tiny_bundle), 0, of=of).source[0])
-    answer = alternatives(tiny_bundle, image_of(tiny_bundle), 1 - own, of=of, count=4, starts=6)
+    own = int(counterfactuals(tiny_bundle, image_of(tiny_bundle), 0, output=of).source[0])
+    answer = alternatives(
+        tiny_bundle, image_of(tiny_bundle), 1 - own, output=of, count=4, starts=6
+    )
     found, kept = answer.found, list(answer.kept)
     assert len(found) == 6 and 1 <= len(kept) <= 4
     assert found.converged[kept].all() and (found.target == 1 - own).all()
@@ -50,5 +52,5 @@ def test_one_image_and_a_target_with_members_are_asked_for(tiny_bundle):
         alternatives(tiny_bundle, two, 0)
     with pytest.raises(ValueError, match="must have real images"):
         alternatives(tiny_bundle, image_of(tiny_bundle), 7)
-    with pytest.raises(ValueError, match="must have real images"):
-        alternatives(tiny_bundle, image_of(tiny_bundle), 0, of="elbo")
+    with pytest.raises(ValueError, match="classes apart, and `elbo` is one number"):
+        alternatives(tiny_bundle, image_of(tiny_bundle), 0, output="elbo")

@@ -11,7 +11,7 @@ EASY = CounterfactualConfig(target_probability=0.9)
 @pytest.mark.parametrize("of", ["classifier", "cluster"])
 def test_all_targets_are_every_class_but_its_own(tiny_bundle, of):
     images = tiny_bundle.dataset.test.images[:3]
-    found = counterfactuals(tiny_bundle, images, "all", of=of, config=EASY)
+    found = counterfactuals(tiny_bundle, images, "all", output=of, config=EASY)
     assert len(found) == 3  # two classes: one other each
     assert (found.target == 1 - found.source).all()
     assert torch.allclose(found.images, to_float(images))
@@ -39,13 +39,14 @@ def test_real_images_have_the_classes_of_what_is_explained(tiny_bundle):
     assert reference_of(tiny_bundle, "classifier").classes.tolist() == predicted.tolist()
     clusters = tiny_bundle.index["cluster"].to_numpy()[:40]
     assert reference_of(tiny_bundle, "cluster").classes.tolist() == clusters.tolist()
-    assert reference_of(tiny_bundle, "elbo") is None
 
 
 def test_wrong_questions_are_refused(tiny_bundle):
     images = tiny_bundle.dataset.test.images[:1]
-    with pytest.raises(ValueError, match="at least two classes, got 1"):
-        counterfactuals(tiny_bundle, images, 0, of="elbo")
+    with pytest.raises(
+        ValueError, match="at least two classes apart, and `elbo` is one number.*`classifier`"
+    ):
+        counterfactuals(tiny_bundle, images, 0, output="elbo")
     with pytest.raises(ValueError, match=r"`target` must be in \[0, 2\) for 2 classes, got 5"):
         counterfactuals(tiny_bundle, images, 5)
 

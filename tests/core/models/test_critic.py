@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from xai_core.bundle.outputs import explained_output
+from xai_core.bundle.explained_output import explained_output
 from xai_core.bundle.reading import load_bundle
 from xai_core.errors import ConfigError
 from xai_core.evaluation.critic_metrics import score_critic
@@ -159,7 +159,7 @@ def test_marks_lie_where_the_decision_is_made(learned):
 def test_the_shipped_critics_mark_other_pixels_for_another_target(shipped):
     x = floats(shipped.dataset.test.images[:200])
     for name, critic in shipped.critics.items():
-        decision = explained_output(shipped, name)(x).argmax(1)
+        decision = explained_output(shipped, name).function(shipped)(x).argmax(1)
         budget = critic.config.budget
         mask, other = (marked(critic(x, t), budget) for t in (decision, (decision + 1) % 10))
         union = ((mask + other) > 0).sum()
@@ -169,7 +169,7 @@ def test_the_shipped_critics_mark_other_pixels_for_another_target(shipped):
 @pytest.mark.parametrize("name", ["classifier", "cluster"])
 def test_the_shipped_critics_rank_first_what_the_decision_hangs_on(shipped, name):
     x = floats(shipped.dataset.test.images[:100])
-    forward = explained_output(shipped, name)
+    forward = explained_output(shipped, name).function(shipped)
     infill = infill_from_rest(shipped.model.reconstruct, neutral=shipped.dataset.mean_image)
     decision = forward(x).argmax(1)
     kept = [

@@ -62,7 +62,7 @@ def found(tiny_bundle):
 def test_a_hostile_text_is_read_and_never_run(tiny_bundle, found, words, of):
     found = dataclasses.replace(
         found,
-        of=of,
+        output=of,
         changed=dataclasses.replace(
             found.changed,
             reasons=(words,) * len(found.changed.reasons),

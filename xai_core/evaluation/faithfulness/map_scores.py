@@ -6,11 +6,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from ..._moved import renamed
 from ..._types import ByteImages, Images, Maps
 from ...attribution.api import Attribution
-from ...attribution.of_bundle import IMAGES_AT_ONCE, WITH_CLASSES
+from ...attribution.of_bundle import IMAGES_AT_ONCE
 from ...attribution.registry import method_card
-from ...bundle.outputs import as_float_images, explained_output
+from ...bundle.explained_output import ExplainedOutput, deciding_outputs, explained_output
+from ...bundle.outputs import as_float_images
 from ...bundle.reading import Bundle
 from .measures import area, deletion, gini, insertion, pixel_order, score_of
 from .table import infill_of
@@ -34,6 +36,7 @@ class MapScores:
     sparsity: Float[Tensor, " batch"]
 
 
+@renamed(of="output")
 @torch.no_grad()
 def map_scores(
     bundle: Bundle,
@@ -41,7 +44,7 @@ def map_scores(
     values: Maps,
     target: Int[Tensor, " batch"],
     *,
-    of: str,
+    output: str | ExplainedOutput,
 ) -> MapScores:
     """Score maps, each on its own image; the scores of one do not depend on the others.
 
@@ -50,21 +53,21 @@ def map_scores(
         images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]: those explained.
         values: By which pixels are ranked, as `ranked` gives them, on the CPU.
         target: The class or cluster explained, one a map.
-        of: "classifier" or "cluster".
+        output: An output that tells classes apart, such as "classifier" or "cluster".
 
     Raises:
         ValueError: If what is explained is no probability.
     """
-    if of not in WITH_CLASSES:
-        raise ValueError(f"`of` must be {' or '.join(WITH_CLASSES)} to score maps, got {of!r}.")
-    function, infill = explained_output(bundle, of), infill_of(bundle)
+    output = explained_output(bundle, output)
+    if output.classes is None:
+        known = " or ".join(one.name for one in deciding_outputs(bundle))
+        raise ValueError(f"`output` must be {known} to score maps, got `{output.name}`.")
+    probs, function, infill = output.shown, output.function(bundle), infill_of(bundle)
     # one map at a time, so that ties are broken alike in every batch
     order = torch.cat([pixel_order(one[None], seed=0) for one in values])
     areas = []
     for rows in torch.arange(len(values)).split(IMAGES_AT_ONCE):
-        score = score_of(
-            lambda images: function(images).softmax(-1), target[rows].to(bundle.device)
-        )
+        score = score_of(lambda images: probs(function(images)), target[rows].to(bundle.device))
         x, ranks = as_float_images(bundle, images[rows]), order[rows].to(bundle.device)
         curves = (follow(x, ranks, score=score, infill=infill) for follow in (insertion, deletion))
         areas.append(torch.stack([area(curve).cpu() for curve in curves]))

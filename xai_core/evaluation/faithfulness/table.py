@@ -10,20 +10,20 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from ..._moved import renamed
 from ..._types import Images, Maps
 from ...attribution.api import Attribution, attribute
 from ...attribution.config import AttributionConfig
 from ...attribution.of_bundle import (
     DEFAULT_BASELINES,
-    WITH_CLASSES,
     baselines_of,
-    layers_of,
     mask_of,
     mean_image,
     methods_for,
 )
 from ...attribution.registry import METHODS, MethodCard, method_card
-from ...bundle.outputs import as_float_images, explained_output
+from ...bundle.explained_output import ExplainedOutput, explained_output
+from ...bundle.outputs import as_float_images
 from ...bundle.reading import Bundle
 from ..infill import Infill, infill_from_rest
 from .intervals import Interval, mean_interval
@@ -81,14 +81,14 @@ class FaithfulnessTable:
     """Scores of methods on the same images.
 
     Attributes:
-        of: What is explained.
+        output: Name of what is explained.
         rows: One row per method, then those of "random" and "edges".
         measured: Everything behind the rows, by method: curves and values per image.
         shares: Of the pixels, where curves are measured.
         num_images: Images measured on.
     """
 
-    of: str
+    output: str
     rows: tuple[MethodScores, ...]
     measured: dict[str, Measured]
     shares: tuple[float, ...]
@@ -116,12 +116,13 @@ class FaithfulnessTable:
         return pd.DataFrame(columns)
 
 
+@renamed(of="output")
 def scores(
     bundle: Bundle,
     images: Tensor | np.ndarray,
     methods: Sequence[str] | str = "all",
     *,
-    of: str = "classifier",
+    output: str | ExplainedOutput = "classifier",
     config: FaithfulnessConfig | None = None,
     attribution: AttributionConfig | None = None,
     rule: TrustRule | None = None,
@@ -137,7 +138,7 @@ def scores(
         bundle: The models, on the device to compute on.
         images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]; some 50 are enough.
         methods: Keys of `METHODS`, or "all" that apply.
-        of: As `explained` takes it.
+        output: What is explained, as `explained_output` takes it.
         config: How much is measured.
         attribution: Settings of the methods.
         rule: When a method is not to be trusted.
@@ -145,23 +146,28 @@ def scores(
 
     Raises:
         ValueError: If a method is none or does not apply.
-        BundleError: If the bundle lacks the classifier or critic that is asked for.
+        BundleError: If the bundle lacks a part that the output needs, or its critic.
     """
-    names = methods_for(bundle, of) if methods == "all" else [methods]
+    output = explained_output(bundle, output)
+    names = methods_for(bundle, output) if methods == "all" else [methods]
     names = names if isinstance(methods, str) else list(methods)
     wanted = [*dict.fromkeys([*names, *MODEL_FREE])]
     config = config or FaithfulnessConfig()
-    task = _task(bundle, as_float_images(bundle, images), of)
+    task = _task(bundle, as_float_images(bundle, images), output)
     measured, seconds = {}, {}
     for number, name in enumerate(wanted):
         if on_progress is not None:
             on_progress(name, number, len(wanted))
         began = time.perf_counter()
-        measured[name] = _measure(bundle, task, method_card(name), of, config, attribution)
+        measured[name] = _measure(bundle, task, method_card(name), output, config, attribution)
         seconds[name] = time.perf_counter() - began
     rows = tuple(_row(name, measured, seconds[name], rule, config.seed) for name in wanted)
     return FaithfulnessTable(
-        of=of, rows=rows, measured=measured, shares=SHARES, num_images=len(task.images)
+        output=output.name,
+        rows=rows,
+        measured=measured,
+        shares=SHARES,
+        num_images=len(task.images),
     )
 
 
@@ -176,25 +182,23 @@ def infill_of(bundle: Bundle) -> Infill:
 
 
 @torch.no_grad()
-def _task(bundle: Bundle, x: Images, of: str) -> Task:
-    module = layers_of(bundle, of) or explained_output(bundle, of)
+def _task(bundle: Bundle, x: Images, output: ExplainedOutput) -> Task:
+    module = output.layers(bundle) or output.function(bundle)
     target, other = torch.zeros(len(x), dtype=torch.long, device=x.device), None
-    if of in WITH_CLASSES:
-        outputs = module(x)
-        if outputs.shape[1] < 2:
+    if output.classes is not None:
+        if output.classes.count(bundle) < 2:
             raise ValueError(
-                f"Heatmaps of `{of}` cannot be scored: it has a single class, and scores compare "
-                "at least two classes. Score another output."
+                f"Heatmaps of `{output.name}` cannot be scored: it has a single class, and scores "
+                "compare at least two classes. Score another output."
             )
-        best = outputs.topk(2, -1).indices
+        best = module(x).topk(2, -1).indices
         target, other = best[:, 0], best[:, 1]
-    shown = {"classifier": lambda logits: logits.softmax(-1), "cluster": torch.exp}
     return Task(
         images=x,
         target=target,
         other=other,
         module=module,
-        shown=shown.get(of, lambda outputs: outputs),
+        shown=output.shown,
         infill=infill_of(bundle),
     )
 
@@ -203,11 +207,11 @@ def _measure(
     bundle: Bundle,
     task: Task,
     card: MethodCard,
-    of: str,
+    output: ExplainedOutput,
     config: FaithfulnessConfig,
     attribution: AttributionConfig | None,
 ) -> Measured:
-    masks = mask_of(bundle, of) if card.needs == "mask" else None
+    masks = mask_of(bundle, output) if card.needs == "mask" else None
     named = DEFAULT_BASELINES.get(card.baseline)
     baselines = None if named is None else baselines_of(bundle, task.images, named)
 

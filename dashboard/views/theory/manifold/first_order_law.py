@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals
+from dashboard.services import outputs
 from dashboard.ui import download, first_order_law, naming
 from dashboard.ui.components import image_grid
 from dashboard.views.theory import question
@@ -70,9 +70,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
 
 
 def _targets(bundle: "Bundle") -> list[str]:
-    if "classifier" in counterfactuals.explainable(bundle):
-        return list(bundle.manifest.dataset.class_names)
-    return naming.cluster_names(bundle)
+    output = next(iter(outputs.deciding(bundle)), "cluster")
+    return naming.class_names(bundle, output, outputs.classes(bundle, output).count(bundle))
 
 
 def _directions(bundle: "Bundle", image_id: str, values: np.ndarray) -> None:

@@ -32,7 +32,7 @@ def table(tiny_bundle):
 
 def test_a_row_a_method_and_those_of_random_and_edges(table):
     assert [row.method for row in table.rows] == ["deep_lift", "saliency", "random", "edges"]
-    assert (table.of, table.num_images) == ("classifier", 8)
+    assert (table.output, table.num_images) == ("classifier", 8)
     for row in table.rows:
         measured = table.measured[row.method]
         for part in (row.insertion, row.deletion):
@@ -80,7 +80,7 @@ def test_the_same_question_has_the_same_answer(tiny_bundle, table):
 @pytest.mark.parametrize("of", ["cluster", "reconstruction"])
 def test_other_functions_can_be_scored(of, tiny_bundle):
     images = tiny_bundle.dataset.test.images[:4]
-    found = scores(tiny_bundle, images, "input_x_gradient", of=of, config=FEW).rows[0]
+    found = scores(tiny_bundle, images, "input_x_gradient", output=of, config=FEW).rows[0]
     one_output = of == "reconstruction"
     assert (found.class_sensitivity.mean != found.class_sensitivity.mean) == one_output
     assert found.randomisation.mean < 1
