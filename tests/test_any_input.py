@@ -337,7 +337,7 @@ COMMANDS = {
     "encode": ("--images", "--out"),
     "info": (),
     "verify": ("--num-images", "--num-samples"),
-    "attribute": ("--images", "--method", "--out", "--output", "--of", "--target", "--baseline", "--set",
+    "attribute": ("--images", "--method", "--out", "--output", "--target", "--baseline", "--set",
                   "--figure"),
     "faithfulness": ("--methods", "--images", "--num-images", "--of", "--set"),
     "counterfactual": ("--images", "--target", "--out", "--of", "--method", "--probability",

@@ -18,7 +18,7 @@ from .._types import AnyImages, Logits
 from ..functions import GivenFunction, check_images, class_numbers
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from .config import AttributionConfig
-from .registry import RUNS, MethodCard, method_card
+from .registry import MethodCard, method_card
 from .task import AT_ONCE, AttributionTask, Baselines, ChannelMaps, MaskOf, check_target
 
 __all__ = [
@@ -151,7 +151,7 @@ def _explained(
     if card.needs not in ("nothing", "mask"):
         task = _probed(task, card, single=single)
     with torch.inference_mode(False), torch.set_grad_enabled(differentiable):
-        maps = _one_channel(RUNS[card.name](task), card)
+        maps = _one_channel(card.run(task), card)
     delta = change = None
     if card.complete:
         change = _output_change(task, card)

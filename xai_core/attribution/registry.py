@@ -1,4 +1,4 @@
-"""The attribution methods: what each needs, what may be set, what its values mean and promise."""
+"""The attribution methods, one entry each: how it runs, what it needs, what its values mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +22,12 @@ Needs = Literal["nothing", "function", "gradient", "layers", "mask"]
 
 @dataclass(frozen=True, kw_only=True)
 class MethodCard:
-    """What a person should know of a method before reading its map.
+    """A method, and what a person should know of it before reading its map.
 
     Attributes:
         name: Key in `METHODS`.
+        run: Returns one map per image of a task, with a channel for each of the image's or with
+            one for all.
         title: For people.
         kind: How it works; a "baseline" knows nothing of the model.
         needs: "function": any; "gradient": a differentiable one; "layers": one that is made of
@@ -45,6 +47,7 @@ class MethodCard:
     """
 
     name: str
+    run: Callable[[AttributionTask], ChannelMaps]
     title: str
     kind: Literal["gradient", "perturbation", "mask", "baseline"]
     needs: Needs
@@ -80,9 +83,17 @@ def _controls(*names: str) -> tuple[Control, ...]:
     return tuple(CONTROLS[name] for name in names)
 
 
+def _critic(problem: AttributionTask) -> ChannelMaps:
+    if problem.mask_of is None:
+        raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
+    with torch.no_grad():
+        return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
+
+
 _CARDS = (
     MethodCard(
         name="saliency",
+        run=gradients.saliency,
         title="Saliency",
         kind="gradient",
         needs="gradient",
@@ -95,6 +106,7 @@ _CARDS = (
     ),
     MethodCard(
         name="input_x_gradient",
+        run=gradients.input_x_gradient,
         title="Input x gradient",
         kind="gradient",
         needs="gradient",
@@ -107,6 +119,7 @@ _CARDS = (
     ),
     MethodCard(
         name="integrated_gradients",
+        run=gradients.integrated_gradients,
         title="Integrated gradients",
         kind="gradient",
         needs="gradient",
@@ -122,6 +135,7 @@ _CARDS = (
     ),
     MethodCard(
         name="smoothgrad",
+        run=gradients.smoothgrad,
         title="SmoothGrad",
         kind="gradient",
         needs="gradient",
@@ -136,6 +150,7 @@ _CARDS = (
     ),
     MethodCard(
         name="gradient_shap",
+        run=gradients.gradient_shap,
         title="Gradient SHAP",
         kind="gradient",
         needs="gradient",
@@ -152,6 +167,7 @@ _CARDS = (
     ),
     MethodCard(
         name="deep_lift",
+        run=deep_lift.deep_lift,
         title="DeepLift",
         kind="gradient",
         needs="layers",
@@ -167,6 +183,7 @@ _CARDS = (
     ),
     MethodCard(
         name="deep_lift_shap",
+        run=deep_lift.deep_lift_shap,
         title="DeepLift SHAP",
         kind="gradient",
         needs="layers",
@@ -181,6 +198,7 @@ _CARDS = (
     ),
     MethodCard(
         name="guided_backprop",
+        run=layer_rules.guided_backprop,
         title="Guided backpropagation",
         kind="gradient",
         needs="layers",
@@ -193,6 +211,7 @@ _CARDS = (
     ),
     MethodCard(
         name="deconvolution",
+        run=layer_rules.deconvolution,
         title="Deconvolution",
         kind="gradient",
         needs="layers",
@@ -205,6 +224,7 @@ _CARDS = (
     ),
     MethodCard(
         name="guided_gradcam",
+        run=layer_rules.guided_gradcam,
         title="Guided Grad-CAM",
         kind="gradient",
         needs="layers",
@@ -217,6 +237,7 @@ _CARDS = (
     ),
     MethodCard(
         name="lrp",
+        run=lrp.lrp,
         title="Layer-wise relevance",
         kind="gradient",
         needs="layers",
@@ -230,6 +251,7 @@ _CARDS = (
     ),
     MethodCard(
         name="occlusion",
+        run=perturbation.occlusion,
         title="Occlusion",
         kind="perturbation",
         needs="function",
@@ -244,6 +266,7 @@ _CARDS = (
     ),
     MethodCard(
         name="feature_ablation",
+        run=perturbation.feature_ablation,
         title="Patch ablation",
         kind="perturbation",
         needs="function",
@@ -258,6 +281,7 @@ _CARDS = (
     ),
     MethodCard(
         name="shapley_sampling",
+        run=perturbation.shapley_sampling,
         title="Shapley sampling",
         kind="perturbation",
         needs="function",
@@ -274,6 +298,7 @@ _CARDS = (
     ),
     MethodCard(
         name="critic",
+        run=_critic,
         title="Critic",
         kind="mask",
         needs="mask",
@@ -286,6 +311,7 @@ _CARDS = (
     ),
     MethodCard(
         name="random",
+        run=reference_maps.random_map,
         title="Random",
         kind="baseline",
         needs="nothing",
@@ -299,6 +325,7 @@ _CARDS = (
     ),
     MethodCard(
         name="edges",
+        run=reference_maps.edges,
         title="Edges",
         kind="baseline",
         needs="nothing",
@@ -312,31 +339,3 @@ _CARDS = (
 )
 METHODS = {card.name: card for card in _CARDS}
 """The cards of all methods by name, in the order to show them."""
-
-
-def _critic(problem: AttributionTask) -> ChannelMaps:
-    if problem.mask_of is None:
-        raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
-    with torch.no_grad():
-        return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
-
-
-RUNS: dict[str, Callable[[AttributionTask], ChannelMaps]] = {
-    "saliency": gradients.saliency,
-    "input_x_gradient": gradients.input_x_gradient,
-    "integrated_gradients": gradients.integrated_gradients,
-    "smoothgrad": gradients.smoothgrad,
-    "gradient_shap": gradients.gradient_shap,
-    "deep_lift": deep_lift.deep_lift,
-    "deep_lift_shap": deep_lift.deep_lift_shap,
-    "guided_backprop": layer_rules.guided_backprop,
-    "deconvolution": layer_rules.deconvolution,
-    "guided_gradcam": layer_rules.guided_gradcam,
-    "lrp": lrp.lrp,
-    "occlusion": perturbation.occlusion,
-    "feature_ablation": perturbation.feature_ablation,
-    "shapley_sampling": perturbation.shapley_sampling,
-    "critic": _critic,
-    "random": reference_maps.random_map,
-    "edges": reference_maps.edges,
-}
