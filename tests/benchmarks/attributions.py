@@ -147,7 +147,7 @@ def captum_call(name, bundle, x, target):
     last = [i for i, layer in enumerate(model) if isinstance(layer, torch.nn.Conv2d)][-1]
     delta = {**common, "return_convergence_delta": True}
     per_eval = {"perturbations_per_eval": 8}
-    side, stride = CONFIG.patch, CONFIG.stride
+    side, stride = CONFIG.window(28, 28)
     squares = patches(28, 28, side)[None, None]
     calls = {
         "saliency": lambda: attr.Saliency(model).attribute(leaf, **common),

@@ -19,7 +19,16 @@ from ..functions import GivenFunction, check_images, class_numbers
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from .config import AttributionConfig
 from .registry import MethodCard, method_card
-from .task import AT_ONCE, AttributionTask, Baselines, ChannelMaps, MaskOf, check_target
+from .task import (
+    AT_ONCE,
+    AttributionTask,
+    Baselines,
+    ChannelMaps,
+    MaskOf,
+    check_target,
+    reduce_channels,
+    spread_over_channels,
+)
 
 __all__ = [
     "Attribution",
@@ -37,12 +46,15 @@ class Attribution:
     """Maps, one row per image, in the units of the output explained.
 
     Attributes:
-        attributions: The maps, on the inputs' device and in their precision.
+        attributions: The maps, on the inputs' device and in their precision; one for all channels
+            of an image, as `reduce_channels` makes it.
         target: The output explained, one per image.
         method: Key in `METHODS`.
         convergence_delta: Sum of the map minus `output_change`; None where the method promises
             nothing.
         output_change: f(x) - f(baseline), the mean over a set of baselines; None likewise.
+        channel_maps: The map of each channel, where they were asked for. Methods that change all
+            channels of a pixel at once give each an equal share.
     """
 
     attributions: Float[Tensor, "batch height width"]
@@ -50,6 +62,7 @@ class Attribution:
     method: str
     convergence_delta: Float[Tensor, " batch"] | None = None
     output_change: Float[Tensor, " batch"] | None = None
+    channel_maps: ChannelMaps | None = None
 
     @property
     def incomplete(self) -> Bool[Tensor, " batch"]:
@@ -85,6 +98,7 @@ def attribute(
     config: AttributionConfig | None = None,
     seed: int = 0,
     mask_of: MaskOf | None = None,
+    keep_channels: bool = False,
 ) -> Attribution:
     """Explain one output for each image of a batch.
 
@@ -105,6 +119,7 @@ def attribute(
         config: Settings; each method reads those on its card.
         seed: Of everything random.
         mask_of: Returns the masks of "critic".
+        keep_channels: Whether to return the map of each channel, too.
 
     Returns:
         Maps; read `warning` where the method promises to explain all of the output's change.
@@ -139,7 +154,7 @@ def attribute(
         with left_as_found(function, mask_of):
             found = _explained(task, card, single=target is None, dtype=inputs.dtype)
         if _is_finite(found):
-            return found
+            return found if keep_channels else replace(found, channel_maps=None)
     raise ValueError(_not_finite(found))
 
 
@@ -151,7 +166,8 @@ def _explained(
     if card.needs not in ("nothing", "mask"):
         task = _probed(task, card, single=single)
     with torch.inference_mode(False), torch.set_grad_enabled(differentiable):
-        maps = _one_channel(card.run(task), card)
+        channels = card.run(task)
+    maps = reduce_channels(channels, signed=card.signed)
     delta = change = None
     if card.complete:
         change = _output_change(task, card)
@@ -162,6 +178,9 @@ def _explained(
         method=card.name,
         convergence_delta=delta,
         output_change=change,
+        channel_maps=spread_over_channels(channels, task.inputs.shape[1], signed=card.signed).to(
+            dtype
+        ),
     )
 
 
@@ -174,13 +193,6 @@ def _probed(task: AttributionTask, card: MethodCard, *, single: bool) -> Attribu
     if card.needs in ("gradient", "layers"):
         forward.check_gradient(task.inputs[:1], f"`{card.name}`")
     return replace(task, forward=forward)
-
-
-def _one_channel(maps: ChannelMaps, card: MethodCard) -> Float[Tensor, "batch height width"]:
-    """Add up the channels of shares and slopes; of sizes take the largest."""
-    if maps.shape[1] == 1:
-        return maps.squeeze(1)
-    return maps.sum(1) if card.signed else maps.amax(1)
 
 
 def _is_finite(found: Attribution) -> bool:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .._types import Images
+from .._numbers import Number
+from .._types import AnyImages
 
 __all__ = ["BASELINES", "BaselineCard", "blurred"]
 
@@ -72,16 +73,18 @@ BASELINES = {
 """The baselines by name."""
 
 
-def blurred(images: Images, deviation: float = 4.0) -> Images:
+def blurred(images: AnyImages, deviation: Number | None = None) -> AnyImages:
     """Blur images by a Gaussian, their borders continued.
 
     Args:
         images: In [0, 1].
-        deviation: Of the Gaussian, in pixels.
+        deviation: Of the Gaussian, in pixels; None for a seventh of the shorter side.
     """
+    deviation = min(images.shape[-2:]) / 7 if deviation is None else deviation
     radius = min(int(3 * deviation), min(images.shape[-2:]) - 1)
     along = torch.arange(-radius, radius + 1).to(images)
     kernel = torch.softmax(-along.square() / (2 * deviation**2), 0)
-    padded = nn.functional.pad(images, (radius,) * 4, mode="replicate")
+    grey = images.flatten(0, 1).unsqueeze(1)
+    padded = nn.functional.pad(grey, (radius,) * 4, mode="replicate")
     rows = nn.functional.conv2d(padded, kernel.reshape(1, 1, -1, 1))
-    return nn.functional.conv2d(rows, kernel.reshape(1, 1, 1, -1))
+    return nn.functional.conv2d(rows, kernel.reshape(1, 1, 1, -1)).view_as(images)

@@ -1,6 +1,6 @@
 """What a person may set in an attribution method: names, ranges, units, defaults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import ConfigError
 
@@ -19,6 +19,8 @@ class Control:
         high: Largest value allowed.
         step: Of a slider.
         unit: What the value counts or measures.
+        share: The default as a share of an image's shorter side, for what is counted in pixels;
+            `default` and `high` are then those of 28 pixels.
     """
 
     name: str
@@ -28,6 +30,13 @@ class Control:
     high: int | float
     step: int | float
     unit: str
+    share: float | None = None
+
+    def at(self, side: int) -> "Control":
+        """Return the control for images whose shorter side has this many pixels."""
+        if self.share is None:
+            return self
+        return replace(self, default=max(1, round(self.share * side)), high=max(1, side // 2))
 
 
 CONTROLS = {
@@ -79,10 +88,24 @@ CONTROLS = {
             unit="random orders averaged",
         ),
         Control(
-            name="patch", title="Patch", default=4, low=1, high=14, step=1, unit="pixels a side"
+            name="patch",
+            title="Patch",
+            default=4,
+            low=1,
+            high=14,
+            step=1,
+            unit="pixels a side",
+            share=1 / 7,
         ),
         Control(
-            name="stride", title="Stride", default=2, low=1, high=14, step=1, unit="pixels a step"
+            name="stride",
+            title="Stride",
+            default=2,
+            low=1,
+            high=14,
+            step=1,
+            unit="pixels a step",
+            share=1 / 14,
         ),
         Control(
             name="gamma",
@@ -117,8 +140,10 @@ class AttributionConfig:
         n_points: Points of gradient_shap, rounded up to as many for each baseline.
         stdevs: Standard deviation of smoothgrad's noise, in pixels' range [0, 1].
         n_permutations: Random orders averaged by shapley_sampling.
-        patch: Side of the squares that are removed together, in pixels.
-        stride: Step of occlusion's window, in pixels, at most `patch`.
+        patch: Side of the squares that are removed together, in pixels; None for a seventh of
+            the image's shorter side.
+        stride: Step of occlusion's window, in pixels, at most `patch`; None for a fourteenth of
+            the shorter side, or `patch` where that is less.
         gamma: LRP's extra weight of positive evidence in convolutions.
         epsilon: LRP's stabiliser in dense layers, in the units of their outputs.
     """
@@ -128,8 +153,8 @@ class AttributionConfig:
     n_points: int = int(CONTROLS["n_points"].default)
     stdevs: float = CONTROLS["stdevs"].default
     n_permutations: int = int(CONTROLS["n_permutations"].default)
-    patch: int = int(CONTROLS["patch"].default)
-    stride: int = int(CONTROLS["stride"].default)
+    patch: int | None = None
+    stride: int | None = None
     gamma: float = CONTROLS["gamma"].default
     epsilon: float = CONTROLS["epsilon"].default
 
@@ -137,12 +162,40 @@ class AttributionConfig:
         """Refuse settings outside their range."""
         for name, control in CONTROLS.items():
             value = getattr(self, name)
+            if control.share is not None and (value is None or value >= control.low):
+                continue  # how large it may be depends on the image
             if not control.low <= value <= control.high:
                 raise ConfigError(
                     f"`{name}` must be in [{control.low:g}, {control.high:g}], got {value}."
                 )
-        if self.stride > self.patch:
+        if self.stride is not None and self.patch is not None:
+            _check_stride(self.stride, self.patch)
+
+    def window(self, height: int, width: int) -> tuple[int, int]:
+        """Return the side of the squares removed and the step between them, in pixels.
+
+        Args:
+            height: Of the images.
+            width: Of the images.
+
+        Raises:
+            ConfigError: If the squares are larger than the images.
+        """
+        side = min(height, width)
+        usual = (CONTROLS[name].at(side).default for name in ("patch", "stride"))
+        patch, stride = (int(value) for value in usual)
+        patch = self.patch or patch
+        stride = self.stride or min(stride, patch)
+        if patch > side:
             raise ConfigError(
-                f"`stride` must be at most `patch`, or pixels are skipped, got {self.stride} "
-                f"and {self.patch}."
+                f"`patch` must be at most {side}, the shorter side of the images, got {patch}."
             )
+        _check_stride(stride, patch)
+        return patch, stride
+
+
+def _check_stride(stride: int, patch: int) -> None:
+    if stride > patch:
+        raise ConfigError(
+            f"`stride` must be at most `patch`, or pixels are skipped, got {stride} and {patch}."
+        )

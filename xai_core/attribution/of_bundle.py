@@ -45,6 +45,7 @@ def attributions(
     baseline: str | None = None,
     config: AttributionConfig | None = None,
     seed: int = 0,
+    keep_channels: bool = False,
 ) -> Attribution:
     """Explain what the bundle says of images.
 
@@ -58,6 +59,7 @@ def attributions(
         baseline: Key of `BASELINES`; that of `DEFAULT_BASELINES` where None.
         config: Settings; each method reads those on its card.
         seed: Of everything random.
+        keep_channels: Whether to return the map of each channel, too.
 
     Returns:
         Maps on the CPU, one per image.
@@ -83,6 +85,7 @@ def attributions(
                 config=config,
                 seed=seed,
                 mask_of=mask_of(bundle, output) if card.needs == "mask" else None,
+                keep_channels=keep_channels,
             )
         )
     return _together(parts)
@@ -177,6 +180,7 @@ def _together(parts: list[Attribution]) -> Attribution:
         method=parts[0].method,
         convergence_delta=column([part.convergence_delta for part in parts]),
         output_change=column([part.output_change for part in parts]),
+        channel_maps=column([part.channel_maps for part in parts]),
     )
 
 

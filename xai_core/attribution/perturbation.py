@@ -24,8 +24,8 @@ def occlusion(problem: AttributionTask) -> ChannelMaps:
     """Slide a window of baseline over the image; a pixel gets the mean drop it takes part in."""
     from captum.attr import Occlusion
 
-    side, stride = problem.config.patch, problem.config.stride
-    channels = problem.inputs.shape[1]
+    channels, *size = problem.inputs.shape[1:]
+    side, stride = problem.config.window(*size)
     maps = Occlusion(problem.forward).attribute(
         problem.inputs.detach(),
         sliding_window_shapes=(channels, side, side),
@@ -41,12 +41,11 @@ def feature_ablation(problem: AttributionTask) -> ChannelMaps:
     """Replace one patch at a time; its pixels get the drop of the target."""
     from captum.attr import FeatureAblation
 
-    height, width = problem.inputs.shape[-2:]
     maps = FeatureAblation(problem.forward).attribute(
         problem.inputs.detach(),
         baselines=problem.baselines,
         target=problem.target,
-        feature_mask=patches(height, width, problem.config.patch)[None, None],
+        feature_mask=_grid(problem)[None, None],
         perturbations_per_eval=_per_eval(problem),
     )
     return maps[:, :1]
@@ -59,8 +58,7 @@ def shapley_sampling(problem: AttributionTask) -> ChannelMaps:
     """
     from captum.attr import ShapleyValueSampling
 
-    height, width = problem.inputs.shape[-2:]
-    mask = patches(height, width, problem.config.patch)
+    mask = _grid(problem)
     generator = problem.generator()
 
     def orders(num_features: int, num_samples: int) -> Iterator[list[int]]:
@@ -85,6 +83,11 @@ def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:
     columns = -(-width // side)
     rows = torch.arange(height) // side
     return rows.unsqueeze(1) * columns + torch.arange(width) // side
+
+
+def _grid(problem: AttributionTask) -> Int[Tensor, "height width"]:
+    height, width = problem.inputs.shape[-2:]
+    return patches(height, width, problem.config.window(height, width)[0])
 
 
 def _per_eval(problem: AttributionTask) -> int:

@@ -7,10 +7,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Logits, Mask
+from .._types import AnyImages, Logits, Maps, Mask
 from .config import AttributionConfig
 
-__all__ = ["AT_ONCE", "AttributionTask", "Baselines", "ChannelMaps", "MaskOf", "check_target"]
+__all__ = [
+    "AT_ONCE",
+    "AttributionTask",
+    "Baselines",
+    "ChannelMaps",
+    "MaskOf",
+    "check_target",
+    "reduce_channels",
+    "spread_over_channels",
+]
 
 Baselines = Float[Tensor, "baselines channels height width"]
 """Images that stand for "nothing there": one for each image, or some for all of them."""
@@ -81,3 +90,17 @@ def check_target(num_outputs: int, *, highest: int, single: bool) -> None:
         raise ValueError(
             f"`target` must be in [0, {num_outputs}) for {num_outputs} outputs, got {highest}."
         )
+
+
+def reduce_channels(maps: ChannelMaps, *, signed: bool) -> Maps:
+    """Make one map for all channels: the sum of signed values, and the largest of sizes."""
+    if maps.shape[1] == 1:
+        return maps.squeeze(1)
+    return maps.sum(1) if signed else maps.amax(1)
+
+
+def spread_over_channels(maps: ChannelMaps, channels: int, *, signed: bool) -> ChannelMaps:
+    """Give each channel a map, from which `reduce_channels` makes the one for all again."""
+    if maps.shape[1] == channels:
+        return maps
+    return maps.expand(-1, channels, -1, -1) / (channels if signed else 1)

@@ -1,6 +1,5 @@
 """`xai attribute` and `xai faithfulness`: heatmaps, and how far to trust them."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -182,16 +181,15 @@ def faithfulness(
 
 def _config(settings: list[str] | None) -> "AttributionConfig":
     """Read settings such as "n_steps=64"."""
-    from ..attribution.config import AttributionConfig
+    from ..attribution.config import CONTROLS, AttributionConfig
 
-    kinds = {field.name: field.type for field in fields(AttributionConfig)}
     found: dict[str, int | float] = {}
     for text in settings or ():
         name, _, value = text.partition("=")
-        if name not in kinds:
-            raise ConfigError(f"`--set` must name one of {', '.join(kinds)}, got '{text}'.")
+        if name not in CONTROLS:
+            raise ConfigError(f"`--set` must name one of {', '.join(CONTROLS)}, got '{text}'.")
         try:
-            found[name] = int(value) if kinds[name] is int else float(value)
+            found[name] = type(CONTROLS[name].low)(value)
         except ValueError as error:
             raise ConfigError(f"`--set {name}` must be a number, got '{value}'.") from error
     return AttributionConfig(**found)  # type: ignore[arg-type]

@@ -48,6 +48,8 @@ REACH = 1.0
 """Of the first step along the border, in latent units; it shrinks to nothing."""
 SLACK = 1.5
 """Log odds aimed at beyond what is asked for, since the odds bend down on the way there."""
+PIXELS = 784
+"""Ink is counted as if an image had this many values, so that what follows holds for any size."""
 SETTLED = 1.0
 """Ink that another step must promise to save, or the image leaves the batch."""
 AT_ONCE = 256
@@ -136,7 +138,7 @@ class _Boundary:
         images = transfer_residual(problem.images, problem.reconstructions, problem.decode(codes))
         logits = problem.forward(images)
         odds = _log_odds(logits, problem.target)
-        distance = (images - problem.images).abs().sum((1, 2, 3))
+        distance = (images - problem.images).abs().sum((1, 2, 3)) * _scale(images)
         lead, cost = odds, distance
         if problem.prior is not None:
             joint = problem.prior.log_joint(codes)
@@ -193,7 +195,8 @@ def _boundary(
 ) -> _Boundary:
     reading, allowed = None, torch.full_like(problem.images[:, 0, 0, 0], torch.inf)
     if problem.reference is not None and near is not None:
-        allowed = config.nearer_than_real * problem.reference.distance_bound(problem.images, near)
+        bound = problem.reference.distance_bound(problem.images, near) * _scale(problem.images)
+        allowed = config.nearer_than_real * bound
         if problem.prior is not None:
             classes = problem.probabilities.shape[1]
             reading = ClusterPrior.fit(problem.prior, problem.reference, classes)
@@ -205,6 +208,11 @@ def _boundary(
         allowed=allowed,
         density_weight=config.density_weight,
     )
+
+
+def _scale(images: AnyImages) -> float:
+    """Return what turns the ink of an image into that of an image of `PIXELS` values."""
+    return PIXELS / images[0].numel()
 
 
 def _best_start(

@@ -179,7 +179,7 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
     left = torch.linalg.svd(jacobian.detach(), full_matrices=False)[0][:, :, :count]
     # a singular vector's sign is free: let most of its ink be added
     left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
-    return left.mT.reshape(-1, 1, *images.shape[1:])
+    return left.mT.reshape(left.shape[0] * left.shape[2], -1, *images.shape[-2:])
 
 
 @renamed(of="output")

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._types import Images, Latents
+from .._types import AnyImages, Latents
 
 __all__ = ["NearestDrawn", "nearest_drawn"]
 
@@ -39,16 +39,16 @@ class NearestDrawn:
             is an upper bound of the distance to the decoder's images: the search is local.
     """
 
-    images: Images
+    images: AnyImages
     codes: Latents
     l1: Float[Tensor, " batch"]
 
 
 def nearest_drawn(
-    images: Images,
+    images: AnyImages,
     *,
-    encode: Callable[[Images], Latents],
-    decode: Callable[[Latents], Images],
+    encode: Callable[[AnyImages], Latents],
+    decode: Callable[[Latents], AnyImages],
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
 ) -> NearestDrawn:

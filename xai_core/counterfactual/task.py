@@ -41,9 +41,10 @@ class CounterfactualConfig:
             1, the further across the border it stops, and the farther from the image.
         nearer_than_real: Share of the distance to a real image of the target class past which
             "default" aims lower, down to `target_probability`.
-        density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default".
+        density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default"; the
+            ink of an image of 28 x 28, to which that of other sizes is scaled.
         path_points: Codes kept of each path, its ends included; 2 is the fastest.
-        batch_size: AnyImages searched at once.
+        batch_size: Images searched at once.
     """
 
     method: Method = "default"
@@ -104,7 +105,7 @@ class CounterfactualTask:
         target: Class to reach, one per image.
         probabilities: Of every class, at x.
         decode: Codes to images.
-        forward: AnyImages to logits.
+        forward: Images to logits.
         prior: Mixture that codes are drawn from, where known.
         reference: Real images of every class, where known.
     """

@@ -32,10 +32,12 @@ class Row:
 
     Attributes:
         name: At its left.
-        values: (images, 28, 28); ink in [0, 1], or what a map says of each pixel.
-        kind: "ink" is drawn in grey; "map" in colours about 0, warm where positive.
+        values: Ink in [0, 1], or what a map says of each pixel: (images, height, width), or
+            (images, channels, height, width).
+        kind: "ink" is drawn as the image is, grey or colour; "map" in colours about 0, warm where
+            positive, and by the mean of its channels.
         limit: Of a map: the absolute value at both ends of the colours, one for all images.
-        under: Ink (images, 28, 28) that shines through a map.
+        under: Ink, as `values`, that shines through a map.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Sheet:
         rows: Names of the rows.
         columns: Names of the columns.
         limits: The maps' scales, a row each; None for ink.
+        cell: Height and width of an image.
     """
 
     pixels: NDArray[np.uint8]
@@ -62,6 +65,7 @@ class Sheet:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     limits: tuple[Number | None, ...]
+    cell: tuple[int, int]
 
 
 def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998) -> float:
@@ -93,6 +97,7 @@ def compose(
         rows=tuple(row.name for row in rows),
         columns=tuple(columns),
         limits=tuple(row.limit if row.kind == "map" else None for row in rows),
+        cell=(rows[0].values.shape[-2], rows[0].values.shape[-1]),
     )
 
 
@@ -105,8 +110,10 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
         unit: What a map's numbers are.
         height: On the screen, in pixels.
     """
-    step = 28 + GAP
-    centres = [step * i + 13.5 for i in range(max(len(sheet.rows), len(sheet.columns)))]
+    down, across = (
+        [(side + GAP) * i + (side - 1) / 2 for i in range(count)]
+        for side, count in zip(sheet.cell, (len(sheet.rows), len(sheet.columns)), strict=True)
+    )
     picture = go.Image(source=sprites.data_url(sprites.png(sheet.pixels)), hoverinfo="skip")
     numbers = go.Heatmap(
         z=sheet.numbers,
@@ -125,14 +132,14 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
         xaxis={
             **axis,
             "side": "top",
-            "tickvals": centres[: len(sheet.columns)],
+            "tickvals": across,
             "ticktext": [literal(name) for name in sheet.columns],
             "range": [-0.5, sheet.pixels.shape[1] - 0.5],
             "constrain": "domain",
         },
         yaxis={
             **axis,
-            "tickvals": centres[: len(sheet.rows)],
+            "tickvals": down,
             "ticktext": [literal(name) for name in sheet.rows],
             "range": [sheet.pixels.shape[0] - 0.5, -0.5],
             "scaleanchor": "x",
@@ -144,19 +151,20 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
 
 def _coloured(row: Row, dark: bool, through: Number) -> NDArray[np.uint8]:
     if row.kind == "ink":
-        return sprites.as_bytes(row.values)[..., None].repeat(3, -1)
-    colours = theme.colourise(row.values, theme.diverging(dark), row.limit)
+        return sprites.rgb(row.values)
+    colours = theme.colourise(sprites.levels(row.values), theme.diverging(dark), row.limit)
     if row.under is None or not through:
         return colours
-    ink = sprites.as_bytes(row.under)[..., None]
+    ink = sprites.rgb(row.under)
     return (colours * (1 - through) + ink * through).round().astype(np.uint8)
 
 
 def _numbers(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    count = len(values)
-    cells = np.full((28, count, 28 + GAP), np.nan, np.float32)
-    cells[..., :28] = np.asarray(values).swapaxes(0, 1)
-    return cells.reshape(28, -1)[:, : count * (28 + GAP) - GAP]
+    numbers = sprites.levels(values)
+    count, height, width = numbers.shape
+    cells = np.full((height, count, width + GAP), np.nan, np.float32)
+    cells[..., :width] = numbers.swapaxes(0, 1)
+    return cells.reshape(height, -1)[:, : count * (width + GAP) - GAP]
 
 
 def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:

@@ -24,8 +24,8 @@ __all__ = [
     "svg",
 ]
 
-SCALE = 3
-"""Printed pixels per side of an image's pixel."""
+SIDE = 84
+"""About the printed pixels of an image's side: three for each of its own, if they are 28."""
 TEXT = 13
 """Height of letters, in printed pixels."""
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Helvetica Neue', Arial, sans-serif"
@@ -86,21 +86,23 @@ def lay_out(sheet: Sheet, *, title: str, unit: str, about: Mapping[str, object])
         unit: What a map's numbers are, below the scale.
         about: Bundle, method, images, version.
     """
-    step, columns = SCALE * (28 + GAP), _wrapped(sheet.columns)
+    scale = max(1, round(SIDE / max(sheet.cell)))
+    down, across = (scale * (side + GAP) for side in sheet.cell)
+    columns = _wrapped(sheet.columns, across - 4)
     lines = max((len(words) for words in columns), default=0)
     left = PAD + max([_width(name) for name in sheet.rows], default=0) + 8
     top = PAD + 2 * TEXT + lines * (TEXT + 2) + 6
-    height, width = (SCALE * size for size in sheet.pixels.shape[:2])
+    height, width = (scale * size for size in sheet.pixels.shape[:2])
     texts = [_Text(x=PAD, y=PAD + TEXT / 2, words=title, size=TEXT + 2)]
     for row, name in enumerate(sheet.rows):
-        y = top + row * step + SCALE * 14
+        y = top + row * down + scale * sheet.cell[0] // 2
         texts.append(_Text(x=left - 8, y=y, words=name, anchor="end"))
     for column, words in enumerate(columns):
         for line, part in enumerate(words):
             above = top - 6 - (len(words) - line - 0.5) * (TEXT + 2)
             texts.append(
                 _Text(
-                    x=left + column * step + SCALE * 14,
+                    x=left + column * across + scale * sheet.cell[1] // 2,
                     y=above,
                     words=part,
                     anchor="middle",
@@ -201,9 +203,9 @@ def _scale(
     return [picture], texts, y + TEXT + PAD
 
 
-def _wrapped(names: tuple[str, ...]) -> list[list[str]]:
+def _wrapped(names: tuple[str, ...], most: int) -> list[list[str]]:
     """Break names into lines that fit above an image."""
-    most, found = SCALE * (28 + GAP) - 4, []
+    found = []
     for name in names:
         lines: list[str] = []
         for word in name.split():

@@ -1,11 +1,13 @@
 """One image large, with its numbers: ink on a grey scale, or signed values about 0."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
-from . import theme
+from . import sprites, theme
 from .style import BAR, colour_bar, styled
 
 __all__ = [
@@ -15,11 +17,16 @@ __all__ = [
 ]
 
 ERROR = "input \N{MINUS SIGN} reconstruction"
+PIXEL = "row %{y}, column %{x}<br>red, green, blue: %{z}<extra></extra>"
+MARGIN = {"l": 0, "r": 0, "t": BAR, "b": 0}
 INK = [(0.0, "#000000"), (1.0, "#ffffff")]
 
 
 def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 350) -> go.Figure:
-    """Draw an image in [0, 1], white ink on black."""
+    """Draw an image in [0, 1]: (height, width), white on black, or (channels, height, width)."""
+    if values.ndim == 3 and len(values) == 3:
+        picture = go.Image(z=sprites.rgb(values[None])[0], hovertemplate=PIXEL)
+        return styled([picture], dark, height=height, margin=MARGIN, **_axes())
     return _map(values, INK, (0.0, 1.0), ("0", "0.5", "1"), "ink", "%{z:.2f}", dark, height)
 
 
@@ -34,7 +41,8 @@ def signed_map(
     """Draw signed values about 0, the colours symmetric.
 
     Args:
-        values: (28, 28), such as input minus reconstruction.
+        values: (height, width), or (channels, height, width) of which the mean is drawn; such
+            as input minus reconstruction.
         dark: Whether the page is light on dark.
         limit: The absolute value at both ends of the colours.
         words: What the values are.
@@ -62,7 +70,7 @@ def _map(
     height: int,
 ) -> go.Figure:
     trace = go.Heatmap(
-        z=np.asarray(values, np.float32),
+        z=np.asarray(values if values.ndim == 2 else values.mean(0), np.float32),
         colorscale=scale,
         zmin=span[0],
         zmax=span[1],
@@ -73,13 +81,12 @@ def _map(
         [trace],
         dark,
         height=height,
-        margin={"l": 0, "r": 0, "t": BAR, "b": 0},
-        xaxis={"visible": False, "constrain": "domain"},
-        yaxis={
-            "visible": False,
-            "autorange": "reversed",
-            "scaleanchor": "x",
-            "constrain": "domain",
-            "constraintoward": "top",
-        },
+        margin=MARGIN,
+        **_axes(),
     )
+
+
+def _axes() -> dict[str, Any]:
+    shared = {"visible": False, "constrain": "domain"}
+    upright = {"autorange": "reversed", "scaleanchor": "x", "constraintoward": "top"}
+    return {"xaxis": shared, "yaxis": {**shared, **upright}}

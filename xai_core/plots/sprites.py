@@ -1,4 +1,4 @@
-"""Many small images as one: sheets of 28 x 28 cells and their PNG bytes."""
+"""Many small images as one, grey or colour: their bytes, sheets of them, and PNG."""
 
 import base64
 import io
@@ -10,7 +10,10 @@ from PIL import Image
 __all__ = [
     "as_bytes",
     "data_url",
+    "levels",
+    "pixels",
     "png",
+    "rgb",
     "sheet",
     "sprite_sheet",
 ]
@@ -25,16 +28,44 @@ def as_bytes(images: NDArray[np.generic]) -> Pixels:
     return images.astype(np.uint8, copy=False)
 
 
+def pixels(images: NDArray[np.generic]) -> Pixels:
+    """Bring images to the form that Pillow draws: bytes, with the colours last.
+
+    Args:
+        images: (images, height, width) or (images, 1, height, width), grey; (images, 3, height,
+            width) or (images, height, width, 3), colour. Bytes, or floats in [0, 1].
+
+    Returns:
+        (images, height, width) grey, or (images, height, width, 3) colour.
+    """
+    found = as_bytes(np.asarray(images))
+    if found.ndim == 4 and found.shape[1] in (1, 3) and found.shape[3] != 3:
+        found = np.moveaxis(found, 1, 3)
+    return found[..., 0] if found.ndim == 4 and found.shape[3] == 1 else found
+
+
+def rgb(images: NDArray[np.generic]) -> Pixels:
+    """Bring images, as `pixels` takes them, to (images, height, width, 3)."""
+    found = pixels(images)
+    return found if found.ndim == 4 else found[..., None].repeat(3, -1)
+
+
+def levels(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return one number per pixel: (images, height, width) as it is, else the channels' mean."""
+    values = np.asarray(values)
+    return values if values.ndim == 3 else values.mean(1)
+
+
 def sheet(images: NDArray[np.generic], columns: int, gap: int = 0, fill: int = 0) -> Pixels:
     """Lay images out in rows, left to right.
 
     Args:
-        images: (images, height, width) grey or (images, height, width, 3) colour.
+        images: As `pixels` takes them.
         columns: Images a row; the last row is filled up.
         gap: Pixels between neighbouring images.
         fill: Grey level of gaps and empty cells.
     """
-    cells = as_bytes(np.asarray(images))
+    cells = pixels(images)
     rows = max(-(-len(cells) // columns), 1)
     height, width, *depth = cells.shape[1:]
     whole = np.full((rows * columns, height + gap, width + gap, *depth), fill, np.uint8)

@@ -31,7 +31,8 @@ def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
         target = _target(asked)
         method = state.keep("heat method", asked.methods[0], asked.methods, link="method")
         baseline = _baseline(method)
-        controls = _controls(method)
+        side = min(image_data.images(bundle, [image_id]).shape[-2:])
+        controls = _controls(method, side)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _large(bundle, asked, image_id, method, target, baseline, controls)
@@ -65,9 +66,9 @@ def _baseline(method: str) -> str | None:
     return None if chosen == USUAL else chosen
 
 
-def _controls(method: str) -> attributions.Controls:
+def _controls(method: str, side: int) -> attributions.Controls:
     chosen = []
-    for control in attributions.card(method).controls:
+    for control in (found.at(side) for found in attributions.card(method).controls):
         value = st.slider(
             control.title, control.low, control.high, step=control.step, width=150,
             help=control.unit,

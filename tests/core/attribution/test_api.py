@@ -20,7 +20,7 @@ from xai_core.errors import ConfigError
 FREE = [name for name, card in METHODS.items() if card.needs not in ("layers", "mask")]
 HOOKED = [name for name, card in METHODS.items() if card.needs == "layers"]
 COMPLETE = [name for name, card in METHODS.items() if card.complete]
-FAST = AttributionConfig(n_steps=8, n_samples=6, n_points=6, n_permutations=2)
+FAST = AttributionConfig(n_steps=8, n_samples=6, n_points=6, n_permutations=2, patch=4, stride=2)
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +327,17 @@ def test_settings_outside_their_range_are_refused(setting, message):
         AttributionConfig(**setting)
 
 
+@pytest.mark.parametrize(
+    ("size", "window"),
+    [((28, 28), (4, 2)), ((64, 64), (9, 5)), ((48, 32), (5, 2)), ((4, 4), (1, 1))],
+)
+def test_windows_are_shares_of_the_shorter_side(size, window):
+    assert AttributionConfig().window(*size) == window
+    assert AttributionConfig(patch=1).window(*size) == (1, 1)
+    with pytest.raises(ConfigError, match=f"`patch` must be at most {min(size)}, the shorter"):
+        AttributionConfig(patch=65).window(*size)
+
+
 def test_cards_say_what_the_page_needs():
     for name, card in METHODS.items():
         assert card.name == name and card.title and card.note.endswith(".")
@@ -335,5 +346,8 @@ def test_cards_say_what_the_page_needs():
         for control in card.controls:
             assert CONTROLS[control.name] is control
             assert control.low <= control.default <= control.high
-            assert getattr(AttributionConfig(), control.name) == control.default
+            if control.share is None:
+                assert getattr(AttributionConfig(), control.name) == control.default
+            else:
+                assert control.at(28) == control
     assert method_card("lrp") is METHODS["lrp"]

@@ -15,7 +15,7 @@ from xai_core.attribution.registry import METHODS
 OF_FUNCTIONS = [name for name, card in METHODS.items() if card.needs not in ("mask", "nothing")]
 GRADIENTS = [name for name in OF_FUNCTIONS if METHODS[name].needs != "function"]
 FREE = [name for name in OF_FUNCTIONS if METHODS[name].needs == "function"]
-FAST = AttributionConfig(n_steps=16, n_samples=4, n_points=4, n_permutations=2, stride=4)
+FAST = AttributionConfig(n_steps=16, n_samples=4, n_points=4, n_permutations=2, patch=4, stride=4)
 
 
 def network(channels=1):

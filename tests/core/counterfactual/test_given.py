@@ -20,17 +20,17 @@ CODES = torch.tensor([[-1.5, 0.0], [-1.2, 0.3], [1.5, 0.0], [1.2, -0.3]])
 class Model(nn.Module):
     """Two codes that draw a left and a right bar; the classifier compares the bars."""
 
-    def __init__(self, channels=1):
+    def __init__(self, channels=1, height=SIDE, width=SIDE):
         super().__init__()
-        bars = torch.zeros(2, channels, SIDE, SIDE)
-        bars[0, ..., :2], bars[1, ..., 2:] = 1, 1
-        self.draw = nn.Linear(2, channels * SIDE * SIDE)
+        bars = torch.zeros(2, channels, height, width)
+        bars[0, ..., : width // 2], bars[1, ..., width // 2 :] = 1, 1
+        self.draw = nn.Linear(2, bars[0].numel())
         self.draw.weight.data.copy_((bars[1] - bars[0]).flatten()[:, None].repeat(1, 2) * 0.6)
         self.draw.bias.data.zero_()
-        self.read = nn.Linear(channels * SIDE * SIDE, 2)
+        self.read = nn.Linear(bars[0].numel(), 2)
         self.read.weight.data.copy_(6 * bars.flatten(1) / bars[0].sum())
         self.read.bias.data.zero_()
-        self.dropout, self.shape = nn.Dropout(0.5), (channels, SIDE, SIDE)
+        self.dropout, self.shape = nn.Dropout(0.5), tuple(bars.shape[1:])
 
     def encode(self, x):
         left, right = self.read(self.dropout(x.flatten(1))).T
@@ -62,10 +62,10 @@ def asked(model, images, method, **changed):
     )
 
 
-def images(channels=1, count=3):
+def images(*shape, count=3):
     with torch.no_grad():
         codes = torch.tensor([[-1.4, 0.1], [-1.1, -0.2], [-1.6, 0.2]])[:count]
-        return Model(channels).eval().decode(codes)
+        return Model(*shape).eval().decode(codes)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -92,14 +92,24 @@ def test_every_search_works_in_any_precision(method, weights, pixels):
     assert found.frames(0, 4).isfinite().all()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_colour_is_searched_like_grey(method):
-    x = images(3)
-    found = asked(Model(3).eval(), x, method)
-    assert found.converged.all() and found.counterfactuals.shape == x.shape
-    again = Model(3).eval()(found.counterfactuals).softmax(-1)
-    torch.testing.assert_close(again, found.probabilities, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(found.l1, (found.counterfactuals - x).abs().sum((1, 2, 3)))
+@pytest.mark.parametrize("shape", [(3, 4, 4), (3, 64, 64), (1, 32, 48), (3, 48, 48)])
+def test_every_search_changes_images_of_any_shape(shape):
+    x, model = images(*shape), Model(*shape).eval()
+    for method in METHODS:
+        found = asked(model, x, method)
+        assert found.converged.all(), method
+        assert found.counterfactuals.shape == found.frames(0, 3)[[0, 1, 2]].shape == x.shape
+        again = model(found.counterfactuals).softmax(-1)
+        torch.testing.assert_close(again, found.probabilities, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.l1, (found.counterfactuals - x).abs().sum((1, 2, 3)))
+
+
+def test_the_size_of_an_image_does_not_change_what_is_found():
+    """The same bars in more pixels: distances grow with the pixels, and the path stays."""
+    small, large = (asked(Model(*shape).eval(), images(*shape), "default")
+                    for shape in ((1, 28, 28), (3, 56, 56)))  # fmt: skip
+    torch.testing.assert_close(large.path, small.path, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(large.l1, 12 * small.l1, rtol=1e-3, atol=1e-2)
 
 
 def test_real_images_of_another_shape_are_refused():

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from xai_core.plots import image_sheet, sprites, theme
+from xai_core.plots import image_sheet, paper, pixel_map, sprites, theme
+from xai_core.plots.clusters import film_strip
+from xai_core.plots.counterfactual import change
 from xai_core.plots.image_sheet import GAP, Row, shared_limit
 
 
@@ -72,3 +74,34 @@ def test_a_group_without_images_leaves_the_others_as_they_are():
     assert (coloured[0] == theme.diverging(False)[128]).all()
     assert np.array_equal(coloured[1], theme.colourise(maps[1], theme.diverging(False), 2))
     assert (sprites.as_bytes(maps)[0] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 32, 48)])
+def test_images_of_any_shape_are_drawn_as_they_are(shape):
+    """Colour as colour, maps by the mean of their channels, names at the middle of images."""
+    channels, height, width = shape
+    images = np.random.default_rng(0).random((2, *shape)).astype(np.float32)
+    rows = [
+        Row(name="input", values=images, kind="ink"),
+        Row(name="error", values=images - 0.5),
+        Row(name="map", values=images[:, 0], under=images),
+    ]
+    sheet = image_sheet.compose(rows, ["a", "b"], False)
+    second = sheet.pixels[:height, width + GAP : 2 * width + GAP]
+    wanted = (images[1] * 255).round().astype(np.uint8)
+    assert np.array_equal(second, np.moveaxis(wanted.repeat(3 // channels, 0), 0, -1))
+    assert sheet.pixels.shape[:2] == sheet.numbers.shape == (3 * height + 2 * GAP, 2 * width + GAP)
+    below = sheet.numbers[height + GAP : 2 * height + GAP, :width]
+    np.testing.assert_allclose(below, images[0].mean(0) - 0.5, atol=1e-6)
+    figure = image_sheet.figure(sheet, False, unit="logit", height=300)
+    assert figure.layout.xaxis.tickvals[1] == width + GAP + (width - 1) / 2
+    drawn = paper.lay_out(sheet, title="Any shape", unit="logit", about={})
+    assert drawn.pictures[0].height % sheet.pixels.shape[0] == 0 and paper.png(drawn, density=1)
+    first = images[0] if channels == 3 else images[0, 0]
+    assert pixel_map.ink_map(first, False).data and pixel_map.signed_map(first, False).data
+    strip = film_strip.film_strip(images, np.full((2, 2), 0.5), ["0", "1"], False)
+    assert strip.data[0].dx == 1 / width
+    parts = change.side_by_side(*images[[0, 1, 0]])
+    assert parts.shape == (height, 4 * width + 3, 3)
+    assert change.with_change(images, images - 0.5, False).shape == (2, height, 2 * width, 3)
+    assert change.gif(images, {})[:3] == b"GIF"

@@ -11,6 +11,8 @@ from PIL import Image
 from xai_core.plots import image_sheet, paper
 from xai_core.plots.image_sheet import Row
 
+SCALE = 3  # printed pixels per pixel of an image of 28
+
 
 def sheet(limits=(0.5, 0.5)):
     rng = np.random.default_rng(0)
@@ -34,7 +36,7 @@ def test_svg_is_xml_with_letters_and_the_sheets_pixels():
     picture = next(iter(root.iter("{http://www.w3.org/2000/svg}image")))
     data = base64.b64decode(picture.get("href").partition(",")[2])
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), sheet().pixels)
-    assert int(picture.get("width")) == paper.SCALE * sheet().pixels.shape[1]
+    assert int(picture.get("width")) == SCALE * sheet().pixels.shape[1]
 
 
 def test_png_shows_the_sheets_pixels_enlarged_and_says_where_it_is_from():
@@ -44,7 +46,7 @@ def test_png_shows_the_sheets_pixels_enlarged_and_says_where_it_is_from():
         assert image.text["bundle"] == "bars" and image.text["Title"] == "Train & test"
         pixels, picture = np.asarray(image), figure.pictures[0]
     part = pixels[picture.y : picture.y + picture.height, picture.x : picture.x + picture.width]
-    assert np.array_equal(part[1 :: paper.SCALE, 1 :: paper.SCALE], sheet().pixels)
+    assert np.array_equal(part[1::SCALE, 1::SCALE], sheet().pixels)
 
 
 def test_nothing_leaves_the_figure():

@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._types import Images, Maps
+from ..._types import AnyImages, Maps
+from ...attribution.config import AttributionConfig
 from ...attribution.perturbation import patches
 from ..infill import Infill
 
@@ -36,7 +37,7 @@ __all__ = [
     "score_of",
 ]
 
-Score = Callable[[Images], Float[Tensor, " batch"]]
+Score = Callable[[AnyImages], Float[Tensor, " batch"]]
 """The one number of each image that is explained, such as the probability of its class.
 
 It is asked of several versions of a whole batch at once, one version after another.
@@ -47,7 +48,7 @@ SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 
 
-def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"]) -> Score:
+def score_of(outputs: Callable[[AnyImages], Tensor], target: Int[Tensor, " batch"]) -> Score:
     """Follow one output of each image, in any number of versions of the whole batch.
 
     Args:
@@ -55,7 +56,7 @@ def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"])
         target: The output followed, one per image of the batch.
     """
 
-    def score(images: Images) -> Float[Tensor, " versions"]:
+    def score(images: AnyImages) -> Float[Tensor, " versions"]:
         wanted = target.repeat(len(images) // len(target))
         return outputs(images).gather(1, wanted.unsqueeze(1)).squeeze(1)
 
@@ -72,7 +73,7 @@ def pixel_order(maps: Maps, *, seed: int) -> Int[Tensor, "batch pixels"]:
 
 
 def deletion(
-    images: Images,
+    images: AnyImages,
     order: Int[Tensor, "batch pixels"],
     *,
     score: Score,
@@ -95,7 +96,7 @@ def deletion(
 
 
 def insertion(
-    images: Images,
+    images: AnyImages,
     order: Int[Tensor, "batch pixels"],
     *,
     score: Score,
@@ -117,14 +118,21 @@ def area(
 
 
 def removal_masks(
-    count: int, height: int, width: int, *, side: int = 4, seed: int
+    count: int, height: int, width: int, *, side: int | None = None, seed: int
 ) -> Float[Tensor, "count height width"]:
     """Draw masks with random patches missing, each mask with its own share of them.
+
+    Args:
+        count: Masks.
+        height: Of the images.
+        width: Of the images.
+        side: Of a patch, in pixels; None for a seventh of the shorter side.
+        seed: Of the draws.
 
     Returns:
         1 where a pixel is kept, 0 where it is not; no mask keeps all.
     """
-    grid = patches(height, width, side)
+    grid = patches(height, width, AttributionConfig(patch=side).window(height, width)[0])
     generator = torch.Generator().manual_seed(seed)
     share = 0.1 + 0.8 * torch.rand(count, 1, generator=generator)
     draws = torch.rand(count, int(grid.max()) + 1, generator=generator)
@@ -133,7 +141,7 @@ def removal_masks(
 
 
 def infidelity(
-    images: Images,
+    images: AnyImages,
     maps: Maps,
     *,
     score: Score,
@@ -154,13 +162,13 @@ def infidelity(
         infill: Fills what is taken away.
         masks: What is kept, for every image the same ones, from `removal_masks`.
         contribution: Whether values are shares, which add up over the pixels taken away, or
-            slopes, which multiply each pixel's change.
+            slopes, which multiply each pixel's change, the mean over its channels.
     """
     before, forecasts, changes = score(images), [], []
     for mask in masks.to(images):
         kept = mask.expand(len(images), -1, -1)
         changed = infill(images, kept)
-        weight = 1 - kept if contribution else (images - changed)[:, 0]
+        weight = 1 - kept if contribution else (images - changed).mean(1)
         forecasts.append((maps * weight).flatten(1).sum(-1))
         changes.append(before - score(changed))
     a, d = torch.stack(forecasts), torch.stack(changes)
@@ -170,8 +178,8 @@ def infidelity(
 
 
 def max_sensitivity(
-    images: Images,
-    explain: Callable[[Images], Maps],
+    images: AnyImages,
+    explain: Callable[[AnyImages], Maps],
     *,
     radius: float = 0.02,
     count: int = 5,
@@ -218,7 +226,7 @@ def completeness_gap(
 
 
 def _curve(
-    images: Images,
+    images: AnyImages,
     order: Int[Tensor, "batch pixels"],
     score: Score,
     infill: Infill,

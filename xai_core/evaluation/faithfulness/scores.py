@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..._types import Images, Maps
+from ..._types import AnyImages, Maps
 from ...errors import ConfigError
 from ..infill import Infill
 from .measures import (
@@ -25,7 +25,7 @@ from .sanity import parameter_randomisation, spearman
 
 __all__ = ["Explain", "FaithfulnessConfig", "Measured", "Task", "measure"]
 
-Explain = Callable[[Images, Int[Tensor, " batch"], nn.Module], Maps]
+Explain = Callable[[AnyImages, Int[Tensor, " batch"], nn.Module], Maps]
 """Returns the maps of images for targets under a model."""
 
 
@@ -35,7 +35,7 @@ class FaithfulnessConfig:
 
     Attributes:
         num_masks: Masks of infidelity, with random patches missing.
-        patch: Side of those patches, in pixels.
+        patch: Side of those patches, in pixels; None for a seventh of the image's shorter side.
         radius: Of the noise of max-sensitivity, in pixels' range [0, 1].
         num_moves: Draws of that noise.
         sanity_images: Images, the first ones, on which max-sensitivity, parameter randomisation
@@ -44,7 +44,7 @@ class FaithfulnessConfig:
     """
 
     num_masks: int = 30
-    patch: int = 4
+    patch: int | None = None
     radius: float = 0.02
     num_moves: int = 4
     sanity_images: int = 16
@@ -53,8 +53,9 @@ class FaithfulnessConfig:
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
         for name in ("num_masks", "patch", "num_moves", "sanity_images"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"`{name}` must be at least 1, got {value}.")
         if self.radius <= 0:
             raise ConfigError(f"`radius` must be above 0, got {self.radius}.")
 
@@ -72,19 +73,19 @@ class Task:
         infill: Fills what is taken away.
     """
 
-    images: Images
+    images: AnyImages
     target: Int[Tensor, " batch"]
     other: Int[Tensor, " batch"] | None
     module: nn.Module
     shown: Callable[[Tensor], Tensor]
     infill: Infill
 
-    def output(self, x: Images) -> Float[Tensor, " batch"]:
+    def output(self, x: AnyImages) -> Float[Tensor, " batch"]:
         """Evaluate the target's output."""
         with torch.no_grad():
             return self.module(x).gather(1, self.target.unsqueeze(1)).squeeze(1)
 
-    def score(self, x: Images) -> Float[Tensor, " batch"]:
+    def score(self, x: AnyImages) -> Float[Tensor, " batch"]:
         """Evaluate what insertion and deletion follow, of versions of the whole batch."""
         with torch.no_grad():
             return score_of(lambda images: self.shown(self.module(images)), self.target)(x)

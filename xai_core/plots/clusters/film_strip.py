@@ -31,7 +31,7 @@ def film_strip(
     """Draw frames from left to right, and under each its q(c|x), one line per cluster.
 
     Args:
-        images: (frames, 28, 28) in [0, 1].
+        images: (frames, height, width) or (frames, channels, height, width), in [0, 1].
         probs: (frames, clusters), rows sum to 1.
         names: One per cluster.
         dark: Whether the page is light on dark.
@@ -68,16 +68,17 @@ def film_strip(
             "scaleanchor": "x",
             "constrain": "domain",
             "constraintoward": "bottom",
-            "range": [2 * half, 0],
+            "range": [2 * half * images.shape[-2] / images.shape[-1], 0],
         },
     )
 
 
 def _frames(images: NDArray[np.floating]) -> go.Image:
     step = 1 / max(len(images) - 1, 1)
-    pixel = step / 28
+    width = images.shape[-1]
+    pixel = step / width
     strip = sprites.sheet(images, columns=len(images))
-    strip[:, 28::28] //= 2
+    strip[:, width::width] //= 2
     return go.Image(
         source=sprites.data_url(sprites.png(strip)),
         x0=-step / 2 + pixel / 2,

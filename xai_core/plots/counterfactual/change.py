@@ -29,8 +29,15 @@ SHOWN_MS, HELD_MS = 90, 900
 
 
 def coloured(change: NDArray[np.floating], dark: bool) -> NDArray[np.uint8]:
-    """Colour changes of ink in [-1, 1]: warm where ink was added, cold where it was removed."""
-    return theme.colourise(change, theme.diverging(dark), 1.0)
+    """Colour changes of ink in [-1, 1]: warm where ink was added, cold where it was removed.
+
+    Args:
+        change: (height, width); (images, height, width); or with an axis of channels before the
+            height, whose mean is coloured.
+        dark: Whether the page is light on dark.
+    """
+    values = change.mean(1) if change.ndim == 4 else change
+    return theme.colourise(values, theme.diverging(dark), 1.0)
 
 
 def ink(change: NDArray[np.floating]) -> tuple[float, float]:
@@ -42,8 +49,7 @@ def with_change(
     images: NDArray[np.floating], changes: NDArray[np.floating], dark: bool
 ) -> NDArray[np.uint8]:
     """Put each image and its change side by side: (images, height, 2 width, 3)."""
-    grey = np.repeat(sprites.as_bytes(images)[..., None], 3, -1)
-    return np.concatenate([grey, coloured(changes, dark)], axis=2)
+    return np.concatenate([sprites.rgb(images), coloured(changes, dark)], axis=2)
 
 
 def side_by_side(
@@ -51,11 +57,14 @@ def side_by_side(
     reconstruction: NDArray[np.floating],
     counterfactual: NDArray[np.floating],
 ) -> NDArray[np.uint8]:
-    """Lay input, reconstruction, counterfactual and change side by side, in colour."""
-    grey = [sprites.as_bytes(part) for part in (image, reconstruction, counterfactual)]
-    parts = [np.repeat(part[..., None], 3, -1) for part in grey]
-    parts.append(coloured(counterfactual - image, dark=False))
-    return sprites.sheet(np.stack(parts), columns=4, gap=1)
+    """Lay an image (height, width) or (channels, height, width) beside what became of it.
+
+    Returns:
+        Input, reconstruction, counterfactual and change, in colour.
+    """
+    parts = sprites.rgb(np.stack([image, reconstruction, counterfactual]))
+    changed = coloured((counterfactual - image)[None], dark=False)
+    return sprites.sheet(np.concatenate([parts, changed]), columns=4, gap=1)
 
 
 def why_not(reasons: Iterable[str]) -> str:
@@ -68,7 +77,7 @@ def why_not(reasons: Iterable[str]) -> str:
 
 def gif(frames: NDArray[np.floating], about: export.About, scale: int = 8) -> bytes:
     """Write frames as an animation that goes there and back, saying where it comes from."""
-    large = [sprites.as_bytes(f).repeat(scale, 0).repeat(scale, 1) for f in frames]
+    large = [f.repeat(scale, 0).repeat(scale, 1) for f in sprites.pixels(frames)]
     back = [*large, *large[-2:0:-1]]
     held = [SHOWN_MS] * len(back)
     held[0] = held[len(large) - 1] = HELD_MS

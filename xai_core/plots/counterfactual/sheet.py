@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from .. import sprites
+
 if TYPE_CHECKING:
     from ...counterfactual.api import Counterfactual
 
 __all__ = ["draw_counterfactuals"]
 
-SCALE = 3
+SIDE = 84
+"""About the side of an image on the sheet, in pixels."""
 GAP = 8
 TEXT_WIDTH = 190
 HEADER = 24
@@ -30,7 +33,8 @@ def draw_counterfactuals(found: "Counterfactual", *, rows: int = 64) -> Image.Im
         rows: Rows drawn at most, from the first.
     """
     count = min(rows, len(found))
-    height, width = (SCALE * size for size in found.images.shape[2:])
+    scale = max(1, round(SIDE / max(found.images.shape[2:])))
+    height, width = (scale * size for size in found.images.shape[2:])
     sheet = Image.new(
         "RGB",
         (4 * (width + GAP) + GAP + TEXT_WIDTH, HEADER + count * (height + GAP) + GAP),
@@ -41,22 +45,16 @@ def draw_counterfactuals(found: "Counterfactual", *, rows: int = 64) -> Image.Im
         pen.text((GAP + place * (width + GAP), 6), title, fill=MUTED, font=font)
     for row in range(count):
         top = HEADER + row * (height + GAP)
-        before, after = (
-            found.images[row, 0].numpy(),
-            found.counterfactuals[row, 0].numpy(),
-        )
-        cells = (_grey(before), _grey(found.reconstructions[row, 0].numpy()), _grey(after))
-        for place, cell in enumerate((*cells, _change(after - before))):
+        images = [part[row].numpy() for part in
+                  (found.images, found.reconstructions, found.counterfactuals)]  # fmt: skip
+        change = (images[2] - images[0]).mean(0)
+        for place, cell in enumerate((*sprites.rgb(np.stack(images)), _change(change))):
             picture = Image.fromarray(cell).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(picture, (GAP + place * (width + GAP), top))
         left = 4 * (width + GAP) + GAP
         for line, text in enumerate(_caption(found, row)):
             pen.text((left, top + 16 * line), text, fill=INK if not line else MUTED, font=font)
     return sheet
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    return np.rint(np.repeat(image[..., None], 3, axis=2) * 255).astype(np.uint8)
 
 
 def _change(change: np.ndarray) -> np.ndarray:

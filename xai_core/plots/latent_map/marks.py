@@ -23,7 +23,7 @@ class Marks:
         kind: "sample" (double rings), "way" (a line with dots, its end starred), "place" (a
             cross) or "own" (a diamond).
         places: On the map (marks, 2).
-        images: Shown on pointing at each, (marks, 28, 28), bytes or floats in [0, 1].
+        images: Shown on pointing at each, as `sprites.pixels` takes them.
         words: A title and a line for each.
     """
 
