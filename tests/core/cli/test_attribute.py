@@ -69,7 +69,7 @@ def test_attribute_explains_clusters_and_draws_svg(tiny_bundle, some_images, tmp
     ("options", "message"),
     [
         (("--method", "lime"), "`method` must be one of saliency"),
-        (("--method", "saliency", "--of", "labels"), "`of` must be one of classifier"),
+        (("--method", "saliency", "--of", "labels"), "`output` must be one of classifier"),
         (("--method", "lrp", "--of", "elbo"), "sets rules on layers"),
         (("--method", "saliency", "--set", "steps=3"), "`--set` must name one of n_steps"),
         (("--method", "saliency", "--set", "n_steps=many"), "`--set n_steps` must be a number"),
