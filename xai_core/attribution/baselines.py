@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .._numbers import Number
 from .._types import AnyImages
 
 __all__ = ["BASELINES", "BaselineCard", "blurred"]
@@ -73,7 +72,7 @@ BASELINES = {
 """The baselines by name."""
 
 
-def blurred(images: AnyImages, deviation: Number | None = None) -> AnyImages:
+def blurred(images: AnyImages, deviation: float | int | None = None) -> AnyImages:
     """Blur images by a Gaussian, their borders continued.
 
     Args:
