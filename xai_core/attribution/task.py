@@ -99,7 +99,7 @@ def reduce_channels(maps: ChannelMaps, *, signed: bool) -> Maps:
     return maps.sum(1) if signed else maps.amax(1)
 
 
-def spread_over_channels(maps: ChannelMaps, channels: int, *, signed: bool) -> ChannelMaps:
+def spread_over_channels(maps: ChannelMaps, channels: int, *, signed: bool) -> AnyImages:
     """Give each channel a map, from which `reduce_channels` makes the one for all again."""
     if maps.shape[1] == channels:
         return maps
