@@ -79,6 +79,9 @@ def _named(bundle: "Bundle", kind: "Registration") -> str:
     for choice in kind.choices:
         options = dict(choice.options(bundle, tuple(chosen)))
         values = list(options)
+        if len(values) == 1:
+            chosen.append(values[0])
+            continue
         bound = state.bind(f"heat {choice.name}", values[0], values, link=choice.name)
         chosen.append(
             st.selectbox(choice.title, values, width=120, format_func=options.__getitem__, **bound)

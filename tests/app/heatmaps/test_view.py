@@ -11,7 +11,7 @@ from dashboard.views.heatmaps import settings, trust
 from xai_core.attribution.of_bundle import attributions
 from xai_core.evaluation import exemplars
 
-from ..parts import widget
+from ..parts import linked, widget
 
 FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-means", "heat-difference"}
 
@@ -70,7 +70,7 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
     assert "for what latent 1 is" in text_of(app)
 
 
-def test_a_contrast_is_chosen_and_linked(open_page, text_of, linked):
+def test_a_contrast_is_chosen_and_linked(open_page, text_of):
     app = open_page("heatmaps", image="test:3", of="contrast", by="cluster", why="1")
     assert not app.exception
     assert "for why the cluster model sees cluster 1 rather than 0" in text_of(app)
