@@ -28,8 +28,8 @@ class GroupMeans:
         count: Images in the group.
     """
 
-    mean: Float[Tensor, "groups height width"]
-    spread: Float[Tensor, "groups height width"]
+    mean: Float[Tensor, "groups *channels height width"]
+    spread: Float[Tensor, "groups *channels height width"]
     count: Int[Tensor, " groups"]
 
 
@@ -75,11 +75,15 @@ def shares_of_attention(maps: Maps) -> Maps:
     return maps / torch.where(total > 0, total, 1)
 
 
-def group_means(maps: Maps, groups: Int[Tensor, " batch"], num_groups: int) -> GroupMeans:
+def group_means(
+    maps: Float[Tensor, "batch *channels height width"],
+    groups: Int[Tensor, " batch"],
+    num_groups: int,
+) -> GroupMeans:
     """Average maps by group, such as their images' cluster.
 
     Args:
-        maps: Maps, one per image.
+        maps: Maps, or the images themselves, one per image.
         groups: The group of each, in [0, num_groups).
         num_groups: Rows of the result.
     """

@@ -231,7 +231,7 @@ def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
     with torch.no_grad():
         decoded = bundle.model.reconstruct(x)
     parts = {"Input": x, "Reconstruction": decoded}
-    return [Row(name=n, values=p[:, 0].cpu().numpy(), kind="ink") for n, p in parts.items()]
+    return [Row(name=n, values=p.cpu().numpy(), kind="ink") for n, p in parts.items()]
 
 
 def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # noqa: ANN202

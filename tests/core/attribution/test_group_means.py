@@ -6,8 +6,9 @@ import torch
 from xai_core.attribution.group_means import compare_sets, group_means, shares_of_attention
 
 
-def test_group_means_and_spreads_are_those_of_each_group():
-    maps, groups = torch.randn(7, 3, 4), torch.tensor([0, 2, 0, 2, 2, 0, 0])
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)])
+def test_group_means_and_spreads_are_those_of_each_group(shape):
+    maps, groups = torch.randn(7, *shape), torch.tensor([0, 2, 0, 2, 2, 0, 0])
     found = group_means(maps, groups, 3)
     assert found.count.tolist() == [4, 0, 3]
     for group in (0, 2):

@@ -11,6 +11,7 @@ from xai_core.counterfactual.api import find_counterfactual
 from xai_core.counterfactual.reference import Reference
 from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.models.prior import MixturePrior
+from xai_core.plots.counterfactual.sheet import draw_counterfactuals
 
 METHODS = ("default", "diffeomorphic", "pixel", "nearest")
 SIDE = 4
@@ -102,6 +103,10 @@ def test_every_search_changes_images_of_any_shape(shape):
         again = model(found.counterfactuals).softmax(-1)
         torch.testing.assert_close(again, found.probabilities, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(found.l1, (found.counterfactuals - x).abs().sum((1, 2, 3)))
+    drawn, scale = draw_counterfactuals(found, rows=2), round(84 / max(shape[1:]))
+    first = np.asarray(drawn)[24::scale, 8::scale][: shape[1], : shape[2]]
+    wanted = (x[0] * 255).round().expand(3, -1, -1).permute(1, 2, 0).byte().numpy()
+    assert np.array_equal(first, wanted), "colour is drawn as colour"
 
 
 def test_the_size_of_an_image_does_not_change_what_is_found():
