@@ -61,6 +61,7 @@ def assign_clusters(
         Probabilities, rows that sum to one.
     """
     from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
 
     chosen = np.arange(len(images))
     if sample < len(images):
@@ -68,7 +69,9 @@ def assign_clusters(
     gradients = np.concatenate([_gradients(part) for part in images[chosen].split(AT_ONCE)])
     principal = PCA(min(COMPONENTS, *gradients.shape), random_state=seed)
     features = principal.fit_transform(gradients)
-    probs = _mixture_on_layout(features, num_clusters, seed).astype(np.float32)
+    layout = _layout(features, seed) if len(features) > DIMENSIONS else features
+    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
+    probs = mixture.fit(layout).predict_proba(layout).astype(np.float32)
     if sample < len(images):
         parts = (principal.transform(_gradients(part)) for part in images.split(AT_ONCE))
         probs = _spread(parts, features, chosen, probs)
@@ -79,8 +82,8 @@ def _gradients(images: ByteImages) -> np.ndarray:
     return oriented_gradients(to_float(images, "cpu")).numpy()
 
 
-def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
-    from sklearn.mixture import GaussianMixture
+def _layout(features: np.ndarray, seed: int) -> np.ndarray:
+    """Lay the neighbour graph out, of more images than the layout has dimensions."""
     from sklearn.neighbors import NearestNeighbors
 
     neighbours, known = min(NEIGHBOURS, len(features) - 1), (None, None, None)
@@ -91,7 +94,7 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
         known = (rows, distances, None)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
-        layout = (
+        return (
             import_umap()
             .UMAP(
                 n_components=min(DIMENSIONS, len(features) - 2),
@@ -104,8 +107,6 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
             )
             .fit_transform(features)
         )
-    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
-    return mixture.fit(layout).predict_proba(layout)
 
 
 def _spread(

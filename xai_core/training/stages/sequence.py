@@ -95,6 +95,11 @@ def train_models(
     labels = None if dataset.train.labels is None else dataset.train.labels[: len(images)]
     if len(images) < model.num_clusters:
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
+    if training.guess_weight > 0 and training.guess_images < model.num_clusters:
+        raise ConfigError(
+            f"`guess_images` must be at least the {model.num_clusters} clusters, got "
+            f"{training.guess_images}."
+        )
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
     classifier, num_classes = None, len(dataset.class_names)
     with report_lost_processes(

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from xai_core.data.registry import load_dataset
@@ -29,3 +30,11 @@ def test_others_take_the_mean_of_their_nearest_in_parts():
     probs = np.stack([np.arange(10.0), 10 - np.arange(10.0)], 1)
     spread = pseudo_labels._spread(parts, features, np.arange(10), probs)
     assert np.array_equal(spread[:10], probs) and spread[10:].tolist() == [[3, 7], [7, 3]]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 10])
+def test_a_guess_is_made_of_the_fewest_images(count):
+    images = torch.randint(256, (count, 28, 28), dtype=torch.uint8)
+    probs = assign_clusters(images, 2, sample=60_000, seed=0)
+    assert probs.shape == (count, 2)
+    torch.testing.assert_close(probs.sum(1), torch.ones(count))
