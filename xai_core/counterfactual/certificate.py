@@ -22,9 +22,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import Images, Latents, Logits
-from ..models.prior import MixturePrior
 
-__all__ = ["Certificate", "certify", "decoder_jacobian", "path_density", "path_shares"]
+__all__ = ["Certificate", "certify", "decoder_jacobian"]
 
 LENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 """In latent units: short, since a ReLU that changes side on the path has no second order."""
@@ -111,30 +110,6 @@ def decoder_jacobian(
             for axis in range(codes.shape[1])
         ]
     return torch.stack(columns, -1)
-
-
-def path_shares(
-    path: Float[Tensor, "steps latent"], decode: Callable[[Latents], Images]
-) -> Float[Tensor, " moves"]:
-    """Evaluate what share of each step of a path lies in the tangent space where it begins.
-
-    Steps are finite, so the shares fall short of 1 as the manifold bends.
-
-    Args:
-        path: Codes, one after the other, at least two.
-        decode: Codes to images.
-    """
-    left = torch.linalg.svd(decoder_jacobian(path[:-1], decode), full_matrices=False)[0]
-    with torch.no_grad():
-        return _share(left, decode(path).flatten(1).diff(dim=0))
-
-
-def path_density(
-    path: Float[Tensor, "steps latent"], prior: MixturePrior
-) -> Float[Tensor, " steps"]:
-    """Evaluate log p(z) along a path, in nats."""
-    with torch.no_grad():
-        return prior.log_prob(path)
 
 
 def _gradients(

@@ -25,14 +25,13 @@ from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
 from ..models.vae import ClusterVAE
 from .api import Counterfactual, find_counterfactual
-from .certificate import Certificate, certify, decoder_jacobian, path_shares
+from .certificate import Certificate, certify, decoder_jacobian
 from .reference import Reference
 from .task import CounterfactualConfig, Method
 
 __all__ = [
     "LENGTHS",
     "certify_images",
-    "certify_path",
     "counterfactuals",
     "reference_of",
     "tangent_images",
@@ -128,8 +127,6 @@ def reference_of(
 LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)
 """Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
 the decoder changes side on the way; where one does, the decoder has no second order."""
-STANDS_STILL = 1e-6
-"""Latent units below which two codes of a path are one."""
 
 
 def certify_images(
@@ -137,23 +134,25 @@ def certify_images(
     images: ByteImages,
     *,
     target: int | Int[Tensor, " batch"] | None = None,
+    output: str | ExplainedOutput | None = None,
     lengths: tuple[float, ...] = LENGTHS,
 ) -> Certificate:
     """Check the first-order law at the codes of images, towards a class of what is explained.
-
-    The first output that tells classes apart is explained, or log q(c|x) where none does.
 
     Args:
         bundle: The models.
         images: uint8 (N, 28, 28); their codes are the means of q(z|x).
         target: Class ascended; the least probable one of each reconstruction where None.
+        output: What is explained; where None, the first output that tells classes apart, or
+            log q(c|x) if there is none.
         lengths: Steps to try, in latent units, rising.
 
     Returns:
         The certificate, on the CPU.
     """
     model, decode = _decoder(bundle)
-    forward = _judge(bundle, model, next(iter(deciding_outputs(bundle)), "cluster"))
+    output = output or next(iter(deciding_outputs(bundle)), "cluster")
+    forward = _judge(bundle, model, output)
     codes = _codes(model, images)
     if target is None:
         with torch.no_grad():
@@ -180,40 +179,6 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
     # a singular vector's sign is free: let most of its ink be added
     left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
     return left.mT.reshape(left.shape[0] * left.shape[2], -1, *images.shape[-2:])
-
-
-@renamed(of="output")
-def certify_path(
-    bundle: Bundle,
-    path: Float[Tensor, "steps latent"],
-    *,
-    target: int,
-    output: str | ExplainedOutput = "classifier",
-    lengths: tuple[float, ...] = LENGTHS,
-) -> tuple[Certificate, Float[Tensor, " moves"]]:
-    """Check the first-order law where a path begins, and each step of it.
-
-    Args:
-        bundle: The models.
-        path: Codes, one after the other; a step that stands still is left out.
-        target: Class or cluster that the path leads to.
-        output: What is explained.
-        lengths: Steps to try, in latent units, rising.
-
-    Returns:
-        The certificate at the first code, in float64, and the share of each step's change of the
-        decoded image that lies in the tangent space where the step begins; both on the CPU.
-    """
-    model, decode = _decoder(bundle)
-    codes = path.cpu().double()
-    moved = torch.cat([torch.tensor([True]), codes.diff(dim=0).norm(dim=1) > STANDS_STILL])
-    codes, start = codes[moved], codes[:1]
-    forward = _judge(bundle, model, output)
-    with _quietly():
-        found = certify(start, target=target, decode=decode, forward=forward, lengths=lengths)
-        steps = codes.to(bundle.device, torch.float32)
-        shares = path_shares(steps, bundle.model.decode) if len(steps) > 1 else steps.new_ones(0)
-    return found, shares.cpu()
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def _law(bundle: "Bundle", asked: Question) -> None:
             "of such steps does not apply to it."
         )
         return
-    found = loader.law(bundle, *asked[:4])
+    found = loader.law(bundle, asked.image_id, asked.output, asked.target)
     law, spectrum = st.columns(2, gap="large")
     with law:
         st.markdown(f"**Residual of the first-order law** ${LAW}$")

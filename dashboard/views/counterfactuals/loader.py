@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard.services import outputs
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.counterfactuals import Floats, change, search
-from dashboard.services.image_data import batch
+from dashboard.services.image_data import batch, stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class UsualDistance(NamedTuple):
 
 
 class Law(NamedTuple):
-    """The first-order law at the first code of a path.
+    """The first-order law at an image's code.
 
     `singular_values` are those of dg/dz; `residuals` belong to steps of `lengths` latent units.
     """
@@ -170,19 +170,13 @@ def usual_distance(bundle: "Bundle") -> UsualDistance:
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def law(bundle: "Bundle", image_id: str, output: str, method: "Method", target: int) -> Law:
-    """Measure the residual of the first-order law at the first code of a path."""
-    return _law(bundle, change(bundle, image_id, output, method, target).codes[:1], target, output)
-
-
 @offload
-def _law(bundle: "Bundle", codes: Floats, target: int, output: str) -> Law:
-    import torch
-
-    from xai_core.counterfactual.of_bundle import certify_path
+def law(bundle: "Bundle", image_id: str, output: str, target: int) -> Law:
+    """Measure the residual of the first-order law at an image's code."""
+    from xai_core.counterfactual.of_bundle import certify_images
 
     with compute_slot():
-        found, _ = certify_path(bundle, torch.from_numpy(codes), target=target, output=output)
+        found = certify_images(bundle, stored(bundle, [image_id]), target=target, output=output)
     return Law(
         singular_values=found.singular_values[0].detach().numpy(),
         lengths=found.lengths.numpy(),

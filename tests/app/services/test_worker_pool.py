@@ -25,14 +25,13 @@ from ...patience import PATIENCE
 
 IMAGE = "test:1"
 MAPS = np.random.default_rng(0).random((2, 28, 28)).astype(np.float32)
-CODES = np.random.default_rng(1).normal(size=(3, 2)).astype(np.float32)
 WORK = {
     attributions.maps: ((IMAGE,), "integrated_gradients", "classifier"),
     heatmaps_loader._worth: (IMAGE, "classifier", MAPS, np.array([0, 1])),
     counterfactuals.change: (IMAGE, "classifier", "default", 1),
     loader.changes: (IMAGE, "classifier", "diffeomorphic"),
     loader.alternatives: (IMAGE, "classifier", 1, 0),
-    loader._law: (CODES, 1, "classifier"),
+    loader.law: (IMAGE, "classifier", 1),
     loader._evidence: (MAPS[0], MAPS[1], "classifier"),
     loader.usual_distance: (),
     theory_loader._drawn: (IMAGE, 20),

@@ -1,13 +1,7 @@
 import pytest
 import torch
 
-from xai_core.counterfactual.certificate import (
-    certify,
-    decoder_jacobian,
-    path_density,
-    path_shares,
-)
-from xai_core.models.prior import MixturePrior
+from xai_core.counterfactual.certificate import certify, decoder_jacobian
 
 
 @pytest.fixture
@@ -48,18 +42,6 @@ def test_the_residual_of_a_bent_decoder_falls_with_slope_two(weights):
     assert ((found.slope - 2).abs() < 0.1).all()
     assert (found.share_in_span > 0.999).all()
     assert (found.shares <= 1 + 1e-12).all() and found.residuals.shape == (4, 5)
-
-
-def test_a_step_across_the_manifold_is_noticed(weights):
-    path = torch.tensor([[0.0, 0, 0], [0, 0, 0], [0.01, 0, 0], [3.0, 0, 0]], dtype=torch.float64)
-    shares = path_shares(path[1:], bent(weights))
-    assert shares[0] > 0.999 and shares[1] < shares[0]
-
-
-def test_density_along_a_path_is_the_priors():
-    prior, path = MixturePrior(1, 3, fixed=True), torch.randn(6, 3)
-    expected = torch.distributions.Normal(0, 1).log_prob(path).sum(1)
-    assert torch.allclose(path_density(path, prior), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("lengths", [(0.1,), (0.0, 0.1), (0.2, 0.1)])
