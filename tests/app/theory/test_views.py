@@ -16,6 +16,7 @@ from dashboard.views.theory.factorisations import loader as factorisations_loade
 from dashboard.views.theory.manifold import loader as manifold_loader
 from dashboard.views.theory.mean_field import loader as mean_field_loader
 from dashboard.views.theory.mean_field import probe
+from dashboard.views.theory.mixtures import em_steps
 from dashboard.views.theory.mixtures import loader as mixtures_loader
 from tests.benchmarks.theory import reactions
 from xai_core.errors import DataError
@@ -187,6 +188,12 @@ def test_em_steps_and_says_what_is_degenerate(open_page, text_of):
     widget(app.slider, "Components").set_value(6).run()
     widget(app.slider, "Iteration").set_value(widget(app.slider, "Iteration").max).run()
     assert any("shrunk to the variance floor" in w.value for w in app.warning)
+
+
+def test_there_are_no_more_components_than_points(open_page, monkeypatch):
+    monkeypatch.setattr(em_steps, "COUNT", 3)
+    app = open_page("theory_mixtures")
+    assert not app.exception and widget(app.slider, "Components").max == 3
 
 
 def test_the_two_fits_begin_alike_and_never_fall(open_page, tiny_bundle):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SOURCES = {"Two latents of test images": "latents", "Points with a pair of twins": "points"}
 KINDS = ("spherical", "diagonal", "full")
-COUNT = 400
+COUNT, MOST = 400, 10
+"""Points at most, and components at most."""
 FORMULA = (
     r"""r_{nk}=\frac{\pi_k\,\mathcal N(x_n;\mu_k,\Sigma_k)}
 {\sum_j\pi_j\,\mathcal N(x_n;\mu_j,\Sigma_j)}""",
@@ -98,13 +99,14 @@ def _task(bundle: "Bundle") -> Task:
             required=True,
             **state.bind("em kind", "full", KINDS, link="covariances"),
         )
+    most = min(MOST, len(loader.plane(bundle, SOURCES[source], dims, COUNT)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         clusters = st.slider(
             "Components",
             1,
-            10,
+            most,
             width=200,
-            **state.bind("em components", 4, range(1, 11), link="components"),
+            **state.bind("em components", min(4, most), range(1, most + 1), link="components"),
         )
         strength = st.select_slider(
             "Strength of the prior (MAP)", [0.5, 1.0, 2.0, 5.0, 20.0], width=220,
