@@ -13,6 +13,7 @@ from .style import literal, styled
 __all__ = [
     "bar_chart",
     "percent",
+    "share",
 ]
 
 
@@ -60,17 +61,22 @@ def bar_chart(
     )
 
 
-def percent(share: Number) -> str:
+def percent(probability: Number) -> str:
     """Write a probability with one digit after the point, without rounding it to 0 or to 1.
 
     A float32 probability that is 0 or 1 has been rounded already, so these two are not written
     as certain either.
     """
-    if share <= 0.0005:
+    if probability <= 0.0005:
         return "under 0.1 %"
-    if share >= 0.9995:
+    if probability >= 0.9995:
         return "over 99.9 %"
-    return f"{100 * share:.1f} %"
+    return f"{100 * probability:.1f} %"
+
+
+def share(counted: Number) -> str:
+    """Write a share of counted things: as `percent`, but exact where it is all or none."""
+    return f"{100 * counted:.0f} %" if counted in (0, 1) else percent(counted)
 
 
 def _marks(before: NDArray[np.floating], names: Sequence[str], dark: bool) -> go.Scatter:

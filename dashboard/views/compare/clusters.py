@@ -12,7 +12,7 @@ from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.compare.loader import Compared, compared
 from dashboard.views.compare.settings import Pair, colours
 from xai_core.plots.clusters import confusion
-from xai_core.plots.probabilities import percent
+from xai_core.plots.probabilities import share
 
 SPLITS = ("test", "train")
 COUNT = 40
@@ -34,7 +34,7 @@ def agreement(pair: Pair) -> None:
         )
     agreed = found.agreement
     for box, (name, value, why) in zip(st.columns(3), (
-        ("Same cluster", _share(agreed.share), "once clusters are matched one to one"),
+        ("Same cluster", share(agreed.share), "once clusters are matched one to one"),
         ("NMI", f"{agreed.nmi:.3f}", "1: one determines the other"),
         ("ARI", f"{agreed.ari:.3f}", "0 by chance, 1 at best"),
     ), strict=True):  # fmt: skip
@@ -45,7 +45,7 @@ def agreement(pair: Pair) -> None:
     )  # fmt: skip
     words = (
         f"Counts of {found.images:,} {split} images by their cluster in both bundles; "
-        f"{_share(agreed.share)} are in matched clusters"
+        f"{share(agreed.share)} are in matched clusters"
     )
     chart(figure, key="both clusterings", alt=words)
 
@@ -89,11 +89,6 @@ def differences(pair: Pair, image_id: str) -> None:
         "images with the highest confidence in both come first. The images are those chosen "
         f"above: *{split}*."
     )
-
-
-def _share(value: float) -> str:
-    """Write a share of counted images, exact where it is all of them or none."""
-    return f"{value:.0%}".replace("%", " %") if value in (0, 1) else percent(value)
 
 
 def _counts(pair: Pair, found: Compared) -> pd.DataFrame:

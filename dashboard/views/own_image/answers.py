@@ -80,9 +80,9 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
     st.markdown(
-        f"**ELBO {plain(known.elbo, 1)} nats**, above {_share(known.elbo_share)} of the "
-        f"training images. **Distance {known.distance:.2f}**, above "
-        f"{_share(known.distance_share)} of the test images."
+        f"**ELBO {plain(known.elbo, 1)} nats**, above {probabilities.share(known.elbo_share)} of "
+        f"the training images. **Distance {known.distance:.2f}**, above "
+        f"{probabilities.share(known.distance_share)} of the test images."
     )
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
@@ -177,13 +177,14 @@ def _warning(known: "Typicality", said: str) -> str:
     reasons = []
     if known.badly_explained:
         reasons.append(
-            f"the model explains it worse than {_share(1 - known.elbo_share)} of the "
+            f"the model explains it worse than {probabilities.share(1 - known.elbo_share)} of the "
             f"training images (ELBO {elbo} nats, the limit is {floor})"
         )
     if known.too_simple:
         reasons.append(
             f"it is simpler than the training images: the model explains it better than "
-            f"{_share(known.elbo_share)} of them (ELBO {elbo} nats, the limit is {ceiling})"
+            f"{probabilities.share(known.elbo_share)} of them (ELBO {elbo} nats, the limit is "
+            f"{ceiling})"
         )
     if known.far_away:
         reasons.append(
@@ -194,12 +195,6 @@ def _warning(known: "Typicality", said: str) -> str:
         f"**Unlike the training images**: {', and '.join(reasons)}. The model still answers "
         f"*{messages.literal(said)}*. Do not trust this answer, nor the figures below."
     )
-
-
-def _share(share: float) -> str:
-    """Write a share of images, never as all or none of them where it is not."""
-    whole = {0.0: "none", 1.0: "all"}
-    return whole[share] if share in whole else probabilities.percent(share)
 
 
 def _told_apart(*values: float) -> list[str]:

@@ -96,6 +96,8 @@ def test_bars_have_their_cluster_s_colour_and_number():
 )  # fmt: skip
 def test_a_probability_is_never_rounded_to_certainty(share, text):
     assert probabilities.percent(share) == text
+    counted = {0: "0 %", 1: "100 %"}.get(share, text)
+    assert probabilities.share(share) == counted
 
 
 def film():
