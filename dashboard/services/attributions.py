@@ -23,12 +23,14 @@ FIRST = "critic"
 class Maps(NamedTuple):
     """Maps of one method, (images, 28, 28), and the output explained, one per image.
 
-    `gap` is the share of the output's change that a complete method's map misses, (images,).
+    `gap` is the share of the output's change that a complete method's map misses, (images,);
+    `warning` says so where that is too much, else it is empty.
     """
 
     values: NDArray[np.float32]
     targets: NDArray[np.int64]
     gap: NDArray[np.float32] | None
+    warning: str
 
 
 def card(method: str) -> "MethodCard":
@@ -100,4 +102,4 @@ def maps(
     gap = None
     if found.convergence_delta is not None and found.output_change is not None:
         gap = (found.convergence_delta.abs() / found.output_change.abs().clamp(min=1e-6)).numpy()
-    return Maps(found.attributions.float().numpy(), found.target.numpy(), gap)
+    return Maps(found.attributions.float().numpy(), found.target.numpy(), gap, found.warning)

@@ -80,11 +80,13 @@ class Attribution:
         if not missed.any() or self.convergence_delta is None or self.output_change is None:
             return ""
         shares = (self.convergence_delta.abs() / self.output_change.abs())[missed]
+        share, count = float(shares.median()), len(missed)
+        said = f"{share:.0%}" if share < 10 else "over 1,000%"
+        of = f" (the median of {int(missed.sum())} of {count} images)" if count > 1 else ""
         return (
-            f"The shares of `{self.method}` do not sum to the output's change on "
-            f"{int(missed.sum())} of {len(missed)} images: they miss {float(shares.median()):.0%} "
-            "of it in the median of these. More steps or samples help where the method has them; "
-            "else `forward` uses an operation without a rule."
+            f"The shares of `{self.method}` do not sum to the output's change, they miss {said} "
+            f"of it{of}: more steps or samples help where the method has them, else `forward` "
+            "uses an operation without a rule."
         )
 
 

@@ -21,7 +21,7 @@ from .options import (
     open_bundle,
     shapes_of,
 )
-from .terminal import print_json, print_table, spinner
+from .terminal import print_json, print_table, print_warning, spinner
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,6 +101,8 @@ def attribute(
             config=config,
             seed=seed,
         )
+        if found.warning:
+            print_warning(found.warning)
         scores = _scores(opened, some, found, output) if scored else {}
         return found, _arrays(found) | scores
 
@@ -129,11 +131,10 @@ def attribute(
     about = {"bundle": opened.name, "of": output, "method": method, "gap": _gap(found)}
     if as_json:
         drawn = {"figure": None if figure is None else str(figure)}
+        about["incomplete"] = int(found.incomplete.sum())
         print_json({**about, "seed": seed, "out": str(out), **drawn, "arrays": shapes})
     else:
         print_table(f"{out}", [*about.items(), *shapes.items()])
-        if found.warning:
-            typer.echo(found.warning)
 
 
 def faithfulness(
@@ -207,6 +208,7 @@ def _arrays(found: "Attribution") -> "dict[str, np.ndarray]":
     if found.convergence_delta is not None and found.output_change is not None:
         arrays["convergence_delta"] = found.convergence_delta.numpy()
         arrays["output_change"] = found.output_change.numpy()
+        arrays["incomplete"] = found.incomplete.numpy()
     return arrays
 
 
@@ -266,10 +268,13 @@ def _show(name: str, table: "FaithfulnessTable") -> None:
             title = METHODS[row.method].title
             typer.echo(f"Do not trust {title} here: {'; '.join(row.reasons)}.")
     for check in table.uninformative:
-        typer.echo(
-            f"Every method here passes the check '{CHECKS[check]}', random included where it "
-            "applies: it separates nothing."
-        )
+        blind = [
+            METHODS[row.method].title
+            for row in ranked
+            if METHODS[row.method].kind == "baseline" and check in row.passed
+        ]
+        also = f", not even {' or '.join(blind)}" if blind else ""
+        typer.echo(f"No method here fails the check '{CHECKS[check]}'{also}: it tells none apart.")
 
 
 def _cell(found: "Interval") -> str:

@@ -102,6 +102,7 @@ def html(bundle: "Bundle", found: "ImageReport") -> bytes:
         kind="class" if output.classes is None else output.classes.noun,
         search=SEARCHES[found.search],
         summary=_summary(bundle, found),
+        names=cluster_table.explain_names(bundle.cluster_labels, bundle.dataset.class_names),
         reconstruction=_reconstruction(found),
         bound=_bound(bundle, found),
         probabilities=_clusters(bundle, found),
@@ -262,7 +263,8 @@ def _heatmaps(bundle: "Bundle", found: "ImageReport", output: "ExplainedOutput")
     scores = ("Insertion", "Deletion", "Sparsity") if found.scores is not None else ()
     head = ("Method", *scores, "Sum of the map", "How to read it")
     shown = _Table(head, tuple(rows), "Scores of each heatmap on this image")
-    return {"target": target, "pictures": pictures, "scores": shown}
+    warnings = [one.warning.replace("`", "") for one in found.maps if one.warning]
+    return {"target": target, "pictures": pictures, "scores": shown, "warnings": warnings}
 
 
 def _scores(found: "ImageReport", row: int) -> list[_Number]:

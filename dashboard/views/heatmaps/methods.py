@@ -12,7 +12,7 @@ from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.heatmaps import loader
-from dashboard.views.heatmaps.settings import Question
+from dashboard.views.heatmaps.settings import Question, show_warnings
 from xai_core.plots import image_sheet, sprites, theme
 from xai_core.plots.image_sheet import Row
 from xai_core.plots.style import signed
@@ -104,6 +104,7 @@ def _large(
     figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=450)
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
+    show_warnings(found)
     st.caption(f"{card.note} {_sum(found)} [{card.paper} ({card.year})]({card.url})")
 
 

@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.services import attributions, bundles, image_data
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
-from dashboard.views.heatmaps.settings import Question
+from dashboard.views.heatmaps.settings import Question, show_warnings
 from xai_core.evaluation import exemplars
 from xai_core.plots import image_sheet
 from xai_core.plots.image_sheet import Row, Sheet
@@ -57,6 +57,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
         with column:
             only = methods[0] if len(methods) == 1 else None
             _sheet(bundle, asked, split, ids[split], sheet, only)
+            show_warnings(
+                *(attributions.maps(bundle, ids[split], name, asked.of) for name in methods)
+            )
     scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
     above = "it is" if asked.names else "its cluster is"
     st.caption(

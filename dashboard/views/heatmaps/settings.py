@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import attributions, outputs
-from dashboard.ui import naming
+from dashboard.ui import messages, naming
 
 if TYPE_CHECKING:
     from xai_core.bundle.explained_output import ExplainedOutput, Registration
@@ -52,6 +52,12 @@ class Question(NamedTuple):
             if card.contribution
             else f"slope, {unit} per unit of ink"
         )
+
+
+def show_warnings(*found: attributions.Maps) -> None:
+    """Show by how much maps miss what they promise to explain, one sentence per method."""
+    for warning in dict.fromkeys(one.warning for one in found if one.warning):
+        st.warning(messages.plain_message(warning), icon=":material/warning:")
 
 
 def ask(bundle: "Bundle") -> Question:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 
 from dashboard.services import attributions as heatmaps
 from dashboard.views.heatmaps import settings, trust
@@ -48,6 +49,18 @@ def test_a_click_makes_a_method_large(open_page, send, text_of):
     assert "**Layer-wise relevance**, for " in text_of(app)
 
 
+def test_an_incomplete_map_is_named_beside_it(open_page, send, monkeypatch, fresh_caches):
+    def said():
+        app = send(open_page("heatmaps"), "heat-around", "pick", "deep_lift")
+        widget(app.multiselect, "Methods").set_value(["deep_lift"]).run()
+        return [w for w in app.warning if "The shares of `deep_lift` do not sum" in w.value]
+
+    assert not said()
+    st.cache_data.clear()
+    monkeypatch.setattr("xai_core.attribution.api.LARGEST_GAP", -1.0)
+    assert len(said()) == 3
+
+
 def test_maps_are_those_of_the_library(tiny_bundle):
     ids = ("test:3", "train:5")
     found = heatmaps.maps(tiny_bundle, ids, "integrated_gradients", "cluster", 1)
@@ -85,7 +98,7 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     app = open_page("heatmaps")
     assert not app.dataframe
     widget(app.selectbox, "Test images").set_value(8).run()
-    widget(app.button, "Measure").click().run(timeout=300)
+    widget(app.button, "Measure").click().run()
     assert not app.exception
     table = app.dataframe[0].value
     assert len(table) == len(chosen)

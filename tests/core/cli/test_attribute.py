@@ -44,13 +44,24 @@ def test_attribute_writes_what_the_library_gives(tiny_bundle, some_images, tmp_p
     )
     with np.load(out, allow_pickle=False) as found:
         assert set(found) == {
-            *("attributions", "targets", "method", "convergence_delta", "output_change")
+            *("attributions", "targets", "method"),
+            *("convergence_delta", "output_change", "incomplete"),
         }
         torch.testing.assert_close(torch.from_numpy(found["attributions"]), wanted.attributions)
         assert found["targets"].tolist() == wanted.target.tolist()
         assert str(found["method"]) == "integrated_gradients"
     with Image.open(figure) as picture:
         assert picture.width > 3 * 28 and picture.text["bundle"] == "bars"
+
+
+def test_attribute_says_that_maps_are_incomplete(tiny_bundle, some_images, tmp_path, monkeypatch):
+    monkeypatch.setattr("xai_core.attribution.api.LARGEST_GAP", -1.0)
+    command = ("attribute", tiny_bundle.path, "--images", some_images, "--method", "deep_lift")
+    stdout, stderr = xai(*command, "--out", tmp_path / "a.npz", "--json")
+    assert json.loads(stdout)["incomplete"] == 3
+    assert "warning: The shares of `deep_lift` do not sum to the output's change" in stderr
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as found:
+        assert found["incomplete"].tolist() == [True] * 3
 
 
 def test_attribute_explains_clusters_and_draws_svg(tiny_bundle, some_images, tmp_path):

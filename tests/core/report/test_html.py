@@ -4,6 +4,7 @@ import dataclasses
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 from xai_core.report.html import html
 from xai_core.report.image_report import image_report
@@ -55,6 +56,15 @@ def named(bundle, words):
 @pytest.fixture(scope="module")
 def found(tiny_bundle):
     return image_report(tiny_bundle, "test:3")
+
+
+def test_an_incomplete_map_is_named(tiny_bundle, found):
+    assert b"do not sum to the output" not in html(tiny_bundle, found)
+    one, *others = found.maps
+    change = torch.tensor([2.0])
+    missing = dataclasses.replace(one, convergence_delta=change / 4, output_change=change)
+    text = html(tiny_bundle, dataclasses.replace(found, maps=(missing, *others))).decode()
+    assert f"The shares of {one.method} do not sum to the output" in text and "miss 25%" in text
 
 
 @pytest.mark.parametrize("words", HOSTILE)
