@@ -145,20 +145,6 @@ def test_numbers_that_are_compared_are_told_apart(values):
     assert len(set(texts)) == len(set(values))
 
 
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [
-        (0.0, "none"),
-        (1.0, "all"),
-        (0.99996, "over 99.9 %"),
-        (0.00001, "under 0.1 %"),
-        (0.5, "50.0 %"),
-    ],
-)
-def test_a_share_is_all_or_none_only_where_it_is(share, words):
-    assert answers._share(share) == words
-
-
 def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
     open_page, text_of, tiny_bundle, healthy
 ):
