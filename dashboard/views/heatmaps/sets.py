@@ -58,7 +58,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             only = methods[0] if len(methods) == 1 else None
             _sheet(bundle, asked, split, ids[split], sheet, only)
             show_warnings(
-                *(attributions.maps(bundle, ids[split], name, asked.of) for name in methods)
+                *(attributions.maps(bundle, ids[split], name, asked.output) for name in methods)
             )
     scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
     above = "it is" if asked.names else "its cluster is"
