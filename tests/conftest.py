@@ -163,7 +163,7 @@ def tiny_bundle(tiny_bundle_path, device):
 
 @pytest.fixture(scope="session")
 def degenerate_files(tiny_dataset, tmp_path_factory):
-    """The five sets of `tests/degenerate.py`, by name, as .npz files."""
+    """The sets of `tests/degenerate.py`, by name, as .npz files."""
     folder = tmp_path_factory.mktemp("sets")
     return {
         name: write_set(name, tiny_dataset.train, folder / f"{name}.npz")
@@ -173,7 +173,7 @@ def degenerate_files(tiny_dataset, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def degenerate_bundles(degenerate_files, tiny_parts, tmp_path_factory):
-    """A folder whose `checkpoints` hold a bundle of each of the five sets."""
+    """A folder whose `checkpoints` hold a bundle of each of these sets."""
     root = tmp_path_factory.mktemp("degenerate")
     for name, data in degenerate_files.items():
         save_set(root / "checkpoints" / name, data, tiny_parts)

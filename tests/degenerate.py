@@ -1,21 +1,28 @@
-"""Five data sets at the edge of what can be used, as files and as bundles.
+"""Data sets at the edge of what can be used, as files and as bundles.
 
 Each lacks something that a page or a command may take for granted.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.registry import load_dataset
+from xai_core.data.shapes import draw_shapes
 from xai_core.evaluation.metrics import evaluate
 from xai_core.latent_space.encoding import encode_dataset, predicted_classes
 from xai_core.latent_space.umap_layout import build_index
 from xai_core.models.classifier import Classifier
-from xai_core.models.critic import Critic, CriticConfig
+from xai_core.models.critic import Critic, critic_config
+from xai_core.models.vae import ClusterVAE
 from xai_core.training.pipeline import _cluster_labels
 
-SETS = ("one_class", "one_image_in_a_class", "one_test_image", "no_test_images", "no_labels")
+SETS = (
+    *("one_class", "one_image_in_a_class", "one_test_image", "no_test_images", "no_labels"),
+    "colour",
+)
 
 
 def write_set(name, split, path):
@@ -30,6 +37,8 @@ def write_set(name, split, path):
         words[:] = ["train"] * 39 + ["test"]
     if name == "no_test_images":
         words[:] = "train"
+    if name == "colour":
+        images = draw_shapes(40, seed=0, side=16).images.numpy()[:, :, 2:-2]
     arrays = {"images": images, "labels": labels, "split": words}
     if name == "no_labels":
         del arrays["labels"]
@@ -41,11 +50,16 @@ def save_set(path, data, parts):
     """Save a bundle of a data set without training: the tiny cluster VAE, networks at random."""
     dataset, model = load_dataset(data), parts["model"]
     torch.manual_seed(0)
+    if dataset.spec != model.image:
+        model = ClusterVAE(replace(model.config, likelihood="gaussian"), dataset.spec)
+        model = model.eval().requires_grad_(False)
     classes = len(dataset.class_names)
-    classifier = Classifier(classes).eval().requires_grad_(False) if classes else None
+    classifier = (
+        Classifier(classes, dataset.spec).eval().requires_grad_(False) if classes else None
+    )
     targets = {"classifier": classes, "cluster": model.config.num_clusters}
     critics = {
-        of: Critic(CriticConfig(), count).eval().requires_grad_(False)
+        of: Critic(critic_config(dataset.spec), count, dataset.spec).eval().requires_grad_(False)
         for of, count in targets.items()
         if count > 1
     }
@@ -73,6 +87,7 @@ def save_set(path, data, parts):
         predicted=predicted_classes(classifier, dataset, "cpu"),
     )
     found = {
+        "model": model,
         "dataset": dataset,
         "classifier": classifier,
         "critics": critics,

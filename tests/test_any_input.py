@@ -24,7 +24,7 @@ from xai_core.bundle.files import kind_of, read_table, read_tensors, write_table
 from xai_core.bundle.manifest import read_manifest
 from xai_core.data.dataset import image_id, parse_id
 from xai_core.data.digits import normalise_digit
-from xai_core.data.io.image_files import read_grey, read_upload
+from xai_core.data.io.image_files import read_picture, read_upload
 from xai_core.data.preprocessing import convert_files, read_images
 from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
@@ -105,7 +105,7 @@ def test_any_image_file_is_read_or_refused(tmp_path, tried):
     def check(content):
         path.write_bytes(content)
         try:
-            pixels = read_grey(path).pixels
+            pixels = read_picture(path, channels=1).pixels
             assert pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)
             assert convert_files([path]).images.shape == (1, 28, 28)
             assert normalise_digit(pixels).shape == (28, 28)

@@ -18,10 +18,10 @@ __all__ = [
     "Probs",
 ]
 
-ByteImages = UInt8[Tensor, "images 28 28"]
-"""Grey images as they are stored: 0 background, 255 ink."""
-Images = Float[Tensor, "batch 1 height width"]
-"""Grey images as models read them: 0 background, 1 ink."""
+ByteImages = UInt8[Tensor, "images channels height width"]
+"""Images as they are stored, grey or colour; ink is light on dark."""
+Images = Float[Tensor, "batch channels height width"]
+"""Images as models read them, in [0, 1]."""
 AnyImages = Float[Tensor, "batch channels height width"]
 """Images of any number of channels, grey or colour."""
 Latents = Float[Tensor, "batch latent"]

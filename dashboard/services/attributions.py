@@ -21,7 +21,7 @@ FIRST = "critic"
 
 
 class Maps(NamedTuple):
-    """Maps of one method, (images, 28, 28), and the output explained, one per image.
+    """Maps of one method, (images, height, width), and the output explained, one per image.
 
     `gap` is the share of the output's change that a complete method's map misses, (images,);
     `warning` says so where that is too much, else it is empty.

@@ -28,8 +28,8 @@ Floats = NDArray[np.float32]
 class Change(NamedTuple):
     """A counterfactual of one image, and the path to it.
 
-    `image`, `reconstruction` and `counterfactual` are (28, 28) in [0, 1]; `frames` are the images
-    along the path, (frames, 28, 28). `before`, `after` and `frame_probs` are the probabilities
+    `image`, `reconstruction` and `counterfactual` are pictures in [0, 1]; `frames` are those
+    along the path. `before`, `after` and `frame_probs` are the probabilities
     that the explained function gives them. `codes`, `density` (log p(z), nats) and `places` (on
     the map) belong to the frames. `other` are the probabilities that the other model gives the
     counterfactual.
@@ -69,6 +69,8 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
     """Search one counterfactual, and evaluate the path to it."""
     import torch
 
+    from xai_core.image_spec import pictures
+
     x = batch(bundle, [image_id])
     with compute_slot():
         found, seconds = search(bundle, x, target, output, method)
@@ -91,7 +93,7 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
             target=target,
             before=found.source_probabilities[0].numpy(),
             after=found.probabilities[0].numpy(),
-            frames=frames[:, 0].float().numpy(),
+            frames=pictures(frames),
             frame_probs=_probs(bundle, output, frames),
             codes=codes.numpy(),
             density=density.float().numpy(),
@@ -158,4 +160,6 @@ def _along(path: "Tensor") -> "Tensor":
 
 
 def _picture(image: "Tensor") -> Floats:
-    return image[0].float().numpy()
+    from xai_core.image_spec import pictures
+
+    return pictures(image[None])[0]

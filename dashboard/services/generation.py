@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Imagined(NamedTuple):
-    """Decoded codes (codes, 28, 28) in [0, 1], and q(c|x) of each, (codes, clusters)."""
+    """Decoded codes, pictures in [0, 1], and q(c|x) of each, (codes, clusters)."""
 
     images: NDArray[np.float32]
     probs: NDArray[np.float32]
@@ -26,11 +26,13 @@ class Imagined(NamedTuple):
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
-    """Decode codes given as tuples: (codes, 28, 28) in [0, 1]."""
+    """Decode codes given as tuples to pictures in [0, 1]."""
     import torch
 
+    from xai_core.image_spec import pictures
+
     with compute_slot(), torch.inference_mode():
-        return bundle.model.decode(torch.tensor(codes))[:, 0].float().numpy()
+        return pictures(bundle.model.decode(torch.tensor(codes)))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -61,13 +63,14 @@ def carried_nats(bundle: "Bundle") -> NDArray[np.float32]:
 def traversal(
     bundle: "Bundle", image_id: str, reach: float, steps: int, dims: tuple[int, ...]
 ) -> NDArray[np.float32]:
-    """Decode an image's code moved along some dimensions: (dims, steps, 28, 28) in [0, 1].
+    """Decode an image's code moved along some dimensions: (dims, steps) pictures in [0, 1].
 
     The offsets run from -reach to +reach standard deviations of the prior. A decoder that reads c
     gets the image's own q(c|x) at every step.
     """
     import torch
 
+    from xai_core.image_spec import pictures
     from xai_core.latent_space.traversal import traverse
 
     seen = inferred(bundle, image_id)
@@ -76,8 +79,8 @@ def traversal(
     codes = codes[list(dims)].flatten(0, 1)
     with compute_slot(), torch.inference_mode():
         given = torch.from_numpy(seen.probs).expand(len(codes), -1)
-        images = bundle.model.decode(codes, given)[:, 0].float().numpy()
-    return images.reshape(len(dims), steps, 28, 28)
+        images = pictures(bundle.model.decode(codes, given))
+    return images.reshape(len(dims), steps, *images.shape[1:])
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -144,7 +147,9 @@ def interpolation(bundle: "Bundle", start: int, end: int, steps: int) -> Imagine
 def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -> Imagined:
     import torch
 
+    from xai_core.image_spec import pictures
+
     with compute_slot(), torch.inference_mode():
         images = bundle.model.decode(codes, given)
         probs = bundle.model.cluster_probs(images)
-        return Imagined(images[:, 0].float().numpy(), probs.float().numpy())
+        return Imagined(pictures(images), probs.float().numpy())

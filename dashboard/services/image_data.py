@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from xai_core.evaluation.typicality import Typicality, TypicalRange
 
 Pixels = NDArray[np.uint8]
-"""Grey images (images, 28, 28) or one (28, 28); 0 background, 255 ink."""
+"""Images (images, height, width), in colour (images, 3, height, width); or one of them."""
 
 
 class Inferred(NamedTuple):
-    """The posterior of one image, and its reconstruction (28, 28) in [0, 1]."""
+    """The posterior of one image, and its reconstruction in [0, 1]."""
 
     mean: NDArray[np.float32]
     log_var: NDArray[np.float32]
@@ -34,11 +34,19 @@ class Inferred(NamedTuple):
 
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     """Return the pixels of some images, in the order of their ids."""
-    return stored(bundle, ids).numpy()
+    from xai_core.image_spec import pictures
+
+    return pictures(stored(bundle, ids))
+
+
+def shape(bundle: "Bundle") -> tuple[int, ...]:
+    """Return the shape of a picture of a bundle: height and width, before them colours."""
+    form = bundle.spec.shape
+    return form if form[0] > 1 else form[1:]
 
 
 def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
-    """Return images as models read them: float32 (images, 1, 28, 28) on the CPU."""
+    """Return images as models read them: float32 (images, C, H, W) on the CPU."""
     from xai_core.data.preprocessing import to_float
 
     return to_float(stored(bundle, ids))
@@ -51,10 +59,9 @@ def is_known(bundle: "Bundle", image_id: str) -> bool:
     if not is_own(image_id):
         return row_of(bundle, image_id) is not None
     try:
-        own_image(image_id)
+        return tuple(own_image(image_id).shape) == bundle.spec.shape
     except XaiError:
         return False
-    return True
 
 
 def is_own(image_id: str) -> bool:
@@ -116,7 +123,7 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
 
 
 def stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
-    """Return images as they are stored: uint8 (images, 28, 28)."""
+    """Return images as they are stored: uint8 (images, C, H, W)."""
     from xai_core.data.user_images import images_of
 
     return images_of(bundle.dataset, list(ids))
@@ -124,13 +131,15 @@ def stored(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]:
-    """Decode the posterior means of some images: (images, 28, 28) in [0, 1]."""
+    """Decode the posterior means of some images to pictures in [0, 1]."""
     import torch
+
+    from xai_core.image_spec import pictures
 
     where = rows_of(bundle, ids)
     with compute_slot(), torch.inference_mode():
         z = torch.from_numpy(latents(bundle)[where])
-        return bundle.model.decode(z)[:, 0].float().numpy()
+        return pictures(bundle.model.decode(z))
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -186,13 +195,16 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
     """Encode one image and decode the mean of its posterior, under its own q(c|x)."""
     import torch
 
+    from xai_core.image_spec import pictures
+
     x = batch(bundle, [image_id])
     with compute_slot(), torch.inference_mode():
         posterior = bundle.model.encode(x)
         probs = posterior.cluster_probs
         image = bundle.model.decode(posterior.mean, probs)
-        parts = (posterior.mean[0], posterior.log_var[0], probs[0], image[0, 0])
-        return Inferred(*(part.float().numpy() for part in parts))
+        parts = (posterior.mean[0], posterior.log_var[0], probs[0])
+        mean, log_var, shares = (part.float().numpy() for part in parts)
+        return Inferred(mean, log_var, shares, pictures(image)[0])
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for border cases",

@@ -207,7 +207,7 @@ def baselines_of(bundle: Bundle, images: Images, name: str) -> Baselines:
 
 
 def mean_image(bundle: Bundle) -> Images:
-    """Average the train images; shape (1, 1, 28, 28)."""
+    """Average the train images; shape (1, C, H, W)."""
     return bundle.dataset.mean_image.to(bundle.device)
 
 

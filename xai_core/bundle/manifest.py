@@ -3,19 +3,24 @@
 import dataclasses
 import hashlib
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
-from ..errors import BundleError, BundleVersionError
+from .._text import listed
+from ..data.dataset import Preprocessing
+from ..errors import BundleError, ConfigError
+from ..image_spec import ImageSpec
+from .migrations import VERSION, migrate
 
 __all__ = [
+    "FORM",
     "KNOWN_FILES",
     "MANIFEST",
-    "SCHEMA_VERSION",
     "DatasetCard",
     "Manifest",
     "check_hashes",
@@ -28,7 +33,6 @@ __all__ = [
     "sized_files",
 ]
 
-SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 REQUIRED_FILES = ("model.safetensors", "index.parquet", "history.parquet")
 KNOWN_FILES = (
@@ -46,9 +50,10 @@ MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
 DEEPEST = 20
 """Objects and lists within each other in a manifest at most."""
 MOST_CLASSES = 10_000
-PIXELS = 784
 PACKAGED_IMAGES = 70_000
 """Of MNIST, the one data set that a bundle need not carry."""
+FORM = ("channels", "height", "width")
+"""Fields of `Preprocessing` that are those of the form of the images."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VALUES_OF: dict[str, type | tuple[type, ...]] = {
@@ -72,8 +77,8 @@ class DatasetCard:
         source: Its authors and licence, or the path it was read from.
         report: What was done to the images, in sentences.
         own_images: Whether the bundle carries the images; otherwise they are package data.
-        inverted: Whether the images were inverted when they were read, being dark on light.
-        full_scale: The value that was read as white.
+        image: Their form: the fields of `ImageSpec`.
+        preprocessing: How they were read: the fields of `Preprocessing` but those of the form.
     """
 
     name: str
@@ -84,8 +89,19 @@ class DatasetCard:
     source: str
     report: tuple[str, ...]
     own_images: bool
-    inverted: bool = False
-    full_scale: int = 255
+    image: dict[str, Any]
+    preprocessing: dict[str, Any]
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Return the form of the images."""
+        return ImageSpec(**self.image)
+
+    @property
+    def reading(self) -> Preprocessing:
+        """Return how the images were read."""
+        form = {name: self.image[name] for name in FORM}
+        return Preprocessing(**form, **self.preprocessing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +109,6 @@ class Manifest:
     """What `manifest.json` says.
 
     Attributes:
-        schema_version: Of this layout.
         name: The bundle's name when it was saved.
         dataset: Which data it is of.
         configs: Settings by part: "model", and others as they were given.
@@ -106,6 +121,8 @@ class Manifest:
         files: SHA-256 and size in bytes of each file, by name.
         created: ISO 8601, UTC.
         seconds: Spent, by stage.
+        schema_version: Of this layout, see `migrations`.
+        more: Fields of a newer minor version, as they were found.
     """
 
     name: str
@@ -118,7 +135,13 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     created: str
     seconds: dict[str, int | float]
-    schema_version: int = field(default=SCHEMA_VERSION)
+    schema_version: str = "{}.{}".format(*VERSION)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all fields by name, with those of a newer minor version among them."""
+        fields = dataclasses.asdict(self)
+        return fields | fields.pop("more")
 
     def to_json(self) -> str:
         """Write as JSON.
@@ -127,7 +150,7 @@ class Manifest:
             ValueError: If a number is not finite, or a value has no form in JSON.
         """
         try:
-            return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+            return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"`configs`, `metrics` and `seconds` must be what JSON can say: {error}."
@@ -155,15 +178,21 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged_bundle(path, f"it is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise damaged_bundle(path, "it is not a JSON object")
-    _check_version(found.get("schema_version"), path)
+    migrated = migrate(found, path)
+    found = migrated.found
     _check_leaves(found, path)
-    _check_fields(found, Manifest, "", path)
-    _check_fields(found["dataset"], DatasetCard, "dataset.", path)
+    known, more = _check_fields(found, Manifest, "", path, newer=migrated.newer)
+    parts, _ = _check_fields(known["dataset"], DatasetCard, "dataset.", path, newer=migrated.newer)
     card: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in found["dataset"].items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in parts.items()
     }
-    manifest = Manifest(**{**found, "dataset": DatasetCard(**card)})
+    for part, kind in (("image", ImageSpec), ("preprocessing", Preprocessing)):
+        form = FORM if kind is Preprocessing else ()
+        found_part, _ = _check_fields(
+            card[part], kind, f"dataset.{part}.", path, newer=migrated.newer, but=form
+        )
+        card[part] = found_part
+    manifest = Manifest(**{**known, "dataset": DatasetCard(**card), "more": more})
     _check_values(manifest, path)
     return manifest
 
@@ -222,35 +251,46 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _check_version(version: object, path: Path) -> None:
-    if type(version) is not int or version < 1:
-        raise damaged_bundle(
-            path, f"`schema_version` must be a whole number from 1, got {version!r:.60}"
-        )
-    if version != SCHEMA_VERSION:
-        fix = (
-            "Update this package to open it"
-            if version > SCHEMA_VERSION
-            else "Train anew with `xai train`"
-        )
-        raise BundleVersionError(
-            f"`{path}` has schema version {version}, this package reads {SCHEMA_VERSION}. {fix}."
-        )
+def _check_fields(
+    found: Mapping[str, Any],
+    kind: type,
+    prefix: str,
+    path: Path,
+    *,
+    newer: bool,
+    but: Collection[str] = (),
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare names and types of a JSON object with those of a dataclass.
 
+    Args:
+        found: The object.
+        kind: The dataclass.
+        prefix: Of its fields in messages.
+        path: Of the manifest.
+        newer: Whether a newer version wrote it, which may have further fields.
+        but: Fields of the dataclass that are not of this object.
 
-def _check_fields(found: Mapping[str, Any], kind: type, prefix: str, path: Path) -> None:
-    """Compare names and types of a JSON object with those of a dataclass."""
-    entries = dataclasses.fields(kind)
+    Returns:
+        The fields that are known, and the others.
+    """
+    entries = [entry for entry in dataclasses.fields(kind) if entry.name not in {*but, "more"}]
     expected = {entry.name: entry.type for entry in entries}
-    required = {entry.name for entry in entries if entry.default is dataclasses.MISSING}
-    if missing := required - found.keys():
+    optional = {
+        entry.name
+        for entry in entries
+        if entry.default is not dataclasses.MISSING or kind is Preprocessing
+    }
+    if missing := expected.keys() - optional - found.keys():
         raise damaged_bundle(path, f"`{prefix}{min(missing)}` is missing")
-    if unknown := found.keys() - expected.keys():
+    unknown = found.keys() - expected.keys()
+    if unknown and not newer:
         raise damaged_bundle(path, f"it has an unknown field `{prefix}{min(unknown):.60}`")
-    for name, value in found.items():
+    known = {name: value for name, value in found.items() if name in expected}
+    for name, value in known.items():
         problem = _mismatch(value, expected[name])
         if problem:
             raise damaged_bundle(path, f"`{prefix}{name}` {problem}")
+    return known, {name: found[name] for name in unknown}
 
 
 def _mismatch(value: object, type_of: object) -> str | None:
@@ -258,10 +298,13 @@ def _mismatch(value: object, type_of: object) -> str | None:
     if type_of is int:
         wrong = type(value) is not int
         return f"must be a whole number, got {value!r:.60}" if wrong else None
+    if get_origin(type_of) is Literal:
+        choices = get_args(type_of)
+        return None if value in choices else f"must be one of {listed(choices)}, got {value!r:.60}"
     if type_of in (str, bool):
         kind = "text" if type_of is str else "true or false"
         return None if type(value) is type_of else f"must be {kind}, got {value!r:.60}"
-    if type_of == tuple[str, ...]:
+    if type_of in (tuple[str, ...], tuple[str, ...] | None):
         right = isinstance(value, list) and all(isinstance(part, str) for part in value)
         return None if right else "must be a list of texts"
     if not isinstance(value, dict):
@@ -280,8 +323,16 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     data = manifest.dataset
     if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
         raise damaged_bundle(path, "`dataset` has an impossible number of images or SHA-256")
-    if not 1 <= data.full_scale <= 65535:
-        raise damaged_bundle(path, "`dataset.full_scale` must be in [1, 65535]")
+    try:
+        spec, reading = data.spec, data.reading
+    except ConfigError as error:
+        raise damaged_bundle(path, f"`dataset`: {error}") from error
+    if reading.spec != spec:
+        raise damaged_bundle(path, "`dataset.preprocessing` and `dataset.image` contradict")
+    if not 1 <= reading.full_scale <= 65535 or not 0 <= reading.ground <= 255:
+        raise damaged_bundle(
+            path, "`dataset.preprocessing` must have full_scale in [1, 65535], ground in [0, 255]"
+        )
     if len(data.class_names) > MOST_CLASSES:
         raise damaged_bundle(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
     for name, entry in manifest.files.items():
@@ -333,7 +384,8 @@ def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
     """Refuse a count of images for which there are no bytes."""
     claimed = data.num_train + data.num_test
-    there = files["images.safetensors"]["bytes"] // PIXELS if data.own_images else 0
+    size = math.prod(data.spec.shape)
+    there = files["images.safetensors"]["bytes"] // size if data.own_images else 0
     if claimed > max(there, PACKAGED_IMAGES):
         raise damaged_bundle(path, f"`dataset` claims {claimed} images, there is room for {there}")
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from .._types import ByteImages, Images
-from ..data.io.pixel_values import check_pixels
+from ..data.io.pixel_values import channels_first, check_pixels
 from ..data.preprocessing import convert_array, to_float
 from .reading import Bundle
 
@@ -24,10 +24,10 @@ def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
     Args:
         bundle: The bundle, which says how its images were read.
         images: A NumPy array as `check_pixels` takes it; or a tensor, uint8 or float, of shape
-            (N, 28, 28) or (N, 1, 28, 28).
+            (N, C, H, W), (N, H, W) or (N, H, W, 3).
 
     Returns:
-        uint8 (N, 28, 28) on the CPU. Floats are rounded to 256 levels.
+        uint8 (N, C, H, W) on the CPU. Floats are rounded to 256 levels.
 
     Raises:
         ValueError: If a tensor has another form.
@@ -35,7 +35,7 @@ def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
     """
     if isinstance(images, np.ndarray):
         return convert_array(images, "images", bundle.preprocessing).images
-    images = _squeezed(images)
+    images = _of_form(bundle, images)
     if images.dtype == torch.uint8:
         return images.cpu()
     return torch.from_numpy(check_pixels(_as_array(images), "images").images)
@@ -49,29 +49,30 @@ def as_float_images(bundle: Bundle, images: Tensor | np.ndarray) -> Images:
         images: As `as_byte_images` takes them; floats in [0, 1] are not rounded.
 
     Returns:
-        float32 (N, 1, 28, 28) in [0, 1].
+        float32 (N, C, H, W) in [0, 1].
 
     Raises:
         ValueError: If a tensor has another form.
         DataError: If the values are no pixels; the message names the row.
     """
     if isinstance(images, Tensor) and images.is_floating_point():
-        images = _squeezed(images)
+        images = _of_form(bundle, images)
         pixels = check_pixels(_as_array(images), "images")
         if pixels.full_scale == 1:
-            return images.to(bundle.device, torch.float32).clamp(0, 1).unsqueeze(1)
+            return images.to(bundle.device, torch.float32).clamp(0, 1)
         images = torch.from_numpy(pixels.images)
     return to_float(as_byte_images(bundle, images), bundle.device)
 
 
-def _squeezed(images: Tensor) -> Tensor:
-    """Leave out the axis of the one channel."""
-    if images.ndim == 4 and images.shape[1] == 1:
-        images = images[:, 0]
+def _of_form(bundle: Bundle, images: Tensor) -> Tensor:
+    """Bring a tensor to (N, C, H, W); refuse another form than the bundle's."""
     readable = images.dtype == torch.uint8 or images.is_floating_point()
-    if images.shape[1:] != (28, 28) or not readable:
+    if images.ndim in (3, 4) and readable:
+        images = channels_first(images, "images")
+    if images.shape[1:] != bundle.spec.shape or not readable:
+        shape = ", ".join(map(str, bundle.spec.shape))
         raise ValueError(
-            "`images` must be uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1], got "
+            f"`images` must be uint8 (N, {shape}), or floats in [0, 1], got "
             f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}. A NumPy array of "
             "another form is converted as the images of the bundle were."
         )

@@ -1,7 +1,8 @@
 """The parts of a bundle as objects: models, images and index, checked against each other."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..data.dataset import Dataset, Preprocessing, Split, build_dataset
+from ..data.dataset import Dataset, Split, build_dataset
 from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
 from ..latent_space.index import index_columns
@@ -19,13 +20,13 @@ from ..models.classifier import Classifier
 from ..models.critic import Critic, CriticConfig
 from ..models.vae import ClusterVAE, ClusterVAEConfig
 from .files import LARGEST, TensorKind, kind_of, read_table, read_tensors
-from .manifest import MANIFEST, DatasetCard, Manifest, damaged_bundle
+from .manifest import FORM, MANIFEST, DatasetCard, Manifest, damaged_bundle
+from .migrations import is_newer
 
 __all__ = [
     "dataset_card",
     "image_tensors",
     "largest_sizes",
-    "preprocessing_of",
     "read_classifier",
     "read_critics",
     "read_dataset",
@@ -36,8 +37,8 @@ __all__ = [
 Module = TypeVar("Module", bound=nn.Module)
 Config = TypeVar("Config", ClusterVAEConfig, CriticConfig)
 
-PACKAGED = "mnist"
-"""The data set whose images are package data."""
+PACKAGED = ("mnist", "shapes", "shapes-shortcut")
+"""Data sets whose images are package data or made by the package."""
 CRITICS = ("classifier", "cluster")
 """What a critic may explain."""
 SPARE = 1 << 20
@@ -63,7 +64,7 @@ def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
     return {
         "history.parquet": LARGEST_HISTORY,
         "index.parquet": SPARE + 8 * images * (columns + 8),
-        "images.safetensors": SPARE + (28 * 28 + 8) * images,
+        "images.safetensors": SPARE + (math.prod(manifest.dataset.spec.shape) + 8) * images,
         **{name: SPARE + _num_bytes(part) for name, part in parts.items() if part is not None},
     }
 
@@ -103,12 +104,12 @@ def read_critics(folder: Path, manifest: Manifest, device: torch.device) -> dict
 
 
 def _model(folder: Path, manifest: Manifest) -> ClusterVAE:
-    config = _config(folder, "model", manifest.configs.get("model", {}), ClusterVAEConfig)
+    config = _config(folder, manifest, "model", ClusterVAEConfig)
     labels = manifest.metrics.get("cluster_labels")
     if labels is not None and len(labels) != config.num_clusters:
         problem = f"`metrics.cluster_labels` must have {config.num_clusters}, one a cluster"
         raise damaged_bundle(folder / MANIFEST, problem)
-    return _on_meta(folder, lambda: ClusterVAE(config))
+    return _on_meta(folder, lambda: ClusterVAE(config, manifest.dataset.spec))
 
 
 def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:
@@ -119,14 +120,13 @@ def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:
     if type(classes) is not int or classes < 1 or classes != names:
         problem = f"`configs.classifier.num_classes` must be {names}, one a class of `dataset`"
         raise damaged_bundle(folder / MANIFEST, problem)
-    return _on_meta(folder, lambda: Classifier(classes))
+    return _on_meta(folder, lambda: Classifier(classes, manifest.dataset.spec))
 
 
 def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
     if "critic.safetensors" not in manifest.files:
         return None
-    settings = dict(manifest.configs.get("critic", {}))
-    targets = settings.pop("targets", None)
+    targets = manifest.configs.get("critic", {}).get("targets")
     if not isinstance(targets, dict) or not targets.keys() <= set(CRITICS) or not targets:
         raise damaged_bundle(
             folder / MANIFEST, f"`configs.critic.targets` must name some of {CRITICS}"
@@ -138,9 +138,10 @@ def _critics(folder: Path, manifest: Manifest) -> nn.ModuleDict | None:
     if any(type(k) is not int or k < 2 or k != there[of] for of, k in targets.items()):
         problem = "`configs.critic.targets` must be as many as there are classes and clusters, two"
         raise damaged_bundle(folder / MANIFEST, f"{problem} at least")
-    config = _config(folder, "critic", settings, CriticConfig)
+    config = _config(folder, manifest, "critic", CriticConfig, but="targets")
+    image = manifest.dataset.spec
     return _on_meta(
-        folder, lambda: nn.ModuleDict({of: Critic(config, k) for of, k in targets.items()})
+        folder, lambda: nn.ModuleDict({of: Critic(config, k, image) for of, k in targets.items()})
     )
 
 
@@ -184,8 +185,8 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
 
 
 def dataset_card(dataset: Dataset) -> DatasetCard:
-    """Describe a data set; the MNIST of the package is recognised by its hash."""
-    packaged = dataset.name == PACKAGED and dataset.sha256 == load_dataset(PACKAGED).sha256
+    """Describe a data set; those of the package are recognised by their hash."""
+    packaged = dataset.name in PACKAGED and dataset.sha256 == load_dataset(dataset.name).sha256
     return DatasetCard(
         name=dataset.name,
         sha256=dataset.sha256,
@@ -195,21 +196,21 @@ def dataset_card(dataset: Dataset) -> DatasetCard:
         source=dataset.source,
         report=dataset.report,
         own_images=not packaged,
-        inverted=dataset.preprocessing.inverted,
-        full_scale=dataset.preprocessing.full_scale,
+        image=dataclasses.asdict(dataset.spec),
+        preprocessing={
+            name: value
+            for name, value in dataclasses.asdict(dataset.preprocessing).items()
+            if name not in FORM
+        },
     )
-
-
-def preprocessing_of(card: DatasetCard) -> Preprocessing:
-    """Return how the images of a data set were read."""
-    return Preprocessing(inverted=card.inverted, full_scale=card.full_scale)
 
 
 def image_tensors(dataset: Dataset) -> dict[str, Tensor]:
     """Name the tensors that a bundle with images of its own carries."""
     tensors = {}
     for name, split in (("train", dataset.train), ("test", dataset.test)):
-        tensors[f"{name}_images"] = split.images
+        images = split.images  # grey ones are stored without their axis of one channel
+        tensors[f"{name}_images"] = images[:, 0] if images.shape[1] == 1 else images
         if split.labels is not None:
             tensors[f"{name}_labels"] = split.labels
     return tensors
@@ -227,7 +228,8 @@ def read_dataset(folder: Path, manifest: Manifest) -> Dataset:
     path = folder / "images.safetensors"
     expected: dict[str, TensorKind] = {}
     for name, count in (("train", card.num_train), ("test", card.num_test)):
-        expected[f"{name}_images"] = (torch.uint8, (count, 28, 28))
+        shape = card.spec.shape if card.spec.channels > 1 else card.spec.shape[1:]
+        expected[f"{name}_images"] = (torch.uint8, (count, *shape))
         if card.class_names:
             expected[f"{name}_labels"] = (torch.int64, (count,))
     tensors = read_tensors(path, expected)
@@ -243,7 +245,7 @@ def read_dataset(folder: Path, manifest: Manifest) -> Dataset:
             class_names=card.class_names,
             report=card.report,
             source=card.source,
-            preprocessing=preprocessing_of(card),
+            preprocessing=card.reading,
         )
     except DataError as error:
         raise damaged_bundle(path, str(error)) from error
@@ -254,20 +256,28 @@ def read_dataset(folder: Path, manifest: Manifest) -> Dataset:
 
 def _packaged_dataset(folder: Path, card: DatasetCard) -> Dataset:
     path = folder / MANIFEST
-    if card.name != PACKAGED:
+    if card.name not in PACKAGED:
         raise damaged_bundle(
             path, f"it has no images of its own, and {card.name!r:.60} is not packaged"
         )
-    dataset = load_dataset(PACKAGED)
+    dataset = load_dataset(card.name)
     found = (dataset.sha256, len(dataset.train), len(dataset.test), dataset.class_names)
     if found != (card.sha256, card.num_train, card.num_test, card.class_names):
-        raise damaged_bundle(path, "it was made of other images than this package's MNIST")
+        raise damaged_bundle(path, f"it was made of other images than this package's {card.name}")
     return dataset
 
 
-def _config(folder: Path, part: str, found: Mapping[str, Any], kind: type[Config]) -> Config:
+def _config(
+    folder: Path, manifest: Manifest, part: str, kind: type[Config], *, but: str = ""
+) -> Config:
     """Read the settings of a part; each must have the type of its default."""
     path, defaults = folder / MANIFEST, dataclasses.asdict(kind())
+    newer = is_newer(manifest.schema_version)
+    found = {
+        name: value
+        for name, value in manifest.configs.get(part, {}).items()
+        if name != but and (name in defaults or not newer)
+    }
     if found.keys() != defaults.keys():
         other = min(found.keys() ^ defaults.keys())
         state = "is missing" if other in defaults else "is unknown"

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..data.dataset import Dataset, Preprocessing, parse_id
 from ..errors import BundleError, DataError
+from ..image_spec import ImageSpec
 from ..latent_space.index import LatentIndex
 from ..models.classifier import Classifier
 from ..models.critic import Critic
@@ -32,7 +33,6 @@ from .manifest import (
 )
 from .parts import (
     largest_sizes,
-    preprocessing_of,
     read_classifier,
     read_critics,
     read_dataset,
@@ -102,7 +102,12 @@ class Bundle:
     @property
     def preprocessing(self) -> Preprocessing:
         """Return how the images were read; new images are read in the same way."""
-        return preprocessing_of(self.manifest.dataset)
+        return self.manifest.dataset.reading
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Return the form of the images."""
+        return self.manifest.dataset.spec
 
     @cached_property
     def latents(self) -> Float[Tensor, "images latent"]:
@@ -122,7 +127,7 @@ class Bundle:
         unnamed = [-1] * self.model.config.num_clusters
         return tuple(self.manifest.metrics.get("cluster_labels", unnamed))
 
-    def image(self, image_id: str) -> UInt8[Tensor, "28 28"]:
+    def image(self, image_id: str) -> UInt8[Tensor, "channels height width"]:
         """Return one image.
 
         Raises:

@@ -133,10 +133,12 @@ def _arrays(found: "Counterfactual", path_points: int | None = None) -> "dict[st
     import numpy as np
     import torch
 
+    from ..image_spec import pictures
+
     tensors = {
-        "images": found.images.squeeze(1),
-        "counterfactuals": found.counterfactuals.squeeze(1),
-        "reconstructions": found.reconstructions.squeeze(1),
+        "images": torch.from_numpy(pictures(found.images)),
+        "counterfactuals": torch.from_numpy(pictures(found.counterfactuals)),
+        "reconstructions": torch.from_numpy(pictures(found.reconstructions)),
         "source": found.source,
         "target": found.target,
         "probabilities": found.probabilities,

@@ -225,13 +225,14 @@ def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
     import torch
 
     from ..data.preprocessing import to_float
+    from ..image_spec import pictures
     from ..plots.image_sheet import Row
 
     x = to_float(images, bundle.device)
     with torch.no_grad():
         decoded = bundle.model.reconstruct(x)
     parts = {"Input": x, "Reconstruction": decoded}
-    return [Row(name=n, values=p.cpu().numpy(), kind="ink") for n, p in parts.items()]
+    return [Row(name=n, values=pictures(p), kind="ink") for n, p in parts.items()]
 
 
 def _map_row(method: str, values: "np.ndarray", limit: float | None = None):  # noqa: ANN202

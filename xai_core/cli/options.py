@@ -126,7 +126,7 @@ def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
     """Show a bundle's data, settings, scores and problems."""
     from ..evaluation.health import health_of
 
-    card, problems = asdict(manifest), health_of(manifest)
+    card, problems = manifest.as_dict(), health_of(manifest)
     if as_json:
         found = [asdict(problem) for problem in problems]
         print_json({**card, "path": str(folder), "problems": found})

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, TypeVar
 
 import typer
 
+from ..data.built_in import BUILT_IN
+from ..errors import ConfigError
 from ..training.presets import PRESET_TABLE
 from .options import Device, Json, Seed, show_card
 from .terminal import silence
@@ -24,9 +26,7 @@ def _known_preset(name: str) -> str:
 def train(
     data: Annotated[
         str,
-        typer.Option(
-            help="mnist, fashion-mnist, kmnist, emnist-digits, a folder of images, or an .npz."
-        ),
+        typer.Option(help=f"{', '.join(BUILT_IN)}, a folder of images, or an .npz."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     preset: Annotated[
@@ -84,6 +84,29 @@ def train(
     likelihood_images: Annotated[
         int | None, typer.Option(help="Test images whose log likelihood is estimated.")
     ] = None,
+    image_strategy: Annotated[
+        Literal["digits", "glyphs", "natural"] | None,
+        typer.Option(
+            help="How images of a folder or .npz are read: glyphs makes grey ink on plain ground, "
+            "natural leaves them as they are. By default, images in colour are natural."
+        ),
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="WIDTHxHEIGHT that images are scaled into, 8 to 128 pixels each."),
+    ] = None,
+    invariances: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--invariance",
+            help="A deformation that must not change the cluster: tilt, rotation, scale, shear, "
+            "shift, elastic, flip, brightness or hue; repeat it for several.",
+        ),
+    ] = None,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes per machine.")] = 1,
@@ -102,6 +125,7 @@ def train(
     """Train all parts of a bundle and save it. Labels reach the classifier only."""
     from .. import runtime
     from ..bundle.reading import load_bundle
+    from ..data.preprocessing import Wanted
     from ..data.registry import load_dataset
     from ..runtime import Launch
     from ..training import pipeline
@@ -110,6 +134,12 @@ def train(
     from ..training.events import event_file
     from .training_display import TrainingDisplay
 
+    wanted = Wanted(
+        strategy=image_strategy,
+        size=_size(image_size),
+        invariances=tuple(invariances) if invariances else None,
+    )
+    dataset = load_dataset(data, root=data_root, wanted=wanted)
     model, training = settings_for(
         preset,
         model={
@@ -137,8 +167,8 @@ def train(
             "epochs": critic_epochs,
             "min_steps": critic_min_steps,
         },
+        image=dataset.spec,
     )
-    dataset = load_dataset(data)
     expected = expected_seconds(dataset, model, training)
     display = TrainingDisplay(expected)
     first = runtime.is_first_process()
@@ -167,6 +197,16 @@ def train(
         )
     if runtime.is_first_process():
         show_card(path, load_bundle(path).manifest, as_json)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Read WIDTHxHEIGHT as height and width."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"`--image-size` must be such as 64x48, width first, got {text!r:.40}.")
+    return int(height), int(width)
 
 
 def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:

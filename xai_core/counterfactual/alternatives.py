@@ -81,7 +81,7 @@ def alternatives(
 
     Args:
         bundle: The models and the real images.
-        image: One image: uint8 (1, 28, 28), or floats (1, 1, 28, 28) in [0, 1].
+        image: One image: uint8 (1, C, H, W), or floats in [0, 1].
         target: Class, by number or name, or cluster to reach, with at least one real image.
         output: An output that tells classes apart, such as "classifier" or "cluster".
         count: How many to keep at most.

@@ -141,7 +141,7 @@ def certify_images(
 
     Args:
         bundle: The models.
-        images: uint8 (N, 28, 28); their codes are the means of q(z|x).
+        images: uint8 (N, C, H, W); their codes are the means of q(z|x).
         target: Class ascended; the least probable one of each reconstruction where None.
         output: What is explained; where None, the first output that tells classes apart, or
             log q(c|x) if there is none.
@@ -166,11 +166,11 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
 
     Args:
         bundle: The models.
-        images: uint8 (N, 28, 28).
+        images: uint8 (N, C, H, W).
         count: At most the latent dimension.
 
     Returns:
-        Signed images (N * count, 1, 28, 28) of unit length, those of one image together.
+        Signed images (N * count, C, H, W) of unit length, those of one image together.
     """
     model, decode = _decoder(bundle)
     with _quietly():

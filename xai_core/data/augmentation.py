@@ -10,9 +10,11 @@ import torch
 from torch.nn import functional
 
 from .._types import Images
+from .dataset import Invariance, Preprocessing
 
 __all__ = ["deform"]
 
+MNIST = Preprocessing(strategy="digits")
 ROTATION = math.radians(15)
 SCALE = 0.15
 SHEAR = 0.25
@@ -22,25 +24,55 @@ ELASTIC = 0.06
 """Standard deviation of the displacement at 5 x 5 control points, in half widths."""
 
 
-def deform(x: Images, generator: torch.Generator) -> Images:
-    """Rotate, scale, shear, shift and bend each image a little, independently of the others."""
-    count = len(x)
+BRIGHTNESS = 0.2
+"""Largest change of the brightness, as a share of it."""
 
-    def uniform(limit: float) -> torch.Tensor:
+
+def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) -> Images:
+    """Deform each image a little, independently of the others.
+
+    Args:
+        x: Images.
+        generator: Of all draws.
+        how: Its `invariances` say which deformations there are. What comes into the frame is
+            black, or the border continued where images are natural.
+    """
+    count, asked = len(x), set(how.invariances or ())
+
+    def uniform(limit: float, *names: Invariance) -> torch.Tensor:
         draw = torch.rand(count, generator=generator, device=x.device)
-        return (2 * draw - 1) * limit
+        return (2 * draw - 1) * (limit if not asked.isdisjoint(names) else 0.0)
 
-    angle, shear = uniform(ROTATION), uniform(SHEAR)
-    wide, high = 1 + uniform(SCALE), 1 + uniform(SCALE)
-    cos, sin = angle.cos(), angle.sin()
+    turn = math.pi if "rotation" in asked else ROTATION
+    angle, shear = uniform(turn, "tilt", "rotation"), uniform(SHEAR, "shear")
+    wide, high = 1 + uniform(SCALE, "scale"), 1 + uniform(SCALE, "scale")
+    if "flip" in asked:
+        wide = wide * uniform(1.0, "flip").sign()
+    cos, sin, ratio = angle.cos(), angle.sin(), x.shape[-2] / x.shape[-1]
     rows = [
-        torch.stack([cos * wide, (shear - sin) * wide, uniform(SHIFT)], -1),
-        torch.stack([sin * high, cos * high, uniform(SHIFT)], -1),
+        torch.stack([cos * wide, (shear - sin) * wide * ratio, uniform(SHIFT, "shift")], -1),
+        torch.stack([sin * high / ratio, cos * high, uniform(SHIFT, "shift")], -1),
     ]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
-    control = torch.randn(count, 2, 5, 5, generator=generator, device=x.device) * ELASTIC
-    bend = functional.interpolate(
-        control, size=x.shape[-2:], mode="bicubic", align_corners=True
-    ).permute(0, 2, 3, 1)
-    deformed = functional.grid_sample(x, grid + bend, align_corners=False)
+    if "elastic" in asked:
+        control = torch.randn(count, 2, 5, 5, generator=generator, device=x.device) * ELASTIC
+        grid = grid + functional.interpolate(
+            control, size=x.shape[-2:], mode="bicubic", align_corners=True
+        ).permute(0, 2, 3, 1)
+    beyond = "border" if how.strategy == "natural" else "zeros"
+    deformed = functional.grid_sample(x, grid, padding_mode=beyond, align_corners=False)
+    if "brightness" in asked:
+        light = 1 + uniform(BRIGHTNESS, "brightness")
+        deformed = (deformed * light.view(-1, 1, 1, 1)).clamp(max=1)
+    if "hue" in asked and x.shape[1] == 3:
+        deformed = _other_hue(deformed, uniform(math.pi, "hue"))
     return deformed.contiguous(memory_format=torch.channels_last)
+
+
+def _other_hue(x: Images, angle: torch.Tensor) -> Images:
+    """Turn the colours of each image about the grey axis by an angle."""
+    cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
+    third = (1 - cos) / 3
+    row = torch.stack([cos + third, third - sin, third + sin], -1)
+    matrix = torch.stack([row, row.roll(1, -1), row.roll(2, -1)], 1)
+    return torch.einsum("nij,njhw->nihw", matrix, x).clamp(0, 1)

@@ -2,5 +2,5 @@
 
 __all__ = ["BUILT_IN"]
 
-BUILT_IN = ("mnist", "fashion-mnist", "kmnist", "emnist-digits")
-"""MNIST comes with the package; the others are downloaded at first use (`downloads.REMOTE`)."""
+BUILT_IN = ("mnist", "shapes", "shapes-shortcut", "fashion-mnist", "kmnist", "emnist-digits")
+"""MNIST comes with the package, shapes are made by it; the others are downloaded at first use."""

@@ -6,18 +6,32 @@ An image is known everywhere by its id, `train:0` or `test:123`: split and row.
 import dataclasses
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from .._text import listed
 from .._types import ByteImages, Images, Labels
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..image_spec import ImageSpec, Look
+from .io.pixel_values import channels_first
 
-__all__ = ["Dataset", "Preprocessing", "Split", "build_dataset", "image_id", "parse_id"]
+__all__ = [
+    "INVARIANCES",
+    "Dataset",
+    "Invariance",
+    "Preprocessing",
+    "Split",
+    "Strategy",
+    "build_dataset",
+    "image_id",
+    "parse_id",
+]
 
 AT_ONCE = 10_000
 """Images that are summed at once."""
@@ -25,26 +39,98 @@ AT_ONCE = 10_000
 _ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
 
 
+Strategy = Literal["digits", "glyphs", "natural"]
+"""How images are read: digits cropped and centred as MNIST's are; grey ink on plain ground; or
+as they are, in colour or grey."""
+
+
+Invariance = Literal[
+    "tilt", "rotation", "scale", "shear", "shift", "elastic", "flip", "brightness", "hue"
+]
+"""A deformation that must not change the cluster; a tilt is a rotation by up to 15 degrees."""
+
+INVARIANCES: Mapping[Strategy, tuple[Invariance, ...]] = {
+    "digits": ("tilt", "scale", "shear", "shift", "elastic"),
+    "glyphs": ("tilt", "scale", "shear", "shift", "elastic"),
+    "natural": ("rotation", "scale", "shift", "flip", "brightness"),
+}
+"""Those of each strategy, unless others are asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
     """How the images of a data set were read, which decides how others are read beside them.
 
     Attributes:
-        inverted: Whether all images were inverted, being dark on light.
+        strategy: "digits", "glyphs" or "natural".
+        channels: 1 or 3; images of the other number are converted.
+        height: That images are scaled into, keeping their proportions.
+        width: Likewise.
+        inverted: Whether the images were inverted, being dark on light.
+        by_border: Whether an image is judged by its own border before `inverted` is: only where
+            no image of the set contradicts the set.
+        ground: Grey level of the background, after inversion. An image on another plain ground
+            is brought to this one.
         full_scale: The stored value that was taken as white.
+        invariances: Deformations that must not change the cluster; those of the strategy if None.
     """
 
+    strategy: Strategy = "glyphs"
+    channels: int = 1
+    height: int = 28
+    width: int = 28
     inverted: bool = False
+    by_border: bool = False
+    ground: int = 0
     full_scale: int = 255
+    invariances: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if self.strategy not in get_args(Strategy):
+            raise ConfigError(
+                f"`strategy` must be one of {listed(get_args(Strategy))}, got {self.strategy!r}."
+            )
+        usual = INVARIANCES[self.strategy]
+        chosen = usual if self.invariances is None else tuple(self.invariances)
+        object.__setattr__(self, "invariances", chosen)
+        if unknown := set(chosen) - set(get_args(Invariance)):
+            raise ConfigError(
+                f"`invariances` must be some of {', '.join(get_args(Invariance))}, got "
+                f"{min(unknown)!r:.60}."
+            )
+        if self.strategy == "digits" and self.spec.shape != (1, 28, 28):
+            raise ConfigError(f"`strategy` 'digits' makes 28 x 28 pixels, grey, not {self.spec}.")
+
+    @property
+    def spec(self) -> ImageSpec:
+        """Return the form of the images that were read so."""
+        look: Look = "dark_on_light" if self.inverted else "light_on_dark"
+        return ImageSpec(
+            channels=self.channels,
+            height=self.height,
+            width=self.width,
+            look="natural" if self.strategy == "natural" else look,
+        )
+
+    @property
+    def of_drawings(self) -> "Preprocessing":
+        """Return the same for what is drawn light on dark."""
+        return dataclasses.replace(self, inverted=False, by_border=False, full_scale=255)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
     """Images of one split, on the CPU, and their labels where the source has any."""
 
-    images: ByteImages
+    images: UInt8[Tensor, "images ..."]
+    """(N, C, H, W); grey images may be given as (N, H, W), colour ones as (N, H, W, 3)."""
     labels: Labels | None
     """int64."""
+
+    def __post_init__(self) -> None:
+        """Bring the images to (N, C, H, W)."""
+        object.__setattr__(self, "images", channels_first(self.images, "images"))
 
     def __len__(self) -> int:
         """Count the images."""
@@ -66,10 +152,11 @@ class Dataset:
     sha256: str
     """SHA-256 of the image bytes, train then test, then of the labels as little-endian int64."""
     report: tuple[str, ...]
-    """How the images were made grey and 28 x 28, in sentences."""
+    """How the images were brought to one form, in sentences."""
     source: str
     """Its authors and licence, or the path it was read from."""
     preprocessing: Preprocessing = Preprocessing()
+    """How they were read; see there for the form of the images."""
 
     @property
     def ids(self) -> list[str]:
@@ -77,12 +164,17 @@ class Dataset:
         splits = (("train", self.train), ("test", self.test))
         return [f"{name}:{row}" for name, split in splits for row in range(len(split))]
 
+    @property
+    def spec(self) -> ImageSpec:
+        """Return the form of the images."""
+        return self.preprocessing.spec
+
     @cached_property
     def mean_image(self) -> Images:
-        """Average the train images: (1, 1, 28, 28) in [0, 1]."""
+        """Average the train images: (1, C, H, W) in [0, 1]."""
         parts = self.train.images.split(AT_ONCE)  # summed as int64, which are copies of them
         total = torch.stack([part.sum(0, dtype=torch.int64) for part in parts]).sum(0).double()
-        return (total / (255 * len(self.train))).float()[None, None]
+        return (total / (255 * len(self.train))).float()[None]
 
     def split(self, name: str) -> Split:
         """Return the split of that name.
@@ -94,7 +186,7 @@ class Dataset:
             raise ValueError(f"`name` must be 'train' or 'test', got {name!r}.")
         return self.train if name == "train" else self.test
 
-    def image(self, image_id: str) -> UInt8[Tensor, "28 28"]:
+    def image(self, image_id: str) -> UInt8[Tensor, "channels height width"]:
         """Return one image.
 
         Raises:
@@ -111,7 +203,7 @@ class Dataset:
         keys = [self._checked_id(image_id) for image_id in ids]
         rows = torch.tensor([row for _, row in keys], dtype=torch.int64)
         in_test = torch.tensor([name == "test" for name, _ in keys], dtype=torch.bool)
-        images = torch.empty(len(keys), 28, 28, dtype=torch.uint8)
+        images = torch.empty(len(keys), *self.spec.shape, dtype=torch.uint8)
         images[~in_test] = self.train.images[rows[~in_test]]
         images[in_test] = self.test.images[rows[in_test]]
         return images
@@ -172,7 +264,7 @@ def build_dataset(
     class_names: tuple[str, ...] = (),
     report: tuple[str, ...] = (),
     source: str = "",
-    preprocessing: Preprocessing = Preprocessing(),
+    preprocessing: Preprocessing | None = None,
 ) -> Dataset:
     """Put a data set together, check that it can be used, and hash it.
 
@@ -183,12 +275,24 @@ def build_dataset(
         class_names: A name for each label; empty without labels.
         report: What was done to the images.
         source: Its authors and licence, or its path.
-        preprocessing: How the images were read.
+        preprocessing: How the images were read; None for images that came in their form.
 
     Raises:
         DataError: If there are too few images, or labels and names do not fit together.
     """
     _check_parts(name, train, test, class_names)
+    channels, height, width = train.images.shape[1:]
+    preprocessing = preprocessing or Preprocessing(
+        strategy="glyphs" if channels == 1 else "natural",
+        channels=channels,
+        height=height,
+        width=width,
+    )
+    if preprocessing.spec.shape != (channels, height, width):
+        raise DataError(
+            f"`{name}` was read as {preprocessing.spec}, but has images "
+            f"{(channels, height, width)}."
+        )
     digest = hashlib.sha256()
     for images in (train.images, test.images):
         digest.update(images.contiguous().numpy().data)
@@ -213,6 +317,9 @@ def _check_parts(name: str, train: Split, test: Split, class_names: tuple[str, .
             f"`{name}` is too small: {len(train)} train and {len(test)} test images, at least "
             "2 and 1 are needed. Add images."
         )
+    if train.images.shape[1:] != test.images.shape[1:]:
+        shapes = tuple(train.images.shape[1:]), tuple(test.images.shape[1:])
+        raise DataError(f"`{name}` must have images of one form in both splits, got {shapes}.")
     labels = [split.labels for split in (train, test) if split.labels is not None]
     if len(labels) == 1 or bool(labels) != bool(class_names):
         raise DataError(f"`{name}` must have labels in both splits and class names, or neither.")

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from .._types import ByteImages
 from ..errors import DataError
+from .fitting import border_median, fitted_size, resize
 from .io.pixel_values import MAX_PIXELS, check_pixels
-from .preprocessing import SIDE, border_median, fitted_size, resize
 
-__all__ = ["are_digits", "normalise_digit"]
+__all__ = ["SIDE", "are_digits", "normalise_digit"]
 
+SIDE = 28
+"""Pixels of a side of an image of MNIST's form."""
 _DIGIT_SIDE = 20
 _CENTRE = 14
 """Row and column of a digit's centre of mass: MNIST's average 14.0, not the 13.5 of the frame."""
@@ -38,7 +40,7 @@ def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
     lopsided shapes. MNIST's own digits stay as they are, but for a grey level here and there.
 
     Args:
-        image: (H, W), up to 25 megapixels, in a range that `check_pixels` knows.
+        image: (H, W) or (1, H, W), up to 25 megapixels, in a range that `check_pixels` knows.
 
     Returns:
         uint8 (28, 28).
@@ -47,14 +49,15 @@ def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
         DataError: If the shape, type or a value is another, or if the image is blank.
     """
     array = np.asarray(image.detach().cpu() if isinstance(image, Tensor) else image)
+    array = array[0] if array.ndim == 3 and len(array) == 1 else array
     if array.ndim != 2 or not 0 < array.size <= MAX_PIXELS:
         raise DataError(
             f"`image` must have shape (H, W) and at most {MAX_PIXELS // 10**6} million pixels, "
             f"got {array.shape}."
         )
     pixels = check_pixels(array[None], "image").images
-    ink = _cropped_ink(pixels)
-    height, width = fitted_size(ink.shape[2], ink.shape[3], _DIGIT_SIDE)
+    ink = _cropped_ink(pixels[:, 0])
+    height, width = fitted_size(ink.shape[2], ink.shape[3], (_DIGIT_SIDE, _DIGIT_SIDE))
     digit = resize(ink, height, width)[0, 0]
     digit = torch.round(digit / digit.max() * 255)
     canvas = torch.zeros(SIDE, SIDE, dtype=torch.uint8)
@@ -87,7 +90,9 @@ def _centred(profile: Float[Tensor, " pixels"]) -> int:
 
 def are_digits(images: ByteImages) -> bool:
     """Return whether images have MNIST's form already: normalising them hardly changes them."""
-    sample = images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE]
+    if images.shape[1:] != (1, SIDE, SIDE):
+        return False
+    sample = images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE, 0]
     changes = []
     for image in sample:
         try:

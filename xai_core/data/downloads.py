@@ -1,5 +1,6 @@
 """MNIST's relatives, downloaded by torchvision to the user's machine and checked when read."""
 
+import gzip
 import http.client
 import logging
 import socket
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import BadZipFile
 
 from jaxtyping import Int64
@@ -25,6 +27,10 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
+_FILES = 4
+"""Of a set: images and labels of both splits."""
+_LARGEST = 1 << 26
+"""Bytes that are unpacked of one of them: 64 MiB; 60,000 images have 47 MB."""
 _TIMEOUT = 30.0
 """Seconds without a byte after which a server is given up."""
 
@@ -81,15 +87,34 @@ def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
     variant = {} if remote.variant is None else {"split": remote.variant}
     logger.info("reading %s from %s, downloading it if it is not there", name, root)
     folder = root / remote.factory
-    with _report_failures(name, folder), _timeout(_TIMEOUT):
-        found = getattr(datasets, remote.factory)(root, train=train, download=True, **variant)
+    with _report_failures(name, folder), _timeout(_TIMEOUT), _laid_out(root, remote) as place:
+        found = getattr(datasets, remote.factory)(place, train=train, download=True, **variant)
     images, labels = found.data, found.targets
     if images.shape[1:] != (28, 28) or len(images) != len(labels):
         raise DataError(_damaged(name, folder, f"images {tuple(images.shape)}"))
     images = images.transpose(1, 2) if remote.transposed else images
     return RemoteSplit(
-        images=images.contiguous(), labels=labels.long(), class_names=tuple(found.classes)
+        images=images.contiguous()[:, None], labels=labels.long(), class_names=tuple(found.classes)
     )
+
+
+@contextmanager
+def _laid_out(root: Path, remote: RemoteSet) -> Iterator[Path]:
+    """Yield a folder in which torchvision finds what lies packed in `root` itself.
+
+    That is how Debian has it, packed anew, so that torchvision's hashes of the files do not hold.
+    """
+    files = list(root.glob("*-ubyte.gz")) if root.is_dir() else []
+    if len(files) < _FILES or (root / remote.factory).is_dir():
+        yield root
+        return
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / remote.factory / "raw"
+        raw.mkdir(parents=True)
+        for file in files:
+            with gzip.open(file) as packed:
+                (raw / file.stem).write_bytes(packed.read(_LARGEST))
+        yield Path(folder)
 
 
 @contextmanager

@@ -1,57 +1,83 @@
-"""Images as the models know them: grey, 28 x 28, bright ink on a dark background.
+"""Images brought to the form of a data set, by one of three strategies.
+
+    digits   grey ink, cropped, scaled into 20 x 20 and centred in 28 x 28, as MNIST's are
+    glyphs   grey ink on plain ground, scaled into one size, light on dark
+    natural  as they are, in colour or grey, scaled into one size
 
 How the images of a data set are read is one decision for the whole set. A bundle stores it, and
-images that are brought to the bundle later are read in the same way.
+the same functions read images that are brought to the bundle later: files, arrays, uploads and
+drawings.
 """
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
-from torch import Tensor
-from torch.nn import functional
+from jaxtyping import Float, Int, UInt8
 
 from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..errors import DataError
-from .dataset import Preprocessing
+from ..image_spec import LARGEST_SIDE, SMALLEST_SIDE
+from .dataset import Preprocessing, Strategy
+from .digits import are_digits, normalise_digit
+from .fitting import border_median, fit
+from .ground import on_plain_ground, polarity, polarity_report, to_ground, with_polarity
 from .io.array_keys import read_array_set
-from .io.arrays import read_npy
+from .io.arrays import MAX_BYTES, read_npy
 from .io.folders import IMAGE_SUFFIXES, scan_folder
-from .io.image_files import read_grey
+from .io.image_files import Picture, read_picture
 from .io.pixel_values import as_bytes, check_pixels, counted, full_scale, scale_note
 
 __all__ = [
-    "SIDE",
     "Converted",
-    "border_median",
+    "Wanted",
     "convert_array",
     "convert_files",
     "convert_path",
-    "fitted_size",
+    "convert_picture",
     "read_images",
-    "resize",
     "to_float",
 ]
 
-SIDE = 28
-"""Pixels of a side of an image."""
-_CONTRAST = 8
-"""How often the squared difference to the background must be larger on one side than the other."""
-_AT_ONCE = 10_000
-"""Images that are compared with their backgrounds at once."""
+GLYPH_SIZE = (28, 28)
+"""Height and width of grey ink, unless others are wanted."""
+NATURAL_SIDE = 64
+"""Pixels of the longer side of photographs of several sizes or beyond `LARGEST_KEPT`."""
+LARGEST_KEPT = 96
+"""Pixels of a side up to which photographs of one size stay as they are."""
+_COLOURED = 3.0
+"""Mean distance of a pixel's highest channel from its lowest above which a set has colour."""
+_MOSTLY = 0.1
+"""Share of a set's images in colour from which all are read in colour."""
+_SAMPLE = 200
+"""Images by which the form of a set is chosen."""
 _PIXELS_AT_ONCE = 1 << 23
 """Pixels that are resized at once."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a user says about the form of a set; None is chosen by what is in it.
+
+    Attributes:
+        strategy: "digits", "glyphs" or "natural".
+        size: Height and width, 8 to 128 pixels each.
+        invariances: Deformations that must not change the cluster.
+    """
+
+    strategy: Strategy | None = None
+    size: tuple[int, int] | None = None
+    invariances: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Converted:
-    """Images brought to grey 28 x 28, how, and what it took, in sentences."""
+    """Images brought to one form, how, and what it took, in sentences."""
 
     images: ByteImages
     report: tuple[str, ...]
@@ -70,7 +96,7 @@ def read_images(
         preprocessing: How the images of the bundle were read; see `Bundle.preprocessing`.
 
     Returns:
-        uint8 (N, 28, 28), in the order of the file or of the names.
+        uint8 (N, C, H, W), in the order of the file or of the names.
 
     Raises:
         DataError: For anything else; the message names the file, the row and the fix.
@@ -104,19 +130,17 @@ def convert_path(path: str | Path, preprocessing: Preprocessing | None) -> Conve
     )
 
 
-def to_float(
-    images: ByteImages, device: torch.device | str = "cpu"
-) -> Float[Tensor, "images 1 28 28"]:
+def to_float(images: ByteImages, device: torch.device | str = "cpu") -> Images:
     """Bring stored images to a device in the form that models read.
 
     Args:
-        images: uint8 (N, 28, 28).
+        images: uint8 (N, C, H, W).
         device: Where the result lives.
 
     Returns:
-        float32 (N, 1, 28, 28) in [0, 1].
+        float32 (N, C, H, W) in [0, 1].
     """
-    return images.to(device).unsqueeze(1).float() / 255
+    return images.to(device).float() / 255
 
 
 def convert_array(
@@ -124,158 +148,225 @@ def convert_array(
     name: str = "images",
     preprocessing: Preprocessing | None = None,
     *,
+    wanted: Wanted = Wanted(),
     flat: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Converted:
-    """Bring an array of images of one size to grey 28 x 28.
-
-    The longer side becomes 28, the image is centred and its background continued. If most images
-    of the set are dark on light, all are inverted.
+    """Bring an array of images of one size to the form of a data set.
 
     Args:
         array: As `check_pixels` takes it.
         name: What to call it in a message.
         preprocessing: How the set was read that the images belong to; decided here where None.
+        wanted: What the user says of the form, where it is decided here.
         flat: Whether rows (N, H * W) of square images are meant by a matrix.
         notes: Sentences to begin the report with.
 
     Raises:
         DataError: If the array is not made of images.
     """
+    new = preprocessing is None
     known = None if preprocessing is None else preprocessing.full_scale
-    pixels = check_pixels(array, name, known=known, flat=flat)
-    count, height, width = pixels.grey.shape
-    step = max(1, _PIXELS_AT_ONCE // (height * width))
-    parts = np.split(pixels.grey, range(step, count, step))
-    return _finish(
-        np.concatenate([as_bytes(_fit(part), pixels.white) for part in parts]),
-        border_median(pixels.grey) * np.float32(255 / pixels.white),
-        [*notes, *pixels.notes, *_size_report(np.tile((height, width), (count, 1)))],
-        pixels.full_scale,
-        preprocessing,
+    form = preprocessing or _form_of_array(array, name, wanted, flat=flat)
+    pixels = check_pixels(array, name, known=known, flat=flat, channels=form.channels)
+    if new:
+        form = dataclasses.replace(form, full_scale=pixels.full_scale)
+    count, channels, height, width = pixels.values.shape
+    if count * channels * form.height * form.width > MAX_BYTES:
+        raise DataError(f"`{name}` would take more than {MAX_BYTES >> 30} GiB as {form.spec}.")
+    step = max(1, _PIXELS_AT_ONCE // (channels * height * width))
+    parts = [
+        _fitted(part, pixels.white, form)
+        for part in np.split(pixels.values, range(step, count, step))
+    ]
+    sizes = np.tile((height, width), (count, 1))
+    report = [*notes, *pixels.notes, *_form_report(sizes, form, new=new)]
+    found = _Fitted(
+        images=np.concatenate([part.images for part in parts]),
+        grounds=np.concatenate([part.grounds for part in parts]),
     )
+    return _finish(found, form, report, new=new)
 
 
-def convert_files(files: Sequence[Path], preprocessing: Preprocessing | None = None) -> Converted:
-    """Bring image files of any size and mode to grey 28 x 28, by `convert_array`'s rules.
+def convert_files(
+    files: Sequence[Path],
+    preprocessing: Preprocessing | None = None,
+    *,
+    wanted: Wanted = Wanted(),
+) -> Converted:
+    """Bring image files of any size and mode to one form, by `convert_array`'s rules.
 
     Raises:
         DataError: If a file cannot be read; no file is skipped.
     """
-    fitted, borders, sizes, kinds = [], [], [], []
-    highest: dict[np.dtype, int] = {}
-    notes: Counter[str] = Counter()
-    for file in files:
-        grey = read_grey(file)
-        fitted.append(_fit(grey.pixels[None]))
-        borders.append(border_median(grey.pixels[None]))
-        sizes.append(grey.pixels.shape)
-        notes.update(grey.notes)
-        dtype = grey.pixels.dtype
-        kinds.append(dtype)
-        highest[dtype] = max(int(grey.pixels.max()), highest.get(dtype, 0))
-    known = None if preprocessing is None else preprocessing.full_scale
-    white = {dtype: full_scale(high, dtype, known) or 255 for dtype, high in highest.items()}
-    scales = [white[dtype] for dtype in kinds]
-    images = np.concatenate([as_bytes(*pair) for pair in zip(fitted, scales, strict=True)])
-    backgrounds = np.concatenate(borders) * (255 / np.array(scales, np.float32))
-    report = [f"{counted(count)} {note}." for note, count in sorted(notes.items())]
-    for dtype, scale in white.items():
-        if scale != np.iinfo(dtype).max:
-            report += scale_note(0, highest[dtype], scale)
-    report += _size_report(np.array(sizes))
-    return _finish(images, backgrounds, report, max(scales), preprocessing)
+    form = preprocessing or _form_of_files(files, wanted)
+    pictures = (read_picture(file, channels=form.channels) for file in files)
+    return _convert_pictures(pictures, form, new=preprocessing is None)
 
 
-def border_median(pixels: np.ndarray) -> Float[np.ndarray, " images"]:
-    """Return the median of each image's outermost pixels, which is its background."""
-    sides = (pixels[:, 0], pixels[:, -1], pixels[:, 1:-1, 0], pixels[:, 1:-1, -1])
-    return np.median(np.concatenate(sides, axis=1, dtype=np.float32), axis=1)
+def convert_picture(picture: Picture, preprocessing: Preprocessing) -> Converted:
+    """Bring one image, read from a file or an upload, to the form of a data set.
+
+    Raises:
+        DataError: If it is blank and a digit was expected.
+    """
+    return _convert_pictures([picture], preprocessing, new=False)
 
 
-def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
-    """Return height and width once the longer one is `side`."""
-    scale = side / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
+def _form_of_array(array: np.ndarray, name: str, wanted: Wanted, *, flat: bool) -> Preprocessing:
+    """Choose the form of a set by some of its images."""
+    pixels = check_pixels(array, name, flat=flat)
+    every = slice(None, None, max(1, len(pixels.values) // _SAMPLE))
+    sample = as_bytes(pixels.values[every], pixels.white).astype(np.int16)
+    spread = (sample.max(1) - sample.min(1)).mean((1, 2))
+    return _chosen_form(float((spread > _COLOURED).mean()), [sample.shape[2:]], wanted)
 
 
-def resize(
-    images: Images, height: int, width: int
-) -> Float[Tensor, "batch 1 new_height new_width"]:
-    """Resize images with antialiasing."""
-    return functional.interpolate(images, (height, width), mode="bilinear", antialias=True)
+def _form_of_files(files: Sequence[Path], wanted: Wanted) -> Preprocessing:
+    """Choose the form of a set by some of its files."""
+    sample = [read_picture(file).pixels for file in files[:: max(1, len(files) // _SAMPLE)]]
+    in_colour = float(np.mean([pixels.ndim == 3 for pixels in sample]))
+    return _chosen_form(in_colour, [pixels.shape[:2] for pixels in sample], wanted)
 
 
-def _dark_on_light(
-    images: UInt8[np.ndarray, "images 28 28"], backgrounds: Float[np.ndarray, " images"]
-) -> int:
-    """Count the images whose background is clearly lighter than what stands out from it."""
-    count = 0
-    for start in range(0, len(images), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
-        excess = images[rows].astype(np.float32) - backgrounds[rows, None, None]
-        lighter, darker = (
-            np.square(np.maximum(part, 0)).sum(axis=(1, 2)) for part in (excess, -excess)
-        )
-        count += int((darker > _CONTRAST * lighter).sum())
-    return count
-
-
-def _fit(
-    pixels: Shaped[np.ndarray, "images height width"],
-) -> Shaped[np.ndarray, "images 28 28"]:
-    """Resize the longer side to 28, centre, and continue the border's median, unrounded."""
-    if pixels.shape[1:] == (SIDE, SIDE):
-        return pixels
-    height, width = fitted_size(pixels.shape[1], pixels.shape[2], SIDE)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    fitted = np.empty((len(pixels), SIDE, SIDE), np.float32)
-    fitted[:] = border_median(pixels)[:, None, None]
-    exact = torch.from_numpy(pixels.astype(np.float64)).unsqueeze(1)
-    resized = resize(exact, height, width)
-    fitted[:, top : top + height, left : left + width] = resized.squeeze(1).numpy()
-    return fitted
-
-
-def _finish(
-    images: UInt8[np.ndarray, "images 28 28"],
-    backgrounds: Float[np.ndarray, " images"],
-    report: list[str],
-    white: int,
-    preprocessing: Preprocessing | None,
-) -> Converted:
-    """Decide the polarity of a set unless it is known, and report on it."""
-    if preprocessing is None:
-        dark = _dark_on_light(images, backgrounds)
-        preprocessing = Preprocessing(inverted=2 * dark > len(images), full_scale=white)
-        report = [*report, *_polarity_report(dark, len(images), preprocessing.inverted)]
-    elif preprocessing.inverted:
-        report = [*report, f"{counted(len(images))} inverted, as the images of the bundle were."]
-    images = np.ascontiguousarray(255 - images if preprocessing.inverted else images)
-    return Converted(
-        images=torch.from_numpy(images), report=tuple(report), preprocessing=preprocessing
+def _chosen_form(
+    in_colour: float, sizes: Sequence[tuple[int, ...]], wanted: Wanted
+) -> Preprocessing:
+    """Choose strategy, channels and size by the share in colour and the sizes of images."""
+    coloured = in_colour > _MOSTLY
+    strategy = wanted.strategy or ("natural" if coloured else "glyphs")
+    size = _natural_size(np.array(sizes)) if strategy == "natural" else GLYPH_SIZE
+    height, width = wanted.size or size
+    channels = 3 if coloured and strategy == "natural" else 1
+    return Preprocessing(
+        strategy=strategy,
+        channels=channels,
+        height=height,
+        width=width,
+        invariances=wanted.invariances,
     )
 
 
-def _polarity_report(dark: int, count: int, inverted: bool) -> tuple[str, ...]:
-    if inverted and dark == count:
-        return (f"{counted(count)} dark on light and inverted.",)
-    if inverted:
-        return (f"{counted(count)} inverted, because {dark} of them are dark on light.",)
-    if dark:
-        return (f"{dark} of {count} images are dark on light, too few to invert the set.",)
-    return ()
+def _natural_size(sizes: Int[np.ndarray, "images 2"]) -> tuple[int, int]:
+    """Keep one size of 8 to `LARGEST_KEPT` pixels; scale others to `NATURAL_SIDE`."""
+    height, width = np.median(sizes, axis=0)
+    one_size = bool((sizes == sizes[0]).all())
+    if one_size and min(height, width) >= SMALLEST_SIDE and max(height, width) <= LARGEST_KEPT:
+        return int(height), int(width)
+    scale = NATURAL_SIDE / max(height, width)
+    rows, columns = (
+        min(max(round(float(side * scale)), SMALLEST_SIDE), LARGEST_SIDE)
+        for side in (height, width)
+    )
+    return rows, columns
 
 
-def _size_report(sizes: Int[np.ndarray, "images 2"], limit: int = 5) -> list[str]:
-    other = (sizes != SIDE).any(axis=1)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fitted:
+    """Images of one size as bytes, and their grounds as they were before they were scaled."""
+
+    images: UInt8[np.ndarray, "images channels height width"]
+    grounds: Float[np.ndarray, " images"]
+    """Median of the border, in grey levels."""
+
+
+def _fitted(values: np.ndarray, white: int, form: Preprocessing) -> _Fitted:
+    """Bring values from 0 to `white`, (N, C, H, W), to bytes of the form's size."""
+    if form.strategy == "digits":
+        values, white = _centred_digits(as_bytes(values, white), form), 255
+    return _Fitted(
+        images=as_bytes(fit(values, (form.height, form.width)), white),
+        grounds=border_median(values).mean(1) * np.float32(255 / white),
+    )
+
+
+def _centred_digits(
+    images: UInt8[np.ndarray, "images 1 height width"], form: Preprocessing
+) -> UInt8[np.ndarray, "images 1 28 28"]:
+    """Crop and centre digits that have not MNIST's form yet: 28 x 28, the ground black.
+
+    They come out as they would have been stored: dark on light where the set was.
+    """
+    black = 255 if form.inverted else 0
+    ready = (border_median(images)[:, 0] == black) & (images.shape[2:] == (28, 28))
+    centred = as_bytes(fit(images, (28, 28)), 255).copy()
+    for row in np.flatnonzero(~ready).tolist():
+        if images[row].min() < images[row].max():  # a blank image has no digit
+            digit = normalise_digit(images[row, 0]).numpy()
+            centred[row, 0] = 255 - digit if form.inverted else digit
+    return centred
+
+
+def _convert_pictures(pictures: Iterable[Picture], form: Preprocessing, *, new: bool) -> Converted:
+    """Fit pictures one by one; which value is white is decided by all of them."""
+    held, grounds, sizes, kinds = [], [], [], []
+    highest: dict[np.dtype, int] = {}
+    notes: Counter[str] = Counter()
+    known = None if new else form.full_scale
+    for picture in pictures:
+        values = np.moveaxis(np.atleast_3d(picture.pixels), 2, 0)[None]
+        sizes.append(values.shape[2:])
+        notes.update(picture.notes)
+        if form.strategy == "digits":  # each is stretched to its own white
+            white = full_scale(int(values.max()), values.dtype, known) or 255
+            values = _centred_digits(as_bytes(values, white), form)
+        held.append(fit(values, (form.height, form.width)))
+        grounds.append(border_median(values).mean(1))
+        kinds.append(values.dtype)
+        highest[values.dtype] = max(int(values.max()), highest.get(values.dtype, 0))
+    found = {dtype: full_scale(high, dtype, known) or 255 for dtype, high in highest.items()}
+    scales = [found[dtype] for dtype in kinds]
+    report = [f"{counted(count)} {note}." for note, count in sorted(notes.items())]
+    for dtype, scale in found.items():
+        if scale != np.iinfo(dtype).max:
+            report += scale_note(0, highest[dtype], scale)
+    report += _form_report(np.array(sizes), form, new=new)
+    images = np.concatenate([as_bytes(*pair) for pair in zip(held, scales, strict=True)])
+    levels = np.concatenate(grounds) * (255 / np.array(scales, np.float32))
+    form = dataclasses.replace(form, full_scale=max(scales)) if new else form
+    return _finish(_Fitted(images=images, grounds=levels), form, report, new=new)
+
+
+def _finish(found: _Fitted, form: Preprocessing, report: Sequence[str], *, new: bool) -> Converted:
+    """Bring grey ink to light on dark, as the set is; decide what the set is where it is new."""
+    if form.strategy == "natural":
+        images = np.array(found.images, order="C")
+    else:
+        dark, light = polarity(found.images[:, 0], found.grounds)
+        if new:
+            form = with_polarity(found.images, found.grounds, dark, form)
+            report = [*report, *polarity_report(int(dark.sum()), len(dark), form.inverted)]
+        invert = np.full(len(dark), form.inverted)
+        if form.by_border:
+            invert = np.where(dark, True, np.where(light, False, invert))
+        if not new and invert.any():
+            note = f"{counted(int(invert.sum()))} inverted, as the images of the bundle were."
+            report = [*report, note]
+        flipped = np.where(invert[:, None, None, None], 255 - found.images, found.images)
+        images = np.ascontiguousarray(flipped)
+        if form.by_border:
+            grounds = np.where(invert, 255 - found.grounds, found.grounds)
+            to_ground(images, grounds, on_plain_ground(found.images), form.ground)
+    stored = torch.from_numpy(images)
+    if new and form.strategy == "glyphs" and are_digits(stored) and form.by_border:
+        form = dataclasses.replace(form, strategy="digits")
+    return Converted(images=stored, report=tuple(report), preprocessing=form)
+
+
+def _form_report(
+    sizes: Int[np.ndarray, "images 2"], form: Preprocessing, *, new: bool, limit: int = 5
+) -> list[str]:
+    """Say in which form a new set is read, and which images were resized."""
+    report = [f"{counted(len(sizes))} read in colour."] if new and form.channels == 3 else []
+    other = (sizes != (form.height, form.width)).any(axis=1)
     found, counts = np.unique(sizes[other], axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    report = [
-        f"{counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}."
+    into = "" if (form.height, form.width) == (28, 28) else f" to {form.width} x {form.height}"
+    report += [
+        f"{counted(int(counts[i]))} resized from {found[i][1]} x {found[i][0]}{into}."
         for i in order[:limit]
     ]
     if len(order) > limit:
         rest = int(counts[order[limit:]].sum())
-        report.append(f"{counted(rest)} resized from {len(order) - limit} other sizes.")
+        report.append(f"{counted(rest)} resized from {len(order) - limit} other sizes{into}.")
     return report

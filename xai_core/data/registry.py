@@ -12,14 +12,16 @@ from jaxtyping import Bool, Int
 from .._paths import expand_home
 from .._text import is_text, listed
 from ..errors import DataError
+from . import shapes
 from .built_in import BUILT_IN
-from .dataset import Dataset, Split, build_dataset, image_id, parse_id
+from .dataset import Dataset, Preprocessing, Split, build_dataset, image_id, parse_id
+from .digits import are_digits
 from .downloads import REMOTE, read_remote
 from .io.array_keys import read_array_set
 from .io.arrays import read_idx
 from .io.folders import scan_folder
 from .labels import check_labels, check_split, draw_test
-from .preprocessing import Converted, convert_array, convert_files
+from .preprocessing import Converted, Wanted, convert_array, convert_files
 
 __all__ = [
     "BUILT_IN",
@@ -32,8 +34,6 @@ __all__ = [
     "parse_id",
 ]
 
-"""Names that `load_dataset` knows; all but the first are downloaded at their first use."""
-
 _MNIST_FOLDER = Path(__file__).parent / "mnist"
 _MNIST_FILES = {
     "train-images-idx3-ubyte.gz": ((60_000, 28, 28), "6bbc9ace898e44ae57da46a324031adb"),
@@ -44,13 +44,26 @@ _MNIST_FILES = {
 
 
 def available_offline(root: Path | None = None) -> tuple[str, ...]:
-    """Return the sets of `BUILT_IN` that need no network: MNIST and those downloaded before."""
+    """Return the sets of `BUILT_IN` that need no network: ours and those downloaded before."""
     folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
-    return ("mnist", *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))))
+    return (
+        "mnist",
+        *shapes.NAMES,
+        *(name for name, raw in folders.items() if any(raw.glob("*-ubyte"))),
+    )
 
 
-def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0) -> Dataset:
-    """Load a data set as grey 28 x 28 images.
+def load_dataset(
+    source: str | Path,
+    *,
+    root: Path | None = None,
+    seed: int = 0,
+    wanted: Wanted = Wanted(),  # noqa: B008  frozen
+) -> Dataset:
+    """Load a data set.
+
+    Grey images become light ink on dark, 28 x 28 pixels; images in colour stay as they are, see
+    `preprocessing`.
 
     Args:
         source: One of `BUILT_IN`; or a folder of images, with one sub-folder per label or none,
@@ -59,6 +72,7 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
             'train' and 'test'. A folder called mnist is meant by `./mnist`.
         root: Where downloads are kept; $XAI_DATA or ~/.cache/xai by default.
         seed: Draws the test images where the source has no split: one in seven of each label.
+        wanted: The form of the images of a folder or .npz, where it shall be another.
 
     Returns:
         The data set; read its `report`.
@@ -69,15 +83,17 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
     """
     if source == "mnist":
         return _load_mnist(_MNIST_FOLDER)
+    if source in shapes.NAMES:
+        return _made(str(source))
     if source in REMOTE:
         return _load_remote(str(source), root)
     path = expand_home(source)
     if not is_text(f"{path}{path.resolve().name}"):
         raise DataError(f"{str(path)!a} is no UTF-8, which a bundle could not name. Rename it.")
     if path.is_dir():
-        return _load_folder(path, seed)
+        return _load_folder(path, seed, wanted)
     if path.is_file() and path.suffix.lower() == ".npz":
-        return _load_npz(path, seed)
+        return _load_npz(path, seed, wanted)
     if path.is_file():
         raise DataError(
             f"`{path}` must be a folder of images or an .npz file; save an array with "
@@ -87,6 +103,11 @@ def load_dataset(source: str | Path, *, root: Path | None = None, seed: int = 0)
         f"There is no data set '{source}'. Use {listed(BUILT_IN)}, or the path of a folder of "
         "images or of an .npz file."
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _made(name: str) -> Dataset:
+    return shapes.load_shapes(name)
 
 
 @functools.cache
@@ -101,6 +122,7 @@ def _load_mnist(folder: Path) -> Dataset:
         test=Split(images=arrays[2], labels=arrays[3].long()),
         class_names=tuple("0123456789"),
         source="MNIST, Yann LeCun and Corinna Cortes, CC BY-SA 3.0",
+        preprocessing=Preprocessing(strategy="digits", by_border=True),
     )
 
 
@@ -112,6 +134,7 @@ def _load_remote(name: str, root: Path | None) -> Dataset:
         test=Split(images=test.images, labels=test.labels),
         class_names=train.class_names,
         source=REMOTE[name].credit,
+        preprocessing=Preprocessing(strategy="digits" if are_digits(test.images) else "glyphs"),
     )
 
 
@@ -119,16 +142,16 @@ def _downloads(root: Path | None) -> Path:
     return expand_home(root or os.environ.get("XAI_DATA") or "~/.cache/xai")
 
 
-def _load_folder(path: Path, seed: int) -> Dataset:
+def _load_folder(path: Path, seed: int, wanted: Wanted) -> Dataset:
     found = scan_folder(path)
-    converted = convert_files(found.files)
+    converted = convert_files(found.files, wanted=wanted)
     converted = dataclasses.replace(converted, report=(*converted.report, *found.notes))
     labels = None if found.labels is None else np.array(found.labels, np.int64)
     in_test = None if found.in_test is None else np.array(found.in_test)
     return _assembled(path, converted, labels, in_test, found.class_names, seed)
 
 
-def _load_npz(path: Path, seed: int) -> Dataset:
+def _load_npz(path: Path, seed: int, wanted: Wanted) -> Dataset:
     arrays = read_array_set(path)
     count, labels, in_test = len(np.atleast_1d(arrays.images)), None, arrays.in_test
     class_names: tuple[str, ...] = ()
@@ -137,7 +160,11 @@ def _load_npz(path: Path, seed: int) -> Dataset:
     if arrays.split is not None:
         in_test = check_split(arrays.split, count, f"{path}: split")
     converted = convert_array(
-        arrays.images, f"{path}: images", flat=labels is not None, notes=arrays.notes
+        arrays.images,
+        f"{path}: images",
+        wanted=wanted,
+        flat=labels is not None,
+        notes=arrays.notes,
     )
     return _assembled(path, converted, labels, in_test, class_names, seed)
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 import re
 import zlib
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from .._types import ByteImages
 from ..errors import DataError
+from ..image_spec import LARGEST_SIDE
 from .dataset import Dataset
 
 __all__ = ["OWN", "images_of", "is_own", "own_id", "own_image"]
@@ -20,9 +22,8 @@ __all__ = ["OWN", "images_of", "is_own", "own_id", "own_image"]
 OWN = "own:"
 """Prefix of the ids of images that belong to no data set."""
 
-_SIDE = 28
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,1400}")
-"""Base64 of at most as many bytes as zlib needs for any 784."""
+_CODE = re.compile(r"(?:([13])x([0-9]{1,3})x([0-9]{1,3}):)?([A-Za-z0-9_-]+)")
+"""Channels, height and width where they are not 1 x 28 x 28, and base64."""
 
 
 def is_own(image_id: str) -> bool:
@@ -30,49 +31,70 @@ def is_own(image_id: str) -> bool:
     return image_id.startswith(OWN)
 
 
-def own_id(image: UInt8[np.ndarray, "28 28"] | UInt8[Tensor, "28 28"]) -> str:
-    """Write an image as an id: "own:" and the URL-safe base64 of its deflated bytes."""
+def own_id(image: UInt8[np.ndarray, "..."] | UInt8[Tensor, "..."]) -> str:
+    """Write an image as an id: "own:", its shape, and the URL-safe base64 of its deflated bytes.
+
+    Args:
+        image: (C, H, W), or (H, W) if it is grey.
+    """
     pixels = np.ascontiguousarray(np.asarray(image))
+    shape = pixels.shape if pixels.ndim == 3 else (1, *pixels.shape)
+    form = "" if shape == (1, 28, 28) else "x".join(map(str, shape)) + ":"
     packed = zlib.compress(pixels.tobytes(), 9)
-    return OWN + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return OWN + form + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def own_image(image_id: str) -> UInt8[Tensor, "28 28"]:
+def own_image(image_id: str) -> UInt8[Tensor, "channels height width"]:
     """Read the image that an id holds.
 
     Raises:
         DataError: If the id is cut short, changed, or of another kind.
     """
-    code = image_id.removeprefix(OWN)
-    pixels = _unpacked(code) if is_own(image_id) and _CODE.fullmatch(code) else b""
-    if len(pixels) != _SIDE**2:
+    found = _CODE.fullmatch(image_id.removeprefix(OWN)) if is_own(image_id) else None
+    shape = _shape(*found.groups()[:3]) if found else ()
+    size = math.prod(shape) if max(shape, default=0) <= LARGEST_SIDE else 0
+    pixels = _unpacked(found[4], size) if found and size else b""
+    if not size or len(pixels) != size:
         raise DataError(
-            f"'{image_id[:30]}' holds no image of 28 x 28 pixels: it was cut short or changed. "
+            f"'{image_id[:30]}' holds no image of this form: it was cut short or changed. "
             "Copy it whole, or draw the image again."
         )
-    return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(_SIDE, _SIDE)
+    return torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(shape)
 
 
 def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
     """Return the images of some ids, stored in a data set or brought by a user, in their order.
 
     Raises:
-        DataError: If an id is not in the data set and holds no image.
+        DataError: If an id is not in the data set and holds no image of its form.
     """
-    images = torch.empty(len(ids), _SIDE, _SIDE, dtype=torch.uint8)
+    images = torch.empty(len(ids), *dataset.spec.shape, dtype=torch.uint8)
     own = torch.tensor([is_own(image_id) for image_id in ids], dtype=torch.bool)
     images[~own] = dataset.images([image_id for image_id in ids if not is_own(image_id)])
     for row in own.nonzero().flatten().tolist():
-        images[row] = own_image(ids[row])
+        image = own_image(ids[row])
+        if image.shape != images.shape[1:]:
+            raise DataError(
+                f"'{ids[row][:30]}' holds an image {tuple(image.shape)}, '{dataset.name}' has "
+                f"{dataset.spec}. Bring the image again."
+            )
+        images[row] = image
     return images
 
 
-def _unpacked(code: str) -> bytes:
+def _shape(channels: str | None, height: str | None, width: str | None) -> tuple[int, int, int]:
+    """Read the shape of an image; MNIST's is not written."""
+    return int(channels or 1), int(height or 28), int(width or 28)
+
+
+def _unpacked(code: str, size: int) -> bytes:
     """Inflate a code to at most one byte more than an image has; return b"" if it is broken."""
+    if len(code) > 1.4 * size + 300:  # base64 of as many bytes as zlib needs for any so many
+        return b""
     try:
         packed = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)
         inflater = zlib.decompressobj()
-        pixels = inflater.decompress(packed, _SIDE**2 + 1)
+        pixels = inflater.decompress(packed, size + 1)
     except (binascii.Error, zlib.error):
         return b""
     return pixels if inflater.eof and not inflater.unused_data else b""

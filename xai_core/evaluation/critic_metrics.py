@@ -55,7 +55,7 @@ def score_critic(
 
     Args:
         critic: The critic, on `device`.
-        images: uint8 (N, 28, 28).
+        images: uint8 (N, C, H, W).
         forward: The function that it explains.
         reconstruct: Returns the model's reconstruction of each image.
         neutral: One image that stands for "unknown", such as the mean of the train images.

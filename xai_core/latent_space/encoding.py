@@ -84,7 +84,7 @@ def encode_dataset(
 
     Args:
         model: Lives on `device`.
-        images: uint8 (N, 28, 28).
+        images: uint8 (N, C, H, W).
         device: Where to compute.
         batch_size: Images whose noise is drawn at once, and most that are worked on at once; the
             noise of an image depends on it.

@@ -6,30 +6,35 @@ architecture and seed.
 
 from torch import nn
 
-from .layers import initialise
+from ..image_spec import ImageSpec
+from .layers import depth_of, initialise
 
 __all__ = ["Classifier"]
 
 
-class Classifier(nn.Sequential):
-    """Images (batch, 1, 28, 28) to logits of classes: convolutions and max pooling."""
+WIDTHS = (24, 48, 96)
 
-    def __init__(self, num_classes: int = 10) -> None:
+
+class Classifier(nn.Sequential):
+    """Images to logits of classes: convolutions and max pooling, as deep as their size asks."""
+
+    def __init__(self, num_classes: int = 10, image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
+        height, width = (image.height + 1) // 2, (image.width + 1) // 2
+        layers = [nn.Conv2d(image.channels, WIDTHS[0], 5, stride=2, padding=2), nn.ReLU()]
+        inputs = WIDTHS[0]
+        for step in range(1, max(2, depth_of(image))):
+            outer = WIDTHS[min(step, len(WIDTHS) - 1)]
+            layers += [nn.Conv2d(inputs, outer, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            inputs, height, width = outer, height // 2, width // 2
         super().__init__(
-            nn.Conv2d(1, 24, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(24, 48, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(48, 96, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
+            *layers,
             nn.Flatten(),
             nn.Dropout(0.3),
-            nn.Linear(96 * 9, 128),
+            nn.Linear(inputs * height * width, 128),
             nn.ReLU(),
             nn.Dropout(0.3),
             nn.Linear(128, num_classes),
         )
         self.num_classes = num_classes
+        self.image = image
         initialise(self)

@@ -7,6 +7,7 @@ References:
     selectors that write the answer into the shape of their mask.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,11 +17,13 @@ from torch.nn import functional
 
 from .._types import Images, Mask
 from ..errors import ConfigError
+from ..image_spec import LARGEST_SIDE, ImageSpec
 from .pixel_masks import top_pixels
 
-__all__ = ["Critic", "CriticConfig", "marked"]
+__all__ = ["Critic", "CriticConfig", "critic_config", "marked"]
 
-SIDE = 28
+GRID = 28
+"""Pixels of a side at most on which scores are computed; larger images are averaged to it."""
 HIGHEST = 12.0
 """Scores end here, so that no two values of a mask fall together in float32."""
 
@@ -39,25 +42,36 @@ class CriticConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings outside their range."""
-        if not 1 <= self.budget < SIDE * SIDE:
-            raise ConfigError(f"`budget` must be in [1, {SIDE * SIDE}), got {self.budget}.")
+        if not 1 <= self.budget < LARGEST_SIDE**2:
+            raise ConfigError(f"`budget` must be in [1, {LARGEST_SIDE**2}), got {self.budget}.")
         if self.hidden < 1:
             raise ConfigError(f"`hidden` must be at least 1, got {self.hidden}.")
 
 
 class Critic(nn.Module):
-    """Images (batch, 1, 28, 28) and targets to masks in [0, 1].
+    """Images and targets to masks in [0, 1].
 
     Exactly `config.budget` pixels of a mask are above 1/2; the others are in their order. The
-    layers are dense, for a pixel's worth depends on strokes anywhere, and images are aligned.
+    layers are dense, for a pixel's worth depends on strokes anywhere, and images are aligned. Of
+    images larger than `GRID` the worth of a pixel is that of its place on a coarser grid.
     """
 
-    def __init__(self, config: CriticConfig, num_targets: int) -> None:
+    def __init__(
+        self,
+        config: CriticConfig,
+        num_targets: int,
+        image: ImageSpec = ImageSpec(),  # noqa: B008
+    ) -> None:
         super().__init__()
+        if config.budget >= image.pixels:
+            raise ConfigError(f"`budget` must be below {image.pixels}, got {config.budget}.")
         self.config = config
+        self.image = image
         self.num_targets = num_targets
-        pixels, hidden = SIDE * SIDE, config.hidden
-        self.first = nn.Linear(pixels, hidden)
+        self.factor = -(-max(image.height, image.width) // GRID)
+        self.grid = -(-image.height // self.factor), -(-image.width // self.factor)
+        pixels, hidden = math.prod(self.grid), config.hidden
+        self.first = nn.Linear(image.channels * pixels, hidden)
         self.second = nn.Linear(hidden, hidden)
         self.last = nn.Linear(hidden, 2 * pixels)
         self.first_of_target = nn.Embedding(num_targets, hidden)
@@ -79,12 +93,19 @@ class Critic(nn.Module):
 
         The score of a pixel is a + b x: what it is worth if black, and the more for its ink.
         """
-        flat = x.flatten(1)
-        hidden = (self.first(flat) + self.first_of_target(target)).relu()
+        seen = x if self.factor == 1 else functional.adaptive_avg_pool2d(x, self.grid)
+        hidden = (self.first(seen.flatten(1)) + self.first_of_target(target)).relu()
         hidden = (self.second(hidden) + self.second_of_target(target)).relu()
-        black, ink = (self.last(hidden) + self.last_of_target(target)).chunk(2, 1)
-        scores = HIGHEST * functional.softsign((black + ink * flat) / HIGHEST)
-        return scores.view_as(x[:, 0])
+        worth = self.last(hidden) + self.last_of_target(target)
+        black, ink = worth.view(len(x), 2, *self.grid).unbind(1)
+        if self.factor > 1:
+            black, ink = (self._enlarged(part) for part in (black, ink))
+        brightness = x[:, 0] if x.shape[1] == 1 else x.mean(1)
+        return HIGHEST * functional.softsign((black + ink * brightness) / HIGHEST)
+
+    def _enlarged(self, scores: Float[Tensor, "batch _ _"]) -> Float[Tensor, "batch _ _"]:
+        size = self.image.height, self.image.width
+        return functional.interpolate(scores[:, None], size, mode="bilinear")[:, 0]
 
     def forward(self, x: Images, target: Int[Tensor, " batch"]) -> Mask:
         """Mark the pixels that speak for `target`: the threshold of the budget is at 1/2."""
@@ -92,6 +113,11 @@ class Critic(nn.Module):
         top = scores.flatten(1).topk(self.config.budget + 1).values
         threshold = (top[:, -1] + top[:, -2]) / 2
         return torch.sigmoid(scores - threshold.view(-1, 1, 1))
+
+
+def critic_config(image: ImageSpec) -> CriticConfig:
+    """Return the settings of a critic of images: 31 of MNIST's 784 pixels, and the same share."""
+    return CriticConfig(budget=image.share_of(31), hidden=256 if image.pixels <= 784 else 64)
 
 
 def marked(mask: Mask, budget: int) -> Mask:

@@ -4,31 +4,61 @@ Every layer is one that Captum's hook-based methods have rules for, and none mix
 of a batch, so that processes which share a batch compute what one process would.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._types import Images, Latents
+from ..image_spec import ImageSpec
 
-__all__ = ["ConvDecoder", "ConvEncoder", "initialise"]
+__all__ = ["ConvDecoder", "ConvEncoder", "depth_of", "initialise"]
+
+MNIST = ImageSpec()
+
+
+def depth_of(image: ImageSpec) -> int:
+    """Return how often networks halve an image: 3 times at 28 x 28 pixels, to some 4 x 4."""
+    return max(1, round(math.log2(math.sqrt(image.pixels) / 4)))
+
+
+def _widths(channels: tuple[int, int, int], depth: int) -> list[int]:
+    """Return one width per halving: the first ones, or the last one repeated."""
+    return [*channels, *[channels[-1]] * depth][:depth]
 
 
 class ConvEncoder(nn.Sequential):
-    """Images (batch, inputs, 28, 28) to `outputs` numbers, by three strided convolutions."""
+    """Images to `outputs` numbers, by as many strided convolutions as their size asks for."""
 
     def __init__(
-        self, channels: tuple[int, int, int], hidden: int, outputs: int, inputs: int = 1
+        self,
+        channels: tuple[int, int, int],
+        hidden: int,
+        outputs: int,
+        *,
+        image: ImageSpec = MNIST,
+        more_inputs: int = 0,
     ) -> None:
-        first, second, third = channels
+        """Build the network.
+
+        Args:
+            channels: Widths of the first three convolutions; the third is that of further ones.
+            hidden: Width of the fully connected layer.
+            outputs: Numbers per image.
+            image: Form of the images.
+            more_inputs: Channels beside those of the image.
+        """
+        layers: list[nn.Module] = []
+        inputs, height, width = image.channels + more_inputs, image.height, image.width
+        for step, outer in enumerate(_widths(channels, depth_of(image))):
+            size = 3 if step else 5
+            layers += [nn.Conv2d(inputs, outer, size, stride=2, padding=size // 2), nn.ReLU()]
+            inputs, height, width = outer, (height + 1) // 2, (width + 1) // 2
         super().__init__(
-            nn.Conv2d(inputs, first, 5, stride=2, padding=2),
-            nn.ReLU(),
-            nn.Conv2d(first, second, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(second, third, 3, stride=2, padding=1),
-            nn.ReLU(),
+            *layers,
             nn.Flatten(),
-            nn.Linear(third * 16, hidden),
+            nn.Linear(inputs * height * width, hidden),
             nn.ReLU(),
             nn.Linear(hidden, outputs),
         )
@@ -43,37 +73,52 @@ class ConvDecoder(nn.Module):
     """
 
     def __init__(
-        self, latent_dim: int, num_conditions: int, channels: tuple[int, int, int], hidden: int
+        self,
+        latent_dim: int,
+        num_conditions: int,
+        channels: tuple[int, int, int],
+        hidden: int,
+        *,
+        image: ImageSpec = MNIST,
     ) -> None:
         super().__init__()
         first, second, third = channels
+        doublings = max(1, depth_of(image) - 1)
+        height, width = (-(-side // 2**doublings) for side in (image.height, image.width))
+        self.size = image.height, image.width
         self.from_latent = nn.Linear(latent_dim, hidden)
         self.from_cluster = (
             nn.Linear(num_conditions, hidden, bias=False) if num_conditions else None
         )
-        self.layers = nn.Sequential(
+        layers: list[nn.Module] = [
             nn.ReLU(),
-            nn.Linear(hidden, third * 49),
+            nn.Linear(hidden, third * height * width),
             nn.ReLU(),
-            nn.Unflatten(1, (third, 7, 7)),
-            nn.Conv2d(third, second * 4, 3, padding=1),
+            nn.Unflatten(1, (third, height, width)),
+        ]
+        inputs = third
+        for _ in range(doublings - 1):
+            layers += [nn.Conv2d(inputs, second * 4, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
+            inputs = second
+        layers += [
+            nn.Conv2d(inputs, first, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, 4 * image.channels, 3, padding=1),
             nn.PixelShuffle(2),
-            nn.ReLU(),
-            nn.Conv2d(second, first, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(first, 4, 3, padding=1),
-            nn.PixelShuffle(2),
-        )
+        ]
+        self.layers = nn.Sequential(*layers)
         initialise(self)
 
     def forward(
         self, z: Latents, conditions: Float[Tensor, "batch clusters"] | None = None
     ) -> Images:
-        """Decode to logits of shape (batch, 1, 28, 28)."""
+        """Decode to logits, one per channel and pixel."""
         hidden = self.from_latent(z)
         if self.from_cluster is not None and conditions is not None:
             hidden = hidden + self.from_cluster(conditions)
-        return self.layers(hidden)
+        decoded = self.layers(hidden)
+        height, width = self.size  # sides that are no multiple of the doublings are cut
+        return decoded if decoded.shape[2:] == self.size else decoded[..., :height, :width]
 
 
 def initialise(module: nn.Module) -> None:

@@ -3,34 +3,46 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from .._types import Images, Mask
 
-__all__ = ["INK", "log_uniform", "random_masks", "random_strokes", "top_pixels"]
+__all__ = ["foreground", "log_uniform", "random_masks", "random_strokes", "top_pixels"]
 
 INK = 0.5
-"""A pixel brighter than this belongs to a stroke."""
-MOST_STROKES = 96
-MOST_PIXELS = 256
+"""A grey pixel brighter than this belongs to a stroke."""
+OTHER_COLOUR = 0.15
+"""A coloured pixel whose channels differ from the border's median by more belongs to an object."""
+MOST_STROKES = 96 / 784
+"""Share of the pixels."""
+MOST_PIXELS = 256 / 784
+
+
+def foreground(x: Images) -> Bool[Tensor, "batch height width"]:
+    """Return which pixels belong to a stroke or an object, not to the ground."""
+    if x.shape[1] == 1:
+        return x[:, 0] > INK
+    sides = (x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1])
+    ground = torch.cat(sides, -1).median(-1).values[..., None, None]
+    return (x - ground).abs().amax(1) > OTHER_COLOUR
 
 
 def random_masks(x: Images, generator: torch.Generator) -> Mask:
     """Draw masks that know nothing of a decision: random stroke pixels and random pixels.
 
-    Of each image some 4 to `MOST_STROKES` stroke pixels, some 4 to `MOST_PIXELS` pixels anywhere,
-    or both are seen, the numbers uniform in their logarithm.
+    Of each image some 4 to 96 of 784 pixels are seen in strokes, some 4 to 256 anywhere, or both,
+    the numbers uniform in their logarithm.
 
     Args:
-        x: Images of one channel.
+        x: Images.
         generator: Source of the draws.
 
     Returns:
         Masks of zeros and ones.
     """
     count = len(x)
-    ink = x[:, 0] > INK
+    ink = foreground(x)
     kind = _uniform(generator, x, count, 1, 1)
     strokes = _numbers(generator, x, MOST_STROKES) * (kind < 0.75)
     anywhere = _numbers(generator, x, MOST_PIXELS) * (kind > 0.25)
@@ -47,7 +59,7 @@ def random_strokes(x: Images, count: int, generator: torch.Generator) -> Mask:
         ValueError: If an image has fewer pixels.
     """
     draws = _uniform(generator, x, *x[:, 0].shape)
-    return top_pixels(draws + (x[:, 0] > INK), count)
+    return top_pixels(draws + foreground(x), count)
 
 
 def top_pixels(scores: Float[Tensor, "batch height width"], count: int) -> Mask:
@@ -75,6 +87,8 @@ def _uniform(generator: torch.Generator, like: Tensor, *shape: int) -> Tensor:
     return torch.rand(*shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
-def _numbers(generator: torch.Generator, like: Tensor, most: int) -> Tensor:
-    """Draw a number of pixels per image, uniform in its logarithm from 4 to `most`."""
-    return log_uniform(4.0, float(most), _uniform(generator, like, len(like), 1, 1))
+def _numbers(generator: torch.Generator, like: Tensor, most: float) -> Tensor:
+    """Draw a number of pixels per image, uniform in its logarithm up to a share of them."""
+    pixels = like[0, 0].numel()
+    draws = _uniform(generator, like, len(like), 1, 1)
+    return log_uniform(4 * pixels / 784, most * pixels, draws)

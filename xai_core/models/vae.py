@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from .._types import Images, Latents, Logits, Probs
 from ..errors import ConfigError
+from ..image_spec import ImageSpec
 from .distributions import (
     bernoulli_log_prob,
     categorical_kl_to_uniform,
@@ -58,7 +59,8 @@ class ClusterVAEConfig:
         num_clusters: K; 1 is the plain VAE, with its prior N(0, I).
         latent_dim: d, the dimension of z.
         factorisation: How q(z, c|x) factorises.
-        likelihood: p(x|z, c): pixels in {0, 1}, or grey with one learned variance.
+        likelihood: p(x|z, c): pixels in {0, 1}, or grey and colour with one learned variance
+            (sigma-VAE, Rybkin et al., 2021, https://arxiv.org/abs/2006.13202).
         decoder_conditioning: Whether the decoder reads c beside z.
         prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
         channels: Widths of the encoders' convolutions, from full resolution inwards.
@@ -144,20 +146,23 @@ class ClusterVAE(nn.Module):
     There is no second branch under "c_given_z", nor with a single cluster.
     """
 
-    def __init__(self, config: ClusterVAEConfig) -> None:
+    def __init__(self, config: ClusterVAEConfig, image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
         super().__init__()
         self.config = config
+        self.image = image
         clusters, dim = config.num_clusters, config.latent_dim
         fixed = config.prior == "standard" or clusters == 1
-        self.latent_encoder = ConvEncoder(config.channels, config.hidden, 2 * dim)
+        self.latent_encoder = ConvEncoder(config.channels, config.hidden, 2 * dim, image=image)
         self.cluster_encoder = (
-            ConvEncoder(config.channels, config.hidden, clusters)
+            ConvEncoder(config.channels, config.hidden, clusters, image=image)
             if config.factorisation == "c_given_x" and clusters > 1
             else None  # a single cluster needs no branch to tell it
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
-        self.decoder = ConvDecoder(dim, conditions, config.decoder_channels, config.hidden)
+        self.decoder = ConvDecoder(
+            dim, conditions, config.decoder_channels, config.hidden, image=image
+        )
         if config.likelihood == "gaussian":
             self.pixel_log_var = nn.Parameter(torch.tensor(-2.0))
 
@@ -188,7 +193,7 @@ class ClusterVAE(nn.Module):
             cluster_probs: What a decoder that reads c is given; p(c|z) where None.
 
         Returns:
-            Images of shape (batch, 1, 28, 28).
+            Images of the form `image`.
         """
         return self.decode_logits(z, cluster_probs).sigmoid()
 

@@ -37,7 +37,7 @@ def png(pixels: NDArray[np.generic], about: About, scale: int = 4) -> bytes:
     for key, value in about.items():
         info.add_itxt(key, _line(value))
     out = io.BytesIO()
-    large = sprites.as_bytes(np.asarray(pixels)).repeat(scale, 0).repeat(scale, 1)
+    large = sprites.pixels(np.asarray(pixels)[None])[0].repeat(scale, 0).repeat(scale, 1)
     Image.fromarray(large).save(out, "PNG", pnginfo=info)
     return out.getvalue()
 

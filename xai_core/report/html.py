@@ -20,6 +20,8 @@ from ..plots.probabilities import percent
 from ..plots.style import plain, signed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..bundle.explained_output import Classes, ExplainedOutput
     from ..bundle.reading import Bundle
     from .image_report import ImageReport
@@ -123,7 +125,16 @@ def _picture(pixels: NDArray[np.generic], alt: str) -> _Picture:
     return _Picture(_url(pixels), alt)
 
 
+def _drawn(image: "Tensor") -> NDArray[np.float32]:
+    """Return an image (C, H, W) as a picture in [0, 1]."""
+    from ..image_spec import pictures
+
+    found = pictures(image[None])[0]
+    return found / np.float32(255) if found.dtype == np.uint8 else found
+
+
 def _signed(values: NDArray[np.floating], limit: Number, alt: str) -> _Picture:
+    values = values.mean(0) if values.ndim == 3 else values  # of three colours
     light, dark = (
         _url(theme.colourise(values, theme.diverging(night), limit)) for night in (False, True)
     )
@@ -131,7 +142,7 @@ def _signed(values: NDArray[np.floating], limit: Number, alt: str) -> _Picture:
 
 
 def _url(pixels: NDArray[np.generic]) -> str:
-    return sprites.data_url(sprites.png(sprites.as_bytes(np.asarray(pixels))))
+    return sprites.data_url(sprites.png(sprites.pixels(np.asarray(pixels)[None])[0]))
 
 
 def _name(found: "ImageReport") -> str:
@@ -170,7 +181,7 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
 
 
 def _reconstruction(found: "ImageReport") -> dict[str, Any]:
-    x, drawn = found.image.numpy() / np.float32(255), found.reconstruction.numpy()
+    x, drawn = _drawn(found.image), _drawn(found.reconstruction)
     error = x - drawn
     missed = float(np.abs(error).sum())
     alt = f"The error; {plain(missed, 1)} full pixels in all"
@@ -285,10 +296,10 @@ def _counterfactuals(
     if done is None:
         return None
     names = _class_names(bundle, output.classes, done.probabilities.shape[1])
-    x = done.images[0, 0].numpy()
+    x = _drawn(done.images[0])
     rows: list[tuple[Cell, ...]] = []
     for k, target in enumerate(done.target.tolist()):
-        after = done.counterfactuals[k, 0].numpy()
+        after = _drawn(done.counterfactuals[k])
         reached, l1, l2 = (
             float(v) for v in (done.probabilities[k, target], done.l1[k], done.l2[k])
         )

@@ -67,9 +67,9 @@ class ImageReport:
     output: str
     search: Method
     seed: int
-    image: UInt8[Tensor, "28 28"]
+    image: UInt8[Tensor, "channels height width"]
     encoded: Encoded
-    reconstruction: Float[Tensor, "28 28"]
+    reconstruction: Float[Tensor, "channels height width"]
     maps: tuple[Attribution, ...]
     scores: MapScores | None
     changed: Counterfactual | None
@@ -126,7 +126,7 @@ def _scores(
     """Score all heatmaps of one image in one call."""
     return map_scores(
         bundle,
-        images.expand(len(maps), -1, -1),
+        images.expand(len(maps), -1, -1, -1),
         torch.cat([ranked(one) for one in maps]),
         torch.cat([one.target.cpu() for one in maps]),
         output=output,
@@ -134,10 +134,10 @@ def _scores(
 
 
 @torch.no_grad()
-def _decoded(bundle: Bundle, encoded: Encoded) -> Float[Tensor, "28 28"]:
+def _decoded(bundle: Bundle, encoded: Encoded) -> Float[Tensor, "channels height width"]:
     known = encoded.encoding
     mean, probs = (part.to(bundle.device) for part in (known.mean, known.cluster_probs))
-    return bundle.model.decode(mean, probs)[0, 0].float().cpu()
+    return bundle.model.decode(mean, probs)[0].float().cpu()
 
 
 def _commands(

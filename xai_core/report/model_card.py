@@ -45,7 +45,7 @@ _MEASURES = (
     ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "
      "{samples} draws each; with its standard error over the images."),
     ("reconstruction_l1", "", "Absolute difference of image and reconstruction, summed over "
-     "the 784 pixels, each from 0 to 1."),
+     "the pixels, each from 0 to 1."),
     ("cluster_kept", "%", "Images that share their cluster with their reconstruction."),
     ("classifier_accuracy", "%", "The independent classifier kept in the bundle to be explained; "
      "it was trained with labels and shares nothing with the cluster VAE."),

@@ -40,7 +40,8 @@ PROPERTIES: Mapping[str, Callable[[Images], PerImage]] = {
 
 def _moments(images: Images) -> tuple[Tensor, Tensor, Tensor]:
     """Return each pixel's share of the ink, and its place from the ink's centre."""
-    share = images[:, 0] / images.sum((2, 3)).clamp(min=1e-6)[:, :, None]
+    brightness = images.mean(1)
+    share = brightness / brightness.sum((1, 2), keepdim=True).clamp(min=1e-6)
     rows = torch.arange(images.shape[2], device=images.device, dtype=images.dtype)
     columns = torch.arange(images.shape[3], device=images.device, dtype=images.dtype)
     x = columns - (share.sum(1) * columns).sum(-1)[:, None]

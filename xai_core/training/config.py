@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import ConfigError
+from ..image_spec import ImageSpec
 from ..models.vae import ClusterVAEConfig
 from .presets import PRESET_TABLE, Preset
 
@@ -151,6 +152,7 @@ def settings_for(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     critic: Mapping[str, Any],
+    image: ImageSpec = ImageSpec(),  # noqa: B008  frozen
 ) -> tuple[ClusterVAEConfig, TrainingConfig]:
     """Apply stated settings to a preset; a setting that is None keeps the preset's value.
 
@@ -164,6 +166,8 @@ def settings_for(
         model: Settings of `ClusterVAEConfig`.
         training: Settings of `TrainingConfig`.
         critic: Settings of `CriticTraining`.
+        image: Form of the images. Photographs have a Gaussian likelihood with one learned variance
+            unless another is stated.
 
     Raises:
         ConfigError: If the preset is unknown or a setting is out of its range.
@@ -172,6 +176,9 @@ def settings_for(
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     usual_model, usual = PRESETS[preset]
     asked, asked_critic = _stated(training), _stated(critic)
+    asked_model = _stated(model)
+    if image.look == "natural":
+        asked_model.setdefault("likelihood", "gaussian")
     if "epochs" in asked:
         asked.setdefault("min_steps", 1)
     if "classifier_epochs" in asked or "epochs" in asked:
@@ -184,7 +191,7 @@ def settings_for(
         asked.setdefault("scored_images", max(most, FEWEST))
         asked.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
     critics = None if usual.critic is None else replace(usual.critic, **asked_critic)
-    return replace(usual_model, **_stated(model)), replace(usual, **asked, critic=critics)
+    return replace(usual_model, **asked_model), replace(usual, **asked, critic=critics)
 
 
 def _stated(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,8 +73,9 @@ def expected_seconds(
         shown = min(count, critic.train_images)
         work["surrogate"] = passes(shown, critic.surrogate_epochs, critic.min_steps)
         work["critic"] = passes(shown, critic.epochs, critic.min_steps)
+    larger = dataset.spec.pixels / 784
     return {
-        name: work[name] * stage.milliseconds / 1000
+        name: work[name] * stage.milliseconds / 1000 * (1.0 if name == "index" else larger)
         for name, stage in STAGES.items()
         if name in work
     }

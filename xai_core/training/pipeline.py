@@ -30,7 +30,7 @@ from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
 from ..models.vae import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
-from .config import PRESETS, TrainingConfig
+from .config import TrainingConfig, settings_for
 from .preflight import check_surroundings
 from .progress import EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
@@ -85,10 +85,11 @@ def train(
         DataError: If the state cannot be written.
         TrainingDivergedError: If the loss is not finite; the last good state is kept.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     out, launch = Path(os.path.abspath(expand_home(out))), launch or Launch()
-    model, training = model or PRESETS[preset][0], training or PRESETS[preset][1]
+    usual, usual_training = settings_for(
+        preset, model={}, training={}, critic={}, image=dataset.spec
+    )
+    model, training = model or usual, training or usual_training
     check_surroundings()
     run, settings = run_folder(out), _settings(dataset, model, training, seed)
     check_launch(launch)

@@ -30,14 +30,14 @@ def picture(
     script, often before the browser has asked for it.
 
     Args:
-        pixels: (height, width) grey or (height, width, 3); bytes, or floats in [0, 1].
+        pixels: One image as `sprites.pixels` takes them; bytes, or floats in [0, 1].
         alt: A description for screen readers.
         key: Unique on the page.
         width: On the screen, in pixels, or "stretch".
         caption: Text below.
     """
     with st.container(key=f"picture-{key}", width=width):
-        url = sprites.data_url(sprites.png(sprites.as_bytes(np.asarray(pixels))))
+        url = sprites.data_url(sprites.png(sprites.pixels(np.asarray(pixels)[None])[0]))
         st.image(url, caption=caption, width=width, alt=alt)
 
 
@@ -57,7 +57,7 @@ def image_grid(
     """Show small images side by side; with `ids`, each is a button.
 
     Args:
-        images: (images, height, width) or (images, height, width, 3); bytes or [0, 1].
+        images: As `sprites.pixels` takes them; bytes, or floats in [0, 1].
         alt: One description per image.
         key: Unique on the page.
         captions: One short text per image; line breaks are kept.
@@ -68,10 +68,11 @@ def image_grid(
         columns: Images per row; as many as fit if None.
         on_pick: Called with the id of the clicked image before the page runs again.
     """
+    cells = sprites.pixels(images)
     data = {
-        "png": sprites.data_url(sprites.sprite_sheet(np.asarray(images), SHEET_COLUMNS)),
-        "count": len(images),
-        "size": list(images.shape[1:3]),
+        "png": sprites.data_url(sprites.sprite_sheet(cells, SHEET_COLUMNS)),
+        "count": len(cells),
+        "size": list(cells.shape[1:3]),
         "sheet": SHEET_COLUMNS,
         "scale": scale,
         "columns": columns,

@@ -26,7 +26,7 @@ def labelled_sheet(
     """Show rows of images with sharp pixels, as wide as they fit.
 
     Args:
-        images: (rows, columns, 28, 28) in [0, 1].
+        images: (rows, columns) pictures in [0, 1].
         rows: A name and a remark per row; narrow screens leave the remark out.
         columns: A short text per column.
         axis: The meaning of the columns.

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def show(pair: Pair, image_id: str) -> None:
     """Show the image, both reconstructions with their errors, and the numbers of both."""
     x = image_data.images(pair.first, [image_id])[0] / np.float32(255)
-    pictures = [_grey(x)]
+    pictures = [_drawn(x)]
     for bundle in pair.both:
         drawn = image_data.inferred(bundle, image_id).reconstruction
-        pictures += [_grey(drawn), coloured(x - drawn, state.dark())]
+        pictures += [_drawn(drawn), coloured((x - drawn)[None], state.dark())[0]]
     names = [b.name for b in pair.both for _ in range(2)]
     kinds = ["reconstruction", "error"] * 2
     image_grid.image_grid(
@@ -70,5 +70,5 @@ def _missed(bundle: "Bundle", image_id: str) -> float:
     return float(np.abs(x - image_data.inferred(bundle, image_id).reconstruction).sum())
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
-    return sprites.as_bytes(image)[..., None].repeat(3, -1)
+def _drawn(image: np.ndarray) -> np.ndarray:
+    return sprites.rgb(image[None])[0]

@@ -61,12 +61,10 @@ def show(bundle: "Bundle", asked: Question) -> None:
 
 
 def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
-    rest = change.coloured(found.counterfactual - seen.drawn, state.dark())
-    grey = [
-        sprites.as_bytes(p)[..., None].repeat(3, -1) for p in (found.counterfactual, seen.drawn)
-    ]
+    rest = change.coloured((found.counterfactual - seen.drawn)[None], state.dark())
+    drawn = sprites.rgb(np.stack([found.counterfactual, seen.drawn]))
     image_grid(
-        np.stack([*grey, rest]),
+        np.concatenate([drawn, rest]),
         alt=[
             "the counterfactual",
             "the nearest image that the decoder was found to draw",

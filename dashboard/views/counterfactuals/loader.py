@@ -83,13 +83,15 @@ class Alternatives(NamedTuple):
 @offload
 def changes(bundle: "Bundle", image_id: str, output: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
+    from xai_core.image_spec import pictures
+
     x = batch(bundle, [image_id])
     with compute_slot():
         found, seconds = search(bundle, x, "all", output, method, path_points=2)
     return Changes(
         source=int(found.source[0]),
         targets=found.target.tolist(),
-        counterfactuals=found.counterfactuals[:, 0].float().numpy(),
+        counterfactuals=pictures(found.counterfactuals),
         probs=found.probabilities.numpy(),
         l1=found.l1.tolist(),
         converged=found.converged.tolist(),
@@ -106,6 +108,7 @@ def alternatives(
     """Search from different starts; None if no real image of the target can serve as a start."""
     from xai_core.counterfactual import alternatives
     from xai_core.counterfactual.of_bundle import reference_of
+    from xai_core.image_spec import pictures
 
     if not len(reference_of(bundle, output).members(target)):
         return None
@@ -116,7 +119,7 @@ def alternatives(
         seconds = time.perf_counter() - start
     found, kept = answer.found, list(answer.kept)
     return Alternatives(
-        counterfactuals=found.counterfactuals[kept, 0].float().numpy(),
+        counterfactuals=pictures(found.counterfactuals[kept]),
         probs=found.probabilities[kept].numpy(),
         l1=found.l1[kept].tolist(),
         searched=len(found),
@@ -140,14 +143,16 @@ def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: s
 
     from xai_core.counterfactual.of_bundle import reference_of
     from xai_core.counterfactual.plausibility import nearest_drawn
+    from xai_core.data.io.pixel_values import channels_first
+    from xai_core.image_spec import pictures
 
-    x = torch.from_numpy(np.stack([counterfactual, image])[:, None])
+    x = channels_first(torch.from_numpy(np.stack([counterfactual, image])), "images")
     model, reference = bundle.model, reference_of(bundle, output, labels=True)
     with compute_slot():
         found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
         nearest = reference.nearest_classes(x[:1])[0].tolist()
     distance, input_distance = found.l1.tolist()
-    return Evidence(found.images[0, 0].float().numpy(), distance, input_distance, nearest)
+    return Evidence(pictures(found.images)[0], distance, input_distance, nearest)
 
 
 @st.cache_data(max_entries=3, show_spinner="Measuring real images", hash_funcs=BY_FINGERPRINT)

@@ -79,7 +79,8 @@ def _say(bar: "DeltaGenerator", done: dict, ids: list[str | None]) -> None:
 
 def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
     count = len(ids)
-    images, rows = np.zeros((count, count, 28, 28), np.float32), []
+    shape = image_data.shape(bundle)
+    images, rows = np.zeros((count, count, *shape), np.float32), []
     for source, image_id in enumerate(ids):
         if image_id is None:
             continue
@@ -110,5 +111,5 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
     with st.container(horizontal=True):
         about = {"explained": asked.output, "method": asked.method}
         download.table(bundle, table, name="sheet", **about)
-        sheet = sprites.sheet(images.reshape(-1, 28, 28), columns=count, gap=1)
+        sheet = sprites.sheet(images.reshape(-1, *shape), columns=count, gap=1)
         download.picture(bundle, sheet, name="sheet", **about)

@@ -123,7 +123,7 @@ def _measure(
 
 
 class Means(NamedTuple):
-    """Mean input, mean heatmap and spread, (clusters, 28, 28), and the images per cluster."""
+    """Mean input, mean heatmap and spread of each cluster, and its number of images."""
 
     ink: NDArray[np.float32]
     mean: NDArray[np.float32]

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 
 class Sampled(NamedTuple):
-    """Samples of the prior: images (samples, 28, 28), the cluster each was drawn from, places."""
+    """Samples of the prior: pictures, the cluster each was drawn from, places."""
 
     images: Floats
     clusters: NDArray[np.int64]
@@ -27,7 +27,7 @@ class Sampled(NamedTuple):
 class Guess(NamedTuple):
     """The decoded image of a place on the map.
 
-    `image` is (28, 28) in [0, 1], `probs` its q(c|x), `density` log p(z) of its
+    `image` is a picture in [0, 1], `probs` its q(c|x), `density` log p(z) of its
     code in nats; `nearest` is the nearest image's id and `distance` how far that is on the map;
     `returns` is how far from the place the code is put when it is placed like any image's.
     """
@@ -45,14 +45,16 @@ def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
     """Draw codes from p(z), decode them, and place them as any image is placed."""
     import torch
 
+    from xai_core.image_spec import pictures
+
     noise = torch.Generator().manual_seed(seed)
     num_clusters = bundle.model.config.num_clusters
     clusters = torch.randint(num_clusters, (count,), generator=noise)
     with compute_slot(), torch.inference_mode():
         codes = bundle.model.prior.sample(clusters, generator=noise)
-        images = bundle.model.decode(codes, torch.eye(num_clusters)[clusters])[:, 0]
+        images = bundle.model.decode(codes, torch.eye(num_clusters)[clusters])
         places = bundle.latent_index.place(codes)
-        return Sampled(images.float().numpy(), clusters.numpy(), places.float().numpy())
+        return Sampled(pictures(images), clusters.numpy(), places.float().numpy())
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -60,13 +62,15 @@ def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
     """Decode the code that `LatentIndex.code_at` guesses for a place on the map."""
     import torch
 
+    from xai_core.image_spec import pictures
+
     there = torch.tensor([place])
     with compute_slot(), torch.inference_mode():
         code, near, far = bundle.latent_index.code_at(there)
         image = bundle.model.decode(code)
         again = bundle.latent_index.place(code)
         return Guess(
-            image=image[0, 0].float().numpy(),
+            image=pictures(image)[0],
             probs=bundle.model.cluster_probs(image)[0].float().numpy(),
             density=float(bundle.model.prior.log_prob(code)),
             nearest=str(rows(bundle)[int(near[0, 0])]),

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 WAYS = ("Draw", "Upload")
+SEED = (28, 28)
+"""Height and width of images that the sheet can begin with."""
 MOST = 60
 """Uploads taken at once."""
 
 
 def show(bundle: "Bundle", image_id: str) -> None:
     """Let the user draw or upload an image, which becomes the selected one."""
+    if bundle.spec.look == "natural":
+        _upload(bundle, image_id)  # a drawing has no colours
+        return
     way = st.segmented_control(
         "How", WAYS, required=True, label_visibility="collapsed",
         **state.bind("own by", WAYS[0], WAYS, link="by"),
@@ -37,19 +42,21 @@ def show(bundle: "Bundle", image_id: str) -> None:
 
 def was_refused(image_id: str) -> bool:
     """Return whether the latest upload was refused, so that an older image is still selected."""
-    return state.setting("own by") == WAYS[1] and state.setting("own refused") == image_id
+    return state.setting("own by") != WAYS[0] and state.setting("own refused") == image_id
 
 
 def _draw(bundle: "Bundle", image_id: str) -> None:
     own = image_data.is_own(image_id)
+    seeded = image_data.shape(bundle) == SEED
     draw_pad(
-        image_data.images(bundle, [image_id])[0] if own else None,
+        image_data.images(bundle, [image_id])[0] if own and seeded else None,
         name=image_id,
         drawn=image_id == state.setting("own drawn"),
         on_draw=functools.partial(_drawn, bundle),
     )
     if not own:
         state.put_setting("before own", image_id)
+    if not own and seeded:
         st.button(
             f"Draw on {image_id}", icon=":material/stylus:",
             help="Put the selected image on the sheet, to add strokes to it",

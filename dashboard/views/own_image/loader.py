@@ -13,6 +13,8 @@ from dashboard.services.scheduler.scheduler import compute_queue
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+    from xai_core.data.dataset import Preprocessing
+    from xai_core.data.preprocessing import Converted
 
 THUMBNAIL = 224
 """Pixels of the longer side of what is shown of an upload."""
@@ -29,36 +31,43 @@ class Upload(NamedTuple):
     notes: tuple[str, ...]
 
 
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def centres_digits(bundle: "Bundle") -> bool:
-    """Return whether the images of a bundle have MNIST's form, to which new ones are brought."""
-    from xai_core.data.digits import are_digits
-
-    return are_digits(bundle.dataset.test.images)
+def becomes(form: "Preprocessing") -> tuple[str, str]:
+    """Say what becomes of an image that a visitor brings: in a sentence, and in a paragraph."""
+    size = f"{form.width} by {form.height} pixels"
+    if form.strategy == "digits":
+        return (
+            f"It becomes white ink on black, {size}.",
+            "The images that the model learned from are grey, **white on black**, cropped to the "
+            "ink, with the longer side scaled to 20 pixels and the centre of mass in the middle "
+            "of 28 x 28. Yours is brought to the same form: it is inverted if its border is "
+            "lighter than its ink, and its size and place do not matter.",
+        )
+    if form.strategy == "natural":
+        colour = "colour" if form.channels == 3 else "grey"
+        return (
+            f"It becomes {size}, in {colour}.",
+            "Your image is read as the images that the model learned from were read: scaled into "
+            f"{size}, and the colour of its border continued where it has other proportions.",
+        )
+    return (
+        f"It becomes grey, {size}.",
+        "Your image is read as the images that the model learned from were read: made grey, "
+        f"scaled into {size}, and inverted if they were inverted.",
+    )
 
 
 def drawn(bundle: "Bundle", ink: NDArray[np.uint8]) -> str:
-    """Return the id of a drawing, white on black, in the form of the bundle's images.
-
-    Raises:
-        DataError: If it is blank.
-    """
+    """Return the id of a drawing, white on black, in the form of the bundle's images."""
     compute_queue()
-    from xai_core.data.digits import normalise_digit
-    from xai_core.data.preprocessing import Preprocessing, convert_array
+    from xai_core.data.preprocessing import convert_array
     from xai_core.data.user_images import own_id
 
-    if centres_digits(bundle):
-        return own_id(normalise_digit(ink))
-    return own_id(convert_array(ink[None], "drawing", Preprocessing()).images[0])
+    return own_id(convert_array(ink[None], "drawing", bundle.preprocessing.of_drawings).images[0])
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
-    """Read an uploaded image and bring it to the form of the bundle's images.
-
-    A digit is cropped and centred as MNIST's are, and inverted if it is dark on light. For other
-    data the image is read as the images of the data set were, with their polarity.
+    """Read an uploaded image as the images of the bundle were read.
 
     Raises:
         DataError: If it is no PNG or JPEG, damaged, too large, or blank; the message names it.
@@ -66,27 +75,32 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
     compute_queue()
     from PIL import Image
 
-    from xai_core.data.digits import normalise_digit
     from xai_core.data.io.image_files import read_upload
     from xai_core.data.io.pixel_values import check_pixels
-    from xai_core.data.preprocessing import convert_array
+    from xai_core.data.preprocessing import convert_picture
     from xai_core.data.user_images import own_id
     from xai_core.errors import DataError
+    from xai_core.plots import sprites
 
+    form = bundle.preprocessing
     with _AT_WORK:
-        grey = read_upload(content, name)
-        if grey.pixels.min() == grey.pixels.max():
+        found = read_upload(content, name, channels=form.channels)
+        if found.pixels.min() == found.pixels.max():
             raise DataError(
                 f"`{name}` is blank: nothing stands out from its border. Choose another image."
             )
-        if centres_digits(bundle):
-            image = normalise_digit(grey.pixels)
-            notes = ("cropped, scaled into 20 x 20 and centred by its mass in 28 x 28",)
-        else:
-            image = convert_array(grey.pixels[None], name, bundle.preprocessing).images[0]
-            inverted = ("inverted",) if bundle.preprocessing.inverted else ()
-            notes = (*inverted, "scaled into 28 x 28, as the images of the data set were")
-        original = check_pixels(grey.pixels[None], name, known=bundle.preprocessing.full_scale)
-    small = Image.fromarray(original.images[0])
+        converted = convert_picture(found, form)
+        shown = check_pixels(found.pixels[None], name, known=form.full_scale)
+    small = Image.fromarray(sprites.pixels(shown.images)[0])
     small.thumbnail((THUMBNAIL, THUMBNAIL))
-    return Upload(name, np.asarray(small), own_id(image), (*grey.notes, *notes))
+    image_id = own_id(converted.images[0])
+    return Upload(name, np.asarray(small), image_id, (*found.notes, *_done(form, converted)))
+
+
+def _done(form: "Preprocessing", converted: "Converted") -> tuple[str, ...]:
+    """Say what was done to an upload, as ends of the sentence "It was ..."."""
+    if form.strategy == "digits":
+        return ("cropped, scaled into 20 x 20 and centred by its mass in 28 x 28",)
+    inverted = ("inverted",) if any("inverted" in said for said in converted.report) else ()
+    size = f"{form.width} x {form.height}"
+    return (*inverted, f"scaled into {size}, as the images of the data set were")

@@ -10,7 +10,7 @@ from dashboard.views.own_image import answers, input, loader
 
 bundle = layout.page(
     "Your image",
-    "Draw a digit or upload pictures. The model answers after each stroke, and compares the "
+    "Draw or upload pictures. The model answers after each stroke, and compares the "
     "image with those it has learned from. Your image then goes with you through the pages.",
 )
 image_id = state.selected_id()
@@ -18,22 +18,7 @@ health.show(bundle, "images", "collapse", "steps", "reconstruction")
 
 sheet, answer = st.columns([35, 65], gap="large")
 with sheet:
-    if loader.centres_digits(bundle):
-        layout.section(
-            "Bring an image",
-            "It becomes white ink on black, 28 by 28 pixels.",
-            "The images that the model learned from are grey, **white on black**, cropped to the "
-            "ink, with the longer side scaled to 20 pixels and the centre of mass in the middle "
-            "of 28 x 28. Yours is brought to the same form: it is inverted if its border is "
-            "lighter than its ink, and its size and place do not matter.",
-        )
-    else:
-        layout.section(
-            "Bring an image",
-            "It becomes grey, 28 by 28 pixels.",
-            "Your image is read as the images that the model learned from were read: made grey, "
-            "scaled until its longer side has 28 pixels, and inverted if they were inverted.",
-        )
+    layout.section("Bring an image", *loader.becomes(bundle.preprocessing))
     input.show(bundle, image_id)
 refused = input.was_refused(image_id)
 with answer:

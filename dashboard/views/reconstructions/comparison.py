@@ -31,7 +31,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
             **state.bind("error scale", SCALES[0], SCALES, link="error"),
         )
         about = {"image": image_id, "error": "input minus reconstruction, pixels in [0, 1]"}
-        triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], 1)
+        triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], -1)
         download.picture(bundle, triple, name="input reconstruction error", **about)
     limit = 1.0 if scale == SCALES[0] else pixel_map.error_limit(error)
     left, middle, right = st.container(key="large").columns(3, gap="medium")
@@ -52,6 +52,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
 def _words(error: np.ndarray) -> str:
     lost, made = error[error > 0].sum(), -error[error < 0].sum()
     return (
-        f"of 784 pixels, ink worth {lost:.1f} full pixels is lost and {made:.1f} is added; "
+        f"of {error.shape[-2] * error.shape[-1]} pixels, ink worth {lost:.1f} full pixels is "
+        f"lost and {made:.1f} is added; "
         f"the largest error of one pixel is {np.abs(error).max():.2f}"
     )

@@ -37,7 +37,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
         st.markdown("**Edited** $g(z')$")
         image_grid.picture(made.images[0], alt=_words(names[best], probs[best]), key="edited")
         change = made.images[0] - seen.reconstruction
-        st.caption(f"Changed: {np.abs(change).sum():.1f} of 784 pixels' worth of ink")
+        ink, (height, width) = np.abs(change).sum(), change.shape[-2:]
+        st.caption(f"Changed: {ink:.1f} of {height * width} pixels' worth of ink")
         about = {"image": image_id, "shifts": shifts, "unit": "standard deviations of the prior"}
         download.picture(bundle, made.images[0], name="edited image", **about)
     with bars:

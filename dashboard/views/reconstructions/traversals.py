@@ -36,7 +36,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         )
         dims = tuple(order if every else order[:FIRST])
         images = generation.traversal(bundle, image_id, reach, STEPS, dims)
-        sheet = sprites.sheet(images.reshape(-1, 28, 28), columns=STEPS, gap=1)
+        sheet = sprites.sheet(images.reshape(-1, *images.shape[2:]), columns=STEPS, gap=1)
         about = {"image": image_id, "reach": reach, "dimensions": dims}
         download.picture(bundle, sheet, name="traversals", **about)
     offsets = np.linspace(-reach, reach, STEPS)

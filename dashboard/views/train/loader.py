@@ -63,6 +63,7 @@ def expected_minutes(data: str, preset: str, changed: dict[str, int]) -> float:
     from xai_core.training.config import settings_for
     from xai_core.training.eta import expected_seconds
 
+    dataset = load_dataset(data)
     model, training = settings_for(
         preset,
         model={
@@ -71,8 +72,9 @@ def expected_minutes(data: str, preset: str, changed: dict[str, int]) -> float:
         },
         training={name: changed.get(name) for name in ("epochs", "train_images")},
         critic={},
+        image=dataset.spec,
     )
-    return sum(expected_seconds(load_dataset(data), model, training).values()) / 60
+    return sum(expected_seconds(dataset, model, training).values()) / 60
 
 
 def test_scores() -> dict[str, dict[str, float]]:

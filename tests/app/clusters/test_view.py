@@ -97,7 +97,7 @@ def test_a_walk_goes_from_prototype_to_prototype(open_page, tiny_bundle):
 
 def test_border_cases_are_those_of_a_full_search(open_page, component, tiny_bundle):
     app = open_page("clusters")
-    images = tiny_bundle.dataset.test.images.float().unsqueeze(1) / 255
+    images = tiny_bundle.dataset.test.images.float() / 255
     with torch.no_grad():
         best = tiny_bundle.model.cluster_probs(images).sort(1, descending=True).values
     order = (best[:, 0] - best[:, 1]).argsort(stable=True)

@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dashboard.services import image_data
@@ -75,7 +76,7 @@ def test_what_is_no_drawing_changes_nothing(page, send, ink):
 
 def test_the_selected_image_can_be_drawn_on(page, component, tiny_bundle):
     page.button[[b.label for b in page.button].index("Draw on test:0")].click().run()
-    assert np.array_equal(own_image(linked(page)), tiny_bundle.image("test:0"))
+    assert torch.equal(own_image(linked(page)), tiny_bundle.image("test:0"))
     data, _ = component(page, "draw pad")
     assert base64.b64decode(data["seed"]) == tiny_bundle.image("test:0").numpy().tobytes()
 
@@ -120,7 +121,8 @@ def test_uploads_take_the_form_of_the_data_set(tiny_bundle, strokes, monkeypatch
     assert are_digits(digits) and not are_digits(255 - digits)
     assert not are_digits(tiny_bundle.dataset.test.images)
     assert loader.upload(tiny_bundle, dark, "a").image_id == own_id(as_the_bars(255 - strokes))
-    monkeypatch.setattr(loader, "centres_digits", lambda _: True)
+    monkeypatch.setattr(type(tiny_bundle), "preprocessing", Preprocessing(strategy="digits"))
+    loader.upload.clear()
     found = loader.upload(tiny_bundle, dark, "b")
     assert found.image_id == own_id(normalise_digit(strokes)) and "cropped" in found.notes[-1]
 

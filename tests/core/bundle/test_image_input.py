@@ -1,6 +1,6 @@
 """Images reach a bundle's models in the same form, whichever way they come."""
 
-import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 from xai_core import cli
 from xai_core.attribution.of_bundle import attributions
 from xai_core.bundle.encode import encode
-from xai_core.bundle.manifest import read_manifest
 from xai_core.bundle.outputs import as_byte_images, as_float_images
 from xai_core.bundle.reading import load_bundle
 from xai_core.counterfactual.of_bundle import counterfactuals
@@ -19,6 +18,7 @@ from xai_core.data.dataset import Preprocessing
 from xai_core.data.preprocessing import read_images
 from xai_core.errors import DataError
 from xai_core.evaluation.faithfulness.table import scores
+from xai_core.image_spec import ImageSpec
 
 from ...degenerate import save_set
 
@@ -26,7 +26,7 @@ from ...degenerate import save_set
 @pytest.fixture(scope="module")
 def raw(tiny_dataset):
     """Dark bars on light paper, 14 x 14, in colour, of 12 bits."""
-    paper = 255 - tiny_dataset.train.images[:, ::2, ::2].numpy()
+    paper = 255 - tiny_dataset.train.images[:, 0, ::2, ::2].numpy()
     return np.repeat(paper[..., None], 3, -1).astype(np.uint16) * 16
 
 
@@ -39,15 +39,20 @@ def trained_on_raw(raw, tiny_parts, tmp_path_factory):
     return root / "paper"
 
 
-def test_the_reading_of_a_set_is_stored_with_its_bundle(trained_on_raw, tmp_path):
+def test_the_reading_of_a_set_is_stored_with_its_bundle(trained_on_raw):
     bundle = load_bundle(trained_on_raw)
+    expected = Preprocessing(inverted=True, by_border=True, ground=1, full_scale=4095)
+    assert bundle.preprocessing == bundle.dataset.preprocessing == expected
+    assert bundle.spec == ImageSpec(look="dark_on_light")
+
+
+def test_a_bundle_of_schema_1_opens_with_the_same_numbers():
+    bundle = load_bundle(Path(__file__).parent / "stored" / "schema_1")
+    assert bundle.manifest.schema_version == "2.0"
     assert bundle.preprocessing == Preprocessing(inverted=True, full_scale=4095)
-    assert bundle.dataset.preprocessing == bundle.preprocessing
-    manifest = json.loads((trained_on_raw / "manifest.json").read_text())
-    del manifest["dataset"]["inverted"], manifest["dataset"]["full_scale"]  # as of before
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    card = read_manifest(tmp_path).dataset
-    assert (card.inverted, card.full_scale) == (False, 255)
+    images = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images])
+    assert images.shape == (4, 1, 28, 28)
+    assert torch.allclose(encode(bundle, images).encoding.mean, bundle.latents, atol=1e-6)
 
 
 def test_the_file_that_trained_a_bundle_is_read_as_it_was_then(
@@ -74,7 +79,7 @@ def test_the_file_that_trained_a_bundle_is_read_as_it_was_then(
         if command == "encode":
             assert np.allclose(arrays["mean"], bundle.latents.numpy(), atol=1e-6)
         if command == "counterfactual":
-            assert np.array_equal(arrays["images"], stored.numpy() / np.float32(255))
+            assert np.array_equal(arrays["images"], stored[:, 0].numpy() / np.float32(255))
 
 
 def test_a_folder_of_the_same_images_is_read_alike(trained_on_raw, raw, tmp_path):
@@ -90,17 +95,17 @@ def test_a_folder_of_the_same_images_is_read_alike(trained_on_raw, raw, tmp_path
 
 
 FORMS = {
-    "bytes": lambda x: x,
-    "bytes with a channel": lambda x: x[:, None],
-    "floats": lambda x: x.float() / 255,
-    "floats with a channel": lambda x: (x.float() / 255)[:, None],
+    "bytes": lambda x: x[:, 0],
+    "bytes with a channel": lambda x: x,
+    "floats": lambda x: (x.float() / 255)[:, 0],
+    "floats with a channel": lambda x: x.float() / 255,
     "doubles": lambda x: x.double() / 255,
     "a little above 1": lambda x: x.float() / 255 * 1.0000001,
     "floats to 255": lambda x: x.float(),
-    "array of bytes": lambda x: x.numpy(),
+    "array of bytes": lambda x: x[:, 0].numpy(),
     "array of floats": lambda x: x.numpy() / 255,
-    "array in colour": lambda x: np.repeat(x.numpy()[..., None], 3, -1),
-    "array of colours first": lambda x: np.repeat(x.numpy()[:, None], 3, 1),
+    "array in colour": lambda x: np.repeat(x[:, 0].numpy()[..., None], 3, -1),
+    "array of colours first": lambda x: np.repeat(x.numpy(), 3, 1),
     "array of whole numbers": lambda x: x.numpy().astype(int),
 }
 
@@ -138,7 +143,7 @@ ASKED = {
 def test_no_way_in_takes_what_is_no_image(asked, change, message, tiny_bundle):
     with pytest.raises(DataError, match=message):
         ASKED[asked](tiny_bundle, change(tiny_bundle.dataset.test.images.float()))
-    with pytest.raises(ValueError, match=r"`images` must be uint8 \(N, 28, 28\)"):
+    with pytest.raises(ValueError, match=r"`images` must be uint8 \(N, 1, 28, 28\)"):
         ASKED[asked](tiny_bundle, torch.zeros(2, 1, 14, 14))
 
 

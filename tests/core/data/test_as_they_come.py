@@ -9,7 +9,13 @@ from xai_core.data.digits import normalise_digit
 from xai_core.data.io.image_files import read_upload
 from xai_core.data.io.pixel_values import check_pixels
 from xai_core.data.labels import check_labels
-from xai_core.data.preprocessing import Preprocessing, convert_array, convert_path, read_images
+from xai_core.data.preprocessing import (
+    Preprocessing,
+    Wanted,
+    convert_array,
+    convert_path,
+    read_images,
+)
 from xai_core.data.registry import load_dataset
 from xai_core.errors import DataError
 
@@ -61,7 +67,7 @@ def save(path, image):
 def test_the_range_of_the_set_says_what_is_white(array, white, rounding):
     found = check_pixels(array, "images")
     assert found.full_scale == white
-    assert np.abs(found.images.astype(int) - BYTES).max() == rounding
+    assert np.abs(found.images[:, 0].astype(int) - BYTES).max() == rounding
     assert bool(found.notes) == (array.dtype != np.uint8 or white != 255)
     assert all(f"{white} as white" in note for note in found.notes)
 
@@ -85,12 +91,16 @@ def test_other_ranges_are_refused_by_row(array, message):
 @pytest.mark.parametrize(
     "colours", [COLOURS, COLOURS.transpose(0, 3, 1, 2), COLOURS.astype(float), COLOURS / 255]
 )
-def test_colours_become_grey_as_those_of_files_do(tmp_path, colours):
+def test_colours_of_arrays_are_read_as_those_of_files(tmp_path, colours):
     files = [save(tmp_path / "set" / f"{i:02}.png", image) for i, image in enumerate(COLOURS)]
     assert len(files) == len(colours)
     np.savez(tmp_path / "set.npz", images=colours)
-    from_files, from_array = load_dataset(tmp_path / "set"), load_dataset(tmp_path / "set.npz")
-    assert torch.equal(from_files.train.images, from_array.train.images)
+    for wanted, channels in ((Wanted(), 3), (Wanted(strategy="glyphs"), 1)):
+        from_files, from_array = (
+            load_dataset(tmp_path / name, wanted=wanted) for name in ("set", "set.npz")
+        )
+        assert from_files.spec == from_array.spec and from_files.spec.channels == channels
+        assert torch.equal(from_files.train.images, from_array.train.images)
     assert any("converted to grey from RGB" in sentence for sentence in from_files.report)
     assert any("made grey from colour" in sentence for sentence in from_array.report)
 
@@ -101,11 +111,11 @@ def test_deep_grey_in_16_bit_files_is_read_by_the_range_of_the_set(tmp_path, bit
     for number, image in enumerate(np.rint(BYTES / 255 * white).astype(np.uint16)):
         save(tmp_path / f"{number:02}.png", image)
     found = read_images(tmp_path)
-    assert np.abs(found.numpy().astype(int) - BYTES).max() <= 1
+    assert np.abs(found[:, 0].numpy().astype(int) - BYTES).max() <= 1
     sentence = f"Values from 0 to {white} were read with {white} as white."
     assert (sentence in convert_path(tmp_path, None).report) == (bits < 16)
     upload = read_upload((tmp_path / "00.png").read_bytes(), "x").pixels
-    assert np.abs(check_pixels(upload[None], "x").images.astype(int) - BYTES[0]).max() <= 1
+    assert np.abs(check_pixels(upload[None], "x").images[0, 0].astype(int) - BYTES[0]).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (30, 20), (60, 64)])
@@ -140,7 +150,7 @@ def test_a_set_in_two_arrays_is_known_by_the_usual_keys(tmp_path, keys):
     np.savez(tmp_path / "set.npz", **dict(zip(keys, (BYTES, labels), strict=True)))
     found = load_dataset(tmp_path / "set.npz")
     assert (len(found.train), len(found.test), found.class_names) == (12, 2, ("0", "1"))
-    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES))
+    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES)[:, None])
 
 
 @pytest.mark.parametrize(
@@ -159,8 +169,8 @@ def test_a_set_in_parts_is_known_by_the_usual_keys(tmp_path, keys):
     parts = (BYTES[:10], labels[:10], BYTES[10:], labels[10:])
     np.savez(tmp_path / "set.npz", **dict(zip(keys, parts, strict=True)))
     found = load_dataset(tmp_path / "set.npz")
-    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:10]))
-    assert torch.equal(found.test.images, torch.from_numpy(BYTES[10:]))
+    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:10])[:, None])
+    assert torch.equal(found.test.images, torch.from_numpy(BYTES[10:])[:, None])
     assert found.test.labels.tolist() == [0, 1, 0, 1]
 
 
@@ -168,13 +178,13 @@ def test_validation_images_beside_test_images_join_the_train_images(tmp_path):
     parts = {"train_images": BYTES[:8], "val_images": BYTES[8:11], "test_images": BYTES[11:]}
     np.savez(tmp_path / "set.npz", **parts)
     found = load_dataset(tmp_path / "set.npz")
-    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:11]))
+    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:11])[:, None])
     assert found.report[0] == "The validation images were added to the train images."
 
 
 def test_rows_of_pixels_are_square_images_where_labels_count_them(tmp_path):
     np.savez(tmp_path / "set.npz", data=BYTES.reshape(14, 784), target=np.arange(14) % 2)
-    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES))
+    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES)[:, None])
 
 
 # labels
@@ -237,7 +247,7 @@ def test_a_folder_with_a_sub_folder_for_each_class_is_read_to_be_explained(tmp_p
     for number, image in enumerate(BYTES[:4]):
         save(tmp_path / "ab"[number % 2] / f"{number}.png", image)
     (tmp_path / "notes.txt").write_text("x")
-    assert torch.equal(read_images(tmp_path), torch.from_numpy(BYTES[[0, 2, 1, 3]]))
+    assert torch.equal(read_images(tmp_path), torch.from_numpy(BYTES[[0, 2, 1, 3]])[:, None])
     assert "Left out, not being images: 'notes.txt'." in convert_path(tmp_path, None).report
 
 
@@ -278,7 +288,7 @@ def test_ink_is_what_differs_from_the_border(ink, ground):
 
 def test_a_yellow_seven_on_orange_is_read(tmp_path):
     paint = np.where(seven(1, 0)[..., None] == 1, [255, 255, 0], [255, 165, 0]).astype(np.uint8)
-    upload = read_upload(save(tmp_path / "seven.png", paint).read_bytes(), "seven.png")
+    upload = read_upload(save(tmp_path / "seven.png", paint).read_bytes(), "seven.png", channels=1)
     expected = normalise_digit(seven(255, 0)).int()
     assert (normalise_digit(upload.pixels).int() - expected).abs().max() <= 12
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from xai_core.data.digits import normalise_digit
 from xai_core.data.io.arrays import MAX_BYTES, read_npz
-from xai_core.data.io.image_files import MAX_UPLOAD, read_grey, read_upload
+from xai_core.data.io.image_files import MAX_UPLOAD, read_picture, read_upload
 from xai_core.data.io.pixel_values import check_pixels
 from xai_core.data.preprocessing import (
     convert_array,
@@ -61,14 +61,14 @@ def test_arrays_come_back_as_they_were(tmp_path, suffix, dtype):
         np.save(file, array) if suffix == "npy" else np.savez_compressed(file, images=array)
     images = read_images(str(path))
     assert images.dtype == torch.uint8
-    assert torch.equal(images, torch.from_numpy(DIGITS))
+    assert torch.equal(images, torch.from_numpy(DIGITS)[:, None])
 
 
 def test_fortran_order_is_no_transpose(tmp_path):
     np.save(tmp_path / "x.npy", np.asfortranarray(DIGITS))
     images = read_images(tmp_path / "x.npy")
     assert images.is_contiguous()
-    assert torch.equal(images, torch.from_numpy(DIGITS))
+    assert torch.equal(images, torch.from_numpy(DIGITS)[:, None])
 
 
 def test_npz_of_a_data_set_gives_its_images(tmp_path):
@@ -213,7 +213,7 @@ def test_damaged_bytes_give_data_errors_only(tmp_path, data, kind):
     except DataError as error:
         assert "\n" not in str(error)
     else:
-        assert images.shape[1:] == (28, 28)
+        assert images.shape[1:] == (1, 28, 28) or images.shape[1] == 3
 
 
 # reading: image files
@@ -222,14 +222,14 @@ def test_damaged_bytes_give_data_errors_only(tmp_path, data, kind):
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "gif", "pgm", "PNG"])
 def test_one_image_file(tmp_path, suffix):
     path = save(tmp_path / f"x.{suffix}", DIGITS[0])
-    assert torch.equal(read_images(path), torch.from_numpy(DIGITS[:1]))
+    assert torch.equal(read_images(path), torch.from_numpy(DIGITS[:1])[:, None])
 
 
 def test_folder_of_files_is_read_in_order_of_name(tmp_path):
     for name, digit in zip(["b.png", "a.png", "c.png"], DIGITS[:3], strict=True):
         save(tmp_path / name, digit)
     (tmp_path / ".DS_Store").write_bytes(b"x")
-    assert torch.equal(read_images(tmp_path), torch.from_numpy(DIGITS[[1, 0, 2]]))
+    assert torch.equal(read_images(tmp_path), torch.from_numpy(DIGITS[[1, 0, 2]])[:, None])
 
 
 def test_other_paths_are_refused(tmp_path):
@@ -275,15 +275,15 @@ def test_foreign_format_behind_an_image_suffix_is_refused(tmp_path):
 
 def test_sixteen_bits_become_eight(tmp_path):
     path = save(tmp_path / "x.png", DIGITS[0].astype(np.uint16) * 257)
-    assert np.array_equal(read_images(path)[0], DIGITS[0])
-    assert read_grey(path).notes == ("reduced from 16 to 8 bits",)
+    assert np.array_equal(read_images(path)[0, 0], DIGITS[0])
+    assert read_picture(path, channels=1).notes == ("reduced from 16 to 8 bits",)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_thirty_two_bits_are_refused(tmp_path, dtype):
     path = save(tmp_path / "x.tif", DIGITS[0].astype(dtype))
     with pytest.raises(DataError, match=r"32 bits a pixel. Save it with 8 or 16"):
-        read_grey(path)
+        read_picture(path, channels=1)
 
 
 @pytest.mark.parametrize(
@@ -291,21 +291,21 @@ def test_thirty_two_bits_are_refused(tmp_path, dtype):
 )
 def test_colour_modes_become_grey(tmp_path, mode, suffix):
     path = save(tmp_path / f"x.{suffix}", DIGITS[0], mode)
-    grey = read_grey(path)
+    grey = read_picture(path, channels=1)
     assert np.array_equal(grey.pixels, DIGITS[0])
     assert grey.notes == (f"converted to grey from {mode}",)
 
 
 def test_black_and_white_becomes_grey(tmp_path):
     path = save(tmp_path / "x.png", DIGITS[0] > 127)
-    assert set(np.unique(read_grey(path).pixels)) == {0, 255}
+    assert set(np.unique(read_picture(path, channels=1).pixels)) == {0, 255}
 
 
 @pytest.mark.parametrize(("ink", "background"), [(0, 255), (255, 0)])
 def test_transparent_ink_is_laid_on_what_shows_it(tmp_path, ink, background):
     pixels = np.zeros((28, 28, 2), np.uint8)
     pixels[10:20, 10:20] = ink, 255
-    grey = read_grey(save(tmp_path / "x.png", pixels))
+    grey = read_picture(save(tmp_path / "x.png", pixels), channels=1)
     assert (grey.pixels[10:20, 10:20] == ink).all()
     assert (grey.pixels[:10] == background).all()
     assert grey.notes[-1].startswith("transparent and laid on")
@@ -314,7 +314,7 @@ def test_transparent_ink_is_laid_on_what_shows_it(tmp_path, ink, background):
 def test_palette_with_a_transparent_colour(tmp_path):
     pixels = np.where(np.eye(28), 200, 0).astype(np.uint8)
     path = save(tmp_path / "x.png", pixels, "P", transparency=0)
-    assert np.array_equal(read_grey(path).pixels, pixels)
+    assert np.array_equal(read_picture(path, channels=1).pixels, pixels)
 
 
 def test_photograph_is_turned_upright(tmp_path):
@@ -323,7 +323,7 @@ def test_photograph_is_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     path = save(tmp_path / "x.jpg", pixels, exif=exif)
-    grey = read_grey(path)
+    grey = read_picture(path, channels=1)
     assert grey.pixels.shape == (32, 16)
     assert grey.pixels[:14].mean() > 250 > 5 > grey.pixels[18:].mean()
     assert grey.notes == ("turned upright",)
@@ -334,7 +334,7 @@ def test_photograph_is_turned_upright(tmp_path):
 
 def test_exact_images_are_not_touched():
     converted = convert_array(DIGITS // 2)
-    assert torch.equal(converted.images, torch.from_numpy(DIGITS // 2))
+    assert torch.equal(converted.images, torch.from_numpy(DIGITS // 2)[:, None])
     assert converted.report == ()
 
 
@@ -348,7 +348,7 @@ def test_constant_images_stay_constant(size):
 def test_aspect_ratio_is_kept_and_the_image_centred():
     pixels = np.zeros((1, 28, 84), np.uint8)
     pixels[:, 1:-1, 1:-1] = 255
-    image = convert_array(pixels).images[0].float()
+    image = convert_array(pixels).images[0, 0].float()
     rows = torch.nonzero(image.sum(1) > 28 * 64).flatten()
     assert rows.tolist() == list(range(9, 18))
     assert (image[:9] == 0).all()
@@ -367,12 +367,12 @@ def test_exact_images_are_believed_unless_most_are_dark_on_light():
     one_bright_border = DIGITS // 2
     one_bright_border[0] = 200
     assert torch.equal(
-        convert_array(one_bright_border).images, torch.from_numpy(one_bright_border)
+        convert_array(one_bright_border).images, torch.from_numpy(one_bright_border)[:, None]
     )
     scans = np.full((5, 28, 28), 255, np.uint8)
     scans[:, 10:15, 10:15] = 0
     converted = convert_array(scans)
-    assert (converted.images[:, 0] == 0).all()
+    assert (converted.images[:, 0, 0] == 0).all()
     assert converted.report == ("5 images were dark on light and inverted.",)
 
 
@@ -402,19 +402,19 @@ def test_binary_set_in_bytes_is_read_as_black_and_white():
     digits[:, [0, -1]] = digits[:, :, [0, -1]] = False  # light on dark
     converted = convert_array(digits.astype(np.uint8))
     assert converted.report == ("Values from 0 to 1 were read with 1 as white.",)
-    assert torch.equal(converted.images, torch.from_numpy(digits * np.uint8(255)))
+    assert torch.equal(converted.images, torch.from_numpy(digits * np.uint8(255))[:, None])
 
 
 # to_float
 
 
 def test_to_float_is_exact_and_invertible():
-    images = torch.arange(256, dtype=torch.uint8).repeat(49)[: 784 * 16].view(16, 28, 28)
+    images = torch.arange(256, dtype=torch.uint8).repeat(49)[: 784 * 16].view(16, 1, 28, 28)
     floats = to_float(images, torch.device("cpu"))
     assert floats.shape == (16, 1, 28, 28)
     assert floats.dtype == torch.float32
     assert (floats.min(), floats.max()) == (0, 1)
-    assert torch.equal((floats * 255).round().byte().squeeze(1), images)
+    assert torch.equal((floats * 255).round().byte(), images)
 
 
 # normalise_digit
@@ -467,7 +467,7 @@ def test_normalised_rectangle_in_closed_form():
 def test_mnist_is_nearly_a_fixed_point():
     images = load_dataset("mnist").test.images[:200]
     normalised = torch.stack([normalise_digit(image) for image in images])
-    difference = (images.float() - normalised.float()).abs().mean(dim=(1, 2)) / 255
+    difference = (images[:, 0].float() - normalised.float()).abs().mean(dim=(1, 2)) / 255
     assert difference.median() == 0
     assert difference.mean() < 0.002
 
@@ -499,7 +499,7 @@ def test_lopsided_ink_is_not_pushed_out(lopsided):
     [
         (np.zeros((28, 28), np.uint8), "is blank"),
         (np.full((28, 28), 255, np.uint8), "is blank"),
-        (np.zeros((1, 28, 28), np.uint8), r"shape \(H, W\) .* got \(1, 28, 28\)"),
+        (np.zeros((2, 28, 28), np.uint8), r"shape \(H, W\) .* got \(2, 28, 28\)"),
         (np.zeros((0, 5), np.uint8), r"got \(0, 5\)"),
         (np.broadcast_to(np.uint8(0), (5001, 5000)), "25 million pixels"),
         (np.full((5, 5), np.nan), "NaN or infinity"),
@@ -525,7 +525,7 @@ def encoded(pixels, kind, mode=None, **options):
 def test_an_uploaded_digit_becomes_as_mnist(kind):
     drawing = DRAWINGS["seven in a corner"]
     content = encoded(255 - drawing, kind, "RGB", **({"quality": 95} if kind == "JPEG" else {}))
-    digit = normalise_digit(read_upload(content, "seven").pixels)
+    digit = normalise_digit(read_upload(content, "seven", channels=1).pixels)
     expected = normalise_digit(drawing)
     assert (digit.int() - expected.int()).abs().float().mean() < (0.01 if kind == "PNG" else 3)
 

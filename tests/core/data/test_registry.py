@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from xai_core.data import dataset, downloads, registry
+from xai_core.data import dataset, downloads, registry, shapes
 from xai_core.data.dataset import Split, build_dataset, image_id, parse_id
 from xai_core.data.labels import draw_test
 from xai_core.data.registry import BUILT_IN, load_dataset
@@ -32,7 +32,7 @@ def fill(folder, count, size=28, names="{:02d}.png"):
     images = noise(count, size, size)
     for number, image in enumerate(images):
         Image.fromarray(image).save(folder / names.format(number))
-    return torch.from_numpy(images)
+    return torch.from_numpy(images)[:, None]
 
 
 def splits(num_train=4, num_test=2, labels=True):
@@ -57,8 +57,8 @@ def small(labels=True):
 def test_mnist_is_complete_and_offline(monkeypatch):
     monkeypatch.setattr(socket, "socket", lambda *_: pytest.fail("the network was used"))
     mnist = load_dataset("mnist")
-    assert mnist.train.images.shape == (60_000, 28, 28)
-    assert mnist.test.images.shape == (10_000, 28, 28)
+    assert mnist.train.images.shape == (60_000, 1, 28, 28)
+    assert mnist.test.images.shape == (10_000, 1, 28, 28)
     assert mnist.train.labels.dtype == torch.int64
     assert mnist.class_names == tuple("0123456789")
     assert torch.bincount(mnist.test.labels).tolist() == [
@@ -133,7 +133,7 @@ def test_images_come_in_the_order_of_the_ids():
     images = data.images(["test:1", "train:3", "train:3", "test:0"])
     expected = [data.test.images[1], *data.train.images[[3, 3]], data.test.images[0]]
     assert torch.equal(images, torch.stack(expected))
-    assert data.images([]).shape == (0, 28, 28)
+    assert data.images([]).shape == (0, 1, 28, 28)
     images.zero_()
     assert data.test.images[1].any()
 
@@ -146,7 +146,7 @@ def test_the_mean_image_needs_no_second_copy_of_the_images(monkeypatch, tiny_dat
     )
     with torch.profiler.profile(profile_memory=True) as profile:
         mean = fresh.mean_image
-    assert torch.equal(mean[0, 0], (train.double().mean(0) / 255).float())
+    assert torch.equal(mean[0], (train.double().mean(0) / 255).float())
     most = max(event.cpu_memory_usage for event in profile.events())
     assert 0 < most <= 8 * 7 * 784  # all 40 at once, as int64, would be 8 * 40 * 784
 
@@ -394,8 +394,8 @@ def test_npz_with_everything(tmp_path):
     words = np.array(["train", "test", "test", "train", "train", "train"])
     data = load_dataset(savez(tmp_path, images=images, labels=labels, split=words))
     assert data.name == "set"
-    assert torch.equal(data.train.images, torch.from_numpy(images[[0, 3, 4, 5]]))
-    assert torch.equal(data.test.images, torch.from_numpy(images[[1, 2]]))
+    assert torch.equal(data.train.images, torch.from_numpy(images[[0, 3, 4, 5]])[:, None])
+    assert torch.equal(data.test.images, torch.from_numpy(images[[1, 2]])[:, None])
     assert data.train.labels.tolist() == [0, 2, 1, 1]
     assert data.train.labels.dtype == torch.int64
     assert data.class_names == ("0", "1", "3")
@@ -442,7 +442,10 @@ def test_unfit_npz_is_refused(tmp_path, arrays, message):
 
 
 def test_other_sources_are_refused(tmp_path):
-    refused("minst", "There is no data set 'minst'. Use 'mnist', 'fashion-mnist', 'kmnist'")
+    refused(
+        "minst",
+        "There is no data set 'minst'. Use 'mnist', 'shapes', 'shapes-shortcut', 'fashion-mnist'",
+    )
     np.save(tmp_path / "x.npy", noise(5))
     refused(tmp_path / "x.npy", "must be a folder of images or an .npz file; save an array with")
 
@@ -450,7 +453,7 @@ def test_other_sources_are_refused(tmp_path):
 # downloads
 
 
-@pytest.mark.parametrize("name", BUILT_IN[1:])
+@pytest.mark.parametrize("name", downloads.REMOTE)
 @pytest.mark.parametrize("error", [urllib.error.URLError("no route"), TimeoutError("timed out")])
 def test_missing_network_is_said_clearly(tmp_path, monkeypatch, name, error):
     def fail(*_, **__):
@@ -497,12 +500,20 @@ def test_downloaded_files_are_read(
     monkeypatch.setenv("XAI_DATA", str(tmp_path))
     data = load_dataset(name)
     upright = images.transpose(0, 2, 1) if name == "emnist-digits" else images
-    assert torch.equal(data.train.images, torch.from_numpy(upright[:4].copy()))
-    assert torch.equal(data.test.images, torch.from_numpy(upright[4:].copy()))
+    assert torch.equal(data.train.images, torch.from_numpy(upright[:4, None].copy()))
+    assert torch.equal(data.test.images, torch.from_numpy(upright[4:, None].copy()))
     assert data.test.labels.tolist() == [0, 1]
     assert data.class_names[0] == first_class
     assert len(data.class_names) == 10
     assert data.source.startswith(name.split("-")[0].capitalize()[:1])
+
+
+def test_packed_files_in_the_folder_itself_are_read(tmp_path):
+    write_remote(tmp_path, "raw", "", "t10k", images := noise(6))
+    for file in (tmp_path / "raw" / "raw").iterdir():
+        (tmp_path / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    data = load_dataset("fashion-mnist", root=tmp_path)
+    assert torch.equal(data.train.images, torch.from_numpy(images[:4, None]))
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "size"])
@@ -518,12 +529,12 @@ def test_half_written_downloads_are_named(tmp_path, damage):
 
 
 def test_sets_at_hand_need_no_network(tmp_path):
-    assert registry.available_offline(tmp_path) == ("mnist",)
+    assert registry.available_offline(tmp_path) == ("mnist", *shapes.NAMES)
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / "train-images-idx3-ubyte").touch()
-    assert registry.available_offline(tmp_path) == ("mnist", "kmnist")
+    assert registry.available_offline(tmp_path) == ("mnist", *shapes.NAMES, "kmnist")
 
 
 def test_the_names_are_those_of_the_downloads():
-    assert BUILT_IN == ("mnist", *downloads.REMOTE)
+    assert BUILT_IN == ("mnist", *shapes.NAMES, *downloads.REMOTE)

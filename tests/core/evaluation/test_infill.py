@@ -65,7 +65,7 @@ def test_gradients_reach_image_and_mask(infill):
 
 
 def test_a_bundles_model_fills_in_pixels_in_range(tiny_bundle, tiny_dataset):
-    x = tiny_dataset.test.images[:6].unsqueeze(1).float() / 255
+    x = tiny_dataset.test.images[:6].float() / 255
     neutral = x.mean(0, keepdim=True)
     filled = infill_from_rest(tiny_bundle.model.reconstruct, neutral=neutral)(
         x, torch.rand(6, 28, 28).round()

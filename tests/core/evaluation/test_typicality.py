@@ -7,12 +7,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.digits import normalise_digit
+from xai_core.data.io.pixel_values import channels_first
 from xai_core.evaluation.typicality import RARE, SAMPLE, typical_range
 from xai_core.latent_space.encoding import encode_dataset
 
 
 def judged(bundle, images):
-    known, seen = typical_range(bundle), encode_dataset(bundle.model, images, device="cpu")
+    known, seen = (
+        typical_range(bundle),
+        encode_dataset(bundle.model, channels_first(images, "x"), device="cpu"),
+    )
     return [known.of(float(e), z) for e, z in zip(seen.terms.elbo, seen.mean, strict=True)]
 
 

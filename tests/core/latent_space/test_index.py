@@ -126,7 +126,7 @@ def test_rows_are_the_images_in_order(built, tiny_models, tiny_dataset):
     np.testing.assert_allclose(test["elbo"], encoding.terms.elbo, rtol=1e-6)
     total = test["reconstruction"] + test["prior_alignment"] - test["kl_c"] + test["entropy_z"]
     np.testing.assert_allclose(test["elbo"], total, rtol=1e-5)
-    x = tiny_dataset.test.images.unsqueeze(1) / 255
+    x = tiny_dataset.test.images / 255
     assert test["predicted"].tolist() == classifier(x).argmax(-1).tolist()
 
 

@@ -31,7 +31,7 @@ def patches(count=256, seed=0):
         image[row : row + 6, column : column + 6] = torch.randint(
             130, 255, (6, 6), generator=generator
         )
-    return images.to(torch.uint8)
+    return images.to(torch.uint8)[:, None]
 
 
 def brightest(x):
@@ -64,7 +64,7 @@ def shipped():
 
 
 def floats(images):
-    return images.unsqueeze(1).float() / 255
+    return images.float() / 255
 
 
 # --- the network ------------------------------------------------------------------------------

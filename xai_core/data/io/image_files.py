@@ -1,4 +1,4 @@
-"""Grey pixels from one image file or one array, whatever its mode or type.
+"""Pixels from one image file, grey or colour, whatever its mode or type.
 
 Pillow opens only the formats named here, and its size is read from the header before a pixel is
 decoded.
@@ -25,8 +25,8 @@ from .pixel_values import MAX_PIXELS
 
 __all__ = [
     "MAX_UPLOAD",
-    "Grey",
-    "read_grey",
+    "Picture",
+    "read_picture",
     "read_upload",
 ]
 
@@ -59,50 +59,67 @@ _UPRIGHT = {
 _SAVE_AGAIN = "Save it as a PNG."
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Grey:
-    """One grey image, and what was done to it, as ends of the sentence "N images were ..."."""
+_COLOURED = 3.0
+"""Mean distance of a pixel's highest channel from its lowest above which an image has colour;
+grey JPEGs have up to 2."""
 
-    pixels: UInt8[np.ndarray, "height width"] | UInt16[np.ndarray, "height width"]
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """One image, and what was done to it, as ends of the sentence "N images were ..."."""
+
+    pixels: (
+        UInt8[np.ndarray, "height width"]
+        | UInt16[np.ndarray, "height width"]
+        | UInt8[np.ndarray, "height width 3"]
+    )
     """As they were stored: which of 65,536 values is white, a whole set decides."""
     notes: tuple[str, ...] = ()
 
 
-def read_grey(path: Path) -> Grey:
-    """Read one image file as grey pixels, dark as stored.
+def read_picture(path: Path, *, channels: int | None = None) -> Picture:
+    """Read one image file, dark as stored.
 
     Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
     stay; a photograph is turned upright by its EXIF orientation.
 
     Args:
         path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
+        channels: 1 makes it grey, 3 colour; None decides by what is in it.
 
     Raises:
         DataError: If the file is damaged or cut short, has more than 25 megapixels, more than one
             frame or page, or 32 bits a pixel.
     """
-    return _read(path, path, _FORMATS, "an image")
+    return _read(path, path, _FORMATS, "an image", channels)
 
 
-def read_upload(content: bytes, name: str) -> Grey:
-    """Read an image that a person uploaded, as `read_grey` does.
+def read_upload(content: bytes, name: str, *, channels: int | None = None) -> Picture:
+    """Read an image that a person uploaded, as `read_picture` does.
 
     Args:
         content: Bytes of a PNG or JPEG; the suffix of the name is ignored.
         name: What to call it in a message.
+        channels: As in `read_picture`.
 
     Raises:
-        DataError: If it is another format, larger than 5 MB, or what `read_grey` refuses.
+        DataError: If it is another format, larger than 5 MB, or what `read_picture` refuses.
     """
     if len(content) > MAX_UPLOAD:
         raise DataError(
             f"`{name}` has {len(content) / 10**6:.1f} MB, at most {MAX_UPLOAD // 10**6} are "
             "taken. Save it smaller."
         )
-    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG")
+    return _read(io.BytesIO(content), Path(name), ("PNG", "JPEG"), "a PNG or JPEG", channels)
 
 
-def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind: str) -> Grey:
+def _read(
+    source: Path | io.BytesIO,
+    path: Path,
+    formats: tuple[str, ...],
+    kind: str,
+    channels: int | None,
+) -> Picture:
     """Read an image from a file that messages call `path`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -116,7 +133,7 @@ def _read(source: Path | io.BytesIO, path: Path, formats: tuple[str, ...], kind:
             _check_header(image, path)
             if image.format in ("JPEG", "MPO"):  # a telephone's, with a preview beside
                 _check_scans(file, path)
-            return _upright(image)
+            return _upright(image, channels)
 
 
 @contextmanager
@@ -195,28 +212,38 @@ def _check_header(image: Image.Image, path: Path) -> None:
         raise DataError(f"`{path}` has 32 bits a pixel. Save it with 8 or 16 as a PNG.")
 
 
-def _upright(image: Image.Image) -> Grey:
-    """Turn an image upright by its EXIF orientation, after it was made grey."""
-    orientation, grey = image.getexif().get(_ORIENTATION, 1), _to_grey(image)
+def _upright(image: Image.Image, channels: int | None) -> Picture:
+    """Turn an image upright by its EXIF orientation, after its colours were read."""
+    orientation, found = image.getexif().get(_ORIENTATION, 1), _pixels(image, channels)
     if orientation not in _UPRIGHT:
-        return grey
-    turned = Image.fromarray(grey.pixels).transpose(_UPRIGHT[orientation])
-    return Grey(pixels=np.asarray(turned), notes=("turned upright", *grey.notes))
+        return found
+    turned = Image.fromarray(found.pixels).transpose(_UPRIGHT[orientation])
+    return Picture(pixels=np.asarray(turned), notes=("turned upright", *found.notes))
 
 
-def _to_grey(image: Image.Image) -> Grey:
+def _pixels(image: Image.Image, channels: int | None) -> Picture:
+    """Read grey levels or colours; transparent ink is laid on what makes it visible."""
     if image.mode.startswith("I;16"):
         pixels = np.asarray(image).astype(np.uint16)  # big endian too
-        return Grey(pixels=pixels, notes=("reduced from 16 to 8 bits",))
-    notes = () if image.mode == "L" else (f"converted to grey from {image.mode}",)
-    if not image.has_transparency_data:
-        return Grey(pixels=np.asarray(_luminance(image)), notes=notes)
-    if image.mode != "RGBA":
-        image = image.convert("RGBA")
-    grey, opacity = _luminance(image), image.getchannel("A")
-    if opacity.getextrema()[0] == 255:
-        return Grey(pixels=np.asarray(grey), notes=notes)
-    return _laid_on_background(grey, opacity, notes)
+        return Picture(pixels=pixels, notes=("reduced from 16 to 8 bits",))
+    mode, notes = image.mode, tuple[str, ...]()
+    if image.has_transparency_data:
+        image, notes = _opaque(image if mode == "RGBA" else image.convert("RGBA"))
+    if channels is None:
+        channels = 3 if _has_colour(image) else 1
+    if channels == 3:
+        return Picture(pixels=np.asarray(image.convert("RGB")), notes=notes)
+    grey = () if mode == "L" else (f"converted to grey from {mode}",)
+    return Picture(pixels=np.asarray(_luminance(image)), notes=(*grey, *notes))
+
+
+def _has_colour(image: Image.Image) -> bool:
+    """Return whether the channels of an image differ by more than a JPEG's noise."""
+    if image.mode in ("1", "L", "LA"):
+        return False
+    small = image.convert("RGB").reduce(max(1, max(image.size) // 256))
+    pixels = np.asarray(small).astype(np.int16)
+    return float((pixels.max(-1) - pixels.min(-1)).mean()) > _COLOURED
 
 
 def _luminance(image: Image.Image) -> Image.Image:
@@ -226,11 +253,15 @@ def _luminance(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
-def _laid_on_background(grey: Image.Image, opacity: Image.Image, notes: tuple[str, ...]) -> Grey:
-    """Lay transparent ink on the background that makes it visible."""
+def _opaque(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Lay transparent ink on black or white, the one on which it is seen."""
+    opacity = image.getchannel("A")
+    if opacity.getextrema()[0] == 255:
+        return image.convert("RGB"), ()
     alpha = np.asarray(opacity)
-    seen = np.einsum("hw,hw->", np.asarray(grey), alpha, dtype=np.uint64)
+    seen = np.einsum("hw,hw->", np.asarray(image.convert("L")), alpha, dtype=np.uint64)
     ink = int(seen) / max(int(alpha.sum(dtype=np.uint64)), 1)
     background, name = (0, "black") if ink > 127.5 else (255, "white")
-    laid = Image.composite(grey, Image.new("L", grey.size, background), opacity)
-    return Grey(pixels=np.asarray(laid), notes=(*notes, f"transparent and laid on {name}"))
+    ground = Image.new("RGB", image.size, (background,) * 3)
+    laid = Image.composite(image.convert("RGB"), ground, opacity)
+    return laid, (f"transparent and laid on {name}",)

@@ -5,9 +5,11 @@ The range of a whole set decides, never that of one of its images.
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
+from torch import Tensor
 
 from ..._numbers import Number
 from ...errors import DataError
@@ -17,6 +19,7 @@ __all__ = [
     "MAX_PIXELS",
     "Pixels",
     "as_bytes",
+    "channels_first",
     "check_pixels",
     "counted",
     "full_scale",
@@ -42,45 +45,55 @@ _LUMA = (19595, 38470, 7471)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pixels:
-    """Grey images with the precision they were stored in, and how they were understood.
+    """Images with the precision they were stored in, and how they were understood.
 
     Attributes:
-        grey: Values from 0 to `white`: as stored, or bytes where colours were made grey.
-        white: The value of white in `grey`.
+        values: From 0 to `white`: as stored, or bytes where colours were made grey.
+        white: The value of white in `values`.
         full_scale: The stored value that was taken as white.
         notes: What was done, in sentences.
     """
 
-    grey: Shaped[np.ndarray, "images height width"]
+    values: Shaped[np.ndarray, "images channels height width"]
     white: int
     full_scale: int
     notes: tuple[str, ...] = ()
 
     @property
-    def images(self) -> UInt8[np.ndarray, "images height width"]:
+    def images(self) -> UInt8[np.ndarray, "images channels height width"]:
         """Return the images with 256 levels; the array itself if it has these already."""
-        return as_bytes(self.grey, self.white)
+        return as_bytes(self.values, self.white)
 
 
 def check_pixels(
-    array: np.ndarray, name: str, *, known: int | None = None, flat: bool = False
+    array: np.ndarray,
+    name: str,
+    *,
+    known: int | None = None,
+    flat: bool = False,
+    channels: int | None = None,
 ) -> Pixels:
-    """Check an array of images and make it grey.
+    """Check an array of images and bring it to (N, C, H, W).
 
     Args:
         array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3), of numbers.
         name: What to call it in a message.
         known: Value of white in the data set that the images belong to, if it is known.
         flat: Whether rows (N, H * W) of square images are meant by a matrix.
+        channels: 1 makes colour images grey, 3 repeats grey ones, None leaves both.
 
     Returns:
-        Grey images (N, H, W); the array itself if it has no colours.
+        Images (N, C, H, W); a view of the array unless colours are made grey.
 
     Raises:
         DataError: If the shape, the type or a value is another; the message names the row.
     """
-    array = _with_axes(array, name, flat)
-    count, height, width = array.shape[:3]
+    if flat and array.ndim == 2 and math.isqrt(array.shape[1]) ** 2 == array.shape[1] >= 4:
+        array = array.reshape(len(array), math.isqrt(array.shape[1]), -1)
+    if 0 in array.shape:
+        raise _other_shape(name, array.shape)
+    array = channels_first(array, name)
+    count, found, height, width = array.shape
     if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
         raise DataError(
             f"`{name}` has {count} images of {width} x {height} pixels. At most "
@@ -94,10 +107,12 @@ def check_pixels(
     if white is None or low < -_TOLERANCE * white:
         raise _outside(array, name)
     notes = scale_note(low, high, white) if array.dtype != np.uint8 or white != 255 else ()
-    if array.ndim == 3:
-        return Pixels(grey=array, white=white, full_scale=white, notes=notes)
-    notes = (*notes, f"{counted(count)} made grey from colour.")
-    return Pixels(grey=_luminance(array, white), white=255, full_scale=white, notes=notes)
+    if found == 3 and channels == 1:
+        notes = (*notes, f"{counted(count)} made grey from colour.")
+        grey = _luminance(array, white)
+        return Pixels(values=grey, white=255, full_scale=white, notes=notes)
+    values = np.broadcast_to(array, (count, 3, height, width)) if channels == 3 else array
+    return Pixels(values=values, white=white, full_scale=white, notes=notes)
 
 
 def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int | None:
@@ -144,27 +159,41 @@ def _levels(values: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
     return np.floor(levels + (0.5 + _TIE)).astype(np.uint8)
 
 
-def _with_axes(array: np.ndarray, name: str, flat: bool) -> np.ndarray:
-    """Return (N, H, W), or (N, H, W, 3) where there are colours."""
-    shape = array.shape
-    if flat and len(shape) == 2 and math.isqrt(shape[1]) ** 2 == shape[1] >= 4:
-        side = math.isqrt(shape[1])
-        array = array.reshape(-1, side, side)
-    elif len(shape) == 4 and 0 not in shape:
-        last, first = shape[3] in (1, 3), shape[1] in (1, 3)
-        if last and first and shape[1:3] != (1, 1):
-            raise DataError(
-                f"`{name}` has shape {shape}, where colours may be the second or the last axis. "
-                "Make it (N, H, W, 3)."
-            )
-        array = np.moveaxis(array, 1, 3) if first and not last else array
-        array = array[..., 0] if array.shape[3] == 1 else array
-    if array.ndim not in (3, 4) or 0 in array.shape or (array.ndim == 4 and array.shape[3] != 3):
+Array = TypeVar("Array", np.ndarray, Tensor)
+
+
+def channels_first(array: Array, name: str) -> Array:
+    """Return images as (N, C, H, W), without a copy.
+
+    Args:
+        array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3).
+        name: What to call it in a message.
+
+    Raises:
+        DataError: If it has another shape, or one that can be read in two ways.
+    """
+    shape = tuple(array.shape)
+    if len(shape) == 3:
+        return array[:, None]
+    last = len(shape) == 4 and shape[3] in (1, 3)
+    first = len(shape) == 4 and shape[1] in (1, 3)
+    if last and first and 0 not in shape and shape[1:3] != (1, 1):
         raise DataError(
-            f"`{name}` must have shape (N, H, W), (N, H, W, 3) or (N, 3, H, W) with N >= 1, got "
-            f"{shape}.{_shape_fix(shape)}"
+            f"`{name}` has shape {shape}, where colours may be the second or the last axis. "
+            "Make it (N, H, W, 3)."
         )
-    return array
+    if first and not last:
+        return array
+    if last:
+        return np.moveaxis(array, 3, 1) if isinstance(array, np.ndarray) else array.movedim(3, 1)
+    raise _other_shape(name, shape)
+
+
+def _other_shape(name: str, shape: tuple[int, ...]) -> DataError:
+    return DataError(
+        f"`{name}` must have shape (N, H, W), (N, H, W, 3) or (N, 3, H, W) with N >= 1, got "
+        f"{shape}.{_shape_fix(shape)}"
+    )
 
 
 def _shape_fix(shape: tuple[int, ...]) -> str:
@@ -203,14 +232,15 @@ def _outside(array: np.ndarray, name: str) -> DataError:
 
 
 def _luminance(
-    array: Shaped[np.ndarray, "images height width 3"], white: int
-) -> UInt8[np.ndarray, "images height width"]:
+    array: Shaped[np.ndarray, "images 3 height width"], white: int
+) -> UInt8[np.ndarray, "images 1 height width"]:
     """Make colours grey as Pillow does: from bytes, by whole numbers."""
-    grey = np.empty(array.shape[:3], np.uint8)
+    grey = np.empty((len(array), 1, *array.shape[2:]), np.uint8)
     step = max(1, _AT_ONCE // math.prod(array.shape[1:]))
     for start in range(0, len(array), step):
         part = as_bytes(array[start : start + step], white).astype(np.uint32)
-        grey[start : start + step] = (part @ np.array(_LUMA, np.uint32) + 0x8000) >> 16
+        levels = np.einsum("nchw,c->nhw", part, np.array(_LUMA, np.uint32))
+        grey[start : start + step, 0] = (levels + 0x8000) >> 16
     return grey
 
 

@@ -50,7 +50,7 @@ def map_scores(
 
     Args:
         bundle: The models.
-        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]: those explained.
+        images: uint8 (N, C, H, W), or floats in [0, 1]: those explained.
         values: By which pixels are ranked, as `ranked` gives them, on the CPU.
         target: The class or cluster explained, one a map.
         output: An output that tells classes apart, such as "classifier" or "cluster".

@@ -136,7 +136,7 @@ def scores(
 
     Args:
         bundle: The models, on the device to compute on.
-        images: uint8 (N, 28, 28), or floats (N, 1, 28, 28) in [0, 1]; some 50 are enough.
+        images: uint8 (N, C, H, W), or floats in [0, 1]; some 50 are enough.
         methods: Keys of `METHODS`, or "all" that apply.
         output: What is explained, as `explained_output` takes it.
         config: How much is measured.

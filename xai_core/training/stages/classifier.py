@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from ..._types import ByteImages, Images
 from ...data.augmentation import deform
+from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
 from ...models.classifier import Classifier
 from ..config import TrainingConfig
@@ -29,15 +30,20 @@ class ClassifierObjective(nn.Module):
 
 
 def classifier_stage(
-    loop: EpochLoop, images: ByteImages, labels: Tensor, num_classes: int, training: TrainingConfig
+    loop: EpochLoop,
+    images: ByteImages,
+    labels: Tensor,
+    num_classes: int,
+    training: TrainingConfig,
+    preprocessing: Preprocessing,
 ) -> Classifier:
     """Train the classifier on deformed images and their labels."""
     device = loop.fabric.device
-    classifier = seeded(lambda: Classifier(num_classes), loop.seed + 1)
+    classifier = seeded(lambda: Classifier(num_classes, preprocessing.spec), loop.seed + 1)
     pixels, targets = images.to(device), labels.to(device)
 
     def batches(rows: Tensor, generator: torch.Generator) -> tuple[Tensor | None, ...]:
-        return deform(to_float(pixels[rows], device), generator), targets[rows]
+        return deform(to_float(pixels[rows], device), generator, preprocessing), targets[rows]
 
     loop.fit(
         "classifier",

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 from ..._types import ByteImages, Images, Logits, Probs
 from ...data.preprocessing import to_float
 from ...evaluation.infill import infill_from_rest
+from ...image_spec import ImageSpec
 from ...models.classifier import Classifier
-from ...models.critic import Critic, CriticConfig
+from ...models.critic import Critic, CriticConfig, critic_config
 from ...models.pixel_masks import log_uniform, random_masks
 from ...models.vae import ClusterVAE
 from ..config import CriticTraining
@@ -42,7 +43,7 @@ AT_ONCE = 500
 NOISE = 0.5
 """Scale of the logistic noise on scores."""
 FIRST_REMOVED, LAST_REMOVED = (40.0, 300.0), (100.0, 700.0)
-"""Fewest and most pixels of the 784 that are removed, of those ranked first and of the last."""
+"""Fewest and most pixels, of 784, that are removed, of those ranked first and of the last."""
 
 
 @runtime_checkable
@@ -70,6 +71,7 @@ def train_critics(
     reconstruct: Callable[[Images], Images],
     config: CriticConfig,
     training: CriticTraining,
+    image: ImageSpec = ImageSpec(),  # noqa: B008  frozen
     fit: Fit | None = None,
     device: torch.device | str = "cpu",
     seed: int = 0,
@@ -84,6 +86,7 @@ def train_critics(
         reconstruct: Maps images to their reconstructions, for the in-fill.
         config: What the critics are.
         training: How they are trained.
+        image: Form of the images.
         fit: Trains an objective in place, called for "surrogate" and "critic"; `fit_one_cycle`
             where None.
         device: Where everything lives.
@@ -103,7 +106,7 @@ def train_critics(
         if answers.shape[1] < 2:
             raise ValueError(f"`explained` must have two targets at least, '{name}' has one.")
     numbers = {name: answers.shape[1] for name, answers in probs.items()}
-    surrogate = _seeded(lambda: Surrogate(numbers).to(device), seed + 2)
+    surrogate = _seeded(lambda: Surrogate(numbers, image).to(device), seed + 2)
     fit(
         "surrogate",
         SurrogateObjective(surrogate),
@@ -114,9 +117,9 @@ def train_critics(
     )
     surrogate.eval().requires_grad_(False)
     critics = _seeded(
-        lambda: {n: Critic(config, k).to(device) for n, k in numbers.items()}, seed + 3
+        lambda: {n: Critic(config, k, image).to(device) for n, k in numbers.items()}, seed + 3
     )
-    neutral = pixels.mean(0, dtype=torch.float32).div(255).reshape(1, 1, *pixels.shape[1:])
+    neutral = pixels.mean(0, dtype=torch.float32).div(255)[None]
     batches = _Batches(pixels, probs, config.budget, training.other_targets)
     fit(
         "critic",
@@ -187,12 +190,13 @@ class _Batches:
         varied = (
             log_uniform(self.budget / 4, self.budget * 4.0, uniform(count)).long().clamp_min(1)
         )
-        most = x[0].numel() - 1
+        most, pixels = x[0, 0].numel() - 1, x[0, 0].numel()
         budgets = torch.where(uniform(count) < 0.5, self.budget, varied.clamp_max(most))
         share = uniform(count)
-        removals = torch.stack(
-            [log_uniform(*ends, share).long() for ends in (FIRST_REMOVED, LAST_REMOVED)], 1
+        ends = (
+            (of[0] * pixels / 784, of[1] * pixels / 784) for of in (FIRST_REMOVED, LAST_REMOVED)
         )
+        removals = torch.stack([log_uniform(low, high, share).long() for low, high in ends], 1)
         draws = uniform(count, decisions.shape[1], *x.shape[2:]).clamp(1e-6, 1 - 1e-6)
         noise = NOISE * torch.logit(draws)
         order = torch.arange(count, device=device).roll(1)
@@ -228,6 +232,7 @@ def critic_stage(
     vae: ClusterVAE,
     classifier: Classifier | None,
     training: CriticTraining | None,
+    image: ImageSpec,
 ) -> dict[str, Critic]:
     """Train a critic of each function that decides; it reads no label."""
     vae.eval().requires_grad_(False)
@@ -244,7 +249,8 @@ def critic_stage(
         reconstruct=vae.reconstruct,
         fit=functools.partial(loop.fit, min_steps=training.min_steps, num_clusters=1, score=dict),
         device=loop.fabric.device,
-        config=CriticConfig(),
+        config=critic_config(image),
+        image=image,
         training=training,
         seed=loop.seed,
     )

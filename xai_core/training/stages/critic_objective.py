@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..._types import Images, Logits, Mask
 from ...evaluation.infill import Infill
+from ...image_spec import ImageSpec
 from ...models.critic import Critic
 from ...models.layers import ConvEncoder
 from ..config import CriticTraining
@@ -35,15 +36,16 @@ APART = 3.0
 class Surrogate(nn.Module):
     """What each explained function would decide, from the pixels that a mask lets through."""
 
-    def __init__(self, num_targets: Mapping[str, int]) -> None:
+    def __init__(self, num_targets: Mapping[str, int], image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
         super().__init__()
         self.num_targets = dict(num_targets)
-        self.trunk = ConvEncoder((32, 64, 128), 192, sum(num_targets.values()), inputs=2)
+        outputs = sum(num_targets.values())
+        self.trunk = ConvEncoder((32, 64, 128), 192, outputs, image=image, more_inputs=1)
 
     def forward(self, x: Images, mask: Mask) -> dict[str, Logits]:
         """Decide from x where the mask is 1; black pixels seen differ from pixels unseen."""
         seen = mask.unsqueeze(1)
-        both = torch.cat([x * seen, seen.expand_as(x)], 1)
+        both = torch.cat([x * seen, seen], 1)
         logits = self.trunk(both.contiguous(memory_format=torch.channels_last))
         parts = logits.split(list(self.num_targets.values()), -1)
         return dict(zip(self.num_targets, parts, strict=True))

@@ -8,10 +8,11 @@ References:
     whose autoencoder the descriptors replace.
 """
 
+import logging
 import math
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._types import ByteImages, Images
+from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
 from ...errors import ConfigError
 from ...models.vae import ClusterVAEConfig
@@ -28,6 +30,7 @@ from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig
 from ..loop import EpochLoop
 from ..progress import Progress
+from .natural_features import natural_features
 
 __all__ = [
     "assign_clusters",
@@ -36,19 +39,27 @@ __all__ = [
     "pseudo_label_stage",
 ]
 
+logger = logging.getLogger(__name__)
+
+Describe = Callable[[ByteImages], np.ndarray]
 NEIGHBOURS = 20
 DIMENSIONS = 10
 COMPONENTS = 64
 FEW = 4096
 """Below this number of images, neighbours are found here: UMAP would compile code for 8 s."""
+COMPARED = 2_000
+"""Photographs, about, on which features are compared."""
 AT_ONCE = 5_000
 """Images whose gradients are held in memory at once, besides those of the sample."""
 
 
 def assign_clusters(
-    images: ByteImages, num_clusters: int, *, sample: int, seed: int
+    images: ByteImages, num_clusters: int, *, sample: int, seed: int, natural: bool = False
 ) -> Float[Tensor, "images clusters"]:
-    """Guess p(c|x) of each image from the neighbour graph of its oriented gradients.
+    """Guess p(c|x) of each image from the neighbour graph of its features.
+
+    They are oriented gradients of grey ink. Of photographs they are those of `natural_features`
+    whose clusters lie furthest apart, by their mean silhouette.
 
     Args:
         images: Train images; at least as many as clusters.
@@ -56,30 +67,60 @@ def assign_clusters(
         sample: Number of images on which layout and mixture are fitted, drawn by `seed`; every
             other image takes the mean of its five nearest sampled images.
         seed: Of the sample, the layout and the mixture.
+        natural: Whether the images are photographs.
 
     Returns:
         Probabilities, rows that sum to one.
     """
     from sklearn.decomposition import PCA
-    from sklearn.mixture import GaussianMixture
 
     chosen = np.arange(len(images))
     if sample < len(images):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:sample])
-    gradients = np.concatenate([_gradients(part) for part in images[chosen].split(AT_ONCE)])
-    principal = PCA(min(COMPONENTS, *gradients.shape), random_state=seed)
-    features = principal.fit_transform(gradients)
-    layout = _layout(features, seed) if len(features) > DIMENSIONS else features
-    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
-    probs = mixture.fit(layout).predict_proba(layout).astype(np.float32)
+    describe: Describe = _gradients
+    if natural:
+        describe = _most_separate(images[chosen], num_clusters, seed)
+    described = np.concatenate([describe(part) for part in images[chosen].split(AT_ONCE)])
+    principal = PCA(min(COMPONENTS, *described.shape), random_state=seed)
+    features = principal.fit_transform(described)
+    probs = _mixture_on_layout(features, num_clusters, seed).astype(np.float32)
     if sample < len(images):
-        parts = (principal.transform(_gradients(part)) for part in images.split(AT_ONCE))
+        parts = (principal.transform(describe(part)) for part in images.split(AT_ONCE))
         probs = _spread(parts, features, chosen, probs)
     return torch.from_numpy(probs)
 
 
 def _gradients(images: ByteImages) -> np.ndarray:
     return oriented_gradients(to_float(images, "cpu")).numpy()
+
+
+def _most_separate(images: ByteImages, num_clusters: int, seed: int) -> Describe:
+    """Choose the features of photographs whose clusters, on a few images, lie furthest apart."""
+    from sklearn.decomposition import PCA
+    from sklearn.metrics import silhouette_score
+
+    every = max(1, len(images) // COMPARED)
+    found = natural_features(to_float(images[::every], "cpu"))
+    separation = {}
+    for name, described in found.items():
+        features = PCA(min(COMPONENTS, *described.shape), random_state=seed).fit_transform(
+            described.numpy()
+        )
+        clusters = _mixture_on_layout(features, num_clusters, seed).argmax(1)
+        several = 1 < len(np.unique(clusters)) < len(clusters)
+        separation[name] = float(silhouette_score(features, clusters)) if several else -1.0
+    best = max(separation, key=lambda name: separation[name])
+    logger.info("first guess by %s: %s", best, separation)
+    return lambda part: natural_features(to_float(part, "cpu"))[best].numpy()
+
+
+def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+    """Fit a mixture to the layout of the neighbour graph, or to a few features themselves."""
+    from sklearn.mixture import GaussianMixture
+
+    layout = _layout(features, seed) if len(features) > DIMENSIONS else features
+    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
+    return mixture.fit(layout).predict_proba(layout)
 
 
 def _layout(features: np.ndarray, seed: int) -> np.ndarray:
@@ -123,26 +164,30 @@ def _spread(
 
 
 ORIENTATIONS = 8
-CELL = 4
+CELLS = 7
+"""Cells along the mean side of an image; of 4 x 4 pixels at 28 x 28."""
 
 
 def deslant(x: Images) -> Images:
     """Centre each image's mass and shear its slant away, from its own second moments."""
-    size = x.shape[-1]
-    axis = torch.arange(size, dtype=x.dtype, device=x.device) - (size - 1) / 2
+    height, width = x.shape[-2:]
+    vertical, axis = (
+        torch.arange(side, dtype=x.dtype, device=x.device) - (side - 1) / 2
+        for side in (height, width)
+    )
     ink = x[:, 0]
     mass = ink.sum((1, 2)).clamp(min=1e-6)
     centre_x = (ink.sum(1) * axis).sum(1) / mass
-    centre_y = (ink.sum(2) * axis).sum(1) / mass
+    centre_y = (ink.sum(2) * vertical).sum(1) / mass
     across = axis - centre_x[:, None]
-    down = axis - centre_y[:, None]
+    down = vertical - centre_y[:, None]
     covariance = torch.einsum("nij,ni,nj->n", ink, down, across)
     variance = (ink.sum(2) * down.square()).sum(1).clamp(min=1e-6)
     shear = (covariance / variance).clamp(-1, 1)
     affine = torch.zeros(len(x), 2, 3, dtype=x.dtype, device=x.device)
     affine[:, 0, 0] = affine[:, 1, 1] = 1
-    affine[:, 0, 1] = shear
-    affine[:, 0, 2], affine[:, 1, 2] = centre_x / (size / 2), centre_y / (size / 2)
+    affine[:, 0, 1] = shear * (height / width)
+    affine[:, 0, 2], affine[:, 1, 2] = centre_x / (width / 2), centre_y / (height / 2)
     grid = functional.affine_grid(affine, list(x.shape), align_corners=False)
     return functional.grid_sample(x, grid, align_corners=False)
 
@@ -160,20 +205,25 @@ def oriented_gradients(x: Images) -> Float[Tensor, "batch features"]:
     down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
     strength = torch.hypot(across, down)
     angle = (torch.atan2(down, across) / (2 * math.pi) * ORIENTATIONS) % ORIENTATIONS
+    cell = max(2, round(math.sqrt(x.shape[-1] * x.shape[-2]) / CELLS))
     bins = torch.arange(ORIENTATIONS, device=x.device).view(1, -1, 1, 1)
     distance = (angle - bins).abs()
     share = (1 - torch.minimum(distance, ORIENTATIONS - distance)).clamp(min=0)
-    ramp = (torch.arange(2 * CELL, device=x.device) + 1).clamp(max=CELL)
-    ramp = torch.minimum(ramp, ramp.flip(0)).to(x.dtype) / CELL
+    ramp = (torch.arange(2 * cell, device=x.device) + 1).clamp(max=cell)
+    ramp = torch.minimum(ramp, ramp.flip(0)).to(x.dtype) / cell
     window = torch.outer(ramp, ramp).expand(ORIENTATIONS, 1, -1, -1)
     cells = functional.conv2d(
-        share * strength, window, stride=CELL, padding=CELL // 2, groups=ORIENTATIONS
+        share * strength, window, stride=cell, padding=cell // 2, groups=ORIENTATIONS
     ).flatten(1)
     return (cells / cells.norm(dim=1, keepdim=True).clamp(min=1e-6)).sqrt()
 
 
 def pseudo_label_stage(
-    loop: EpochLoop, images: ByteImages, model: ClusterVAEConfig, training: TrainingConfig
+    loop: EpochLoop,
+    images: ByteImages,
+    model: ClusterVAEConfig,
+    training: TrainingConfig,
+    preprocessing: Preprocessing,
 ) -> Float[Tensor, "images clusters"] | None:
     """Make the first guess, once per run, on the first process."""
     if training.guess_weight == 0 or model.num_clusters == 1:
@@ -182,7 +232,11 @@ def pseudo_label_stage(
     if loop.fabric.is_global_zero and read_state(loop.run, "assign") is None:
         started = time.perf_counter()
         probs = assign_clusters(
-            images, model.num_clusters, sample=training.guess_images, seed=loop.seed
+            images,
+            model.num_clusters,
+            sample=training.guess_images,
+            seed=loop.seed,
+            natural=preprocessing.strategy == "natural",
         )
         taken = {"seconds": time.perf_counter() - started}
         write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))

@@ -105,11 +105,13 @@ def train_models(
     with report_lost_processes(
         fabric, f"Finished stages are kept in {run}. Continue with --resume."
     ):
-        guess = pseudo_label_stage(loop, images, model, training)
-        vae = vae_stage(loop, images, guess, labels, model, training)
+        guess = pseudo_label_stage(loop, images, model, training, dataset.preprocessing)
+        vae = vae_stage(loop, images, guess, labels, model, training, dataset.preprocessing)
         if labels is not None:
-            classifier = classifier_stage(loop, images, labels, num_classes, training)
-        critics = critic_stage(loop, images, vae, classifier, training.critic)
+            classifier = classifier_stage(
+                loop, images, labels, num_classes, training, dataset.preprocessing
+            )
+        critics = critic_stage(loop, images, vae, classifier, training.critic, dataset.spec)
     return Trained(
         model=vae.cpu().eval(),
         classifier=None if classifier is None else classifier.cpu().eval(),

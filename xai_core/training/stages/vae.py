@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from ..._types import ByteImages, Images, Latents, Probs
 from ...data.augmentation import deform
+from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
 from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
 from ...latent_space.encoding import Encoding, encode_dataset
@@ -20,7 +21,6 @@ __all__ = [
     "vae_stage",
 ]
 
-PIXELS = 784
 KEPT_WEIGHT = 0.2
 """Of the reconstruction's cluster against the deformed image's."""
 TERMS = ("reconstruction", "prior_alignment", "kl_c", "entropy_z")
@@ -39,7 +39,7 @@ class VAEObjective(nn.Module):
     def forward(
         self, x: Images, eps: Latents, views: Images | None, guess: Probs | None
     ) -> Tensor:
-        """Evaluate the loss by the pixel, in nats.
+        """Evaluate the loss by the pixel and channel, in nats.
 
         It is -ELBO(x), and where there is a guess, `guess_weight` times the cross entropies of
         q(c|views) to the guess and of q(c|g(z)) to q(c|x): deformed images and reconstructions
@@ -57,7 +57,7 @@ class VAEObjective(nn.Module):
             of_views = functional.cross_entropy(logits[: len(x)], guess)
             of_decoded = functional.cross_entropy(logits[len(x) :], probs)
             loss = loss + self.guess_weight * (of_views + KEPT_WEIGHT * of_decoded)
-        return loss / PIXELS
+        return loss / x[0].numel()
 
 
 def vae_stage(
@@ -67,17 +67,18 @@ def vae_stage(
     labels: Tensor | None,
     model: ClusterVAEConfig,
     training: TrainingConfig,
+    preprocessing: Preprocessing,
 ) -> ClusterVAE:
     """Train the cluster VAE by its bound; labels, where there are any, only score it."""
     device = loop.fabric.device
-    vae = seeded(lambda: ClusterVAE(model), loop.seed)
+    vae = seeded(lambda: ClusterVAE(model, preprocessing.spec), loop.seed)
     pixels = images.to(device)
     binary = model.likelihood == "bernoulli"
 
     def batches(rows: Tensor, generator: torch.Generator) -> tuple[Tensor | None, ...]:
         x = to_float(pixels[rows], device).contiguous(memory_format=torch.channels_last)
         eps = torch.randn(len(rows), model.latent_dim, generator=generator, device=device)
-        views = deform(x, generator) if guess is not None else None
+        views = deform(x, generator, preprocessing) if guess is not None else None
         seen = _half_binarised(x, generator) if binary else x
         return seen, eps, views, guess[rows] if guess is not None else None
 

@@ -164,6 +164,7 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
         "sheets": f"{address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
         "sheetImages": points.SHEET_IMAGES,
         "sheetColumns": points.SHEET_COLUMNS,
+        "cell": [bundle.spec.width, bundle.spec.height],
     }
 
 

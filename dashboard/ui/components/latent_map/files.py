@@ -109,11 +109,12 @@ def _forget_long_unseen(folder: Path) -> None:
 
 def _write_pictures(files: MapFiles, folder: Path, bundle: "Bundle") -> None:
     """Write the sheets of pictures."""
+    from xai_core.image_spec import pictures
+
     aside, ids = folder / f"pictures.{os.getpid()}", bundle.index["id"]
 
     def images(rows: NDArray[np.uint32]) -> NDArray[np.uint8]:
-        pixels: NDArray[np.uint8] = bundle.dataset.images(ids.take(rows).tolist()).numpy()
-        return pixels
+        return pictures(bundle.dataset.images(ids.take(rows).tolist()))
 
     try:
         aside.mkdir(exist_ok=True)

@@ -5,7 +5,7 @@
 // [] to forget it), only (the legend's entries to show), range (its lowest and highest level).
 const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
 const INSTANCES = new WeakMap();
-const SIDE = 28, GREY = 255;
+const GREY = 255;
 
 function once(store, key, make) {
   if (!store.has(key)) {
@@ -274,8 +274,14 @@ class LatentMap {
   }
   // Where a point's picture is: which sheet, and its corner there.
   cell(i) {
-    const { sheets, sheetImages, sheetColumns } = this.data, k = i % sheetImages;
-    return { url: sheets.replace('{k}', Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * SIDE, Math.floor(k / sheetColumns) * SIDE] };
+    const { sheets, sheetImages, sheetColumns, cell: [w, h] } = this.data, k = i % sheetImages;
+    return { url: sheets.replace('{k}', Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * w, Math.floor(k / sheetColumns) * h] };
+  }
+  // One picture of a sheet in a square, its proportions kept.
+  draw(c, image, corner, a, b, size) {
+    const [w, h] = this.data.cell, scale = size / Math.max(w, h), [x, y] = [a + (size - w * scale) / 2, b + (size - h * scale) / 2];
+    c.clearRect(a, b, size, size);
+    c.drawImage(image, ...corner, w, h, x, y, w * scale, h * scale);
   }
   async picture(c, i, a, b, size, wait) {
     const { url, corner } = this.cell(i);
@@ -287,7 +293,7 @@ class LatentMap {
       if (this.hover !== i) return;
     }
     c.imageSmoothingEnabled = false;
-    c.drawImage(KEPT.sheets.get(url).image, ...corner, SIDE, SIDE, a, b, size, size);
+    this.draw(c, KEPT.sheets.get(url).image, corner, a, b, size);
     if (wait) {
       c.strokeStyle = `rgb(${this.palette[this.colour[this.row[i]]] ?? [128, 128, 128]})`;
       c.lineWidth = 2 * this.R;
@@ -318,7 +324,7 @@ class LatentMap {
     const c = this.$('.tip canvas').getContext('2d');
     m.image.decode().then(() => {
       c.imageSmoothingEnabled = false;
-      if (this.mark?.[0] === m && this.mark[1] === k) c.drawImage(m.image, k * SIDE, 0, SIDE, SIDE, 0, 0, 84, 84);
+      if (this.mark?.[0] === m && this.mark[1] === k) this.draw(c, m.image, [k * this.data.cell[0], 0], 0, 0, 84);
     });
   }
   tell(at, title, line, pictured) {

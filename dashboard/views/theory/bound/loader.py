@@ -38,12 +38,13 @@ def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
-    """Return the image whose likelihood `draws` measures, (28, 28) in [0, 1]."""
+    """Return the image whose likelihood `draws` measures, in [0, 1]."""
     import torch
 
     from xai_core.evaluation.metrics import binarise
+    from xai_core.image_spec import pictures
 
     x = batch(bundle, [image_id])
     if bundle.model.config.likelihood == "bernoulli":
         x = binarise(x, torch.Generator().manual_seed(0))
-    return x[0, 0].numpy()
+    return pictures(x)[0]

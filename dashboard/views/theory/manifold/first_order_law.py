@@ -58,10 +58,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"A tenth of the step leaves **1 / {10**slope:.0f}** of the residual. The manifold "
-            f"has at most {len(values)} dimensions among 784 pixels; its strongest direction "
-            f"moves {values[0] / values[-1]:.0f} times the ink of its weakest. A VAE is only "
-            "approximately diffeomorphic: the law is about $g(z(x))$, the reconstruction, not "
-            "about $x$ itself, and it holds as well for a network with random weights."
+            f"has at most {len(values)} dimensions among {bundle.spec.pixels} pixels; its "
+            f"strongest direction moves {values[0] / values[-1]:.0f} times the ink of its "
+            "weakest. A VAE is only approximately diffeomorphic: the law is about $g(z(x))$, the "
+            "reconstruction, not about $x$ itself, and it holds as well for a network with "
+            "random weights."
         )
         table = pd.DataFrame({"length": lengths, "residual": residuals})
         download.table(bundle, table, name="first-order law", image=image_id, target=name)
@@ -78,7 +79,7 @@ def _directions(bundle: "Bundle", image_id: str, values: np.ndarray) -> None:
     count = min(DIRECTIONS, len(values))
     signed = loader.tangents(bundle, image_id, count)
     limit = float(np.abs(signed).max())
-    coloured = theme.colourise(signed, theme.diverging(state.dark()), limit)
+    coloured = theme.colourise(sprites.levels(signed), theme.diverging(state.dark()), limit)
     st.markdown("**Directions of the tangent space**, the columns of $U$, strongest first")
     image_grid.image_grid(
         coloured,

@@ -46,7 +46,8 @@ def _certified(bundle: "Bundle", image_id: str, target: int, longer: float) -> A
 def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]:
     """Return the strongest directions in which an image can move on the manifold, signed."""
     from xai_core.counterfactual.of_bundle import tangent_images
+    from xai_core.image_spec import pictures
 
     with compute_slot():
         found = tangent_images(bundle, stored(bundle, [image_id]), count)
-    return found[:, 0].float().numpy()
+    return pictures(found)

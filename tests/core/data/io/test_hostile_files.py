@@ -32,7 +32,7 @@ from xai_core.bundle.listing import list_bundles
 from xai_core.bundle.manifest import file_entry
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.digits import normalise_digit
-from xai_core.data.io.image_files import MAX_UPLOAD, read_grey, read_upload
+from xai_core.data.io.image_files import MAX_UPLOAD, read_picture, read_upload
 from xai_core.data.io.pixel_values import as_bytes
 from xai_core.data.preprocessing import read_images
 from xai_core.data.registry import load_dataset
@@ -924,7 +924,7 @@ def opened(path):
 def read_as_image(path):
     """Read one image as a data set's, an upload's and a command's reader do."""
     normal = Image.MAX_IMAGE_PIXELS
-    grey = read_grey(path)
+    grey = read_picture(path, channels=1)
     assert Image.MAX_IMAGE_PIXELS == normal
     assert grey.pixels.dtype in (np.uint8, np.uint16)
     if grey.pixels.shape == (28, 28):
@@ -941,7 +941,8 @@ def uploaded(path, *, refused):
     """Hand the same bytes to the page on which a person uploads a photograph."""
     content = path.read_bytes()
     if not refused:
-        assert np.array_equal(read_upload(content, path.name).pixels, read_grey(path).pixels)
+        uploaded, read = read_upload(content, path.name), read_picture(path)
+        assert np.array_equal(uploaded.pixels, read.pixels)
         return
     with bounded(MEMORY), pytest.raises(XaiError, match=r"`x\.\w+` .*Save ") as caught:
         read_upload(content, path.name)

@@ -1,0 +1,117 @@
+"""Manifests of older versions brought to the present one, step by step.
+
+A version is "MAJOR.MINOR". A step of the minor number adds fields only, so an older package opens
+a newer minor version: it keeps the fields that it does not know, and ignores them. A newer major
+version is refused. Each step is tested on a stored bundle of its version.
+
+    1     grey images of 28 x 28 pixels, `inverted` and `full_scale` in `dataset`
+    2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import BundleError, BundleVersionError
+
+__all__ = ["VERSION", "Migrated", "is_newer", "migrate"]
+
+Version = tuple[int, int]
+
+VERSION: Version = (2, 0)
+"""Written by this package."""
+DIGITS = ("mnist", "emnist-digits")
+"""Data sets of which version 1 centred what users drew."""
+_PARTS = 100_000
+"""Majors and minors are below it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migrated:
+    """A manifest in the present version.
+
+    Attributes:
+        found: What it says.
+        newer: Whether a newer minor version wrote it, which may have fields unknown here.
+    """
+
+    found: dict[str, Any]
+    newer: bool
+
+
+def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
+    """Bring what a manifest says to the present version.
+
+    Args:
+        found: The JSON object, not checked yet.
+        path: Of the manifest, for messages.
+
+    Raises:
+        BundleVersionError: If a newer major version wrote it.
+        BundleError: If it names no version.
+    """
+    version = _version_of(found.get("schema_version"), path)
+    if version[0] > VERSION[0]:
+        raise BundleVersionError(
+            f"`{path}` has schema version {_text(version)}, this package reads {_text(VERSION)} "
+            "and older ones. Update this package to open it."
+        )
+    content = dict(found)
+    while version in STEPS:
+        version, step = STEPS[version]
+        content = step(content)
+    newer = version > VERSION
+    content["schema_version"] = _text(version)
+    return Migrated(found=content, newer=newer)
+
+
+def is_newer(version: str) -> bool:
+    """Return whether a version that `migrate` returned is newer than this package's."""
+    major, _, minor = version.partition(".")
+    return (int(major), int(minor)) > VERSION
+
+
+def _version_of(value: object, path: Path) -> Version:
+    parts = [value] if type(value) is int else []
+    if isinstance(value, str) and len(value) < 12 and value.isascii():
+        parts = [int(part) if part.isdecimal() else -1 for part in value.split(".")]
+    if not 1 <= len(parts) <= 2 or not all(0 <= part < _PARTS for part in parts) or not parts[0]:
+        raise BundleError(
+            f"`{path}`: `schema_version` must be such as '2.0', got {value!r:.60}. Copy the "
+            "bundle again or train anew with `xai train`."
+        )
+    return parts[0], parts[1] if len(parts) == 2 else 0
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
+
+
+def _form_of_images(found: dict[str, Any]) -> dict[str, Any]:
+    """Say what version 1 took for granted: grey images of 28 x 28 pixels."""
+    card = found.get("dataset")
+    if not isinstance(card, dict):
+        return found
+    kept = {name: value for name, value in card.items() if name not in ("inverted", "full_scale")}
+    inverted, is_digits = card.get("inverted", False), card.get("name") in DIGITS
+    kept["image"] = {
+        "channels": 1,
+        "height": 28,
+        "width": 28,
+        "look": "dark_on_light" if inverted is True else "light_on_dark",
+    }
+    kept["preprocessing"] = {
+        "strategy": "digits" if is_digits else "glyphs",
+        "inverted": inverted,
+        "by_border": is_digits,
+        "ground": 0,
+        "full_scale": card.get("full_scale", 255),
+    }
+    return {**found, "dataset": kept}
+
+
+STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    (1, 0): ((2, 0), _form_of_images),
+}
+"""The version after each older one, and what brings a manifest there."""

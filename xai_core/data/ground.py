@@ -1,0 +1,92 @@
+"""The ground of grey ink: which side of it the ink is on, and other grounds brought to it.
+
+The ground of an image is the median of its border, never a fixed grey.
+"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from .dataset import Preprocessing
+from .fitting import border
+from .io.pixel_values import counted
+
+__all__ = ["on_plain_ground", "polarity", "polarity_report", "to_ground", "with_polarity"]
+
+_CONTRAST = 8
+"""How often the squared difference to the background must be larger on one side than the other."""
+_PLAIN = 16
+"""Grey levels by which a plain ground may differ from its median."""
+_MOST_OF_A_BORDER = 0.9
+"""Share of a border's pixels that a plain ground has."""
+_OTHER_GROUND = 24
+"""Grey levels from which a ground counts as another than the set's."""
+_STANDS_OUT = 32
+"""Grey levels by which ink must be lighter than another ground, to be brought to the set's."""
+_AT_ONCE = 10_000
+"""Images that are compared with their backgrounds at once."""
+
+
+def polarity(
+    images: UInt8[np.ndarray, "images height width"], grounds: Float[np.ndarray, " images"]
+) -> tuple[Bool[np.ndarray, " images"], Bool[np.ndarray, " images"]]:
+    """Return where the ground is clearly lighter than what stands out, and where darker."""
+    energies = np.empty((2, len(images)), np.float32)
+    for start in range(0, len(images), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        excess = images[rows].astype(np.float32) - grounds[rows, None, None]
+        for side, part in enumerate((excess, -excess)):
+            energies[side, rows] = np.square(np.maximum(part, 0)).sum(axis=(1, 2))
+    lighter, darker = energies
+    return darker > _CONTRAST * lighter, lighter > _CONTRAST * darker
+
+
+def with_polarity(
+    images: UInt8[np.ndarray, "images 1 height width"],
+    grounds: Float[np.ndarray, " images"],
+    dark: Bool[np.ndarray, " images"],
+    form: Preprocessing,
+) -> Preprocessing:
+    """Decide polarity and ground of a set, and whether all of its images agree with both."""
+    inverted = 2 * int(dark.sum()) > len(dark)
+    levels = 255 - grounds if inverted else grounds
+    ground = int(np.rint(np.median(levels)))
+    others = on_plain_ground(images) & (np.abs(levels - ground) > _OTHER_GROUND)
+    agree = int(dark.sum()) in (0, len(dark)) and not others.any()
+    return dataclasses.replace(form, inverted=inverted, ground=ground, by_border=agree)
+
+
+def polarity_report(dark: int, count: int, inverted: bool) -> tuple[str, ...]:
+    """Say whether a set was inverted, and how many of its images are dark on light."""
+    if inverted and dark == count:
+        return (f"{counted(count)} dark on light and inverted.",)
+    if inverted:
+        return (f"{counted(count)} inverted, because {dark} of them are dark on light.",)
+    if dark:
+        return (f"{dark} of {count} images are dark on light, too few to invert the set.",)
+    return ()
+
+
+def to_ground(
+    images: UInt8[np.ndarray, "images 1 height width"],
+    grounds: Float[np.ndarray, " images"],
+    plain: Bool[np.ndarray, " images"],
+    ground: int,
+) -> None:
+    """Bring images on another plain ground to a ground; their brightest pixel becomes white."""
+    highest = images.max((1, 2, 3)).astype(np.float32)
+    other = (np.abs(grounds - ground) > _OTHER_GROUND) & (highest - grounds >= _STANDS_OUT)
+    for row in np.flatnonzero(plain & other).tolist():
+        share = (images[row] - grounds[row]) / (highest[row] - grounds[row])
+        levels = ground + share * (255 - ground)
+        images[row] = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
+
+
+def on_plain_ground(
+    images: UInt8[np.ndarray, "images channels height width"],
+) -> Bool[np.ndarray, " images"]:
+    """Return where nearly all pixels of the border are about its median."""
+    edge = border(images)
+    near = np.abs(edge - np.median(edge, -1, keepdims=True)) <= _PLAIN
+    return (near.mean(-1) >= _MOST_OF_A_BORDER).all(-1)

@@ -1,0 +1,87 @@
+"""The form of the images of a data set, on which networks and pages depend."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from .errors import ConfigError
+
+__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageSpec", "Look", "pictures"]
+
+Look = Literal["light_on_dark", "dark_on_light", "natural"]
+"""Ink on plain ground as it was stored, lighter or darker than the ground; or photographs."""
+
+SMALLEST_SIDE, LARGEST_SIDE = 8, 128
+"""Pixels of a side of an image that models take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec:
+    """The form of images as models read them: MNIST's by default.
+
+    Attributes:
+        channels: 1 for grey, 3 for red, green and blue.
+        height: In pixels, 8 to 128.
+        width: Likewise; images need not be square.
+        look: How the images looked when they were stored. Models read ink that is light on dark
+            in either case; `natural` images are left as they are.
+    """
+
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+    look: Look = "light_on_dark"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no form of images."""
+        if self.channels not in (1, 3):
+            raise ConfigError(f"`channels` must be 1 or 3, got {self.channels}.")
+        for name, side in (("height", self.height), ("width", self.width)):
+            if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+                raise ConfigError(
+                    f"`{name}` must be {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, got {side}."
+                )
+        if self.look not in get_args(Look):
+            choices = ", ".join(map(repr, get_args(Look)))
+            raise ConfigError(f"`look` must be one of {choices}, got {self.look!r}.")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return channels, height and width."""
+        return self.channels, self.height, self.width
+
+    @property
+    def pixels(self) -> int:
+        """Count the pixels, 784 of MNIST."""
+        return self.height * self.width
+
+    def share_of(self, pixels_of_mnist: float | int) -> int:
+        """Return how many pixels are the share that so many are of MNIST's 784, at least one."""
+        return max(1, round(pixels_of_mnist * self.pixels / 784))
+
+    def __str__(self) -> str:
+        """Name the form: "28 x 28 pixels, grey", width first."""
+        colour = "grey" if self.channels == 1 else "colour"
+        return f"{self.width} x {self.height} pixels, {colour}"
+
+
+def pictures(
+    images: Tensor,
+) -> (
+    UInt8[np.ndarray, "images *colours height width"]
+    | Float[np.ndarray, "images *colours height width"]
+):
+    """Bring images to the form in which they are drawn and saved: grey without its one channel.
+
+    Args:
+        images: (N, C, H, W), bytes or floats in [0, 1], on any device.
+
+    Returns:
+        (N, H, W) of grey images, (N, 3, H, W) of colour ones; floats are float32.
+    """
+    found = images.detach().cpu()
+    found = found.float() if found.is_floating_point() else found
+    return (found[:, 0] if found.shape[1] == 1 else found).numpy()
