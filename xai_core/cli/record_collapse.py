@@ -41,6 +41,6 @@ def record_collapse(
     if as_json:
         print_json({"out": str(out), "rows": table.to_dict("records"), **recording.about})
         return
-    names = ("run", "elbo", "kl_c", "cluster_information", "accuracy")
+    names = ("run", "elbo", "kl_c", "information", "unevenness", "accuracy")
     rows = table[table["epoch"] == epochs][list(names)].itertuples(index=False, name=None)
     print_table(f"{out}: after {epochs} epochs", list(rows), names)

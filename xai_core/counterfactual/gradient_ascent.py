@@ -1,7 +1,8 @@
-"""Plain gradient ascent of log p(target), in the decoder's latent space or on pixels.
+"""Gradient ascent of log p(target), in the decoder's latent space or on pixels.
 
-Both take Adam's steps on the log probability alone and stop when the target is probable enough:
-in latent space this is the diffeomorphic counterfactual, on pixels the adversarial contrast.
+Both take Adam's steps, or plain ones, on the log probability alone and stop when the target is
+probable enough: in latent space this is the diffeomorphic counterfactual, on pixels the
+adversarial contrast.
 
 References:
     Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
@@ -28,7 +29,7 @@ Variables = Float[Tensor, "batch ..."]
 
 
 def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
-    """Move codes uphill, z <- z + Adam(d log f_t(g(z)) / dz), from the codes of the images."""
+    """Move codes uphill from those of the images, z <- z + step(d log f_t(g(z)) / dz)."""
     trace = Trace()
     codes, probs, steps = _ascend(
         problem, config, problem.codes, problem.decode, lambda z: z, trace.record
@@ -77,7 +78,7 @@ def _ascend(
     project: Callable[[Tensor], Tensor],
     record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
 ) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:
-    """Take Adam's steps with every row until it is there; rows that are leave the batch."""
+    """Take steps with every row until it is there; rows that are leave the batch."""
     final, probs_at = start.clone(), problem.probabilities.clone()
     steps = torch.zeros_like(problem.target)
     rows, target = torch.arange(len(start), device=start.device), problem.target.unsqueeze(1)
@@ -101,6 +102,9 @@ def _ascend(
             rows, target = rows[going], target[going]
             variables, gradient = variables[going], gradient[going]
             mean, square = mean[going], square[going]
+        if config.ascent == "plain":
+            variables = project(variables + config.rate * gradient)
+            continue
         mean = BETAS[0] * mean + (1 - BETAS[0]) * gradient
         square = BETAS[1] * square + (1 - BETAS[1]) * gradient.square()
         rate = config.rate / (1 - BETAS[0] ** (step + 1))

@@ -15,6 +15,7 @@ from ..models.prior import MixturePrior
 from .reference import Reference
 
 __all__ = [
+    "Ascent",
     "CounterfactualConfig",
     "CounterfactualTask",
     "Found",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 Method = Literal["default", "diffeomorphic", "pixel", "nearest"]
+Ascent = Literal["adam", "plain"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +33,13 @@ class CounterfactualConfig:
 
     Attributes:
         method: "default" searches near the image in latent space and carries over what the
-            decoder does not draw; "diffeomorphic" is plain gradient ascent in latent space;
+            decoder does not draw; "diffeomorphic" is gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" returns a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 300 for the plain ascents, 7 for "default".
-        learning_rate: Adam's, of the plain ascents; None is 0.05 latent units for
-            "diffeomorphic", 0.01 of full ink for "pixel".
+        max_steps: Gradient steps at most; None is 300 for the two ascents, 7 for "default".
+        ascent: Steps of the two ascents: Adam's, or "plain", the rate times the gradient.
+        learning_rate: Of the two ascents; None is, with Adam, 0.05 latent units for
+            "diffeomorphic" and 0.01 of full ink for "pixel"; 0.1 for plain steps.
         search_probability: What "default" aims at, at least `target_probability`: the nearer to
             1, the further across the border it stops, and the farther from the image.
         nearer_than_real: Share of the distance to a real image of the target class past which
@@ -50,6 +53,7 @@ class CounterfactualConfig:
     method: Method = "default"
     target_probability: float = 0.99
     max_steps: int | None = None
+    ascent: Ascent = "adam"
     learning_rate: float | None = None
     search_probability: float = 0.998
     nearer_than_real: float = 0.85
@@ -62,6 +66,9 @@ class CounterfactualConfig:
         if self.method not in get_args(Method):
             choices = ", ".join(map(repr, get_args(Method)))
             raise ConfigError(f"`method` must be one of {choices}, got {self.method!r}.")
+        if self.ascent not in get_args(Ascent):
+            choices = ", ".join(map(repr, get_args(Ascent)))
+            raise ConfigError(f"`ascent` must be one of {choices}, got {self.ascent!r}.")
         if not 0 < self.target_probability < 1:
             raise ConfigError(
                 f"`target_probability` must be in (0, 1), got {self.target_probability}."
@@ -90,7 +97,7 @@ class CounterfactualConfig:
     @property
     def rate(self) -> float:
         """Return `learning_rate`, or the method's own."""
-        own = 0.01 if self.method == "pixel" else 0.05
+        own = 0.1 if self.ascent == "plain" else 0.01 if self.method == "pixel" else 0.05
         return own if self.learning_rate is None else self.learning_rate
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "MixtureParameters",
     "MixtureState",
     "fit_gaussian_mixture",
+    "free_energy",
     "initial_parameters",
     "mixture_states",
     "reference_prior",
@@ -277,6 +278,23 @@ def fit_gaussian_mixture(
         if converged or state.step == config.max_steps:
             break
     return MixtureFit(states=tuple(states), converged=converged, reason=_reason(states, converged))
+
+
+def free_energy(
+    points: Points, responsibilities: Responsibilities, parameters: MixtureParameters
+) -> float:
+    """Evaluate F(q, theta) = E_q[log p(x, z|theta)] + H(q), summed over points, in nats.
+
+    The log likelihood is at least F, and equal to it where q(z) is p(z|x, theta).
+
+    Args:
+        points: x.
+        responsibilities: q(z): rows sum to one.
+        parameters: theta.
+    """
+    log_joint = _log_joint(points.double(), parameters)
+    entropy = torch.special.entr(responsibilities).sum()
+    return ((responsibilities * log_joint).sum() + entropy).item()
 
 
 def _reason(states: list[MixtureState], converged: bool) -> str:

@@ -32,12 +32,12 @@ from ..errors import ConfigError, DataError
 from ..evaluation.metrics import (
     binarise,
     cluster_accuracy,
-    cluster_information,
     fit_cluster_labels,
 )
 from ..latent_space.encoding import evaluating
 from ..models.vae import ClusterVAE, ClusterVAEConfig
 from ..runtime import Launch
+from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state
 from .config import TrainingConfig
 from .progress import EpochMetrics
@@ -131,17 +131,18 @@ class Recording:
         return self.at(run, epoch)[columns].to_numpy(np.float32, copy=True)
 
     def summary(self) -> pd.DataFrame:
-        """Average the bound's terms over the images, and score q(c|x), a row a run and epoch."""
+        """Average the bound's terms over the images, and score q(c|x); a row per run and epoch."""
         rows = []
         for run in self.runs:
             for epoch in self.epochs:
                 here, probs = self.at(run, epoch), torch.from_numpy(self.probs(run, epoch))
                 means = {name: float(here[name].mean()) for name in TERMS}
-                information = cluster_information(probs)
+                cost = cluster_cost(probs)
                 accuracy = _accuracy(probs, torch.from_numpy(here["label"].to_numpy(copy=True)))
                 rows.append(
                     {"run": run, "epoch": epoch, **means,
-                     "cluster_information": information, "accuracy": accuracy}
+                     "information": cost.information, "unevenness": cost.unevenness,
+                     "accuracy": accuracy}
                 )  # fmt: skip
         return pd.DataFrame(rows)
 

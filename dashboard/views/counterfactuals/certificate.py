@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import counterfactuals, outputs
+from dashboard.services import counterfactuals, decoder_images, outputs
 from dashboard.ui import download, first_order_law, health, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
@@ -40,7 +40,7 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 def show(bundle: "Bundle", asked: Question) -> None:
     """Show the distance and the judges' answers, then the law where the method takes its steps."""
     found = counterfactuals.change(bundle, *asked[:4])
-    seen, usual = loader.evidence(bundle, *asked[:4]), loader.usual_distance(bundle)
+    seen, usual = loader.evidence(bundle, *asked[:4]), decoder_images.usual_distance(bundle)
     pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
     with pictures:
         _pictures(found, seen)
@@ -76,7 +76,7 @@ def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
     )
 
 
-def _distance(seen: loader.Evidence, usual: loader.UsualDistance, *, works: bool) -> str:
+def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, works: bool) -> str:
     """State the distance to the decoder's images, compared with that of real images.
 
     Args:

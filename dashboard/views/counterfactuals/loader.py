@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
-CALIBRATED_ON = 100
-"""Real images whose distances to the decoder's images say what is usual."""
-
 
 class Changes(NamedTuple):
     """Counterfactuals of one image, one row per target."""
@@ -46,14 +43,6 @@ class Evidence(NamedTuple):
     distance: float
     input_distance: float
     nearest: list[int]
-
-
-class UsualDistance(NamedTuple):
-    """The distance to the decoder's images that 95 % of `images` real images keep below."""
-
-    limit: float
-    images: int
-    split: str
 
 
 class Law(NamedTuple):
@@ -153,25 +142,6 @@ def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: s
         nearest = reference.nearest_classes(x[:1])[0].tolist()
     distance, input_distance = found.l1.tolist()
     return Evidence(pictures(found.images)[0], distance, input_distance, nearest)
-
-
-@st.cache_data(max_entries=3, show_spinner="Measuring real images", hash_funcs=BY_FINGERPRINT)
-@offload
-def usual_distance(bundle: "Bundle") -> UsualDistance:
-    """Measure how far real images lie from those that the decoder can draw."""
-    from xai_core.counterfactual.plausibility import nearest_drawn
-    from xai_core.data.preprocessing import to_float
-
-    split = "test" if len(bundle.dataset.test) else "train"
-    images = getattr(bundle.dataset, split).images
-    rows = np.random.default_rng(0).permutation(len(images))[:CALIBRATED_ON]
-    with compute_slot():
-        found = nearest_drawn(
-            to_float(images[np.sort(rows)]),
-            encode=bundle.model.encode_mean,
-            decode=bundle.model.decode,
-        )
-    return UsualDistance(float(np.quantile(found.l1.numpy(), 0.95)), len(rows), split)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -11,6 +11,7 @@ from dashboard.services.image_data import batch
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
+    from xai_core._types import Probs
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.theory.bounds import Draws
@@ -19,6 +20,14 @@ Arrays = dict[str, NDArray[np.floating] | None]
 """The fields of something that holds tensors."""
 FEWEST_DRAWS = 1000
 """Draws made at least, the same for every view."""
+GIVEN = {
+    "The encoder's branch": "encoder",
+    "The average of q(c|z)": "average",
+    "Undecided, 1/K": "unsure",
+    "Certain of one": "certain",
+    "The best, q\u22c6": "best",
+}
+"""Choices of q(c|x), by what they are called on the pages."""
 
 
 @st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
@@ -27,6 +36,13 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     from xai_core.theory.bounds import Draws
 
     return Draws(**as_tensors(_drawn(bundle, image_id, count)))
+
+
+def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
+    """Return the q(c|x) that the bound of an image can be given, by name."""
+    from xai_core.theory.cluster_choices import cluster_choices
+
+    return cluster_choices(draws(bundle, image_id, FEWEST_DRAWS))
 
 
 @offload

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dashboard.services import bundles, outputs
+from dashboard.services import bundles, decoder_images, outputs
 from dashboard.services import counterfactuals as services_counterfactuals
 from dashboard.views.counterfactuals import loader
 from xai_core.plots.counterfactual import change
@@ -81,7 +81,7 @@ def test_what_speaks_for_it_is_measured_on_the_counterfactual_that_is_shown(
         np.abs(shown.counterfactual - seen.drawn).sum(), abs=1e-3
     )
     assert f"lies {seen.distance:.1f} pixels' worth of ink from the nearest image" in text_of(app)
-    limit = loader.usual_distance(tiny_bundle).limit
+    limit = decoder_images.usual_distance(tiny_bundle).limit
     below = f"That is {'below' if seen.distance <= limit else 'above'} {limit:.1f}"
     assert below in text_of(app)
     has_path = method in services_counterfactuals.LATENT_METHODS

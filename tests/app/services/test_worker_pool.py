@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard.services import attributions, counterfactuals, worker
+from dashboard.services import attributions, counterfactuals, decoder_images, worker
 from dashboard.services.scheduler import scheduler
 from dashboard.services.scheduler.fair_queue import FairQueue
 from dashboard.services.scheduler.worker_pool import WorkerPool
@@ -33,10 +33,11 @@ WORK = {
     loader.alternatives: (IMAGE, "classifier", 1, 0),
     loader.law: (IMAGE, "classifier", 1),
     loader._evidence: (MAPS[0], MAPS[1], "classifier"),
-    loader.usual_distance: (),
+    decoder_images.usual_distance: (),
     theory_loader._drawn: (IMAGE, 20),
     manifold_loader._certified: (IMAGE, 1, 1.0),
     manifold_loader.tangents: (IMAGE, 2),
+    manifold_loader.ascents: (IMAGE, 1, "plain"),
 }
 
 

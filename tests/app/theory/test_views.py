@@ -20,7 +20,7 @@ from dashboard.views.theory.mixtures import em_steps
 from dashboard.views.theory.mixtures import loader as mixtures_loader
 from tests.benchmarks.theory import reactions
 from xai_core.errors import DataError
-from xai_core.plots.style import plain
+from xai_core.plots.style import plain, signed
 from xai_core.training import collapse
 
 from ..parts import charts, linked, widget
@@ -28,8 +28,8 @@ from ..parts import charts, linked, widget
 PAGES = [name for name, *_ in STOPS]
 CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
-    "theory_factorisations": {"pairs", "jensen"},
-    "theory_collapse": {"beliefs", "information", "elbos"},
+    "theory_factorisations": {"pairs", "jensen", "two equal Gaussians"},
+    "theory_collapse": {"choices", "beliefs", "cluster cost", "elbos"},
     "theory_mixtures": {
         "gaussians Maximum likelihood",
         "gaussians Maximum a posteriori",
@@ -156,10 +156,17 @@ def test_the_replay_steps_plays_and_stops(open_page, text_of):
 def test_the_price_of_the_cure_is_on_the_page(open_page, text_of):
     app = open_page("theory_collapse")
     seen = collapse_loader.recording()
-    price = seen.price("cure", "pure", seen.epochs[-1])
-    said = f"{plain(price.nats, 1)} ± {price.standard_error:.1f}"
-    assert widget(app.metric, "Difference in bound, nats").value == said
+    price = seen.price("cure", "prior", seen.epochs[-1])
+    said = f"{signed(-price.nats, 1)} ± {price.standard_error:.1f}"
+    assert widget(app.metric, "Gain of the cluster term, nats").value == said
     assert f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats" in text_of(app)
+
+
+def test_no_choice_of_the_cluster_posterior_beats_the_best(open_page, tiny_bundle):
+    open_page("theory_collapse", image="test:3")
+    bounds = collapse_loader.bounds_of_choices(tiny_bundle, "test:3")
+    assert list(bounds) == list(theory_loader.GIVEN)
+    assert max(bounds.values()) == bounds["The best, q\u22c6"]
 
 
 def test_the_recording_that_is_shipped_is_whole():
@@ -167,11 +174,11 @@ def test_the_recording_that_is_shipped_is_whole():
     table = seen.summary()
     assert seen.runs == ["pure", "prior", "cure"]
     assert seen.epochs == list(range(seen.epochs[-1] + 1))
-    assert table["cluster_information"].between(-1e-6, math.log(10)).all()
+    assert table["information"].between(-1e-6, math.log(10)).all()
     sums = seen.probs("cure", seen.epochs[-1]).sum(1)
     assert sums == pytest.approx(1, abs=2e-3)
     last = table[table["epoch"] == seen.epochs[-1]].set_index("run")
-    assert last.loc["cure", "cluster_information"] > 0.8 * math.log(10)
+    assert last.loc["cure", "information"] > 0.8 * math.log(10)
 
 
 def test_without_a_recording_the_page_says_how_to_make_one(tmp_path):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dashboard.services import decoder_images
 from dashboard.ui import health
-from dashboard.views.counterfactuals import loader as counterfactual_loader
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.user_images import own_id
 
@@ -71,7 +71,7 @@ def test_two_halves_of_one_set_say_nothing_of_new_images(open_page, text_of, hea
 
 def test_a_decoder_that_draws_nothing_gives_no_verdict(open_page, text_of, failing, tiny_bundle):
     app = open_page("counterfactuals", image="test:3")
-    assert counterfactual_loader.usual_distance(tiny_bundle).images == 20
+    assert decoder_images.usual_distance(tiny_bundle).images == 20
     said = text_of(app)
     assert "pixels' worth of ink from the nearest image" in said
     assert "test images keep" not in said

@@ -23,6 +23,12 @@ from xai_core.theory.bounds import (
     jensen_sides,
     six_expectations,
 )
+from xai_core.theory.cluster_choices import (
+    IdenticalGaussians,
+    cluster_choices,
+    cluster_cost,
+    loss_of_choice,
+)
 
 SMALL = {
     "num_clusters": 3,
@@ -310,3 +316,35 @@ def test_wrong_arguments_are_named():
         evidence_curve(torch.zeros(10).double(), counts=(1, 4, 10))
     with pytest.raises(ValueError, match="not all exceed the 10 draws"):
         evidence_curve(torch.zeros(10).double(), counts=(50,))
+
+
+def test_no_cluster_posterior_beats_the_best_and_the_loss_is_a_divergence():
+    model, x = model_of(decoder_conditioning="z+c"), images()
+    model.decoder = Telling(3)
+    draws = draws_of(model, x)
+    choices = cluster_choices(draws)
+    best = bound_given_x(draws, choices["best"]).elbo
+    for probs in choices.values():
+        loss = best - bound_given_x(draws, probs).elbo
+        torch.testing.assert_close(loss, loss_of_choice(draws, probs), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("probs", "paid", "information"),
+    [
+        (torch.full((4, 4), 0.25), 0.0, 0.0),
+        (torch.eye(4)[[0, 0, 0, 0]], math.log(4), 0.0),
+        (torch.eye(4), math.log(4), math.log(4)),
+    ],
+)
+def test_the_two_collapses_differ_in_what_is_paid(probs, paid, information):
+    cost = cluster_cost(probs)
+    assert (cost.paid, cost.information) == pytest.approx((paid, information), abs=1e-9)
+    assert cost.unevenness == pytest.approx(paid - information, abs=1e-9)
+
+
+def test_with_identical_gaussians_the_bound_given_z_is_the_lower_one():
+    model = IdenticalGaussians(first=0.9, second=0.1, given_x=0.9)
+    assert model.upper == pytest.approx(-1.203973, abs=1e-6)
+    assert model.lower == pytest.approx(-0.693147, abs=1e-6)
+    assert model.lower == pytest.approx(model.log_evidence)

@@ -91,8 +91,8 @@ def test_price_and_summary_are_averages_over_images():
     assert price.nats == pytest.approx(3.45)
     assert price.standard_error == pytest.approx(np.std([3, 3.3, 3.6, 3.9], ddof=1) / 2)
     table = recording.summary().set_index("run")
-    assert table.loc["cure", "cluster_information"] == pytest.approx(math.log(2))
-    assert table.loc["prior", "cluster_information"] == pytest.approx(0)
+    assert table.loc["cure", "information"] == pytest.approx(math.log(2))
+    assert table.loc["prior", "information"] == pytest.approx(0)
     assert table.loc["cure", "accuracy"] == 1
 
 
@@ -122,4 +122,4 @@ def test_the_command_records_and_says_what_came_out(tiny_dataset, tmp_path, monk
     assert result.exit_code == 0, result.output
     assert asked["out"] == out and asked["epochs"] == 2 and asked["seed"] == 3
     assert {row["run"] for row in json.loads(result.stdout)["rows"]} == set(RECIPES)
-    assert "cluster_information" in CliRunner().invoke(app, options[:-1]).stdout
+    assert "information" in CliRunner().invoke(app, options[:-1]).stdout

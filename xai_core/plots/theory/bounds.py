@@ -14,6 +14,7 @@ from ..style import styled
 __all__ = [
     "beside",
     "closing",
+    "counterexample",
     "inequality",
     "pairs",
     "room",
@@ -183,6 +184,54 @@ def closing(
             "tickvals": list(counts),
             "ticktext": [f"{k:,}" for k in counts],
         },
+        yaxis={"title": {"text": "nats"}},
+    )
+
+
+def counterexample(
+    given_x: Sequence[Number],
+    lower: Sequence[Number],
+    levels: Mapping[str, Number],
+    at: tuple[Number, Number],
+    dark: bool,
+    *,
+    height: int = 260,
+) -> go.Figure:
+    """Draw L^ against q(1|x) of a model with two clusters, and levels that do not depend on it.
+
+    Args:
+        given_x: q(1|x), ascending.
+        lower: L^ at each, in nats.
+        levels: L and log p(x), by name, in nats.
+        at: The q(1|x) looked at, and its L^.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    accent, ends = theme.CATEGORIES[0], [0, 1]
+    curve = go.Scatter(
+        x=list(given_x), y=list(lower), mode="lines", name="L\u0302",
+        line={"color": accent, "width": 2},
+        hovertemplate="q(1|x) = %{x:.2f}: %{y:.3f} nats<extra></extra>",
+    )  # fmt: skip
+    point = go.Scatter(
+        x=[at[0]], y=[at[1]], mode="markers", showlegend=False, hoverinfo="skip",
+        marker={"color": accent, "size": 12},
+    )  # fmt: skip
+    lines = [
+        go.Scatter(
+            x=ends, y=[value, value], mode="lines", name=name,
+            line={"color": theme.ink(dark), "dash": dash, "width": 1.5},
+            hovertemplate=f"{name}: %{{y:.3f}} nats<extra></extra>",
+        )
+        for (name, value), dash in zip(levels.items(), ("solid", "dash"), strict=False)
+    ]  # fmt: skip
+    return styled(
+        [*lines, curve, point],
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "q(1|x)"}, "range": [-0.02, 1.02]},
         yaxis={"title": {"text": "nats"}},
     )
 

@@ -13,6 +13,8 @@ from ..style import styled
 
 __all__ = [
     "beliefs",
+    "choices",
+    "cluster_cost",
     "over_epochs",
 ]
 
@@ -80,6 +82,108 @@ def beliefs(
         )
     layout[f"xaxis{'' if count == 1 else count}"]["title"] = {"text": "images, by label"}
     return styled(traces, dark, height=row_height * count + 40, annotations=notes, **layout)
+
+
+def choices(bounds: Mapping[str, Number], dark: bool, *, height: int = 220) -> go.Figure:
+    """Draw what each q(c|x) loses against the best one.
+
+    Args:
+        bounds: Nats of the bound under each choice, by its name.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    best = max(bounds.values())
+    losses = [best - value for value in bounds.values()]
+    bars = go.Bar(
+        orientation="h",
+        y=list(bounds),
+        x=losses,
+        text=[f"{loss:.3f}" for loss in losses],
+        textposition="outside",
+        cliponaxis=False,
+        marker={"color": theme.CATEGORIES[0]},
+        hovertemplate="%{y}: %{x:.4f} nats below the best<extra></extra>",
+    )
+    return styled(
+        [bars],
+        dark,
+        height=height,
+        bargap=0.35,
+        yaxis={"autorange": "reversed", "showgrid": False},
+        xaxis={
+            "title": {"text": "KL(q(c|x) || q\u22c6), nats lost"},
+            "range": [0, 1.18 * max(*losses, 1e-6)],
+            "nticks": 6,
+        },
+    )
+
+
+def cluster_cost(
+    costs: pd.DataFrame,
+    titles: Mapping[str, str],
+    at: int,
+    most: Number,
+    dark: bool,
+    *,
+    height: int = 250,
+) -> go.Figure:
+    """Draw the average KL(q(c|x) || p(c)) of each training as two parts, epoch by epoch.
+
+    Args:
+        costs: One row per run and epoch, with the columns "information" and "unevenness".
+        titles: Of the runs, in order; each has a panel.
+        at: Epoch looked at; the others are pale.
+        most: ln K, the dashed level.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    parts = {"information": "I(c; x)", "unevenness": "KL(mean q || p(c))"}
+    colours = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
+    traces, layout, notes, count = [], {}, [], len(titles)
+    for number, (run, title) in enumerate(titles.items()):
+        axis = "" if number == 0 else str(number + 1)
+        left, right = (number + 0.06) / count, (number + 0.97) / count
+        layout[f"xaxis{axis}"] = {"domain": [left, right], "showgrid": False, "dtick": 2}
+        layout[f"yaxis{axis}"] = {
+            "anchor": f"x{axis}", "range": [0, 1.1 * float(most)], "showticklabels": number == 0,
+        }  # fmt: skip
+        notes.append(
+            {"xref": "paper", "yref": "paper", "x": left, "y": 1.02, "text": title,
+             "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
+        )  # fmt: skip
+        here = costs[costs["run"] == run]
+        traces += [
+            go.Bar(
+                x=here["epoch"],
+                y=here[part],
+                xaxis=f"x{axis}",
+                yaxis=f"y{axis}",
+                name=name,
+                showlegend=number == 0,
+                marker={"color": colours[part],
+                        "opacity": [1.0 if e == at else 0.5 for e in here["epoch"]]},
+                hovertemplate=f"{title}, epoch %{{x}}: {name} %{{y:.3f}} nats<extra></extra>",
+            )
+            for part, name in parts.items()
+        ]  # fmt: skip
+    layout["yaxis"]["title"] = {"text": "nats"}
+    layout["xaxis"]["title"] = {"text": "epoch"}
+    shapes = [
+        _level(most, dark) | {"xref": f"x{axis} domain", "yref": f"y{axis}"}
+        for axis in ("", *map(str, range(2, count + 1)))
+    ]
+    return styled(
+        traces,
+        dark,
+        height=height,
+        barmode="stack",
+        bargap=0.15,
+        shapes=shapes,
+        annotations=notes,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.14, "yanchor": "bottom", "x": 0},
+        **layout,
+    )
 
 
 def over_epochs(

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from xai_core.theory.bounds import EvidenceCurve
 
 FORMULA = (
-    r"""\mathcal L(x)=
+    r"""{bound}(x)=
 \underbrace{\mathbb E_q[\log p(x|z,c)]}_{\text{reconstruction}}
 +\underbrace{\mathbb E_q[\log p(z|c)]}_{\text{prior alignment}}""",
-    r"""-\underbrace{\mathrm{KL}(q(c)\,\|\,p(c))}_{\text{cluster}}
+    r"""-\underbrace{\mathrm{KL}({q}\,\|\,p(c))}_{\text{cluster}}
 \underbrace{-\,\mathbb E_q[\log q(z|x)]}_{\text{entropy of the code}}""",
 )
+TRAINED = {"c_given_x": (r"\hat{\mathcal L}", "q(c|x)"), "c_given_z": (r"\mathcal L", "q(c|z)")}
+"""The bound that a model is trained on, and the q(c|.) in it, by its factorisation."""
 CLOSING = (
     r"\log p(x)=\mathcal L(x)+\mathrm{KL}\bigl(q(z,c|x)\,\|\,p(z,c|x)\bigr)",
     r"""\log p(x)\approx\log\frac1k\sum_{i=1}^{k}\frac{\sum_c p(x|z_i,c)\,p(z_i,c)}{q(z_i|x)},
@@ -40,7 +42,8 @@ CLOSING = (
 @st.fragment
 def waterfalls(bundle: "Bundle", image_id: str) -> None:
     """Show the terms of the image's bound, and those of others on the same scale."""
-    formulas(*FORMULA)
+    symbol, given = TRAINED[bundle.model.config.factorisation]
+    formulas(*(line.replace("{bound}", symbol).replace("{q}", given) for line in FORMULA))
     choice = st.segmented_control(
         "Beside it", bounds.BESIDE, required=True,
         **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE, link="beside"),
@@ -60,7 +63,7 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
     most = max(elbo_terms.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"$\\mathcal L$ of {naming.marked(image_id)} is **{abs(apart):.1f} nats "
+            f"${symbol}$ of {naming.marked(image_id)} is **{abs(apart):.1f} nats "
             f"{'above' if apart >= 0 else 'below'}** that beside it ({name}); the largest "
             f"difference, {signed(own[most] - other[most])}, is in {_in_words(most)}."
         )

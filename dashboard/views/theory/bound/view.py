@@ -39,9 +39,10 @@ layout.section(
     "k: one standard error). Its left end is the bound with the best q(c|x, z), "
     "which is L where the decoder does not read c. The line does not fall, since each group of k "
     "draws is a union of smaller groups. The distance from a bound's line to log p(x) is the "
-    "inference gap: how far q(z, c|x) is from the true posterior. L has q(c|z) = p(c|z); the "
-    "dotted line has q(c|x) in its place (see the next page). A Bernoulli likelihood reads "
-    "binarised pixels here, so these are other numbers than the stored bound above.",
+    "inference gap: how far q(z, c|x) is from the true posterior. The solid line is L with "
+    "q(c|z) = p(c|z), the dotted line L\u0302 with q(c|x) (see the next page). A Bernoulli "
+    "likelihood reads binarised pixels here, so both lie below the stored bound of grey pixels: "
+    "compare bounds only on the same pixels.",
 )
 bound.closing(bundle, image_id)
 next_pages.offer_neighbours("theory")

@@ -1,12 +1,29 @@
-"""Cached answers of the page on the collapse: the recorded trainings."""
+"""Cached answers of the page on the collapse: choices of q(c|x), and recorded trainings."""
 
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
+from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.views.theory.loader import FEWEST_DRAWS, GIVEN, choices, draws
+
 if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
     from xai_core.training.collapse import Recording
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def bounds_of_choices(bundle: "Bundle", image_id: str) -> dict[str, float]:
+    """Evaluate the bound of an image under each q(c|x), in nats; q* comes last."""
+    from xai_core.theory.bounds import bound_given_x
+
+    drawn, probs = draws(bundle, image_id, FEWEST_DRAWS), choices(bundle, image_id)
+    return {
+        name: bound_given_x(drawn, probs[key]).elbo.item()
+        for name, key in GIVEN.items()
+        if key in probs
+    }
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

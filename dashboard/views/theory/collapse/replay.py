@@ -13,7 +13,7 @@ from dashboard.ui.chart import chart
 from dashboard.views.theory import question, stepper
 from dashboard.views.theory.collapse import loader
 from dashboard.views.theory.formulas import formulas
-from xai_core.plots.style import plain
+from xai_core.plots.style import plain, signed
 from xai_core.plots.theory import collapse
 
 if TYPE_CHECKING:
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
     from xai_core.training.collapse import Price, Recording
 
 FORMULA = (
-    r"\hat{\mathcal L}(x)=\text{const}-\mathrm{KL}(q(c|x)\,\|\,q^\star)",
-    r"q^\star(c)\propto p(c)\exp\mathbb E_{q(z|x)}[\log p(x|z,c)+\log p(z|c)]",
-    r"\overline{\mathrm{KL}(q(c|x)\,\|\,p(c))}=I(c;x)+\mathrm{KL}(\overline q\,\|\,p(c))",
+    r"""\underbrace{\overline{\mathrm{KL}(q(c|x)\,\|\,p(c))}}_{\text{paid}}
+=\underbrace{I(c;x)}_{\text{told about the image}}""",
+    r"+\underbrace{\mathrm{KL}(\overline q\,\|\,p(c))}_{\text{wasted on uneven clusters}}",
 )
+CASES = """\
+| over all images | mean KL | $I(c;x)$ | $\\mathrm{{KL}}(\\overline q\\,\\Vert\\,p(c))$ |
+|---|--:|--:|--:|
+| undecided: q(c\\|x) = 1/K for every image | 0 | 0 | 0 |
+| one cluster takes every image | ln K = {most:.2f} | 0 | {most:.2f} |
+| K clusters, certain and evenly used | {most:.2f} | {most:.2f} | 0 |
+"""
 
 
 def replay(bundle: "Bundle") -> None:
@@ -49,41 +56,39 @@ def argument(bundle: "Bundle") -> None:
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
     most = math.log(seen.probs("cure", last).shape[1])
-    pure, alike = seen.price("cure", "pure", last), seen.price("cure", "prior", last)
+    other, same = seen.price("cure", "pure", last), seen.price("cure", "prior", last)
     columns = st.columns(len(seen.runs) + 1)
     for column, run in zip(columns, seen.runs, strict=False):
         column.metric(
-            titles[run], f"{end.loc[run, 'cluster_information']:.2f} nats",
+            titles[run], f"{end.loc[run, 'information']:.2f} nats",
             help=f"Cluster information after the last epoch, at most ln K = {most:.2f}",
             border=True,
         )  # fmt: skip
     columns[-1].metric(
-        "Difference in bound, nats", f"{plain(pure.nats, 1)} ± {pure.standard_error:.1f}",
-        help=f"The bound of “{titles['pure']}” minus that of “{titles['cure']}”, two models",
+        "Gain of the cluster term, nats", f"{signed(-same.nats, 1)} ± {same.standard_error:.1f}",
+        help=f"The bound of “{titles['cure']}” minus that of “{titles['prior']}”: the same model "
+        "with and without the term",
         border=True,
     )  # fmt: skip
     st.markdown(
-        "1. **1/K is not the best q(c|x).** It maximises the term "
-        "$-\\mathrm{KL}(q(c|x)\\,\\|\\,p(c))$, one of four. For a fixed q(z|x) the whole bound "
-        "is largest at $q^\\star$, which is 1/K where the exponent is the same for every cluster. "
-        "Early in training it nearly is: then a certain q(c|x) pays up to "
+        "1. **1/K is not what the bound wants.** Given a fixed q(z|x), the optimal q(c|x) is "
+        "$q^\\star$, which is 1/K only where the exponent is the same for every cluster. Early in "
+        "training it nearly is: then a certain q(c|x) pays up to "
         f"ln K = {most:.2f} nats and gains little.\n"
-        "2. **There are two collapses.** Averaged over images, the KL is the cluster information "
-        "I plus KL(mean q‖p(c)). If q(c|x) is 1/K for every image, both are 0. If one cluster "
-        f"takes every image, the KL is ln K = {most:.2f} and I is 0. With the bound alone, "
+        "2. **There are two collapses**, and the KL alone cannot tell them from a good model. If "
+        "q(c|x) is 1/K for every image, the KL is 0. If one cluster takes every image, the KL is "
+        f"ln K = {most:.2f} and I(c; x) is 0. With the bound alone, "
         f"{_fate(table, 'prior', most)}; {_fate(table, 'pure', most)}.\n"
-        "3. **Jensen's inequality does not give L ≥ L\u0302.** L \N{MINUS SIGN} L\u0302 is "
-        "E[KL(q(c|x)‖p(c|x,z)) \N{MINUS SIGN} KL(q(c|z)‖p(c|x,z))]. With q(c|z) = p(c|z) and a "
-        "decoder that does not read c the second divergence is 0, so L ≥ L\u0302; with a decoder "
-        "that reads c either sign can occur. A higher bound is no measure of clusters.\n"
-        "4. **The report's remedy is an explicit term.** With c in the prior of z, an initial "
-        "assignment, and a term that asks deformed images to keep their cluster, "
-        f"{_fate(table, 'cure', most)}. Its bound is **{_beside(pure)}** that of "
-        f"“{titles['pure']}”, a different model, and **{_beside(alike)}** that of the same model "
-        "without the term; one seed each."
+        "3. **The remedy.** The report names additional constraints, such as regularisation or "
+        "clustering-specific losses. One such loss asks deformed images to keep their cluster: "
+        f"with it, {_fate(table, 'cure', most)}.\n"
+        f"4. **Its price.** {_price(seen, titles)} Beside “{titles['pure']}”, which is another "
+        f"model (its prior knows no cluster), the bound is {_beside(other)}: that difference is "
+        "no price of the term."
     )
     _own(bundle)
-    _ask(most)
+    st.markdown(CASES.format(most=most))
+    _ask(table, most)
 
 
 def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
@@ -97,7 +102,8 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
     names = [str(k) for k in range(int(labels.max()) + 1)]
     here = table[table["epoch"] == epoch].set_index("run")
     words = "; ".join(
-        f"{titles[run]}: information {here.loc[run, 'cluster_information']:.2f} nats"
+        f"{titles[run]}: information {here.loc[run, 'information']:.2f} nats, unevenness "
+        f"{here.loc[run, 'unevenness']:.2f}"
         for run in seen.runs
     )
     chart(
@@ -108,11 +114,11 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
     left, right = st.columns(2, gap="large")
     most = math.log(len(next(iter(probs.values()))[0]))
     with left:
-        figure = collapse.over_epochs(
-            table, titles, "cluster_information", "I(c; x), nats", epoch, dark, most=most
-        )
-        chart(figure, key="information", alt=f"Cluster information at epoch {epoch}. {words}")
+        st.markdown("**What the KL is paid for**")
+        figure = collapse.cluster_cost(table, titles, epoch, most, dark)
+        chart(figure, key="cluster cost", alt=f"Mean KL in two parts at epoch {epoch}. {words}")
     with right:
+        st.markdown("**The bound**")
         figure = collapse.over_epochs(table, titles, "elbo", "ELBO, nats", epoch, dark)
         bounds = "; ".join(f"{titles[r]}: {here.loc[r, 'elbo']:.1f} nats" for r in seen.runs)
         chart(figure, key="elbos", alt=f"ELBO at epoch {epoch}. {bounds}")
@@ -120,8 +126,8 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
         st.caption(
             f"Epoch {epoch}. "
             + "; ".join(
-                f"{titles[run]}: I = {here.loc[run, 'cluster_information']:.2f}, "
-                f"KL {here.loc[run, 'kl_c']:.2f} = I + {_wasted(here.loc[run]):.2f}, "
+                f"{titles[run]}: KL {here.loc[run, 'kl_c']:.2f} = "
+                f"{here.loc[run, 'information']:.2f} + {here.loc[run, 'unevenness']:.2f}, "
                 f"bound {plain(here.loc[run, 'elbo'], 1)} nats"
                 for run in seen.runs
             )
@@ -145,44 +151,52 @@ def _own(bundle: "Bundle") -> None:
     )
 
 
-def _ask(most: float) -> None:
+def _ask(table: pd.DataFrame, most: float) -> None:
+    here = table[(table["run"] == "prior") & (table["epoch"] > 0)]
+    least = here.loc[here["information"].idxmin()]
     question.choose(
         "collapse",
-        "One training has q(c|x) = 1/K for every image, another is certain of evenly used "
-        "clusters. Bound, prior alignment and entropy are equal. Which one has the better "
-        "reconstruction, by how much?",
+        f"Step to epoch {least.epoch:.0f} of “{loader.titles()['prior']}”. Which row of the table "
+        "is its strip?",
         [
-            "The first: it has nothing to pay",
-            f"The second: by ln K = {most:.2f} nats",
-            "Both reconstruct alike",
+            "Undecided: 1/K for every image",
+            "One cluster takes every image",
+            "K clusters, certain and evenly used",
         ],
         right=1,
-        because="A certain q(c|x) pays KL = ln K, 1/K pays 0. With an equal bound and equal other "
-        "terms, the difference is in the reconstruction.",
+        because=f"Its mean KL is {least.kl_c:.2f} of {most:.2f} nats, so q(c|x) is not 1/K; of "
+        f"these, {least.information:.2f} tell about the image and {least.unevenness:.2f} are "
+        "spent on uneven clusters. No information does not mean KL 0: ask for I(c; x).",
     )
 
 
 def _fate(table: pd.DataFrame, run: str, most: float) -> str:
     """Describe how low a training's cluster information fell and where it ended."""
     trained = table[(table["run"] == run) & (table["epoch"] > 0)]
-    lowest = trained.loc[trained["cluster_information"].idxmin()]
+    lowest = trained.loc[trained["information"].idxmin()]
     end = trained.iloc[-1]
     said = f"“{loader.titles()[run]}” "
-    if lowest.cluster_information < 0.05 * most and lowest.epoch < end.epoch:
+    if lowest.information < 0.05 * most and lowest.epoch < end.epoch:
         how = "every image in the same cluster" if lowest.kl_c > 0.8 * most else "q(c|x) near 1/K"
         said += (
-            f"collapsed to {lowest.cluster_information:.2f} nats by epoch {lowest.epoch:.0f} "
+            f"collapsed to {lowest.information:.2f} nats by epoch {lowest.epoch:.0f} "
             f"({how}, KL {lowest.kl_c:.2f}) and "
         )
     return (
-        f"{said}ended at {end.cluster_information:.2f} nats, with {_accuracy(end)} of these "
+        f"{said}ended at {end.information:.2f} nats, with {_accuracy(end)} of these "
         "images in the cluster of their label"
     )
 
 
-def _wasted(row: pd.Series) -> float:
-    """Return KL(mean q || p(c)): what the KL costs without telling images apart."""
-    return max(float(row["kl_c"] - row["cluster_information"]), 0.0)
+def _price(seen: "Recording", titles: dict[str, str]) -> str:
+    """Say what the cluster term costs or gains in bound, on the same model."""
+    price = seen.price("cure", "prior", seen.epochs[-1])
+    verb = "costs" if price.nats > 0 else "gains"
+    return (
+        f"On the same model (“{titles['prior']}”) and the same images, the term {verb} "
+        f"**{abs(price.nats):.1f} ± {price.standard_error:.1f} nats** of bound after the last "
+        "epoch, one seed."
+    )
 
 
 def _beside(price: "Price") -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import table
-from dashboard.views.theory.loader import FEWEST_DRAWS, draws
+from dashboard.views.theory.loader import FEWEST_DRAWS, choices, draws
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -48,19 +48,9 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
         given: q(c|x): "encoder", "average" of q(c|z), "unsure" (1/K), "certain" of one, or
             "best", the q(c|x) that maximises the bound.
     """
-    import torch
-
     from xai_core.theory import bounds
 
-    drawn = draws(bundle, image_id, FEWEST_DRAWS)
-    average = drawn.average
-    probs = {
-        "encoder": drawn.encoder_probs,
-        "average": average,
-        "unsure": torch.full_like(average, 1 / average.shape[-1]),
-        "best": bounds.best_cluster_probs(drawn),
-        "certain": torch.nn.functional.one_hot(average.argmax(-1), average.shape[-1]).double(),
-    }[given]
+    drawn, probs = draws(bundle, image_id, FEWEST_DRAWS), choices(bundle, image_id)[given]
     six = bounds.six_expectations(drawn, probs)
     return Factorised(
         upper=bounds.bound_given_z(drawn).elbo.item(),

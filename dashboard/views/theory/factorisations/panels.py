@@ -12,6 +12,7 @@ from dashboard.ui.chart import chart
 from dashboard.views.theory import question
 from dashboard.views.theory.factorisations import loader
 from dashboard.views.theory.formulas import formulas
+from dashboard.views.theory.loader import GIVEN
 from xai_core.plots import theme
 from xai_core.plots.style import plain, signed
 from xai_core.plots.theory import bounds
@@ -19,15 +20,6 @@ from xai_core.plots.theory import bounds
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-ENCODER, AVERAGE = "The encoder's branch", "The average of q(c|z)"
-UNSURE, CERTAIN, BEST = "Undecided, 1/K", "Certain of one", "The best, q\u22c6"
-GIVEN = {
-    ENCODER: "encoder",
-    AVERAGE: "average",
-    UNSURE: "unsure",
-    CERTAIN: "certain",
-    BEST: "best",
-}
 SIX = (
     r"""\mathcal L-\hat{\mathcal L}=\underbrace{\mathbb E_{q(z|x)}\bigl[
 \mathbb E_{q(c|z)}-\mathbb E_{q(c|x)}\bigr][\log p(x|z,c)]}_{\text{likelihood pair}}""",
@@ -55,7 +47,7 @@ def both(bundle: "Bundle", image_id: str) -> None:
     formulas(*SIX)
     choices = list(GIVEN)
     if bundle.model.config.factorisation == "c_given_z":
-        choices.remove(ENCODER)
+        choices.remove("The encoder's branch")
     choice = st.segmented_control(
         "q(c|x) in L\u0302",
         choices,
@@ -179,10 +171,11 @@ def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
 
 
 def _ask_about_sign() -> None:
+    choices = [name for name, key in GIVEN.items() if key in ("unsure", "certain", "best")]
     question.choose(
         "sign",
         "Which choice of q(c|x) makes L\u0302 as large as it can be while q(z|x) stays fixed?",
-        [UNSURE, CERTAIN, BEST],
+        choices,
         right=2,
         because="1/K maximises \N{MINUS SIGN}KL(q(c|x) || p(c)), one of four terms. All terms "
         "together give a constant minus KL(q(c|x) || q\u22c6), which is largest at q\u22c6. Try "

@@ -3,7 +3,7 @@
 from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
-from dashboard.views.theory.factorisations import panels
+from dashboard.views.theory.factorisations import counterexample, panels
 from dashboard.views.theory.loader import FEWEST_DRAWS
 
 bundle = layout.page(
@@ -19,7 +19,9 @@ layout.section(
     f"{naming.marked(image_id)}.",
     "The entropy of q(z|x) is in both bounds and cancels; three pairs remain. The bars lead from "
     "0 to the difference. Choose which q(c|x) stands in the bound: all numbers are averages over "
-    f"the same {FEWEST_DRAWS:,} codes, so noise of the draws is the same in both bounds.",
+    f"the same {FEWEST_DRAWS:,} codes, so noise of the draws is the same in both bounds. "
+    "q(z, c|x) = q(c|x) q(z|x) with a diagonal q(z|x) is itself a mean-field family. A Bernoulli "
+    "likelihood reads binarised pixels here.",
 )
 panels.both(bundle, image_id)
 
@@ -33,4 +35,14 @@ layout.section(
     "make L the smaller one.",
 )
 panels.inequality(bundle, image_id)
+
+layout.section(
+    "Where L is the lower one",
+    "Two clusters with the same Gaussian, and one binary image x whose probability depends on "
+    "the cluster alone.",
+    "The report says that generally L ≥ L\u0302. That holds where q(c|z) = p(c|x, z), as with the "
+    "mixture's responsibilities and a decoder that reads z alone. Here the decoder reads c: z "
+    "says nothing about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
+)
+counterexample.show(bundle)
 next_pages.offer_neighbours("theory_factorisations")

@@ -32,7 +32,7 @@ LONGER = {"tiny": 1.0, "small": 100.0, "large": 3000.0}
 def show(bundle: "Bundle", image_id: str) -> None:
     """Show the residual's slope, the singular values, and the directions of the tangent space."""
     formulas(*FORMULA)
-    names = _targets(bundle)
+    names = targets(bundle)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Towards",
@@ -70,7 +70,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
     _ask(slope)
 
 
-def _targets(bundle: "Bundle") -> list[str]:
+def targets(bundle: "Bundle") -> list[str]:
+    """Name the classes that a step can lead towards."""
     output = next(iter(outputs.deciding(bundle)), "cluster")
     return naming.class_names(bundle, output, outputs.classes(bundle, output).count(bundle))
 

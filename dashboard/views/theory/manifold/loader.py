@@ -1,12 +1,13 @@
-"""Cached answers of the page on the manifold: tangents and the first-order law."""
+"""Cached answers of the page on the manifold: tangents, the first-order law, two ascents."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
+from dashboard.services.counterfactuals import explainable
 from dashboard.services.image_data import stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 from dashboard.views.theory.loader import Arrays, as_arrays, as_tensors
@@ -14,6 +15,24 @@ from dashboard.views.theory.loader import Arrays, as_arrays, as_tensors
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.certificate import Certificate
+    from xai_core.counterfactual.task import Ascent, Method
+
+METHODS: "tuple[Method, ...]" = ("diffeomorphic", "pixel")
+MAX_STEPS = 60
+"""Of each ascent."""
+
+
+class Ascended(NamedTuple):
+    """Where an ascent of log p(target) led from one image.
+
+    `image` is (28, 28) in [0, 1]; `probability` is that of the target; `distance` is the ink
+    between the image and the nearest one that the decoder was found to draw.
+    """
+
+    image: NDArray[np.float32]
+    probability: float
+    steps: int
+    distance: float
 
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -51,3 +70,46 @@ def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]
     with compute_slot():
         found = tangent_images(bundle, stored(bundle, [image_id]), count)
     return pictures(found)
+
+
+@st.cache_data(max_entries=128, show_spinner="Climbing twice", hash_funcs=BY_FINGERPRINT)
+@offload
+def ascents(
+    bundle: "Bundle", image_id: str, target: int, ascent: "Ascent"
+) -> tuple[Ascended, Ascended]:
+    """Climb log p(target) in latent space, and on pixels, by the same kind of steps.
+
+    Args:
+        bundle: The models.
+        image_id: The image.
+        target: The class.
+        ascent: "adam" or "plain" steps.
+    """
+    import torch
+
+    from xai_core.counterfactual.of_bundle import counterfactuals
+    from xai_core.counterfactual.plausibility import nearest_drawn
+    from xai_core.counterfactual.task import CounterfactualConfig
+
+    x, of = stored(bundle, [image_id]), explainable(bundle)[0]
+    with compute_slot():
+        found = [
+            counterfactuals(
+                bundle, x, target, of=of, config=CounterfactualConfig(
+                    method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=2
+                ),
+            )
+            for method in METHODS
+        ]  # fmt: skip
+        images = torch.cat([one.counterfactuals for one in found])
+        drawn = nearest_drawn(images, encode=bundle.model.encode_mean, decode=bundle.model.decode)
+    first, second = (
+        Ascended(
+            image=image[0].float().numpy(),
+            probability=float(one.probabilities[0, target]),
+            steps=int(one.evaluations[0]),
+            distance=distance,
+        )
+        for one, image, distance in zip(found, images, drawn.l1.tolist(), strict=True)
+    )
+    return first, second

@@ -3,7 +3,7 @@
 from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
-from dashboard.views.theory.manifold import first_order_law
+from dashboard.views.theory.manifold import first_order_law, two_ascents
 
 bundle = layout.page(
     "On the manifold",
@@ -25,4 +25,17 @@ layout.section(
     "where there is no second order. Below: warm is ink added, cold ink removed.",
 )
 first_order_law.show(bundle, image_id)
+
+layout.section(
+    "What can fail",
+    "The same log p(target), climbed in latent space and on pixels, from the same image.",
+    "The law above holds for any function and any direction, so it proves nothing about a "
+    "counterfactual. What can fail is the distance between the result and the nearest image "
+    "that the decoder can draw, searched from the result's own code. Latent ascent ends on such "
+    "an image by construction; pixel ascent is the adversarial contrast: it reaches the target "
+    "with ink that no code explains. Whether the decoder's images are images of *data* is a "
+    "question for the judges on the page Counterfactuals. The steps there are Adam's; a plain "
+    "step is the formula's, z + λv.",
+)
+two_ascents.show(bundle, image_id, first_order_law.targets(bundle))
 next_pages.offer_neighbours("theory_manifold")

@@ -1,0 +1,67 @@
+"""Latent ascent beside pixel ascent: what the first-order law cannot tell apart."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import decoder_images
+from dashboard.ui import download, messages
+from dashboard.ui.components import image_grid
+from dashboard.views.theory.manifold import loader
+from xai_core.plots.probabilities import percent
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Ascent
+
+STEPS: "dict[str, Ascent]" = {"Plain, λ times the gradient": "plain", "Adam's": "adam"}
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
+    """Show where both ascents lead, and how far from the decoder's images that is."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.selectbox(
+            "Both towards",
+            names,
+            width=200,
+            **state.bind("ascent target", names[-1], names, link="to"),
+        )
+        kind = st.segmented_control(
+            "Steps of both ascents", list(STEPS), required=True,
+            **state.bind("ascent steps", next(iter(STEPS)), list(STEPS), link="ascent"),
+        )  # fmt: skip
+    found = loader.ascents(bundle, image_id, names.index(target), STEPS[kind])
+    usual = decoder_images.usual_distance(bundle)
+    rows = []
+    for column, title, one in zip(
+        st.columns(2), ("Latent ascent", "Pixel ascent"), found, strict=True
+    ):
+        with column, st.container(horizontal=True, vertical_alignment="center"):
+            image_grid.picture(
+                one.image,
+                alt=f"{title}: p(target) {percent(one.probability)}",
+                key=title,
+                width=120,
+            )
+            verdict = (
+                "**near** what the decoder can draw"
+                if one.distance <= usual.limit
+                else "**off** what the decoder can draw"
+            )
+            st.markdown(
+                f"**{title}**  \np({messages.literal(target)}) = {percent(one.probability)} after "
+                f"{one.steps} steps  \n{one.distance:.1f} ink from the decoder's images  \n"
+                f"{verdict}"
+            )
+            rows.append((title, one.probability, one.steps, one.distance))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"95 % of {usual.images:,} real {usual.split} images lie within {usual.limit:.1f} ink "
+            "of an image that the decoder can draw: that is the limit."
+        )
+        columns = ["ascent", "probability", "steps", "distance"]
+        table = pd.DataFrame(rows, columns=columns)
+        download.table(bundle, table, name="two ascents", image=image_id, target=target)
