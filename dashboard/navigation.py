@@ -35,7 +35,11 @@ page = st.navigation(
             listed("counterfactuals", "Counterfactuals", "alt_route"),
         ],
         "Theory": [
+            listed("theory_contents", "Contents", "toc"),
+            listed("theory_hidden", "Hidden variables", "visibility_off"),
+            listed("theory_inequalities", "Inequalities", "compare_arrows"),
             listed("theory", "The bound", "stacked_line_chart"),
+            listed("theory_linear_vae", "A VAE by hand", "calculate"),
             listed("theory_factorisations", "Two factorisations", "call_split"),
             listed("theory_collapse", "The collapse", "trending_down"),
             listed("theory_mixtures", "Mixtures by EM", "blur_on"),

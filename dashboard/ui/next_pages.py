@@ -7,8 +7,14 @@ import streamlit as st
 from dashboard.links import PAGES
 
 STOPS = (
+    ("theory_hidden", "Hidden variables", ":material/visibility_off:",
+     "What is a latent variable for, and what do the graphs say?"),
+    ("theory_inequalities", "Inequalities", ":material/compare_arrows:",
+     "Why is a bound a bound?"),
     ("theory", "The bound", ":material/stacked_line_chart:",
      "What is maximised, and how far is it from log p(x)?"),
+    ("theory_linear_vae", "A VAE by hand", ":material/calculate:",
+     "Do the formulas hold where everything is known?"),
     ("theory_factorisations", "Two factorisations", ":material/call_split:",
      "Where should c come from, the image or its code?"),
     ("theory_collapse", "The collapse", ":material/trending_down:",

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_attribution", "figures"]
 
-SETS = {"train": ("figure-2", "Training set"), "test": ("figure-3", "Test set")}
+SETS = {
+    "train": ("figure-2", "Figure 2. Training set"),
+    "test": ("figure-3", "Figure 3. Test set"),
+}
 EACH = 20
 """Images per cluster behind the mean heatmaps."""
 

@@ -22,8 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import Images, Latents, Logits
+from ..models.jacobian import decoder_jacobian
 
-__all__ = ["Certificate", "certify", "decoder_jacobian"]
+__all__ = ["Certificate", "certify"]
 
 LENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 """In latent units: short, since a ReLU that changes side on the path has no second order."""
@@ -94,22 +95,6 @@ def certify(
         shares=torch.stack([_share(left, move) for move in moves], 1),
         slope=_slope(steps.log(), residuals.clamp(min=torch.finfo(codes.dtype).tiny).log()),
     )
-
-
-def decoder_jacobian(
-    codes: Latents, decode: Callable[[Latents], Images]
-) -> Float[Tensor, "batch pixels latent"]:
-    """Evaluate dg/dz at each code, by two reverse passes: u^T dg/dz is linear in u."""
-    with torch.enable_grad():
-        codes = codes.detach().requires_grad_()
-        pixels = decode(codes).flatten(1)
-        weights = torch.zeros_like(pixels, requires_grad=True)
-        (rows,) = torch.autograd.grad(pixels, codes, weights, create_graph=True)
-        columns = [
-            torch.autograd.grad(rows[:, axis].sum(), weights, retain_graph=True)[0]
-            for axis in range(codes.shape[1])
-        ]
-    return torch.stack(columns, -1)
 
 
 def _gradients(

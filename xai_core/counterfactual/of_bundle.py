@@ -23,9 +23,10 @@ from ..bundle.explained_output import (
 from ..bundle.outputs import as_float_images
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
+from ..models.jacobian import decoder_jacobian
 from ..models.vae import ClusterVAE
 from .api import Counterfactual, find_counterfactual
-from .certificate import Certificate, certify, decoder_jacobian
+from .certificate import Certificate, certify
 from .reference import Reference
 from .task import CounterfactualConfig, Method
 
@@ -34,6 +35,7 @@ __all__ = [
     "certify_images",
     "counterfactuals",
     "reference_of",
+    "step_functions",
     "tangent_images",
 ]
 
@@ -179,6 +181,21 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
     # a singular vector's sign is free: let most of its ink be added
     left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
     return left.mT.reshape(left.shape[0] * left.shape[2], -1, *images.shape[-2:])
+
+
+def step_functions(
+    bundle: Bundle,
+) -> tuple[
+    Callable[[ByteImages], Latents], Callable[[Latents], Images], Callable[[Images], Tensor]
+]:
+    """Return encoder, decoder and the explained function as `certify_images` takes them.
+
+    Args:
+        bundle: The models; their copies are float64, on the CPU.
+    """
+    model, decode = _decoder(bundle)
+    output = next(iter(deciding_outputs(bundle)), "cluster")
+    return lambda images: _codes(model, images), decode, _judge(bundle, model, output)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from xai_core.plots.image_sheet import Row, Sheet
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-SPLITS = {"train": "Training set", "test": "Test set"}
+SPLITS = {"train": "Figure 2. Training set", "test": "Figure 3. Test set"}
 COUNT = 9
 ROW_HEIGHT, AROUND = 46, 92
 """Height in screen pixels of a row of nine images, and of names and colour bar."""

@@ -16,7 +16,9 @@ health.show(bundle, *health.needs(bundle, asked.output))
 
 layout.section(
     "Train and test, side by side",
-    "Input, what the decoder draws of it, and the heatmap, for some images of each set.",
+    "Figures 2 and 3 of the report: VAE output, reconstruction and heatmap in the training and "
+    "the testing set.",
+    "The output of a VAE for a given image is its reconstruction; the first row is the input. "
     "**Warm pixels speak for the decision, cold ones against it**; the page's own colour is 0. "
     "If the explanation generalises, the heatmaps of the test set look like those of the "
     "training set. Point at a pixel to read its value.",

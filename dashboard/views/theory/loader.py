@@ -7,19 +7,25 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.image_data import batch
+from dashboard.services.image_data import batch, stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
 if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
     from xai_core._types import Probs
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.theory.bounds import Draws
+    from xai_core.theory.derivations.image import ImageNumbers
+    from xai_core.theory.derivations.line import Sides
 
 Arrays = dict[str, NDArray[np.floating] | None]
 """The fields of something that holds tensors."""
 FEWEST_DRAWS = 1000
 """Draws made at least, the same for every view."""
+OVER_IMAGES = 200
+"""Images over which averages of q(c|x) are taken."""
 GIVEN = {
     "The encoder's branch": "encoder",
     "The average of q(c|z)": "average",
@@ -38,6 +44,73 @@ def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
     return Draws(**as_tensors(_drawn(bundle, image_id, count)))
 
 
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
+    """Return the image whose likelihood `draws` measures: binarised for a Bernoulli one."""
+    import torch
+
+    return _as_read(bundle, image_id, torch.Generator().manual_seed(0)).numpy()
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[Sides | None]":
+    """Evaluate both sides of every line of a derivation.
+
+    Args:
+        bundle: The models.
+        image_id: The image, where the derivation is about one.
+        key: Of the derivation.
+        exactly: Whether an example of its own stands for the image.
+    """
+    from xai_core.theory.derivations import evaluated
+
+    if exactly:
+        return list(evaluated.of_example(key))
+    if key == "D-7":
+        return list(evaluated.of_clusters(_some_cluster_probs(bundle)))
+    if key == "D-22":
+        return _sides_of_step(bundle, image_id)
+    return list(evaluated.of_image(key, _numbers(bundle, image_id)))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _numbers(bundle: "Bundle", image_id: str) -> "ImageNumbers":
+    import torch
+
+    from xai_core.theory.derivations.image import image_numbers
+
+    x = torch.from_numpy(as_read(bundle, image_id))
+    drawn = draws(bundle, image_id, FEWEST_DRAWS)
+    with compute_slot():
+        return image_numbers(bundle.model, x, drawn)
+
+
+@offload
+def _sides_of_step(bundle: "Bundle", image_id: str) -> "list[Sides | None]":
+    from xai_core.counterfactual.of_bundle import step_functions
+    from xai_core.theory.derivations import evaluated
+
+    with compute_slot():
+        encode, decode, forward = step_functions(bundle)
+        code = encode(stored(bundle, [image_id]))
+        scores = forward(decode(code))[0]
+        target = int(scores.argsort()[-min(2, len(scores))])
+        where = evaluated.LatentStep(code=code, target=target, decode=decode, forward=forward)
+        return list(evaluated.of_step(where))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def _some_cluster_probs(bundle: "Bundle") -> "Probs":
+    """Evaluate q(c|x) of some test images, or of train images where there are none."""
+    import torch
+
+    from xai_core.data.preprocessing import to_float
+
+    split = bundle.dataset.test if len(bundle.dataset.test) else bundle.dataset.train
+    with compute_slot(), torch.no_grad():
+        return bundle.model.cluster_probs(to_float(split.images[:OVER_IMAGES]))
+
+
 def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
     """Return the q(c|x) that the bound of an image can be given, by name."""
     from xai_core.theory.cluster_choices import cluster_choices
@@ -49,15 +122,19 @@ def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
 def _drawn(bundle: "Bundle", image_id: str, count: int) -> Arrays:
     import torch
 
-    from xai_core.evaluation.metrics import binarise
     from xai_core.theory.bounds import draw
 
-    x = batch(bundle, [image_id])
     noise = torch.Generator().manual_seed(0)
-    if bundle.model.config.likelihood == "bernoulli":
-        x = binarise(x, noise)
+    x = _as_read(bundle, image_id, noise)
     with compute_slot():
         return as_arrays(draw(bundle.model, x, num_samples=count, generator=noise))
+
+
+def _as_read(bundle: "Bundle", image_id: str, noise: "Generator") -> "Tensor":
+    from xai_core.evaluation.metrics import binarise
+
+    x = batch(bundle, [image_id])
+    return binarise(x, noise) if bundle.model.config.likelihood == "bernoulli" else x
 
 
 def as_arrays(found: "Draws | Certificate") -> Arrays:

@@ -12,6 +12,7 @@ from dashboard.ui.next_pages import STOPS
 from dashboard.views.theory import loader as theory_loader
 from dashboard.views.theory.bound import loader
 from dashboard.views.theory.collapse import loader as collapse_loader
+from dashboard.views.theory.derivation import DERIVED
 from dashboard.views.theory.factorisations import loader as factorisations_loader
 from dashboard.views.theory.manifold import loader as manifold_loader
 from dashboard.views.theory.mean_field import loader as mean_field_loader
@@ -21,9 +22,11 @@ from dashboard.views.theory.mixtures import loader as mixtures_loader
 from tests.benchmarks.theory import reactions
 from xai_core.errors import DataError
 from xai_core.plots.style import plain, signed
+from xai_core.theory import sources
+from xai_core.theory.derivations.catalogue import DERIVATIONS
 from xai_core.training import collapse
 
-from ..parts import charts, linked, widget
+from ..parts import charts, linked, unescaped, widget
 
 PAGES = [name for name, *_ in STOPS]
 CHARTS = {
@@ -37,7 +40,33 @@ CHARTS = {
     },
     "theory_probe": {"weights", "band", "variances", "ascents"},
     "theory_manifold": {"first order law", "singular values"},
+    "theory_hidden": set(),
+    "theory_inequalities": {"on the logarithm"},
+    "theory_linear_vae": {"densities"},
 }
+
+
+LOOKED_AT = (*PAGES, "home", "heatmaps", "reconstructions", "clusters", "theory_contents")
+"""Pages on which words are looked for."""
+
+
+def latex_of(app):
+    return "\n".join(e.value.strip("$\n ") for e in app.get("latex"))
+
+
+def unsaid(app, page):
+    """Statements whose words are not on the page that the contents name."""
+    kinds = ("title", "subheader", "markdown", "caption", "info")
+    told = [unescaped(str(e.value)).replace("*", "") for kind in kinds for e in app.get(kind)]
+    told += [DERIVATIONS[key].setting for key in DERIVED.get(page, ())]
+    text = " ".join("\n".join([*told, latex_of(app)]).split())
+    return [
+        (each.id, each.said)
+        for each in sources.statements()
+        if each.page == page
+        and not each.said.startswith("D-")
+        and " ".join(each.said.split()) not in text
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -50,6 +79,41 @@ def test_a_page_is_whole(open_page, page):
     assert app.get("latex")
     assert "Check yourself" in "\n".join(m.value for m in app.markdown)
     assert not app.error
+    assert not unsaid(app, page)
+
+
+@pytest.mark.parametrize(
+    "page", ["home", "heatmaps", "reconstructions", "clusters", "theory_contents"]
+)
+def test_other_pages_say_what_the_contents_promise(open_page, page):
+    assert not unsaid(open_page(page, image="test:3"), page)
+
+
+def test_the_contents_name_pages_and_lines_that_exist():
+    """Words on pages are looked for where the pages are opened, in `unsaid`."""
+    found = sources.statements()
+    assert len(found) == 192 and sum(bool(each.page) for each in found) >= 183
+    assert {each.page for each in found} - {""} <= set(LOOKED_AT)
+    for each in found:
+        assert bool(each.page) == bool(each.said), each.id
+        if each.said.startswith("D-"):
+            key, _, line = each.said.partition(".")
+            assert key in DERIVED[each.page], each.id
+            assert 1 <= int(line) <= len(DERIVATIONS[key].lines), each.id
+    assert sorted(key for keys in DERIVED.values() for key in keys) == sorted(DERIVATIONS)
+    assert len(sources.errata()) == 74 and sum(e.serious for e in sources.errata()) == 22
+
+
+def test_a_derivation_is_stepped_line_by_line(open_page, text_of):
+    app = open_page("theory", image="test:3")
+    first, second = DERIVATIONS["D-1"].lines[:2]
+    assert first.formula in latex_of(app) and second.formula not in latex_of(app)
+    widget(app.button, "Next").click().run()
+    assert second.formula in latex_of(app)
+    widget(app.button, "Previous").click().run()
+    assert second.formula not in latex_of(app)
+    linked_to = open_page("theory", image="test:3", derivation="exercise-a", line="6")
+    assert "7 of 7 lines with numbers hold" in text_of(linked_to)
 
 
 def test_the_waterfalls_add_up_and_follow_the_choice(open_page, tiny_bundle):
@@ -253,7 +317,7 @@ def test_the_law_holds_at_an_image(open_page, tiny_bundle, text_of):
 
 def test_the_loaders_give_arrays_of_the_image(open_page, tiny_bundle):
     open_page("theory", image="test:3")
-    assert loader.binary_image(tiny_bundle, "test:3").shape == (28, 28)
+    assert theory_loader.as_read(tiny_bundle, "test:3").shape == (1, 1, 28, 28)
     assert bundles.row_of(tiny_bundle, "test:3") is not None
 
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from xai_core.counterfactual.certificate import certify, decoder_jacobian
+from xai_core.counterfactual.certificate import certify
+from xai_core.models.jacobian import decoder_jacobian
 
 
 @pytest.fixture

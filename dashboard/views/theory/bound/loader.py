@@ -2,12 +2,9 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.image_data import batch
 from dashboard.views.theory.loader import draws
 
 if TYPE_CHECKING:
@@ -34,17 +31,3 @@ def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
         bounds.bound_given_z(drawn).elbo.item(),
         bounds.bound_given_x(drawn, drawn.encoder_probs).elbo.item(),
     )
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def binary_image(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
-    """Return the image whose likelihood `draws` measures, in [0, 1]."""
-    import torch
-
-    from xai_core.evaluation.metrics import binarise
-    from xai_core.image_spec import pictures
-
-    x = batch(bundle, [image_id])
-    if bundle.model.config.likelihood == "bernoulli":
-        x = binarise(x, torch.Generator().manual_seed(0))
-    return pictures(x)[0]

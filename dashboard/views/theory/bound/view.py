@@ -3,6 +3,7 @@
 from dashboard import state
 from dashboard.ui import next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.bound import bound, graphical_model
 
 bundle = layout.page(
@@ -45,4 +46,6 @@ layout.section(
     "compare bounds only on the same pixels.",
 )
 bound.closing(bundle, image_id)
+
+derivation.section(bundle, image_id, "theory")
 next_pages.offer_neighbours("theory")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.theory.collapse import loader
 from dashboard.views.theory.formulas import formulas
@@ -38,7 +38,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         )
     with right:
         rows = "\n".join(
-            f"| {name} | {plain(value, 3)} | {signed(value - bounds[best], 3)} |"
+            f"| {messages.literal(name)} | {plain(value, 3)} | {signed(value - bounds[best], 3)} |"
             for name, value in bounds.items()
         )
         st.markdown(

@@ -3,6 +3,7 @@
 from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.collapse import choices, replay
 from dashboard.views.theory.loader import FEWEST_DRAWS
 
@@ -43,4 +44,6 @@ layout.section(
     "Differences of bounds are on the same images, with their standard error over them.",
 )
 replay.argument(bundle)
+
+derivation.section(bundle, image_id, "theory_collapse")
 next_pages.offer_neighbours("theory_collapse")

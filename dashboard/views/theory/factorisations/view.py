@@ -3,6 +3,7 @@
 from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.factorisations import counterexample, panels
 from dashboard.views.theory.loader import FEWEST_DRAWS
 
@@ -45,4 +46,6 @@ layout.section(
     "says nothing about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
 )
 counterexample.show(bundle)
+
+derivation.section(bundle, image_id, "theory_factorisations")
 next_pages.offer_neighbours("theory_factorisations")

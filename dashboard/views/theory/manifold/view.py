@@ -3,6 +3,7 @@
 from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.manifold import first_order_law, two_ascents
 
 bundle = layout.page(
@@ -38,4 +39,6 @@ layout.section(
     "step is the formula's, z + λv.",
 )
 two_ascents.show(bundle, image_id, first_order_law.targets(bundle))
+
+derivation.section(bundle, image_id, "theory_manifold")
 next_pages.offer_neighbours("theory_manifold")

@@ -3,6 +3,7 @@
 from dashboard import state
 from dashboard.ui import messages, naming, next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.mean_field import probe
 
 bundle = layout.page(
@@ -41,4 +42,6 @@ layout.section(
     "steps. Both estimators have the same mean, the exact gradient.",
 )
 probe.estimators(bundle, of, count)
+
+derivation.section(bundle, image_id, "theory_probe")
 next_pages.offer_neighbours("theory_probe")

@@ -34,7 +34,14 @@ FORMULA = (
 MAP = (
     r"\text{MAP:}\ \pi_k=\frac{N_k+\alpha-1}{N+K(\alpha-1)}",
     r"\mu_k=\frac{\kappa m+\sum_n r_{nk}x_n}{\kappa+N_k}",
-    r"\Sigma_k=\frac{\Psi+S_k+\dots}{\nu+N_k+d+2}\ \succ\ 0",
+    r"\Sigma_k=\frac{\psi I+S_k+\frac{\kappa N_k}{\kappa+N_k}(\bar x_k-m)(\bar x_k-m)^\top}"
+    r"{\nu+N_k+d+2}",
+)
+SYMBOLS = (
+    "The prior: π ~ Dirichlet(α, …, α), μ_k | Σ_k ~ N(m, Σ_k/κ), Σ_k ~ inverse Wishart(ν, ψI). "
+    "κ and ν count like points, ψ keeps every variance away from 0; S_k is the scatter about the "
+    "weighted mean x̄_k. The covariance formula is that of full covariances. Each of the two fits "
+    "maximises its objective: log likelihood, or log likelihood + log prior."
 )
 
 
@@ -53,6 +60,7 @@ def show(bundle: "Bundle") -> None:
     """Show both fits at the same iteration, with controls of what is fitted and of the step."""
     formulas(*FORMULA)
     formulas(*MAP)
+    st.caption(SYMBOLS)
     task = _task(bundle)
     likely, probable = (
         loader.mixture(

@@ -1,7 +1,9 @@
 """Theory, fourth part: Gaussian mixtures by EM."""
 
+from dashboard import state
 from dashboard.ui import next_pages
 from dashboard.ui.frame import layout
+from dashboard.views.theory import derivation
 from dashboard.views.theory.mixtures import em_steps
 
 bundle = layout.page(
@@ -22,4 +24,6 @@ layout.section(
     "per component, prevents that.",
 )
 em_steps.show(bundle)
+
+derivation.section(bundle, state.selected_id(), "theory_mixtures")
 next_pages.offer_neighbours("theory_mixtures")

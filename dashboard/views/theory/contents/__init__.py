@@ -1,0 +1,1 @@
+"""The Theory page that leads from the source documents to the pages."""

@@ -1,0 +1,83 @@
+"""From each statement of a source document to its page, and what to read differently there."""
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.links import PAGES
+from dashboard.ui import messages
+from dashboard.ui.next_pages import STOPS
+from xai_core.theory import sources
+
+DOCUMENTS = ("report", "exercise sheet", "slides", "note")
+ORDER = {
+    "slides": (
+        "theory_hidden", "theory_mixtures", "theory_inequalities", "theory_probe",
+        "theory", "theory_linear_vae",
+    ),
+    "report": ("theory", "theory_factorisations", "theory_mixtures", "theory_collapse"),
+    "exercise sheet": ("theory", "theory_manifold"),
+    "note": ("theory",),
+}  # fmt: skip
+"""Pages in the order of each document."""
+ELSEWHERE = {
+    "home": "Home", "heatmaps": "Heatmaps", "reconstructions": "Reconstructions",
+    "clusters": "Clusters", "theory_contents": "Contents",
+}  # fmt: skip
+
+
+def chosen() -> str:
+    """Ask for a document."""
+    return str(
+        st.segmented_control(
+            "Document", DOCUMENTS, required=True,
+            **state.bind("source document", DOCUMENTS[0], DOCUMENTS, link="document"),
+        )
+    )  # fmt: skip
+
+
+def order(document: str) -> None:
+    """Link to the pages in the order in which the document needs them."""
+    titles = {name: (title, icon) for name, title, icon, _ in STOPS}
+    with st.container(horizontal=True):
+        for name in ORDER[document]:
+            title, icon = titles[name]
+            st.page_link(PAGES[name], label=title, icon=icon)
+
+
+def statements(document: str) -> None:
+    """Tabulate the document's statements and their pages."""
+    titles = {name: title for name, title, *_ in STOPS} | ELSEWHERE
+    rows = [
+        {
+            "where": each.place,
+            "statement": each.statement,
+            "page": titles.get(each.page, "not on a page yet"),
+            "line": each.said if each.said.startswith("D-") else "",
+        }
+        for each in sources.statements()
+        if each.document == document
+    ]
+    found = sum(row["page"] != "not on a page yet" for row in rows)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={"statement": st.column_config.TextColumn(width="large")},
+    )
+    st.caption(
+        f"{found} of {len(rows)} statements have a page. “D-1.3” is the third line of the "
+        "derivation D-1, which the page offers under “Derived, line by line”."
+    )
+
+
+def errata(document: str) -> None:
+    """Say, for each slip of the document, what holds."""
+    serious = st.toggle("Only those that change what one believes", **state.bind(
+        "serious errata", True, link="serious"
+    ))  # fmt: skip
+    here = [each for each in sources.errata() if each.document == document]
+    shown = [each for each in here if each.serious or not serious]
+    for each in shown:
+        says, holds, advice = map(messages.literal, (each.says, each.holds, each.advice))
+        what = f"  \n*What holds:* {holds}" if holds else ""
+        st.markdown(f"**{advice}**  \n*It says:* {says}{what}")
+    st.caption(f"{len(shown)} shown of {len(here)}.")

@@ -1,0 +1,29 @@
+"""Theory: where each statement of the source documents stands."""
+
+from dashboard.ui.frame import layout
+from dashboard.views.theory.contents import panels
+
+layout.page(
+    "Contents",
+    "The theory of this project comes from a report, an exercise sheet, lecture slides and a "
+    "note. Choose one: in which order to read these pages, where each section, equation, figure "
+    "and slide stands, and where a reader would stumble.",
+)
+document = panels.chosen()
+
+layout.section("A reading order", "The pages in the order in which this document needs them.")
+panels.order(document)
+
+layout.section(
+    "Where each statement stands",
+    "Section, equation or slide of the document, what it states, and the page that says it.",
+)
+panels.statements(document)
+
+layout.section(
+    "Read with care",
+    "Where the document says something else than what holds, and a line to remember.",
+    "Most are slips of the pen. Those that change what one believes are shown first; a source "
+    "that gives so much to check is a good source to learn from.",
+)
+panels.errata(document)

@@ -1,0 +1,1 @@
+"""The Theory page on graphs and hidden variables."""

@@ -1,0 +1,1 @@
+"""The Theory page on inequalities: Jensen, entropy, divergence."""

@@ -1,0 +1,1 @@
+"""The Theory page on a one-dimensional VAE."""

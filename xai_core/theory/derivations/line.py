@@ -1,0 +1,118 @@
+"""A derivation: lines with a reason, whose two sides can be evaluated."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from torch import Tensor
+
+from ..._numbers import Number
+
+__all__ = ["Derivation", "Line", "Sides", "Value"]
+
+N = TypeVar("N")
+"""The numbers that a derivation is evaluated on."""
+Relation = Literal["=", ">=", "<="]
+Value = Callable[[N], Number | Tensor]
+"""A side of a line, as a function of the numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sides:
+    """Both sides of a line, evaluated.
+
+    Attributes:
+        left: What stood before the line's relation; None where a chain starts.
+        right: What the line says it is, or is bounded by.
+        relation: Between the two.
+        tolerance: By how much the relation may be missed, relative to the sides where they are
+            above 1.
+    """
+
+    left: float | None
+    right: float
+    relation: Relation
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Return whether the relation holds; False if a side is not a number."""
+        if self.left is None:
+            return math.isfinite(self.right)
+        room = self.tolerance * max(1.0, abs(self.left), abs(self.right))
+        if self.relation == "=":
+            return abs(self.left - self.right) <= room
+        excess = self.left - self.right
+        return excess >= -room if self.relation == ">=" else excess <= room
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line(Generic[N]):
+    """A line of a derivation.
+
+    Attributes:
+        formula: LaTeX, with its relation sign.
+        reason: Why it holds, in Markdown.
+        value: Evaluates what the line says; None for an assumption or a definition of a symbol.
+        start: Evaluates the other side; that of the line before where None.
+        begins: Whether a chain starts here, so that there is no other side.
+        relation: Between the side before and this one.
+        number: Of the equation in its source.
+        note: Where the source prints something else, said in one line.
+        tolerance: As `Sides.tolerance`.
+    """
+
+    formula: str
+    reason: str
+    value: Value[N] | None = None
+    start: Value[N] | None = None
+    begins: bool = False
+    relation: Relation = "="
+    number: str = ""
+    note: str = ""
+    tolerance: float = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivation(Generic[N]):
+    """Lines that lead from one formula to another.
+
+    Attributes:
+        key: "D-1" and so on, as `catalogue.DERIVATIONS` names it.
+        title: What is derived.
+        source: Where it stands in the source documents.
+        setting: What the symbols mean where that is not obvious, in Markdown.
+        lines: In order.
+        unit: Of the numbers.
+    """
+
+    key: str
+    title: str
+    source: str
+    lines: Sequence[Line[N]]
+    setting: str = ""
+    unit: str = "nats"
+
+    def sides(self, numbers: N) -> list[Sides | None]:
+        """Evaluate both sides of every line; None for a line that has no value.
+
+        A chain goes on from the last line that has a value.
+
+        Args:
+            numbers: What the derivation is evaluated on.
+        """
+        found: list[Sides | None] = []
+        before: float | None = None
+        for line in self.lines:
+            if line.value is None:
+                found.append(None)
+                continue
+            left = None if line.begins else before
+            if line.start is not None:
+                left = float(line.start(numbers))
+            before = float(line.value(numbers))
+            found.append(
+                Sides(left=left, right=before, relation=line.relation, tolerance=line.tolerance)
+            )
+        return found

@@ -1,0 +1,79 @@
+"""Read the two tables of the source documents."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+__all__ = ["Erratum", "Statement", "errata", "statements"]
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A statement of a source document, and where the dashboard makes it.
+
+    Attributes:
+        id: "R-1" (report), "X-1" (exercise sheet), "S-1" (slides), "B-1" (note) and so on.
+        document: Its name.
+        place: Section, equation or slide.
+        statement: In words and symbols.
+        page: Name of the page; empty where none says it yet.
+        said: Words on that page, or a derivation's line, "D-1.3".
+    """
+
+    id: str
+    document: str
+    place: str
+    statement: str
+    page: str
+    said: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erratum:
+    """Where a source document says something else than what holds.
+
+    Attributes:
+        id: "E-1" and so on.
+        document: Its name.
+        serious: Whether it changes what one believes; else a slip that a careful reader mends.
+        says: Where, and what stands there.
+        holds: What holds instead.
+        advice: One line for a student.
+    """
+
+    id: str
+    document: str
+    serious: bool
+    says: str
+    holds: str
+    advice: str
+
+
+@cache
+def statements() -> tuple[Statement, ...]:
+    """Return the statements of all source documents, in their order."""
+    return tuple(Statement(**row) for row in _rows("statements"))
+
+
+@cache
+def errata() -> tuple[Erratum, ...]:
+    """Return the errata of all source documents, in their order."""
+    return tuple(
+        Erratum(
+            id=row["id"],
+            document=row["document"],
+            serious=row["serious"] == "1",
+            says=row["says"],
+            holds=row["holds"],
+            advice=row["advice"],
+        )
+        for row in _rows("errata")
+    )
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
