@@ -102,7 +102,7 @@ def _line(chosen: "Derivation", number: int, sides: "Sides | None", *, now: bool
             if sides is not None:
                 st.markdown(f"{_numbers(sides)} {chosen.unit}")
             if line.note:
-                st.caption(f":material/edit_note: In the source: {_escaped(line.note)}")
+                st.caption(f":material/edit_note: Beside the source: {_escaped(line.note)}")
 
 
 def _numbers(sides: "Sides") -> str:

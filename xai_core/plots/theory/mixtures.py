@@ -12,6 +12,7 @@ from ..style import styled
 
 __all__ = [
     "gaussians",
+    "line_density",
     "objectives",
 ]
 
@@ -140,3 +141,47 @@ def _ring(
         x=x, y=y, mode="lines", text=said, hovertemplate="%{text}<extra></extra>",
         line={"color": colour, "width": 2 if radius == 1 else 1},
     )  # fmt: skip
+
+
+def line_density(
+    x: NDArray[np.floating],
+    parts: NDArray[np.floating],
+    at: Number,
+    dark: bool,
+    *,
+    height: int = 280,
+) -> go.Figure:
+    """Draw a mixture on a line: its density, and each weighted component.
+
+    Args:
+        x: Where.
+        parts: (places, components), weight times density.
+        at: The point looked at.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    traces = [
+        go.Scatter(
+            x=x, y=parts[:, k], mode="lines", name=f"component {k + 1}",
+            line={"color": theme.CATEGORIES[k], "width": 1.5, "dash": "dot"},
+            hovertemplate=f"component {k + 1}: %{{y:.4f}}<extra></extra>",
+        )
+        for k in range(parts.shape[1])
+    ]  # fmt: skip
+    whole = go.Scatter(
+        x=x, y=parts.sum(1), mode="lines", name="p(x)",
+        line={"color": theme.ink(dark), "width": 2},
+        hovertemplate="p(%{x:.2f}) = %{y:.4f}<extra></extra>",
+    )  # fmt: skip
+    mark = {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1,
+            "line": {"color": theme.muted(dark), "dash": "dash", "width": 1}}  # fmt: skip
+    return styled(
+        [*traces, whole],
+        dark,
+        height=height,
+        shapes=[mark],
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "x"}},
+        yaxis={"title": {"text": "density"}, "rangemode": "tozero"},
+    )

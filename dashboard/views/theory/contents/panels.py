@@ -20,7 +20,7 @@ ORDER = {
 }  # fmt: skip
 """Pages in the order of each document."""
 ELSEWHERE = {
-    "home": "Home", "heatmaps": "Heatmaps", "reconstructions": "Reconstructions",
+    "heatmaps": "Heatmaps", "reconstructions": "Reconstructions",
     "clusters": "Clusters", "theory_contents": "Contents",
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""Cached answers of the page on mixtures: the steps of EM on the plane."""
+"""Cached answers of the page on mixtures: the steps of EM, in the plane and on a line."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -84,3 +84,60 @@ def mixture(
     )
     start = initial_parameters(points, clusters, covariance=config.covariance, seed=seed)
     return fit_gaussian_mixture(points, config, start=start)
+
+
+class HalfStep(NamedTuple):
+    """EM after an E-step or an M-step on five points, and K-means at the same iteration.
+
+    `within` is the K-means objective, the sum of squares to the nearest centre.
+    """
+
+    half: str
+    iteration: int
+    free_energy: float
+    log_likelihood: float
+    means: tuple[float, ...]
+    variances: tuple[float, ...]
+    responsibilities: tuple[float, ...]
+    centres: tuple[float, ...]
+    assigned: tuple[bool, ...]
+    within: float
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def halves(iterations: int) -> list[HalfStep]:
+    """Run EM half by half, and K-means from the same two centres."""
+    from itertools import islice, pairwise
+
+    from xai_core.theory.derivations.mixtures import mixture_numbers
+    from xai_core.theory.mixtures import MixtureConfig, free_energy, mixture_states
+
+    start = mixture_numbers()
+    x = start.points
+    config = MixtureConfig(num_clusters=2, covariance="spherical")
+    states = list(islice(mixture_states(x, config, start.old.parameters), iterations + 1))
+    centres, found = start.old.parameters.means, []
+    for number, (old, new) in enumerate(pairwise(states), 1):
+        squares = (x - centres.T).square()
+        assigned = squares.argmin(1)
+        updated = centres.clone()
+        for k in range(2):
+            if bool((assigned == k).any()):
+                updated[k] = x[assigned == k].mean(0)
+        for half, state, at in (("E", old, centres), ("M", new, updated)):
+            found.append(
+                HalfStep(
+                    half=half,
+                    iteration=number,
+                    free_energy=free_energy(x, old.responsibilities, state.parameters),
+                    log_likelihood=state.log_likelihood,
+                    means=tuple(state.parameters.means[:, 0].tolist()),
+                    variances=tuple(state.parameters.covariances[:, 0, 0].tolist()),
+                    responsibilities=tuple(old.responsibilities[:, 0].tolist()),
+                    centres=tuple(at[:, 0].tolist()),
+                    assigned=tuple((assigned == 0).tolist()),
+                    within=(x - at.T).square().gather(1, assigned[:, None]).sum().item(),
+                )
+            )
+        centres = updated
+    return found

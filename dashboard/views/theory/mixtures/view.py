@@ -4,7 +4,7 @@ from dashboard import state
 from dashboard.ui import next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory import derivation
-from dashboard.views.theory.mixtures import em_steps
+from dashboard.views.theory.mixtures import em_steps, one_dimension
 
 bundle = layout.page(
     "Mixtures by EM",
@@ -12,6 +12,23 @@ bundle = layout.page(
     "fit one: the E-step computes each component's responsibility for each point, the M-step the "
     "best Gaussians for these responsibilities.",
 )
+
+layout.section(
+    "A mixture on a line",
+    "Three Gaussians with movable means: the density, and who is responsible for a point.",
+    "The solid line is p(x), the dotted ones are the weighted components. The second number in "
+    "N(μ, σ²) is a variance.",
+)
+one_dimension.density(bundle)
+
+layout.section(
+    "Half steps, and K-means beside them",
+    "EM for two components on five points, from π = (½, ½), μ = (−1, 1), σ² = (1, 1).",
+    "After the E-step F(q, θ) is log p(x|θ); after the M-step both have risen, and F is the lower "
+    "one. K-means starts at the same centres: it assigns each point to the nearest one wholly, "
+    "and moves the centres to the means. It is the limit of EM for one fixed σ → 0.",
+)
+one_dimension.half_steps(bundle)
 
 layout.section(
     "EM, step by step",
