@@ -38,6 +38,7 @@ WORK = {
     manifold_loader._certified: (IMAGE, 1, 1.0),
     manifold_loader.tangents: (IMAGE, 2),
     manifold_loader.ascents: (IMAGE, 1, "plain"),
+    manifold_loader.step_pictures: (IMAGE, 1.0),
 }
 
 

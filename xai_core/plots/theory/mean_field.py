@@ -13,6 +13,7 @@ from ..style import styled
 __all__ = [
     "ascents",
     "band",
+    "two_ellipses",
     "variances",
     "weights",
 ]
@@ -176,3 +177,57 @@ def ascents(
         yaxis={"title": {"text": "ELBO of the probe, nats"},
                "range": [start - 0.3 * (best - start), best + 0.1 * (best - start)]},
     )  # fmt: skip
+
+
+def two_ellipses(
+    rho: Number,
+    means: Sequence[tuple[Number, Number]],
+    variance: Number,
+    dark: bool,
+    *,
+    height: int = 380,
+) -> go.Figure:
+    """Draw a correlated Gaussian and an independent one, and the way of its mean.
+
+    Args:
+        rho: Correlation of the first, of mean 0 and variances 1.
+        means: Of the second, step by step.
+        variance: Of both factors of the second.
+        dark: Whether the page is light on dark.
+        height: On the screen, in pixels.
+    """
+    angle = np.linspace(0, 2 * np.pi, 120)
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    root = np.linalg.cholesky(np.array([[1.0, float(rho)], [float(rho), 1.0]]))
+    last = np.array(means[-1], dtype=float)
+    traces = []
+    for size in (1, 2):
+        target = size * root @ circle
+        own = last[:, None] + size * np.sqrt(float(variance)) * circle
+        for (x, y), name, colour, dash in (
+            (target, "p", theme.ink(dark), "solid"),
+            (own, "q", theme.CATEGORIES[0], "dash"),
+        ):
+            traces.append(
+                go.Scatter(
+                    x=x, y=y, mode="lines", name=name, showlegend=size == 1, hoverinfo="skip",
+                    line={"color": colour, "dash": dash, "width": 2 / size + 0.5},
+                )
+            )  # fmt: skip
+    path = np.array(means, dtype=float)
+    traces.append(
+        go.Scatter(
+            x=path[:, 0], y=path[:, 1], mode="lines+markers", name="mean of q",
+            line={"color": theme.CATEGORIES[1], "width": 1.5}, marker={"size": 6},
+            hovertemplate="(%{x:.3f}, %{y:.3f})<extra></extra>",
+        )
+    )  # fmt: skip
+    return styled(
+        traces,
+        dark,
+        height=height,
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        xaxis={"title": {"text": "z\u2081"}, "range": [-3.4, 3.4]},
+        yaxis={"title": {"text": "z\u2082"}, "range": [-3.4, 3.4], "scaleanchor": "x"},
+    )

@@ -113,3 +113,69 @@ def ascents(
         for one, image, distance in zip(found, images, drawn.l1.tolist(), strict=True)
     )
     return first, second
+
+
+class StepPictures(NamedTuple):
+    """A step towards the runner-up class, in pixels.
+
+    `gradient`, `projection` and `step` are signed images of unit length; `start`, `moved` and
+    `on_pixels` are in [0, 1]; `share` is the part of the gradient's squared length in span(U).
+    """
+
+    gradient: NDArray[np.floating]
+    projection: NDArray[np.floating]
+    step: NDArray[np.floating]
+    start: NDArray[np.floating]
+    moved: NDArray[np.floating]
+    on_pixels: NDArray[np.floating]
+    share: float
+    target: int
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@offload
+def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPictures:
+    """Take one plain step of a given length from the code of an image.
+
+    Args:
+        bundle: The models.
+        image_id: The image.
+        length: In latent units; the step on pixels changes as much ink.
+    """
+    import torch
+
+    from xai_core.counterfactual.of_bundle import step_functions
+    from xai_core.theory.derivations.manifold import step_numbers
+
+    with compute_slot():
+        encode, decode, forward = step_functions(bundle)
+        code = encode(stored(bundle, [image_id]))
+        scores = forward(decode(code))[0]
+        target = int(scores.argsort()[-min(2, len(scores))])
+        seen = step_numbers(code, target, decode=decode, forward=forward)
+        left, values, _ = seen.svd
+        inside = left.mT @ seen.on_pixels
+        with torch.no_grad():
+            start = decode(code)
+            uphill = seen.uphill / seen.uphill.norm().clamp(min=1e-30)
+            moved = decode(code + length * uphill)
+    size = (moved - start).norm()
+    gradient = seen.on_pixels / seen.on_pixels.norm().clamp(min=1e-30)
+    pixels = (start.flatten() + size * gradient).clamp(0, 1)
+    pictures = (gradient, left @ inside, left @ (values.square() * inside), start, moved, pixels)
+    side = start.shape[-2:]
+    shaped = [picture.detach().float().reshape(side).numpy() for picture in pictures]
+    return StepPictures(
+        gradient=_unit(shaped[0]),
+        projection=_unit(shaped[1]),
+        step=_unit(shaped[2]),
+        start=shaped[3],
+        moved=shaped[4],
+        on_pixels=shaped[5],
+        share=float(inside.square().sum() / seen.on_pixels.square().sum().clamp(min=1e-30)),
+        target=target,
+    )
+
+
+def _unit(picture: NDArray[np.floating]) -> NDArray[np.floating]:
+    return picture / max(float(np.linalg.norm(picture)), 1e-30)

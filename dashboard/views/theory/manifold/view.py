@@ -4,7 +4,7 @@ from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory import derivation
-from dashboard.views.theory.manifold import first_order_law, two_ascents
+from dashboard.views.theory.manifold import first_order_law, step, two_ascents
 
 bundle = layout.page(
     "On the manifold",
@@ -26,6 +26,16 @@ layout.section(
     "where there is no second order. Below: warm is ink added, cold ink removed.",
 )
 first_order_law.show(bundle, image_id)
+
+layout.section(
+    "One step as a picture",
+    "The pixel gradient, what is left of it in the tangent space, and where one step leads.",
+    "U Uᵀ projects the pixel gradient on the tangent space of the decoder's images; S² weighs "
+    "its directions, and the result is the step that the code takes, seen in pixels. Warm is ink "
+    "added, cold ink removed; each of the three is scaled by its own. Right: the decoded image, "
+    "the image after the step, and a step of the same ink along the pixel gradient itself.",
+)
+step.show(bundle, image_id, first_order_law.targets(bundle))
 
 layout.section(
     "What can fail",

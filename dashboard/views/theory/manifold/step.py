@@ -1,0 +1,53 @@
+"""One latent step as pictures: pixel gradient, its projection, the step, and where it leads."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.ui import download, messages
+from dashboard.ui.components import image_grid
+from dashboard.views.theory.manifold import loader
+from xai_core.plots import sprites, theme
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+LENGTHS = (0.25, 0.5, 1.0, 2.0)
+CAPTIONS = ("∇f, pixels", "U Uᵀ ∇f", "U S² Uᵀ ∇f", "g(z)", "g(z + λv)", "g(z) + pixel step")
+
+
+@st.fragment
+def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
+    """Show the gradient, its two filtered forms, and the image after a step of either kind."""
+    length = st.select_slider(
+        "Length of the step, latent units", LENGTHS, width=260,
+        **state.bind("step length", LENGTHS[2], LENGTHS, link="length"),
+    )  # fmt: skip
+    seen = loader.step_pictures(bundle, image_id, length)
+    signed = np.stack([seen.gradient, seen.projection, seen.step])
+    coloured = [
+        theme.colourise(picture, theme.diverging(state.dark()), float(np.abs(picture).max()))
+        for picture in signed
+    ]
+    grey = [
+        sprites.as_bytes(picture)[..., None].repeat(3, -1)
+        for picture in (seen.start, seen.moved, seen.on_pixels)
+    ]
+    pictures = np.stack([*coloured, *grey])
+    image_grid.image_grid(
+        pictures,
+        alt=[f"{caption}, of a step of {length} latent units" for caption in CAPTIONS],
+        key="one step",
+        captions=list(CAPTIONS),
+        scale=4,
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"Towards **{messages.literal(names[seen.target])}**, the runner-up. Only "
+            f"**{seen.share:.1%}** of the pixel gradient's squared length lies in span(U): the "
+            "rest would draw what no code explains. Both steps change the same amount of ink."
+        )
+        sheet = sprites.sheet(pictures, columns=len(pictures), gap=1, fill=255)
+        download.picture(bundle, sheet, name="one step", image=image_id, length=length)
