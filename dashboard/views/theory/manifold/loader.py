@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services import outputs
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.counterfactuals import explainable
 from dashboard.services.image_data import stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 from dashboard.views.theory.loader import Arrays, as_arrays, as_tensors
@@ -91,11 +91,11 @@ def ascents(
     from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.counterfactual.task import CounterfactualConfig
 
-    x, of = stored(bundle, [image_id]), explainable(bundle)[0]
+    x, output = stored(bundle, [image_id]), outputs.deciding(bundle)[0]
     with compute_slot():
         found = [
             counterfactuals(
-                bundle, x, target, of=of, config=CounterfactualConfig(
+                bundle, x, target, output=output, config=CounterfactualConfig(
                     method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=2
                 ),
             )

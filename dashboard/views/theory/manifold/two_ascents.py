@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import decoder_images
+from dashboard.services import decoder_images, outputs
 from dashboard.ui import download, messages
 from dashboard.ui.components import image_grid
 from dashboard.views.theory.manifold import loader
@@ -22,6 +22,9 @@ STEPS: "dict[str, Ascent]" = {"Plain, λ times the gradient": "plain", "Adam's":
 @st.fragment
 def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
     """Show where both ascents lead, and how far from the decoder's images that is."""
+    if not outputs.deciding(bundle):
+        st.caption("This bundle tells no two classes apart: there is none to climb to.")
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.selectbox(
             "Both towards",
