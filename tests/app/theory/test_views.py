@@ -252,7 +252,7 @@ def test_without_a_recording_the_page_says_how_to_make_one(tmp_path):
 def test_em_steps_and_says_what_is_degenerate(open_page, text_of):
     app = open_page("theory_mixtures")
     assert "iteration 0 of" in text_of(app)
-    widget(app.button, "Next").click().run()
+    app.button(key="em step next").click().run()
     assert "iteration 1 of" in text_of(app)
     widget(app.segmented_control, "Points").set_value("Points with a pair of twins").run()
     widget(app.slider, "Components").set_value(6).run()
