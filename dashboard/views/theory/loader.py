@@ -52,6 +52,15 @@ def as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
     return _as_read(bundle, image_id, torch.Generator().manual_seed(0)).numpy()
 
 
+def picture_as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
+    """Return `as_read` as a picture in [0, 1]."""
+    import torch
+
+    from xai_core.image_spec import pictures
+
+    return pictures(torch.from_numpy(as_read(bundle, image_id)))[0]
+
+
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[Sides | None]":
     """Evaluate both sides of every line of a derivation.

@@ -94,7 +94,7 @@ def closing(bundle: "Bundle", image_id: str) -> None:
         chart(figure, key="closing", alt=_closing_words(curve, upper, lower))
     with right:
         image_grid.picture(
-            theory_loader.as_read(bundle, image_id)[0, 0],
+            theory_loader.picture_as_read(bundle, image_id),
             alt=f"{naming.describe(bundle, image_id)}, as the likelihood reads it",
             key="binary",
             width=84,

@@ -25,7 +25,7 @@ MAX_STEPS = 60
 class Ascended(NamedTuple):
     """Where an ascent of log p(target) led from one image.
 
-    `image` is (28, 28) in [0, 1]; `probability` is that of the target; `distance` is the ink
+    `image` is a picture in [0, 1]; `probability` is that of the target; `distance` is the ink
     between the image and the nearest one that the decoder was found to draw.
     """
 
@@ -90,6 +90,7 @@ def ascents(
     from xai_core.counterfactual.of_bundle import counterfactuals
     from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.counterfactual.task import CounterfactualConfig
+    from xai_core.image_spec import pictures
 
     x, output = stored(bundle, [image_id]), outputs.deciding(bundle)[0]
     with compute_slot():
@@ -105,12 +106,12 @@ def ascents(
         drawn = nearest_drawn(images, encode=bundle.model.encode_mean, decode=bundle.model.decode)
     first, second = (
         Ascended(
-            image=image[0].float().numpy(),
+            image=image,
             probability=float(one.probabilities[0, target]),
             steps=int(one.evaluations[0]),
             distance=distance,
         )
-        for one, image, distance in zip(found, images, drawn.l1.tolist(), strict=True)
+        for one, image, distance in zip(found, pictures(images), drawn.l1.tolist(), strict=True)
     )
     return first, second
 
@@ -145,6 +146,7 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
     import torch
 
     from xai_core.counterfactual.of_bundle import step_functions
+    from xai_core.image_spec import pictures
     from xai_core.theory.derivations.manifold import step_numbers
 
     with compute_slot():
@@ -162,9 +164,8 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
     size = (moved - start).norm()
     gradient = seen.on_pixels / seen.on_pixels.norm().clamp(min=1e-30)
     pixels = (start.flatten() + size * gradient).clamp(0, 1)
-    pictures = (gradient, left @ inside, left @ (values.square() * inside), start, moved, pixels)
-    side = start.shape[-2:]
-    shaped = [picture.detach().float().reshape(side).numpy() for picture in pictures]
+    parts = (gradient, left @ inside, left @ (values.square() * inside), start, moved, pixels)
+    shaped = pictures(torch.stack([part.detach().reshape(start.shape[1:]) for part in parts]))
     return StepPictures(
         gradient=_unit(shaped[0]),
         projection=_unit(shaped[1]),

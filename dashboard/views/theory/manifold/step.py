@@ -26,16 +26,15 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
         **state.bind("step length", LENGTHS[2], LENGTHS, link="length"),
     )  # fmt: skip
     seen = loader.step_pictures(bundle, image_id, length)
-    signed = np.stack([seen.gradient, seen.projection, seen.step])
+    signed = sprites.levels(np.stack([seen.gradient, seen.projection, seen.step]))
     coloured = [
         theme.colourise(picture, theme.diverging(state.dark()), float(np.abs(picture).max()))
         for picture in signed
     ]
-    grey = [
-        sprites.as_bytes(picture)[..., None].repeat(3, -1)
-        for picture in (seen.start, seen.moved, seen.on_pixels)
-    ]
-    pictures = np.stack([*coloured, *grey])
+    drawn = sprites.pixels(np.stack([seen.start, seen.moved, seen.on_pixels]))
+    if drawn.ndim == signed.ndim:
+        drawn = drawn[..., None].repeat(3, -1)
+    pictures = np.concatenate([np.stack(coloured), drawn])
     image_grid.image_grid(
         pictures,
         alt=[f"{caption}, of a step of {length} latent units" for caption in CAPTIONS],
