@@ -24,6 +24,7 @@ PAGES = {
     "theory_mixtures": "views/theory/mixtures/view.py",
     "theory_probe": "views/theory/mean_field/view.py",
     "theory_manifold": "views/theory/manifold/view.py",
+    "model_card": "views/model_card/view.py",
     "train": "views/train/view.py",
 }
 """The script of each page, by the page's name, which is also its address."""

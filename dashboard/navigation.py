@@ -29,6 +29,7 @@ page = st.navigation(
             listed("reconstructions", "Reconstructions", "compare"),
             listed("clusters", "Clusters", "category"),
             listed("compare", "Compare", "balance"),
+            listed("model_card", "Model card", "fact_check"),
         ],
         "Explain": [
             listed("heatmaps", "Heatmaps", "gradient"),

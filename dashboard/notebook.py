@@ -35,9 +35,9 @@ from dashboard.services import (
 )
 from xai_core._moved import renamed
 from xai_core._paths import expand_home
+from xai_core.bundle.cluster_names import class_name
 from xai_core.plots import elbo_terms, image_sheet, probabilities
 from xai_core.plots.clusters import confusion, film_strip
-from xai_core.plots.clusters import table as cluster_table
 from xai_core.plots.latent_map import colouring, picture
 from xai_core.report import html as report_page
 
@@ -93,7 +93,7 @@ def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> D
         picture.draw(
             bundle.index,
             known[colour],
-            picture.Names(_cluster_names(bundle), classes, bundle.cluster_labels),
+            picture.Names(*_listed(bundle), classes, bundle.cluster_labels),
             (float(here["umap_x"]), float(here["umap_y"])),
             title=f"{len(bundle.index):,} images by {known[colour].title.lower()}",
             about=bundles.about(bundle, what="map", image=image_id),
@@ -124,7 +124,8 @@ def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Fi
 def clusters(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
     """Draw q(c|x) of one image."""
     probs = image_data.inferred(bundle, image_id).probs
-    return probabilities.bar_chart(probs, _cluster_names(bundle), dark)
+    names, order = _listed(bundle)
+    return probabilities.bar_chart(probs, names, dark, order=order)
 
 
 @renamed(of="output")
@@ -180,22 +181,25 @@ def counterfactual(
         dark: Whether the figure is light on dark.
     """
     found = counterfactuals.change(bundle, image_id, output, method, target)
-    by_label = outputs.classes(bundle, output).labelled
-    names = _classes(bundle, len(found.after)) if by_label else _cluster_names(bundle)
-    return film_strip.film_strip(found.frames, found.frame_probs, names, dark)
+    names, order = _classes(bundle, len(found.after)), None
+    if not outputs.classes(bundle, output).labelled:
+        names, order = _listed(bundle)
+    return film_strip.film_strip(found.frames, found.frame_probs, names, dark, order=order)
 
 
 def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> go.Figure:
     """Draw the straight line between the centres of two clusters."""
     film = generation.interpolation(bundle, start, end, counterfactuals.FRAMES)
-    return film_strip.film_strip(film.images, film.probs, _cluster_names(bundle), dark)
+    names, order = _listed(bundle)
+    return film_strip.film_strip(film.images, film.probs, names, dark, order=order)
 
 
 def prototypes(bundle: "Bundle", *, dark: bool = False) -> go.Figure:
     """Draw the decoded centre of every cluster."""
-    names = _cluster_names(bundle)
-    row = image_sheet.Row(name="g(mu_c)", values=generation.prototypes(bundle).images, kind="ink")
-    return _sheet([row], names, "", dark)
+    names, order = _listed(bundle)
+    images = generation.prototypes(bundle).images[order]
+    row = image_sheet.Row(name="g(mu_c)", values=images, kind="ink")
+    return _sheet([row], [names[c] for c in order], "", dark)
 
 
 def traversals(
@@ -210,9 +214,8 @@ def traversals(
 def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = False) -> go.Figure:
     """Draw how many images of each label fall into each cluster."""
     classes = _classes(bundle, int(bundle.index["label"].max()) + 1)
-    names = _cluster_names(bundle)
+    names, order = _listed(bundle)
     table = confusion.counts(bundle.index, split, len(names), len(classes))
-    order = confusion.by_name(bundle.cluster_labels, len(names))
     return confusion.heat_map(table[order], classes, [names[c] for c in order], dark)
 
 
@@ -239,14 +242,10 @@ def _sheet(
     return image_sheet.figure(sheet, dark, unit=unit, height=110 + 120 * len(rows))
 
 
-def _cluster_names(bundle: "Bundle") -> list[str]:
-    return cluster_table.cluster_names(
-        bundle.model.config.num_clusters,
-        bundle.cluster_labels,
-        bundle.manifest.dataset.class_names,
-    )
-
-
 def _classes(bundle: "Bundle", count: int) -> list[str]:
-    names = bundle.manifest.dataset.class_names
-    return [names[c] if c < len(names) else str(c) for c in range(count)]
+    return [class_name(c, bundle.manifest.dataset.class_names) for c in range(count)]
+
+
+def _listed(bundle: "Bundle") -> tuple[list[str], list[int]]:
+    """Return the clusters' names by number, and the order in which they are listed."""
+    return list(bundle.clusters.names), list(bundle.clusters.order)

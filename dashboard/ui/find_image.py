@@ -1,4 +1,4 @@
-"""Find an image by its id, or choose one from a strip."""
+"""Find an image by its id."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.links import PAGES
 from dashboard.services import bundles
-from dashboard.ui import image_strip, messages
+from dashboard.ui import messages
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -33,17 +32,3 @@ def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found
         ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
         valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
         st.caption(f"No image {messages.code(typed[:40])}. There are {valid}.")
-
-
-def choose(bundle: "Bundle", key: str) -> None:
-    """Offer the choice of another image in an expander: by id, from a strip, or on the map."""
-    with st.expander("Choose another image", icon=":material/image_search:"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-            with st.container(width=220):
-                by_id(bundle, key)
-            st.page_link(
-                PAGES["latent_map"],
-                label="Find one on the map",
-                icon=":material/scatter_plot:",
-            )
-        image_strip.strip(bundle)

@@ -9,7 +9,6 @@ from dashboard.services import bundles, image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components import image_grid
 from xai_core.evaluation import exemplars
-from xai_core.plots import theme
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -31,9 +30,9 @@ def strip(bundle: "Bundle") -> None:
             **state.bind("gallery", choices[0], choices, link="show"),
         )
         st.button(
-            "Other images",
+            "Shuffle",
             key="gallery draw",
-            icon=":material/refresh:",
+            icon=":material/shuffle:",
             on_click=state.put_setting,
             args=("gallery seed", seed + 1),
         )
@@ -49,13 +48,13 @@ def strip(bundle: "Bundle") -> None:
 def show(bundle: "Bundle", ids: list[str], *, key: str, captions: list[str] | None = None) -> None:
     """Show images as buttons that select them, with the colours of their clusters."""
     names = naming.cluster_names(bundle)
-    colours = theme.categorical(len(names))
+    colours = naming.cluster_colours(bundle)
     clusters = bundle.index["cluster"].take(bundles.rows_of(bundle, ids)).tolist()
     image_grid.image_grid(
         image_data.images(bundle, ids),
         alt=naming.describe_all(bundle, ids),
         key=key,
-        captions=captions or [f"cluster {names[c]}" for c in clusters],
+        captions=captions or [names[c] for c in clusters],
         ids=ids,
         colours=[colours[c] for c in clusters],
         selected=state.selected_id(),

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from dashboard.services import bundles, cache
 from dashboard.ui import naming
-from xai_core.plots import theme
 from xai_core.plots.latent_map import path, points
 
 if TYPE_CHECKING:
@@ -14,14 +13,17 @@ Backdrop = tuple[str, tuple[float, float, float]]
 """The return value of `xai_core.plots.latent_map.path.backdrop`."""
 
 
-def backdrop(bundle: "Bundle", dark: bool) -> Backdrop:
+FAINT, STRONG = 0.35, 0.65
+
+
+def backdrop(bundle: "Bundle", dark: bool, strength: float = FAINT) -> Backdrop:
     """Draw all images in the colours of their clusters, once per bundle."""
     xy, clusters = bundles.map_places(bundle), bundle.index["cluster"].to_numpy()
-    colours = theme.categorical(bundle.model.config.num_clusters)
+    colours = naming.cluster_colours(bundle)
     return cache.cached_per_bundle(
         bundle,
-        f"map backdrop dark {dark}",
-        lambda: path.backdrop(xy, clusters, colours, dark),
+        f"map backdrop dark {dark} {strength}",
+        lambda: path.backdrop(xy, clusters, colours, dark, strength=strength),
     )
 
 

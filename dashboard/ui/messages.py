@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -65,11 +65,22 @@ def errors_as_text() -> Iterator[None]:
         st.error(plain_message(str(error)), icon=":material/error:")
 
 
-def empty(title: str, what_to_do: str, command: str | None = None) -> NoReturn:
-    """Show that there is nothing to show yet and what to do about it, then stop the page."""
+def empty(
+    title: str, what_to_do: str, command: str | None = None, links: Mapping[str, str] | None = None
+) -> NoReturn:
+    """Show that there is nothing to show yet and what to do about it, then stop the page.
+
+    Args:
+        title: What is missing.
+        what_to_do: About it, as Markdown.
+        command: That does it.
+        links: Pages where it can be done, or that show something meanwhile: title and path.
+    """
     with st.container(border=True):
         st.markdown(f"#### {title}")
         st.markdown(what_to_do)
+        for name, path in (links or {}).items():
+            st.page_link(path, label=name, icon=":material/arrow_forward:")
         if command:
             st.code(command, language="bash")
     st.stop()

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from dashboard.services import image_data, outputs
 from dashboard.ui import messages
+from xai_core.bundle.cluster_names import class_name
 from xai_core.plots import theme
-from xai_core.plots.clusters import table
 from xai_core.plots.latent_map import colouring
 from xai_core.plots.probabilities import percent
 
@@ -24,16 +24,16 @@ def class_names(bundle: "Bundle", output: str, count: int) -> list[str]:
 
 
 def class_colours(bundle: "Bundle", output: str, count: int) -> list[str]:
-    """Return one colour per class: that of the cluster named after it."""
-    clusters = bundle.model.config.num_clusters
+    """Return one colour per class: that of the cluster matched with it."""
     if not outputs.classes(bundle, output).labelled:
-        return theme.categorical(clusters)
+        return cluster_colours(bundle)
     column = next(c for c in colouring.COLUMNS if c.name == "predicted")
-    return colouring.palette(column, count, clusters, list(bundle.cluster_labels), dark=False)
+    order, matched = cluster_order(bundle), bundle.cluster_labels
+    return colouring.palette(column, count, order, matched, dark=False)
 
 
 def called(bundle: "Bundle", output: str, name: str) -> str:
-    """Return a class as part of a sentence: "an 8", or "cluster 3 → 7"."""
+    """Return a class as part of a sentence: "an 8", or "cluster 7s"."""
     classes = outputs.classes(bundle, output)
     if not classes.labelled:
         return f"{classes.noun} {name}"
@@ -41,15 +41,29 @@ def called(bundle: "Bundle", output: str, name: str) -> str:
 
 
 def cluster_names(bundle: "Bundle") -> list[str]:
-    """Return the name of each cluster: its number, and the label that it was matched with."""
-    clusters, class_names = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
-    return table.cluster_names(clusters, bundle.cluster_labels, class_names)
+    """Return the name of each cluster, by number: what it holds."""
+    return list(bundle.clusters.names)
 
 
-def arrow_means(bundle: "Bundle") -> str:
-    """Explain names of clusters by one of this bundle, as Markdown; "" without labels."""
-    said = table.explain_names(bundle.cluster_labels, bundle.manifest.dataset.class_names)
-    return messages.literal(said)
+def cluster_order(bundle: "Bundle") -> list[int]:
+    """Return the clusters in the order in which they are listed."""
+    return list(bundle.clusters.order)
+
+
+def class_order(bundle: "Bundle", output: str, count: int) -> list[int]:
+    """Return an output's classes in the order in which they are listed."""
+    labelled = outputs.classes(bundle, output).labelled
+    return list(range(count)) if labelled else cluster_order(bundle)
+
+
+def cluster_colours(bundle: "Bundle") -> list[str]:
+    """Return the colour of each cluster, by number."""
+    return theme.cluster_colours(cluster_order(bundle))
+
+
+def names_mean(bundle: "Bundle") -> str:
+    """Explain the names of clusters by one of this bundle, as Markdown; "" without labels."""
+    return messages.literal(bundle.clusters.meaning)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:
@@ -83,7 +97,4 @@ def marked(image_id: str) -> str:
 
 def label_name(bundle: "Bundle", label: int) -> str:
     """Return the data set's name of a label; a dash for no label."""
-    class_names = bundle.dataset.class_names
-    if label < 0:
-        return "-"
-    return class_names[label] if label < len(class_names) else str(label)
+    return class_name(label, bundle.dataset.class_names)

@@ -18,7 +18,7 @@ STOPS = (
     ("theory_factorisations", "Two factorisations", ":material/call_split:",
      "Where should c come from, the image or its code?"),
     ("theory_collapse", "The collapse", ":material/trending_down:",
-     "When does the bound lose its clusters, and what does the cure cost?"),
+     "When does the bound lose its clusters, and what does keeping them cost?"),
     ("theory_mixtures", "Mixtures by EM", ":material/blur_on:",
      "How are Gaussians fitted to points, and when does that go wrong?"),
     ("theory_probe", "Mean-field", ":material/linear_scale:",
@@ -45,9 +45,14 @@ def _offer(stops: Sequence[tuple[str, str, str, str]]) -> None:
     page_cards([(PAGES[name], title, icon, asks) for name, title, icon, asks in stops])
 
 
-def page_cards(pages: Sequence[tuple[str, str, str, str]]) -> None:
-    """Link to pages, one card each: path, title, icon, and the question that it answers."""
-    with st.container(horizontal=True, key=f"ways-{pages[0][0]}"):
+def page_cards(pages: Sequence[tuple[str, str, str, str]], key: str = "") -> None:
+    """Link to pages, one card each: path, title, icon, and the question that it answers.
+
+    Args:
+        pages: The cards.
+        key: Of the row, where its style is its own.
+    """
+    with st.container(horizontal=True, key=f"ways-{key or pages[0][0]}"):
         for path, title, icon, question in pages:
             with st.container(border=True, key=f"way-{path}"):
                 st.page_link(path, label=f"**{title}**", icon=icon)

@@ -10,15 +10,18 @@ RUNNER_UP = "runner-up"
 """The most probable class after the image's own."""
 
 
-def choose_target(probs: NDArray[np.floating], names: list[str]) -> tuple[int, int]:
+def choose_target(
+    probs: NDArray[np.floating], names: list[str], order: list[int]
+) -> tuple[int, int]:
     """Let the visitor choose a target class; return the image's own class and the target.
 
     Args:
         probs: The explained function's probabilities of the image, (classes,).
         names: The names of the classes.
+        order: The classes in the order in which they are listed.
     """
     source, runner_up = (int(c) for c in probs.argsort()[::-1][:2])
-    others = [c for c in range(len(names)) if c != source]
+    others = [c for c in order if c != source]
     labels = {RUNNER_UP: f"its runner-up: {names[runner_up]}"} | {c: names[c] for c in others}
     picked = st.selectbox(
         "Turn it into", list(labels), width=210, format_func=labels.__getitem__,

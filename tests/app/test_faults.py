@@ -43,7 +43,7 @@ def test_a_bundle_deleted_while_open_is_said_and_another_is_shown(
     shutil.rmtree(two_bundles)
     app.run()
     assert not app.exception
-    assert "There is no bundle `bars` here to open. Found: `other`." in text_of(app)
+    assert "There is no model `bars` here to open. Found: `other`." in text_of(app)
     shutil.rmtree(two_bundles.with_name("other"))
     app.run()
     assert not app.exception and "No bundle to look at yet" in text_of(app)
@@ -69,7 +69,7 @@ def test_a_bundle_half_replaced_while_open_is_named(
     (two_bundles / "model.safetensors").unlink()
     app.run()
     assert not app.exception
-    assert "There is no bundle `bars` here to open" in text_of(app)
+    assert "There is no model `bars` here to open" in text_of(app)
     assert "model.safetensors`: it is missing" in text_of(app)
 
 

@@ -86,7 +86,7 @@ def test_the_map_is_a_drawing_with_a_ring_where_the_image_lies(tiny_bundle, tmp_
 
 def test_images_left_out_of_the_map_are_grey(tiny_bundle):
     column = colouring.COLUMNS[0]
-    names = picture.Names(["a", "b"], ["|", "-"], [0, 1])
+    names = picture.Names(["a", "b"], [0, 1], ["|", "-"], [0, 1])
     said = {"title": "t", "about": {}}
     shown = np.zeros(len(tiny_bundle.index), bool)
     drawn = [

@@ -94,13 +94,14 @@ PAGES = {
     "home": {"show": "least-sure", "draw": "3"},
     "latent_map": {"colour": "elbo", "images": "test", "clusters": "1", "table": "yes",
                    "lasso": "-100000.-100000_100000.-100000_0.100000"},
-    "reconstructions": {"error": "fitted-to-this-image", "by": "kl-c", "of": "train",
+    "reconstructions": {"error": "fitted-to-this-image", "by": "kl-c", "split": "train",
                         "rescaled": "yes", "reach": "4.5", "z1": "-1.2", "z0": "0.5"},
     "clusters": {"cluster": "1", "temperature": "0.5", "draw": "2", "order": "most-sure",
-                 "members": "train", "border": "cluster-1-only",
+                 "members": "train", "border": "this-cluster-only",
                  "borders": "train",
                  "confusion": "train", "cells": "of-the-label"},
-    "counterfactuals": {"of": "cluster", "method": "pixel", "frame": "4", "starts": "2"},
+    "counterfactuals": {"of": "classifier", "method": "pixel", "frame": "4", "starts": "2",
+                        "tab": "other-answers"},
 }  # fmt: skip
 
 

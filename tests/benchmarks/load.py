@@ -32,9 +32,9 @@ PAGES = (
 )
 ASKED_AGAIN = 150
 """Answers that are compared with those of a server with one visitor."""
-SELECTED = re.compile(r"`((?:test|train):\d+)`  \nCluster")
-OWN = re.compile(r"your image  \nCluster")
-"""How the sidebar names the selected image: one of the data set, and one that was drawn."""
+SELECTED = re.compile(r"`((?:test|train):\d+)` in \*\*")
+OWN = re.compile(r"your image in \*\*")
+"""How the bar names the selected image: one of the data set, and one that was drawn."""
 REMEMBERED = 130.0
 """Seconds for which Streamlit keeps the session of a closed tab, in case it is opened again."""
 SLOWEST, GROWN = 2.0, 1.1
@@ -133,7 +133,7 @@ def ask_again(address, report):
 
 
 def _leaks(answer, number, mine, named):
-    """Find drawings of other sessions, and any image in the sidebar but the selected one."""
+    """Find drawings of other sessions, and any image in the bar but the selected one."""
     text = answer.text
     others = [i for other, ids in enumerate(named) if other != number for i in ids]
     found = [i for i in others if i.startswith("own:") and i in text]

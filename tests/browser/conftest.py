@@ -163,11 +163,11 @@ open_for_all = pytest.fixture(_open, scope="module")
 
 @pytest.fixture
 def wait_until_selected():
-    """Wait until an image is the selected one, in the address and in the side bar."""
+    """Wait until an image is the selected one, in the address and in the bar."""
 
     def wait(page, image_id):
         page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("image") == [image_id])
-        page.get_by_test_id("stSidebar").get_by_text(image_id).first.wait_for()
+        page.locator(".st-key-selection").get_by_text(image_id).first.wait_for()
         settle(page)
 
     return wait

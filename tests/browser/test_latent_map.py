@@ -99,7 +99,7 @@ def pictures(page, server, point):
 
 
 def test_samples_and_a_way_have_pictures(open_page):
-    page = open_map(open_page, "?also=samples-of-the-prior_way-to-another-class&image=test:18")
+    page = open_map(open_page, "?also=samples-of-the-prior_path-to-another-class&image=test:18")
     for kind, says in (("sample", "a sample, no real image"), ("way", "frame 7 of 13")):
         where = page.locator(".box").evaluate(MARK, kind)
         page.mouse.move(where[0] + 200, where[1])

@@ -75,7 +75,7 @@ def test_a_digit_drawn_by_mouse_is_explained_undone_and_linked_to(open_page):
 
     page.get_by_role("button", name="Clear").click()
     page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("image") == [first])
-    page.get_by_text("Nothing of yours yet").wait_for()
+    page.get_by_text("No image yet").wait_for()
 
 
 def test_a_digit_can_be_drawn_by_keyboard_and_followed_to_another_page(open_page):

@@ -7,12 +7,13 @@ import pytest
 from .conftest import settle
 
 PAGES = {
-    "": "Look through a cluster VAE",
+    "": "Explore a cluster VAE",
     "own_image": "Your image",
     "latent_map": "Latent map",
     "reconstructions": "Reconstructions",
     "clusters": "Clusters",
     "compare": "Compare",
+    "model_card": "Model card",
     "heatmaps": "Heatmaps",
     "counterfactuals": "Counterfactuals",
     "theory": "The bound",
@@ -62,7 +63,7 @@ def is_dark(page):
 @pytest.mark.parametrize("path", ["", "latent_map"], ids=["home", "latent_map"])
 def test_link_opens_on_its_image(open_page, path):
     page = open_page(f"{path}?bundle=mnist&image=test:123")
-    assert "test:123" in page.get_by_test_id("stSidebar").inner_text()
+    assert "test:123" in page.locator(".st-key-selection").inner_text()
 
 
 def test_link_to_a_missing_bundle_says_so(open_page):
@@ -85,7 +86,7 @@ def test_one_back_press_goes_back_one_page(open_page):
         page.get_by_test_id("stSidebarNavLink").and_(page.locator(f"[href$='/{path}']")).click()
         page.wait_for_url(lambda url, path=path: f"/{path}?" in url and "image=" in url)
         settle(page)
-    for title in ("Heatmaps", "Look through a cluster VAE"):
+    for title in ("Heatmaps", "Explore a cluster VAE"):
         page.go_back()
         page.locator("h1", has_text=title).wait_for()
         settle(page)

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from .._notebook import drawn
 from .._types import AnyImages, Logits
 from ..functions import GivenFunction, check_images, class_numbers
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
@@ -63,6 +64,9 @@ class Attribution:
     convergence_delta: Float[Tensor, " batch"] | None = None
     output_change: Float[Tensor, " batch"] | None = None
     channel_maps: ChannelMaps | None = None
+
+    def _repr_html_(self) -> str:
+        return drawn("attribution", self)
 
     @property
     def incomplete(self) -> Bool[Tensor, " batch"]:

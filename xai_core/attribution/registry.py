@@ -131,7 +131,7 @@ _CARDS = (
         paper="Sundararajan et al., Axiomatic Attribution for Deep Networks",
         year=2017,
         url="https://arxiv.org/abs/1703.01365",
-        note="Shares of the output's change on the straight way from the baseline.",
+        note="Shares of the output's change on the straight path from the baseline.",
     ),
     MethodCard(
         name="smoothgrad",
@@ -299,7 +299,7 @@ _CARDS = (
     MethodCard(
         name="critic",
         run=_critic,
-        title="Critic",
+        title="Learned mask (critic)",
         kind="mask",
         needs="mask",
         signed=False,
@@ -334,7 +334,7 @@ _CARDS = (
         paper="Adebayo et al., Sanity Checks for Saliency Maps",
         year=2018,
         url="https://arxiv.org/abs/1810.03292",
-        note="Where the ink begins and ends: looks like an explanation, knows no model.",
+        note="Where the ink begins and ends: looks like an explanation, ignores the model.",
     ),
 )
 METHODS = {card.name: card for card in _CARDS}

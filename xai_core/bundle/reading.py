@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from .._notebook import drawn
 from ..data.dataset import Dataset, Preprocessing, parse_id
 from ..errors import BundleError, DataError
 from ..image_spec import ImageSpec
@@ -23,6 +24,7 @@ from ..latent_space.index import LatentIndex
 from ..models.classifier import Classifier
 from ..models.critic import Critic
 from ..models.vae import ClusterVAE
+from .cluster_names import ClusterNames, name_clusters
 from .files import read_table
 from .manifest import (
     MANIFEST,
@@ -61,7 +63,7 @@ HISTORY_COLUMNS = {
 """Columns every history has, with their types; a training may add others."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Bundle:
     """An opened bundle. It is shared by all its readers: never change what it holds.
 
@@ -89,6 +91,14 @@ class Bundle:
     index: pd.DataFrame
     history: pd.DataFrame
     device: torch.device
+
+    def __repr__(self) -> str:
+        """Name the bundle and its size."""
+        clusters = self.model.config.num_clusters
+        return f"Bundle('{self.name}', {clusters} clusters, {len(self.index):,} images)"
+
+    def _repr_html_(self) -> str:
+        return drawn("bundle", self)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -126,6 +136,13 @@ class Bundle:
         """Return the label of each cluster as fitted on the train split, -1 for none."""
         unnamed = [-1] * self.model.config.num_clusters
         return tuple(self.manifest.metrics.get("cluster_labels", unnamed))
+
+    @cached_property
+    def clusters(self) -> ClusterNames:
+        """Return what the clusters are called, and the order in which they are listed."""
+        return name_clusters(
+            self.index, self.model.config.num_clusters, self.manifest.dataset.class_names
+        )
 
     def image(self, image_id: str) -> UInt8[Tensor, "channels height width"]:
         """Return one image.

@@ -11,6 +11,7 @@ import typer
 
 from .._version import __version__
 from ..atomic_write import atomic_write
+from ..bundle.cluster_names import class_name
 from ..errors import ConfigError
 from .options import Device, Json, Name, Seed, open_bundle
 from .terminal import print_json, print_table, spinner
@@ -188,17 +189,16 @@ def _clusters(
     found = _maps(bundle, chosen, method, output, seed)
     of_maps = group_means(found.attributions, groups, clusters)
     of_ink = group_means(_images(bundle, chosen).float() / 255, groups, clusters)
-    there = of_maps.count > 0
-    mean, spread = (part[there].numpy() for part in (of_maps.mean, of_maps.spread))
+    order = [c for c in bundle.clusters.order if of_maps.count[c] > 0]
+    mean, spread = (part[order].numpy() for part in (of_maps.mean, of_maps.spread))
     limit = image_sheet.shared_limit([mean, spread], 0.999)
     rows = [
-        image_sheet.Row(name="Mean input", values=of_ink.mean[there].numpy(), kind="ink"),
+        image_sheet.Row(name="Mean input", values=of_ink.mean[order].numpy(), kind="ink"),
         image_sheet.Row(name="Mean heatmap", values=mean, limit=limit),
         image_sheet.Row(name="Spread", values=spread, limit=limit),
     ]
-    names = [f"cluster {c}" for c in np.flatnonzero(there.numpy())]
     drawn = paper.lay_out(
-        image_sheet.compose(rows, names, False),
+        image_sheet.compose(rows, [bundle.clusters.names[c] for c in order], False),
         title=f"Mean heatmap of each cluster ({_title(method)}), up to {EACH} test images each",
         unit=_unit(method),
         about=_about(bundle, method, output),
@@ -250,9 +250,8 @@ def _names(
 ) -> list[str]:
     """Name the columns: the class or cluster explained, else the image's cluster."""
     if output.classes is not None and output.classes.labelled:
-        names = bundle.dataset.class_names
-        return [names[t] if t < len(names) else str(t) for t in found.target.tolist()]
-    return [f"cluster {c}" for c in bundle.index["cluster"].iloc[rows]]
+        return [class_name(t, bundle.dataset.class_names) for t in found.target.tolist()]
+    return [bundle.clusters.names[c] for c in bundle.index["cluster"].iloc[rows]]
 
 
 def _title(method: str) -> str:

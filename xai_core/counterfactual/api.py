@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from .._notebook import drawn
 from .._types import AnyImages, Latents, Logits, Probs
 from ..functions import GivenFunction, check_images, class_numbers
 from ..models.prior import MixturePrior
@@ -80,6 +81,9 @@ class Counterfactual:
     l1: Float[Tensor, " batch"]
     l2: Float[Tensor, " batch"]
     decode: Callable[[Latents], AnyImages] = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        return drawn("counterfactual", self)
 
     def __len__(self) -> int:
         """Count the images."""

@@ -13,6 +13,7 @@ from .style import styled
 
 __all__ = [
     "curves",
+    "dots",
     "words",
 ]
 
@@ -30,6 +31,8 @@ SCORES = {
                           "class: near 0 if it answers the question asked."),
 }  # fmt: skip
 """Columns of the table: name and meaning."""
+_CONTROLS = {"random": "dot", "edges": "dash"}
+"""Maps that ignore the model, and how their lines are drawn."""
 
 
 def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -39,10 +42,13 @@ def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
         table: With columns such as insertion, insertion_low and insertion_high.
         titles: Names of the methods, by their keys.
     """
-    known = table["method"].isin(["random", "edges"]).to_numpy()
+    known = table["method"].isin(list(_CONTROLS)).to_numpy()
     verdict = ["no check failed" if ok else f"do not trust: {why}"
                for ok, why in zip(table["trusted"], table["reasons"], strict=True)]  # fmt: skip
-    blind = [f"knows no model{', fails no check either' if ok else ''}" for ok in table["trusted"]]
+    blind = [
+        f"control (ignores the model){', fails no check either' if ok else ''}"
+        for ok in table["trusted"]
+    ]
     shown = {
         "method": [titles[name] for name in table["method"]],
         "verdict": np.where(known, blind, verdict),
@@ -55,6 +61,52 @@ def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
             ]
         )
     return pd.DataFrame(shown | {"seconds": table["seconds"].to_numpy()})
+
+
+def dots(
+    worth: Mapping[str, Number], titles: Mapping[str, str], dark: bool, *, emphasised: str
+) -> go.Figure:
+    """Draw insertion minus deletion of each method as a dot; the controls are lines.
+
+    Args:
+        worth: Insertion minus deletion by method; "random" and "edges" are the controls.
+        titles: Names of the methods, by their keys.
+        dark: Whether the page is light on dark.
+        emphasised: The method in question.
+    """
+    listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__)
+    ink = theme.ink(dark)
+    trace = go.Scatter(
+        x=[worth[n] for n in listed],
+        y=[titles[n] for n in listed],
+        mode="markers",
+        marker={
+            "size": [13 if n == emphasised else 9 for n in listed],
+            "color": [theme.CATEGORIES[2 if n == emphasised else 0] for n in listed],
+        },
+        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+    )
+    controls = {n: worth[n] for n in _CONTROLS if n in worth}
+    lines = [
+        {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper",
+         "line": {"color": ink, "width": 1.5, "dash": _CONTROLS[n]}}
+        for n, at in controls.items()
+    ]  # fmt: skip
+    notes = [
+        {"x": at, "y": 1.0 + 0.07 * k, "yref": "paper", "yanchor": "bottom", "showarrow": False,
+         "text": titles[n].lower(), "font": {"size": 12}}
+        for k, (n, at) in enumerate(controls.items())
+    ]  # fmt: skip
+    return styled(
+        [trace],
+        dark,
+        height=80 + 24 * max(len(listed), 2),
+        margin={"t": 46},
+        shapes=lines,
+        annotations=notes,
+        xaxis={"title": {"text": "insertion \N{MINUS SIGN} deletion, higher is better"}},
+        yaxis={"type": "category"},
+    )
 
 
 def curves(
@@ -77,7 +129,7 @@ def curves(
         axis: What happens to the pixels.
     """
     ink, lines = theme.ink(dark), []
-    styles = {"random": "dot", "edges": "dash"}
+    styles = _CONTROLS
     for name in sorted(by_method, key=lambda n: (n == emphasised, n in styles)):
         chosen = name == emphasised
         colour = theme.CATEGORIES[2] if chosen else ink if name in styles else theme.muted(dark)

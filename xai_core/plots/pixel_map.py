@@ -37,6 +37,7 @@ def signed_map(
     limit: Number = 1.0,
     words: str = ERROR,
     height: int = 350,
+    under: NDArray[np.floating] | None = None,
 ) -> go.Figure:
     """Draw signed values about 0, the colours symmetric.
 
@@ -47,16 +48,29 @@ def signed_map(
         limit: The absolute value at both ends of the colours.
         words: What the values are.
         height: On the screen, in pixels.
+        under: An image in [0, 1], whose contour is drawn over the values.
     """
     scale = theme.plotly_scale(theme.diverging(dark), 33)
     digits = 1 if limit >= 0.5 else 2
     ends = (f"\N{MINUS SIGN}{limit:.{digits}f}", "0", f"+{limit:.{digits}f}")
-    return _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
+    figure = _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
+    return figure if under is None else figure.add_trace(_contour(under, dark))
 
 
 def error_limit(error: NDArray[np.floating]) -> float:
     """Return the end of a colour scale fitted to one error: its largest absolute value."""
     return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
+
+
+def _contour(image: NDArray[np.floating], dark: bool) -> go.Contour:
+    """Draw the line at which the ink of an image is half of the most."""
+    return go.Contour(
+        z=np.asarray(image, np.float32),
+        contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
+        line={"color": theme.ink(dark), "width": 1.5, "smoothing": 0.6},
+        showscale=False,
+        hoverinfo="skip",
+    )
 
 
 def _map(

@@ -22,6 +22,7 @@ def bar_chart(
     names: Sequence[str],
     dark: bool,
     *,
+    order: Sequence[int] | None = None,
     before: NDArray[np.floating] | None = None,
     symbol: str = "q(c|x)",
     row_height: int = 24,
@@ -32,22 +33,25 @@ def bar_chart(
         probs: (clusters,), sum 1.
         names: One per cluster.
         dark: Whether the page is light on dark.
+        order: The clusters in the order of bars and colours; by number if None.
         before: Probabilities to compare with, drawn as a line across each bar.
         symbol: What is drawn, for the axis.
         row_height: Screen pixels per bar.
     """
+    order = list(range(len(names)) if order is None else order)
+    named = [literal(names[c]) for c in order]
     bars = go.Bar(
         orientation="h",
-        x=probs,
-        y=[literal(name) for name in names],
+        x=probs[order],
+        y=named,
         marker={"color": theme.categorical(len(names))},
-        text=[percent(p) for p in probs],
+        text=[percent(p) for p in probs[order]],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{x:.2%}<extra></extra>",
     )
     return styled(
-        [bars] if before is None else [bars, _marks(before, names, dark)],
+        [bars] if before is None else [bars, _marks(before[order], named, dark)],
         dark,
         height=row_height * len(names) + 56,
         bargap=0.25,
@@ -79,10 +83,10 @@ def share(counted: Number) -> str:
     return f"{100 * counted:.0f} %" if counted in (0, 1) else percent(counted)
 
 
-def _marks(before: NDArray[np.floating], names: Sequence[str], dark: bool) -> go.Scatter:
+def _marks(before: NDArray[np.floating], named: Sequence[str], dark: bool) -> go.Scatter:
     return go.Scatter(
         x=before,
-        y=[literal(name) for name in names],
+        y=named,
         mode="markers",
         marker={
             "symbol": "line-ns-open",

@@ -87,6 +87,6 @@ def sprite_sheet(images: NDArray[np.generic], columns: int = 20, level: int = 6)
     return png(sheet(images, columns), level)
 
 
-def data_url(image: bytes) -> str:
-    """Write a PNG as a URL that carries it."""
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
+def data_url(image: bytes, kind: str = "png") -> str:
+    """Write a PNG, or an SVG with kind "svg+xml", as a URL that carries it."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

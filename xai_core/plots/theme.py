@@ -4,6 +4,7 @@ Categories are Petroff's ten (https://arxiv.org/abs/2107.02270), which stay apar
 simulated colour blindness. Signed maps diverge about 0 and are warm where positive.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from .._numbers import Number
 
 __all__ = [
     "categorical",
+    "cluster_colours",
     "colourise",
     "diverging",
     "hex_colours",
@@ -45,6 +47,16 @@ def categorical(num_categories: int) -> list[str]:
     """Return one colour per cluster or label: Petroff's ten, then the same ones darkened."""
     rounds = range(-(-max(num_categories, 1) // len(CATEGORIES)))
     return [_shade(c, 0.72**r) for r in rounds for c in CATEGORIES][:num_categories]
+
+
+def cluster_colours(order: Sequence[int]) -> list[str]:
+    """Return one colour per cluster; the colours follow the order in which clusters are listed.
+
+    Args:
+        order: The clusters in that order, as `Bundle.clusters.order` holds them.
+    """
+    by_place = dict(zip(order, categorical(len(order)), strict=True))
+    return [by_place[c] for c in range(len(order))]
 
 
 @cache

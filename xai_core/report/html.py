@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from .._numbers import Number
+from ..bundle.cluster_names import class_name
 from ..plots import elbo_terms, image_sheet, sprites, theme
-from ..plots.clusters import table as cluster_table
 from ..plots.counterfactual import change
 from ..plots.latent_map import path, points
 from ..plots.probabilities import percent
@@ -104,9 +104,9 @@ def html(bundle: "Bundle", found: "ImageReport") -> bytes:
         kind="class" if output.classes is None else output.classes.noun,
         search=SEARCHES[found.search],
         summary=_summary(bundle, found),
-        names=cluster_table.explain_names(bundle.cluster_labels, bundle.dataset.class_names),
         reconstruction=_reconstruction(found),
         bound=_bound(bundle, found),
+        clusters_mean=bundle.clusters.meaning,
         probabilities=_clusters(bundle, found),
         place=_place(bundle, found),
         heatmaps=_heatmaps(bundle, found, output),
@@ -150,23 +150,17 @@ def _name(found: "ImageReport") -> str:
     return "your own image" if own else found.image_id
 
 
-def _cluster_names(bundle: "Bundle") -> list[str]:
-    clusters, classes = bundle.model.config.num_clusters, bundle.manifest.dataset.class_names
-    return cluster_table.cluster_names(clusters, bundle.cluster_labels, classes)
-
-
 def _class_names(bundle: "Bundle", classes: "Classes | None", count: int) -> list[str]:
     if classes is not None and not classes.labelled:
-        return [f"cluster {name}" for name in _cluster_names(bundle)]
-    names = bundle.manifest.dataset.class_names
-    return [names[c] if c < len(names) else str(c) for c in range(count)]
+        return list(bundle.clusters.names)
+    return [class_name(c, bundle.manifest.dataset.class_names) for c in range(count)]
 
 
 def _summary(bundle: "Bundle", found: "ImageReport") -> str:
     probs = found.encoded.encoding.cluster_probs[0].numpy()
     cluster = int(probs.argmax())
     facts = [
-        f"It falls into cluster {_cluster_names(bundle)[cluster]} ({percent(probs[cluster])})"
+        f"It falls into the cluster {bundle.clusters.names[cluster]} ({percent(probs[cluster])})"
     ]
     classes = found.encoded.class_probs
     if classes is not None:
@@ -174,9 +168,9 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
         named = _class_names(bundle, None, classes.shape[1])[best]
         facts.append(f"the classifier takes it for {named} ({percent(float(classes[0, best]))})")
     if not found.image_id.startswith("own:"):
-        label, names = int(bundle.row(found.image_id)["label"]), bundle.dataset.class_names
+        label = int(bundle.row(found.image_id)["label"])
         if label >= 0:
-            facts.append(f"its label is {names[label] if label < len(names) else label}")
+            facts.append(f"its label is {class_name(label, bundle.dataset.class_names)}")
     return f"{'; '.join(facts)}."
 
 
@@ -213,7 +207,7 @@ def _bound(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
 
 
 def _clusters(bundle: "Bundle", found: "ImageReport") -> list[_Table]:
-    probs, names = found.encoded.encoding.cluster_probs[0].numpy(), _cluster_names(bundle)
+    probs, names = found.encoded.encoding.cluster_probs[0].numpy(), bundle.clusters.names
     tables = [_probabilities("Cluster", "q(c|x)", names, probs, "cluster")]
     classes = found.encoded.class_probs
     if classes is not None:
@@ -232,9 +226,9 @@ def _probabilities(
 
 def _place(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     xy = bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32)
-    clusters, names = bundle.index["cluster"].to_numpy(), _cluster_names(bundle)
+    clusters, names = bundle.index["cluster"].to_numpy(), bundle.clusters.names
     (light, square), (dark, _) = (
-        path.backdrop(xy, clusters, theme.categorical(len(names)), night)
+        path.backdrop(xy, clusters, theme.cluster_colours(bundle.clusters.order), night)
         for night in (False, True)
     )
     left, bottom, side = square
@@ -245,7 +239,7 @@ def _place(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
 
     x, y = (float(part) for part in found.encoded.umap[0])
     nearest = names[int(found.encoded.encoding.cluster_probs[0].argmax())]
-    alt = f"All {len(xy):,} images as points; a ring marks this one, of cluster {nearest}"
+    alt = f"All {len(xy):,} images as points; a ring marks this one, in cluster {nearest}"
     return {
         "picture": _Picture(light, alt, dark),
         "labels": [(names[c], *at(a, b)) for c, a, b in points.medians(xy, clusters, len(names))],

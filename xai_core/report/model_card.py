@@ -24,6 +24,7 @@ __all__ = [
     "measures",
     "number",
     "size",
+    "summary",
 ]
 
 Metrics = Mapping[str, Any]
@@ -51,6 +52,8 @@ _MEASURES = (
      "it was trained with labels and shares nothing with the cluster VAE."),
 )  # fmt: skip
 
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+           "eleven", "twelve")  # fmt: skip
 _NAMES = {
     "accuracy": "Clustering accuracy",
     "nmi": "NMI",
@@ -135,6 +138,21 @@ def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]
         ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
     ]
     return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+
+
+def summary(manifest: "Manifest", clusters: int) -> str:
+    """Return what the model did and how well, in one sentence with Markdown."""
+    data = manifest.dataset
+    count = data.num_train + data.num_test
+    kind = (
+        "digits" if data.class_names and all(n.isdecimal() for n in data.class_names) else "images"
+    )
+    groups = _COUNTS[clusters] if clusters < len(_COUNTS) else f"{clusters:,}"
+    said = f"This model sorted {count:,} {kind} into {groups} groups without labels"
+    accuracy = manifest.metrics.get("test", {}).get("accuracy")
+    if clusters < 2 or not defined(accuracy):
+        return f"{said}."
+    return f"{said}; **{100 * accuracy:.1f} %** of unseen {kind} land in the right one."
 
 
 def _estimated_on(scores: Metrics) -> str:

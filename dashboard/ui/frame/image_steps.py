@@ -22,43 +22,45 @@ AT_ONCE = 64
 """Neighbours searched at a time."""
 
 
-def buttons(bundle: "Bundle") -> None:
-    """Draw the buttons, and how the selected image was found."""
-    labelled = bool((bundle.index["label"] >= 0).any())
-    with st.container(horizontal=True, gap="xsmall", key="steps"):
-        _button("Previous", "The image before this one", lambda: _beside(bundle, -1))
-        _button("Next", "The image after this one", lambda: _beside(bundle, 1))
-        _button("Random", "Any image", lambda: _random(bundle))
-        _button("Most like it", "The image with the nearest code; again for the next nearest",
-                lambda: _nearest(bundle))  # fmt: skip
-        _button("Least sure", "The image with the lowest confidence; again for the next",
-                lambda: _least_sure(bundle))  # fmt: skip
-        _button(
-            "Confused",
-            "The most confident mistake of the label and cluster most often confused; again for "
-            "the next"
-            if labelled
-            else "These images have no labels to confuse",
-            lambda: _confused(bundle),
-            disabled=not labelled,
-        )
+def found_by() -> str:
+    """Return how the selected image was found; "" where a step says nothing of it."""
     found, how = state.setting("found by", ("", ""))
-    if found == state.selected_id() and how:
-        st.caption(how)
+    return str(how) if found == state.selected_id() else ""
 
 
-def _button(
-    label: str, help_text: str, find: Callable[[], Step | None], *, disabled: bool = False
-) -> None:
-    def go() -> None:
-        with messages.errors_as_text():
-            found = find()
-            if found is not None:
-                state.put_setting("found by", found)
-                state.select_image(found[0])
+def buttons(bundle: "Bundle") -> None:
+    """Draw the buttons."""
+    labelled = bool((bundle.index["label"] >= 0).any())
+    mistakes = (
+        "the most confident mistake of the label and cluster most often confused; again for "
+        "the next"
+        if labelled
+        else "these images have no labels to confuse"
+    )
+    with st.container(horizontal=True, gap="xxsmall", key="steps", width="content"):
+        for label, icon, says, find in (
+            ("Previous", "chevron_left", "the image before this one", lambda: _beside(bundle, -1)),
+            ("Next", "chevron_right", "the image after this one", lambda: _beside(bundle, 1)),
+            ("Random", "casino", "any image", lambda: _random(bundle)),
+            ("Most similar", "join_inner", "the image with the nearest code; again for the next "
+             "nearest", lambda: _nearest(bundle)),
+            ("Least sure", "help", "the image with the lowest confidence; again for the next",
+             lambda: _least_sure(bundle)),
+            ("Common mistakes", "error", mistakes, lambda: _confused(bundle)),
+        ):  # fmt: skip
+            st.button(
+                label, icon=f":material/{icon}:", help=f"{label}: {says}", key=f"step {label}",
+                type="tertiary", wrap=False, on_click=_select, args=(find,),
+                disabled=label == "Common mistakes" and not labelled,
+            )  # fmt: skip
 
-    st.button(label, help=help_text, key=f"step {label}", wrap=False, on_click=go,
-              disabled=disabled)  # fmt: skip
+
+def _select(find: Callable[[], Step | None]) -> None:
+    with messages.errors_as_text():
+        found = find()
+        if found is not None:
+            state.put_setting("found by", found)
+            state.select_image(found[0])
 
 
 def _beside(bundle: "Bundle", by: int) -> Step:
@@ -104,7 +106,8 @@ def _confused(bundle: "Bundle") -> Step | None:
     if not len(found.rows):
         return None
     place, classes = _following("confused", len(found.rows)), bundle.manifest.dataset.class_names
-    label, cluster = messages.literal(classes[found.label]), found.cluster
+    label = messages.literal(classes[found.label])
+    cluster = messages.literal(bundle.clusters.names[found.cluster])
     how = f"{place + 1} of {len(found.rows):,} with label {label} in cluster {cluster}"
     return _id(bundle, found.rows[place]), how
 

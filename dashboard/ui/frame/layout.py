@@ -1,4 +1,4 @@
-"""The frame of every page: title, sidebar with the selected image, figure headings."""
+"""The frame of every page: bar with the selected image, title, headings of figures."""
 
 from functools import cache
 from pathlib import Path
@@ -10,15 +10,13 @@ from PIL import Image
 
 from dashboard import state
 from dashboard.services import bundles, image_data
-from dashboard.ui import health, messages
-from dashboard.ui.components import image_grid
-from dashboard.ui.frame import image_steps, page_list
-from dashboard.ui.messages import literal
-from dashboard.ui.naming import cluster_names, describe, label_name, marked
-from xai_core.plots.probabilities import percent
+from dashboard.ui import glossary, messages
+from dashboard.ui.frame import page_list, selection_bar
 from xai_core.plots.theme import CATEGORIES, rgb
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from xai_core.bundle.reading import Bundle
 
 START = "test:0"
@@ -26,7 +24,7 @@ START = "test:0"
 
 
 def page(title: str, one_line: str) -> "Bundle":
-    """Draw a page's title and the sidebar; without a bundle, explain and stop.
+    """Draw a page's bar and title; without a bundle, explain and stop.
 
     Args:
         title: The page's name, as in the navigation.
@@ -35,17 +33,18 @@ def page(title: str, one_line: str) -> "Bundle":
     Returns:
         The chosen bundle, which then holds the image `state.selected_id()`.
     """
-    heading(title, one_line)
-    return follow()
+    return follow(heading(title, one_line))
 
 
-def heading(title: str, one_line: str) -> None:
-    """Draw a page's title, and read the link that opened it."""
+def heading(title: str, one_line: str) -> "DeltaGenerator":
+    """Read the link that opened a page and draw its title; return the place of the bar above."""
     st.html(Path(__file__).with_suffix(".css"))
     page_list.mend()
+    bar = st.container(key="bar", gap="xxsmall")
     st.title(title, anchor=False)
     st.markdown(one_line)
     state.read_link()
+    return bar
 
 
 def any_bundle() -> bool:
@@ -53,13 +52,17 @@ def any_bundle() -> bool:
     return bool(bundles.whole(bundles.summaries()))
 
 
-def follow() -> "Bundle":
-    """Draw the sidebar with bundle and selected image; without a bundle, explain and stop."""
+def follow(bar: "DeltaGenerator") -> "Bundle":
+    """Fill the bar; without a bundle, explain and stop.
+
+    Args:
+        bar: The place that `heading` returned.
+    """
     bundle = _bundle()
     state.put_setting("about", bundles.about(bundle))
     _check_selected(bundle)
-    with st.sidebar:
-        _selected(bundle)
+    with bar:
+        selection_bar.show(bundle)
     return bundle
 
 
@@ -69,13 +72,15 @@ def end() -> None:
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:
-    """Draw the heading of a figure: a title, what it shows, and how to read it."""
+    """Draw the heading of a figure: title, what it shows, how to read it, and the terms used."""
     with st.container(key=f"section-{title}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(title, anchor=False, width="content")
-            if how_to_read:
+            terms = glossary.used_in(f"{title} {shows} {how_to_read}")
+            if how_to_read or terms:
                 with st.popover("How to read this", type="tertiary", icon=":material/help:"):
                     st.markdown(how_to_read)
+                    glossary.define(terms)
         st.caption(shows)
 
 
@@ -87,23 +92,23 @@ def _bundle() -> "Bundle":
     )
     if not names:
         messages.empty(
-            "No bundle to look at yet",
-            "A bundle is a folder with a trained model and everything computed from a data "
-            "set. Make one from the MNIST digits that come with the project, on the page Train or "
+            "No model to look at yet",
+            "A model is a folder (a bundle) with its weights and everything computed from a data "
+            "set. Train one on the MNIST digits that come with the project, on the page Train or "
             f"with this command; then reload this page.\n\n{broken}",
             "xai train --data mnist --out checkpoints/mnist",
         )
     if state.bundle_name() not in names:
         if state.bundle_name():
             messages.note(
-                f"There is no bundle {messages.code(state.bundle_name()[:60])} here to open. "
+                f"There is no model {messages.code(state.bundle_name()[:60])} here to open. "
                 "Found: " + ", ".join(f"`{name}`" for name in names) + "."
             )
         state.select_bundle(bundles.usual(names))
     if len(names) > 1:
-        st.sidebar.selectbox("Bundle", names, **state.bind("bundle", names[0], names))
+        st.sidebar.selectbox("Model", names, **state.bind("bundle", names[0], names))
     if broken:
-        st.sidebar.expander("Bundles that cannot be opened").markdown(broken)
+        st.sidebar.expander("Models that cannot be opened").markdown(broken)
     return bundles.bundle(found[state.bundle_name()].path)
 
 
@@ -123,37 +128,6 @@ def _check_selected(bundle: "Bundle") -> None:
             f"{why}, so `{start}` is shown. Copy the whole link, or choose another image."
         )
     state.select_image(start)
-
-
-def _selected(bundle: "Bundle") -> None:
-    image_id = state.selected_id()
-    found = image_data.facts(bundle, image_id)
-    label = int(found["label"])
-    true = f"  \nTrue label **{literal(label_name(bundle, label))}**" if label >= 0 else ""
-    cluster = cluster_names(bundle)[int(found["cluster"])]
-    st.caption("SELECTED IMAGE")
-    with st.container(horizontal=True, gap="small", key="selected-facts"):
-        image_grid.picture(
-            image_data.images(bundle, [image_id])[0],
-            alt=describe(bundle, image_id),
-            key="selected",
-            width=88,
-        )
-        st.markdown(
-            f"{marked(image_id)}  \n"
-            f"Cluster **{literal(cluster)}**  \n"
-            f"Confidence **{percent(float(found['confidence']))}**{true}",
-            width="stretch",
-        )
-    if (
-        image_data.is_own(image_id)
-        and not health.problems(bundle, "images")
-        and image_data.typicality(bundle, image_id).unlike
-    ):
-        st.caption(
-            ":orange[:material/warning: Unlike the training images: do not trust the answers.]"
-        )
-    image_steps.buttons(bundle)
 
 
 @cache

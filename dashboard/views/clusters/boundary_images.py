@@ -25,7 +25,8 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
     if bundle.model.config.num_clusters < 2:
         messages.note("This model has one cluster, so no image lies between two.")
         return
-    where = {"All clusters": None, f"Cluster {cluster} only": cluster}
+    names = naming.cluster_names(bundle)
+    where = {"All clusters": None, "This cluster only": cluster}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Where", list(where), required=True,
@@ -44,7 +45,7 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
         st.caption(f"No {split} image is there.")
         return
     captions = [
-        f"{r.first}: {percent(r.first_prob)}\n{r.second}: {percent(r.second_prob)}"
+        f"{names[r.first]}: {percent(r.first_prob)}\n{names[r.second]}: {percent(r.second_prob)}"
         + (f"\nlabel {r.label}" if r.label is not None else "")
         for r in table.itertuples()
     ]

@@ -46,12 +46,24 @@ def show(bundle: "Bundle") -> None:
         long = table.stack().rename("images").reset_index()
         download.table(bundle, long, name="confusion", split=split)
     accuracy, total = confusion.accuracy(table, named), int(table.to_numpy().sum())
+    st.markdown(f"**{_finding(bundle, table)}**")
     words = f"Counts of {split} images by label and cluster; accuracy {accuracy:.2%}"
     chart(_figure(bundle, split, show or SHOWN[0], state.dark()), key="confusion", alt=words)
     st.caption(
         f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
         f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label a "
         "cluster, were chosen on the train images after training; labels were never used to train."
+    )
+
+
+def _finding(bundle: "Bundle", table: pd.DataFrame) -> str:
+    found = confusion.most_confused(table, bundle.cluster_labels)
+    if found is None:
+        return "Every image is in the cluster that was matched with its label"
+    label, cluster, count, of = found
+    return (
+        f"{messages.literal(naming.label_name(bundle, label))} is confused most often: "
+        f"{count:,} of its {of:,} images are in {messages.literal(bundle.clusters.names[cluster])}"
     )
 
 
@@ -66,7 +78,7 @@ def _counts(bundle: "Bundle", split: str) -> pd.DataFrame:
 def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> go.Figure:
     def draw() -> go.Figure:
         table, names = _counts(bundle, split), naming.cluster_names(bundle)
-        order = confusion.by_name(bundle.cluster_labels, len(names))
+        order = naming.cluster_order(bundle)
         labels = [naming.label_name(bundle, label) for label in table.index]
         return confusion.heat_map(table[order], labels, [names[c] for c in order], dark, show=show)
 

@@ -24,13 +24,14 @@ FRAMES = 15
 def show(bundle: "Bundle", cluster: int) -> None:
     """Show decodings from the picked cluster's centre to another's, and q(c|x) of each."""
     names = naming.cluster_names(bundle)
-    others = [c for c in range(len(names)) if c != cluster]
+    order = naming.cluster_order(bundle)
+    others = [c for c in order if c != cluster]
     if not others:
         messages.note("This model has one cluster, so there is no other to walk to.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.selectbox(
-            f"From cluster {messages.literal(names[cluster])} to", others,
+            f"From {messages.literal(names[cluster])} to", others,
             format_func=names.__getitem__, width=220,
             **state.bind("walk to", others[0], others, link="walk"),
         )  # fmt: skip
@@ -41,8 +42,10 @@ def show(bundle: "Bundle", cluster: int) -> None:
         download.table(bundle, table, name="walk", **about)
         sheet = sprites.sheet(film.images, columns=FRAMES, gap=1)
         download.picture(bundle, sheet, name="walk frames", **about)
-    figure = film_strip.film_strip(film.images, film.probs, names, state.dark())
-    said = film_strip.crossing(film.probs, cluster)
+    figure = film_strip.film_strip(film.images, film.probs, names, state.dark(), order=order)
+    said = film_strip.crossing(film.probs, names, cluster)
     chart(figure, key="walk", alt=f"Walk from {names[cluster]} to {names[end]}: {said}")
-    st.caption(f"{said[0].upper()}{said[1:]}. Both ends: {percent(film.probs[0, cluster])} and "
-               f"{percent(film.probs[-1, end])} sure.")  # fmt: skip
+    st.caption(
+        f"{messages.literal(said[0].upper() + said[1:])}. Both ends: "
+        f"{percent(film.probs[0, cluster])} and {percent(film.probs[-1, end])} sure."
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.ui import download, image_strip, naming
+from dashboard.ui import download, image_strip, messages, naming
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
         rows = rows[np.argsort(confidence if end == ENDS[0] else -confidence, kind="stable")]
         table = index.iloc[rows][["id", "label", "cluster", "confidence", "elbo"]]
         download.table(bundle, table, name=f"members of cluster {cluster}", split=split)
+    name = messages.literal(naming.cluster_names(bundle)[cluster])
     if not len(rows):
-        st.caption(f"No {split} image is in cluster {cluster}.")
+        st.caption(f"No {split} image is in cluster {name}.")
         return
     first = table.iloc[:COUNT]
     captions = [
@@ -53,4 +54,4 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
         for r in first.itertuples()
     ]
     image_strip.show(bundle, [str(i) for i in first["id"]], key="members", captions=captions)
-    st.caption(f"{len(first)} of the {len(rows):,} {split} images in cluster {cluster}.")
+    st.caption(f"{len(first)} of the {len(rows):,} {split} images in cluster {name}.")

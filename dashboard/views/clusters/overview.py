@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.services import cache, generation, image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components.image_grid import image_grid
-from xai_core.plots import sprites, theme
+from xai_core.plots import sprites
 from xai_core.plots.clusters import table as cluster_table
 
 if TYPE_CHECKING:
@@ -26,27 +26,28 @@ def show(bundle: "Bundle") -> int:
     with pictures:
         _prototypes(bundle, table, picked)
     with numbers:
-        _numbers(table, naming.cluster_names(bundle))
+        _numbers(table, naming.cluster_names(bundle), naming.cluster_order(bundle))
         download.table(bundle, table, name="clusters", split=SPLIT)
     return picked
 
 
 def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
-    names, made = naming.cluster_names(bundle), generation.prototypes(bundle)
+    names, colours = naming.cluster_names(bundle), naming.cluster_colours(bundle)
+    order, made = naming.cluster_order(bundle), generation.prototypes(bundle).images
     sizes = [f"{size:,}" for size in table["images"]]
     image_grid(
-        made.images,
-        alt=[f"{_PREFIX}{n}, {size} images" for n, size in zip(names, sizes, strict=True)],
+        made[order],
+        alt=[f"{_PREFIX}{names[c]}, {sizes[c]} images" for c in order],
         key="prototypes",
-        captions=[f"{n}\n{size}" for n, size in zip(names, sizes, strict=True)],
-        ids=[f"{_PREFIX}{c}" for c in range(len(names))],
-        colours=theme.categorical(len(names)),
+        captions=[f"{names[c]}\n{sizes[c]}" for c in order],
+        ids=[f"{_PREFIX}{c}" for c in order],
+        colours=[colours[c] for c in order],
         selected=f"{_PREFIX}{picked}",
         scale=3,
         on_pick=_pick,
     )
     st.caption(f"Under each prototype: the cluster and how many {SPLIT} images it holds.")
-    sheet = sprites.sheet(made.images, columns=len(names), gap=1)
+    sheet = sprites.sheet(made[order], columns=len(order), gap=1)
     download.picture(bundle, sheet, name="prototypes")
 
 
@@ -73,18 +74,21 @@ def _table(bundle: "Bundle") -> pd.DataFrame:
     return cache.cached_per_bundle(bundle, "clusters", count)
 
 
-def _numbers(table: pd.DataFrame, names: list[str]) -> None:
+def _numbers(table: pd.DataFrame, names: list[str], order: list[int]) -> None:
     shares = ["purity", "mean_confidence", "share"]
-    shown = table.assign(cluster=names, **{c: 100 * table[c] for c in shares if c in table})
+    shown = table.assign(name=names, **{c: 100 * table[c] for c in shares if c in table}).iloc[
+        order
+    ]
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     columns = {
-        "cluster": text("cluster"),
+        "name": text("cluster"),
         "images": number(f"{SPLIT} images", format="localized"),
         "purity": number("its label", format="%.1f %%", help="Images that have the label"),
         "mean_confidence": number("confidence", format="%.1f %%", help="Mean of max q(c|x)"),
         "sigma": number("\N{GREEK SMALL LETTER SIGMA}_c", format="%.2f", help="Spread of p(z|c)"),
         "share": number("of all", format="%.1f %%"),
+        "cluster": number("number", help="The c of the formulas and of files"),
     }
-    order = [c for c in columns if c in shown]
+    listed = [c for c in columns if c in shown]
     alt = "Size, purity, confidence and spread of each cluster"
-    st.dataframe(shown, hide_index=True, column_order=order, column_config=columns, alt=alt)
+    st.dataframe(shown, hide_index=True, column_order=listed, column_config=columns, alt=alt)

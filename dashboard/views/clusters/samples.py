@@ -6,9 +6,9 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import generation
-from dashboard.ui import download
+from dashboard.ui import download, messages, naming
 from dashboard.ui.components.image_grid import image_grid
-from xai_core.plots import sprites, theme
+from xai_core.plots import sprites
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -37,16 +37,18 @@ def show(bundle: "Bundle", cluster: int) -> None:
         sheet = sprites.sheet(made.images, columns=12, gap=1)
         about = {"cluster": cluster, "temperature": temperature, "seed": seed}
         download.picture(bundle, sheet, name="samples", **about)
-    own = made.probs[:, cluster]
+    own, colours = made.probs[:, cluster], naming.cluster_colours(bundle)
+    name = naming.cluster_names(bundle)[cluster]
     image_grid(
         made.images,
-        alt=[f"sample of cluster {cluster}, q(c|x) {percent(p)}" for p in own],
+        alt=[f"sample of cluster {name}, q(c|x) {percent(p)}" for p in own],
         key="samples",
         captions=[percent(p) for p in own],
-        colours=[theme.categorical(made.probs.shape[1])[c] for c in made.probs.argmax(1)],
+        colours=[colours[c] for c in made.probs.argmax(1)],
     )
     agreed = int((made.probs.argmax(1) == cluster).sum())
     st.caption(
-        f"The model puts {agreed} of its {COUNT} samples back into cluster {cluster}. The bar has "
-        f"the colour of the cluster that it puts the sample in; the number is q({cluster}|x)."
+        f"The model puts {agreed} of its {COUNT} samples back into cluster "
+        f"{messages.literal(name)}. The bar has the colour of the cluster that it puts the sample "
+        "in; the number is q(c|x) of this cluster."
     )

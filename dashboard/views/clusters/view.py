@@ -25,7 +25,7 @@ layout.section(
     "The decoded centre of each cluster. Click one to look into it below.",
     r"A prototype is $g(\mu_c)$, the image at the centre of the cluster: no real image, and "
     "blurred where its members differ. Confidence is the largest $q(c|x)$ of an image. "
-    + naming.arrow_means(bundle),
+    + naming.names_mean(bundle),
 )
 cluster = overview.show(bundle)
 name = messages.literal(naming.cluster_names(bundle)[cluster])
@@ -69,6 +69,6 @@ layout.section(
     "How many images of each label fall into each cluster.",
     "A row is a label, a column a cluster, in the order of their names. Colour is the share of "
     "the row: off the diagonal, the cluster of an image is named after another label. "
-    + naming.arrow_means(bundle),
+    + naming.names_mean(bundle),
 )
 confusion.show(bundle)

@@ -44,7 +44,7 @@ def agreement(pair: Pair) -> None:
         row=f"{pair.first.name} cluster", column=f"{pair.second.name} cluster",
     )  # fmt: skip
     words = (
-        f"Counts of {found.images:,} {split} images by their cluster in both bundles; "
+        f"Counts of {found.images:,} {split} images by their cluster in both models; "
         f"{share(agreed.share)} are in matched clusters"
     )
     chart(figure, key="both clusterings", alt=words)
@@ -94,10 +94,13 @@ def differences(pair: Pair, image_id: str) -> None:
 def _counts(pair: Pair, found: Compared) -> pd.DataFrame:
     """Order the second bundle's clusters so that matched ones lie on the diagonal."""
     first, second = (naming.cluster_names(b) for b in pair.both)
-    paired = [int(c) for c in found.agreement.partner if c >= 0]
-    order = paired + [c for c in range(len(second)) if c not in paired]
-    counts = found.agreement.counts[:, order]
-    return pd.DataFrame(np.asarray(counts), index=first, columns=[second[c] for c in order])
+    rows, partner = naming.cluster_order(pair.first), found.agreement.partner
+    paired = [int(partner[c]) for c in rows if partner[c] >= 0]
+    columns = paired + [c for c in naming.cluster_order(pair.second) if c not in paired]
+    counts = np.asarray(found.agreement.counts)[np.ix_(rows, columns)]
+    return pd.DataFrame(
+        counts, index=[first[c] for c in rows], columns=[second[c] for c in columns]
+    )
 
 
 def _differ_table(pair: Pair, ids: list[str]) -> pd.DataFrame:

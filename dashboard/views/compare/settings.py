@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import streamlit as st
 
 from dashboard import state
+from dashboard.links import PAGES
 from dashboard.services import bundles, cache
-from dashboard.ui import messages
+from dashboard.ui import messages, naming
 from dashboard.views.compare import loader
 from xai_core.plots import theme
 
@@ -60,9 +61,8 @@ def ask(bundle: "Bundle") -> Pair:
 
 def colours(pair: Pair) -> tuple[list[str], list[str]]:
     """Return the colours of both bundles' clusters: matched ones share theirs, others are grey."""
-    first, second = (b.model.config.num_clusters for b in pair.both)
-    own = theme.categorical(first)
-    theirs = [theme.muted(state.dark())] * second
+    own = naming.cluster_colours(pair.first)
+    theirs = [theme.muted(state.dark())] * pair.second.model.config.num_clusters
     for c, partner in enumerate(loader.compared(*pair.both, "train").agreement.partner):
         if partner >= 0:
             theirs[int(partner)] = own[c]
@@ -81,11 +81,16 @@ def _swap(first: str, second: str) -> None:
 def _only_one(bundle: "Bundle") -> NoReturn:
     data = shlex.quote(bundle.manifest.dataset.name)
     messages.empty(
-        "Only one bundle here",
-        f"`{bundle.name}` is the only bundle that was found, and a comparison needs two. Train a "
+        "Only one model here",
+        f"`{bundle.name}` is the only model that was found, and a comparison needs two. Train a "
         "second one on the same images with another seed, or with the pure ELBO or the other "
         "factorisation instead, then reload this page.",
         f"xai train --data {data} --seed 1 --out checkpoints/{data}-seed-1\n"
         f"xai train --data {data} --preset pure_elbo --out checkpoints/{data}-pure-elbo\n"
         f"xai train --data {data} --factorisation c_given_z --out checkpoints/{data}-c-given-z",
+        {
+            "Train a second model": PAGES["train"],
+            "Compare images instead: Latent map": PAGES["latent_map"],
+            "Compare clusters instead: Clusters": PAGES["clusters"],
+        },
     )

@@ -7,7 +7,7 @@ from dashboard.views.compare import clusters, image, maps, numbers, settings
 
 bundle = layout.page(
     "Compare",
-    "Two bundles side by side: two seeds, two factorisations, the pure ELBO against the default. "
+    "Two models side by side: two seeds, two factorisations, the pure ELBO against the default. "
     "How do their numbers differ, and how do their answers to the same image?",
 )
 pair = settings.ask(bundle)
@@ -27,8 +27,7 @@ if pair.alike:
         "The same image in both",
         f"{messages.literal(naming.describe(bundle, image_id))}. Its reconstruction and numbers "
         "in each.",
-        "Clusters carry numbers of their own in each bundle: compare the labels after the arrow, "
-        "not the numbers before it. **Warm is ink that was lost, cold is ink that was added.** "
+        "**Warm is ink that was lost, cold is ink that was added.** "
         "The bound's terms are in nats for the whole image; a gain in one term often costs "
         "another, so compare the ELBO first.",
     )
@@ -37,7 +36,7 @@ if pair.alike:
     layout.section(
         "Its place on each map",
         "Click a point on either map: its image is selected in both.",
-        "Each map is a UMAP projection of its own bundle's codes. **Only neighbourhoods can be "
+        "Each map is a UMAP projection of its own model's codes. **Only neighbourhoods can be "
         "compared**: rotation, order and gaps of the groups mean nothing, and differ between "
         "two runs of one setting as well. Clusters that hold mostly the same images have the "
         "same colour in both; a cluster of the second without such a partner is grey.",
@@ -65,6 +64,6 @@ layout.section(
     "How they were made",
     "The differences in data, model, training and versions.",
     "A difference above can come from any of these lines, and from chance: two seeds of one "
-    "setting differ too. The names are those of the settings in the bundle.",
+    "setting differ too. The names are those of the settings in the model's files.",
 )
 numbers.making(pair)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOW_TO_READ = (
     "One question has many answers, and no search is sure to find the smallest. Each search "
     "starts at the mean of a few real codes of the target class, spread over the class, and ends "
-    "near its start. *Near search* and *latent ascent* start at the image itself. Compare "
+    "near its start. *Boundary search* and *latent ascent* start at the image itself. Compare "
     "what all of these counterfactuals change with what only some change."
 )
 

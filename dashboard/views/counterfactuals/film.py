@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 HOW_TO_READ = (
     "The probabilities are those of the frames shown. The thick line is the target, the dashed "
     "line the class of the input, the dotted level 99 %; classes that stay below 2 % are "
-    "left out. *Near search* shows the straight line from the image's own code to the code that "
-    "was found, not the steps of its search. On the map, the path runs from the circle to the "
-    "star, each frame where its nearest neighbours in latent space lie; it may jump, since the "
-    "map tears. Density is $\\log p(z)$ under the model's own prior; 19 of 20 real images have "
-    "codes above the lower edge of the band. *Pixel ascent* and *nearest real image* have no "
+    "left out. *Boundary search* shows the straight line from the image's own code to the code "
+    "that was found, not the steps of its search. On the map, the path runs from the circle to "
+    "the star, each frame where its nearest neighbours in latent space lie; it may jump, since "
+    "the map tears. Density is $\\log p(z)$ under the model's own prior; 19 of 20 real images "
+    "have codes above the lower edge of the band. *Pixel ascent* and *nearest real image* have no "
     "path through latent space: their frames fade from one image to the other, and the codes "
     "are those that the encoder gives the frames."
 )
@@ -47,24 +47,27 @@ def show(bundle: "Bundle", asked: Question) -> None:
         ) - 1  # fmt: skip
         symbol = outputs.classes(bundle, asked.output).symbol
         table = change.table(found.frame_probs, found.density, asked.names, symbol)
-        download.table(bundle, table, name="way", **asked.about)
+        download.table(bundle, table, name="path", **asked.about)
         download.animation(bundle, found.frames, name="film", **asked.about)
     _strip(asked, found, at)
-    picture, lines = st.columns([1, 3], gap="medium", vertical_alignment="center")
+    picture, lines, on_map = st.columns([2, 5, 5], gap="medium")
     with picture:
         words = _words(asked, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
         st.caption(messages.literal(words))
     with lines:
-        st.markdown(f"**Probability of every class**, ${symbol}(\\cdot|x)$ of each frame")
+        st.markdown(f"**{_finding(asked, found)}**")
         _probabilities(asked, found, at, symbol)
-    on_map, density = st.columns(2, gap="medium")
     with on_map:
         st.markdown("**On the map of all images**")
         _map(bundle, asked, found, at)
-    with density:
-        st.markdown(_density_title(asked.method))
-        _density(bundle, asked, found, at)
+    st.markdown(_density_title(asked.method))
+    _density(bundle, asked, found, at)
+
+
+def _finding(asked: Question, found: counterfactuals.Change) -> str:
+    said = crossing(found.frame_probs, asked)
+    return messages.literal(f"{said[:1].upper()}{said[1:]}")
 
 
 def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
@@ -113,8 +116,8 @@ def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: i
         ends=(naming.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
-    way = f"the path from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
-    alt = f"Map of all images with {way}, {far:.1f} map units from end to end"
+    route = f"the path from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
+    alt = f"Map of all images with {route}, {far:.1f} map units from end to end"
     chart(figure, key="path on the map", alt=alt, **asked.about)
 
 

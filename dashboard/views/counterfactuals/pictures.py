@@ -1,66 +1,82 @@
-"""Input, reconstruction, counterfactual and change, large and with numbers."""
+"""Input, counterfactual, change and an adversarial example in one row, and the numbers."""
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components import image_grid
 from dashboard.views.counterfactuals.settings import Question
-from xai_core.plots import pixel_map
+from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+    from xai_core.counterfactual.task import Method
 
 HOW_TO_READ = (
-    "**Warm is ink that was added, cold is ink that was removed.** The reconstruction is what "
-    "the model can draw of the input; what it cannot draw is carried over unchanged by *near "
-    "search* and lost by *latent ascent*. A VAE only approximates the manifold of images, so "
-    "where the reconstruction is poor, do not trust the counterfactual either. L1 is the ink "
-    "changed, summed over pixels."
+    "**Warm is ink that was added, cold is ink that was removed.** L1 is the ink changed, summed "
+    "over pixels. The adversarial example is found by the same ascent on the pixels themselves, "
+    "without the decoder: it decides alike and changes less, but a person sees the same digit."
 )
+CONTRAST: "Method" = "pixel"
+"""The method that is shown beside each other one."""
 
-HEIGHT = 280
 
-
+@st.fragment
+@messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question) -> None:
-    """Show the four images side by side, then describe them in words."""
+    """Show input, counterfactual, change and an adversarial example, then describe them."""
+    boxes = st.container(key="in-one-row").columns(4, gap="medium")
     found = counterfactuals.change(bundle, *asked[:4])
-    delta, dark = found.counterfactual - found.image, state.dark()
+    target, source = asked.names[asked.target], asked.names[asked.source]
+    with boxes[0]:
+        _picture("Input", found.image, f"Input {naming.display_name(asked.image_id)}, {source}")
+        st.caption(messages.literal(f"{source} at {percent(found.before[asked.source])}"))
+    with boxes[1]:
+        reached = f"{target} at {percent(found.after[asked.target])}"
+        _picture("Counterfactual", found.counterfactual, f"Counterfactual, {reached}")
+        st.caption(messages.literal(reached))
+    with boxes[2]:
+        delta = change.coloured((found.counterfactual - found.image)[None], state.dark())[0]
+        _picture("Change", delta, f"Change from {source} to {target}: {_ink(found)}")
+        added, removed = change.ink(found.counterfactual - found.image)
+        st.caption(f"Warm: ink added, {added:.0f} px. Cold: removed, {removed:.0f} px.")
     if not found.converged:
         st.warning(
             f"The target was not reached: {found.reason}. What is shown is how far it got.",
             icon=":material/warning:",
         )
-    target, source = asked.names[asked.target], asked.names[asked.source]
-    pictures = (
-        ("**Input** $x$", pixel_map.ink_map(found.image, dark, height=HEIGHT),
-         f"Input {naming.display_name(asked.image_id)}, taken for {source}"),
-        ("**Reconstruction** $g(z)$",
-         pixel_map.ink_map(found.reconstruction, dark, height=HEIGHT),
-         f"Reconstruction of {naming.display_name(asked.image_id)}"),
-        ("**Counterfactual** $x'$",
-         pixel_map.ink_map(found.counterfactual, dark, height=HEIGHT),
-         f"Counterfactual, {target} at {percent(found.after[asked.target])}"),
-        ("**Change** $x' - x$",
-         pixel_map.signed_map(delta, dark, words="ink added or removed", height=HEIGHT),
-         f"Change from {source} to {target}: {_ink(found)}"),
-    )  # fmt: skip
-    halves = st.container(key="large").columns(2, gap="medium")
-    columns = [column for half in halves for column in half.columns(2, gap="medium")]
-    for column, (title, figure, alt) in zip(columns, pictures, strict=True):
-        with column:
-            st.markdown(title)
-            chart(figure, key=title.split("**")[1].lower(), alt=alt, **asked.about)
     _words(bundle, asked, found)
     with st.container(horizontal=True):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
         download.picture(bundle, four, name="counterfactual", **asked.about)
         download.arrays(bundle, arrays(found), name="counterfactual", **asked.about)
+    with boxes[3]:
+        _contrast(bundle, asked)
+
+
+def _contrast(bundle: "Bundle", asked: Question) -> None:
+    """Show an adversarial example of the same target."""
+    found = counterfactuals.change(bundle, asked.image_id, asked.output, CONTRAST, asked.target)
+    reached = f"{asked.names[asked.target]} at {percent(found.after[asked.target])}"
+    _picture("Adversarial example", found.counterfactual, f"Adversarial example, {reached}")
+    st.caption(
+        messages.literal(f"{reached}: this also changes the decision; it looks like noise.")
+        if found.converged
+        else "It does not reach the target."
+    )
+
+
+def _picture(title: str, pixels: NDArray[np.generic], alt: str) -> None:
+    st.markdown(f"**{title}**")
+    shown = pixels if pixels.dtype == np.uint8 else sprites.pixels(pixels[None])[0]
+    image_grid.picture(shown, alt=alt, key=title.lower().replace(" ", "-"))
 
 
 def arrays(found: counterfactuals.Change) -> dict[str, object]:

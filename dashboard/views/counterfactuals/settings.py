@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import counterfactuals, outputs
-from dashboard.ui import messages, naming
+from dashboard.ui import explained, messages, naming
 from dashboard.ui.target_choice import choose_target
 from xai_core.plots.probabilities import percent
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 METHODS: "dict[Method, tuple[str, str]]" = {
     "default": (
-        "Near search",
-        "searches the latent space for a near code of the target class, and keeps the ink that "
-        "the decoder does not draw",
+        "Boundary search",
+        "searches the latent space for the nearest code of the target class, and keeps details "
+        "that the decoder cannot reproduce",
     ),
     "diffeomorphic": (
         "Latent ascent",
@@ -40,7 +40,10 @@ METHODS: "dict[Method, tuple[str, str]]" = {
 
 
 class Question(NamedTuple):
-    """The settings; `source` is the class that the model sees in the image."""
+    """The settings.
+
+    `source` is the class that the model sees in the image; `order` lists the classes by name.
+    """
 
     image_id: str
     output: str
@@ -49,6 +52,7 @@ class Question(NamedTuple):
     source: int
     names: list[str]
     colours: list[str]
+    order: list[int]
 
     @property
     def about(self) -> dict[str, object]:
@@ -64,38 +68,38 @@ class Question(NamedTuple):
 
 def ask(bundle: "Bundle") -> Question:
     """Draw the settings above the figures; without classes, explain and stop."""
-    functions, image_id = outputs.deciding(bundle), state.selected_id()
-    if not functions:
+    output, image_id = explained.chosen(bundle), state.selected_id()
+    if not output:
         messages.empty(
             "Nothing to turn an image into",
-            "This bundle has no classifier and a single cluster, so there is no other class. "
+            "This model has no classifier and a single cluster, so there is no other class. "
             "Train one with more clusters, or on data with labels.",
             "xai train --data mnist --clusters 10 --out checkpoints/mnist",
         )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        output = st.segmented_control(
-            "Explain", functions, required=True,
-            format_func=lambda name: outputs.explained(bundle, name).title,
-            help="Whose decision is explained: the supervised classifier's digit class, or the "
-            "cluster that the model found without labels, q(c|x).",
-            **state.bind("cf of", functions[0], functions, link="of"),
-        )  # fmt: skip
         probs = counterfactuals.decided(bundle, image_id, output)
         names = naming.class_names(bundle, output, len(probs))
-        source, target = choose_target(probs, names)
+        order = naming.class_order(bundle, output, len(probs))
+        source, target = choose_target(probs, names, order)
         method = st.selectbox(
             "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
-    classes, sure = outputs.classes(bundle, output), percent(probs[source])
-    within = "" if classes.labelled else "in "
-    st.markdown(
-        f"To {classes.who}, {naming.marked(image_id)} is {within}"
-        f"{messages.literal(naming.called(bundle, output, names[source]))} ({sure}). "
-        f"*{METHODS[method][0]}* {METHODS[method][1]}."
-    )
     colours = naming.class_colours(bundle, output, len(names))
-    return Question(image_id, output, method, target, source, names, colours)
+    return Question(image_id, output, method, target, source, names, colours, order)
+
+
+def sentence(bundle: "Bundle", asked: Question) -> str:
+    """Return what the model sees in the image, and how the counterfactual is found; Markdown."""
+    probs = counterfactuals.decided(bundle, asked.image_id, asked.output)
+    classes, sure = outputs.classes(bundle, asked.output), percent(probs[asked.source])
+    within = "" if classes.labelled else "in "
+    seen = messages.literal(naming.called(bundle, asked.output, asked.names[asked.source]))
+    title, how = METHODS[asked.method]
+    return (
+        f"To {classes.who}, {naming.marked(asked.image_id)} is {within}{seen} ({sure}). "
+        f"*{title}* {how}."
+    )
 
 
 def set_target(name: str) -> None:

@@ -46,7 +46,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
             on_click=state.put_setting, args=("cf sheet", not wanted),
         )  # fmt: skip
         st.button(
-            "Other images", key="other images of the sheet", icon=":material/refresh:",
+            "Shuffle", key="other images of the sheet", icon=":material/shuffle:",
             disabled=not wanted,
             on_click=state.put_setting, args=("cf sheet seed", seed + 1),
         )  # fmt: skip
@@ -93,12 +93,13 @@ def _sheet(bundle: "Bundle", asked: Question, ids: list[str | None]) -> None:
             images[source, target] = picture
             rows.append((image_id, asked.names[source], asked.names[target], probs[target], l1,
                          reached, reason))  # fmt: skip
+    images = images[np.ix_(asked.order, asked.order)]
     columns = ["id", "from", "to", "probability", "l1", "converged", "reason"]
     table = pd.DataFrame(rows, columns=columns)
     labelled_sheet(
         images,
-        rows=[(asked.names[c], image_id or "none") for c, image_id in enumerate(ids)],
-        columns=asked.names,
+        rows=[(asked.names[c], ids[c] or "none") for c in asked.order],
+        columns=[asked.names[c] for c in asked.order],
         axis="turned into; on the diagonal: the real image",
         alt=f"{count} rows of {count} images: one real image per class, turned into every class",
     )

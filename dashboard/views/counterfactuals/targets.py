@@ -27,20 +27,22 @@ def show(bundle: "Bundle", asked: Question) -> None:
     """Show one counterfactual per target, each a button, with the ink that it changes."""
     found = loader.changes(bundle, asked.image_id, asked.output, asked.method)
     names = [asked.names[t] for t in found.targets]
-    captions = [
-        f"{name}\n{l1:.0f} px" if reached else f"{name}\nnot reached"
-        for name, l1, reached in zip(names, found.l1, found.converged, strict=True)
-    ]
+    listed = sorted(range(len(names)), key=lambda k: asked.order.index(found.targets[k]))
+    targets = [found.targets[k] for k in listed]
     image_grid(
-        found.counterfactuals,
+        found.counterfactuals[listed],
         alt=[
-            f"turned into {name}, probability {percent(p[t])}, {l1:.0f} pixels' worth of ink"
-            for name, p, t, l1 in zip(names, found.probs, found.targets, found.l1, strict=True)
+            f"turned into {names[k]}, probability {percent(found.probs[k][found.targets[k]])}, "
+            f"{found.l1[k]:.0f} pixels' worth of ink"
+            for k in listed
         ],
         key="targets",
-        captions=captions,
-        ids=[f"to {t}" for t in found.targets],
-        colours=[asked.colours[t] for t in found.targets],
+        captions=[
+            f"{names[k]}\n{f'{found.l1[k]:.0f} px' if found.converged[k] else 'not reached'}"
+            for k in listed
+        ],
+        ids=[f"to {t}" for t in targets],
+        colours=[asked.colours[t] for t in targets],
         selected=f"to {asked.target}",
         scale=3,
         on_pick=set_target,
@@ -53,7 +55,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )
         about = asked.about | {"to": "all"}
         download.table(bundle, _table(found, names), name="all targets", **about)
-        sheet = sprites.sheet(found.counterfactuals, columns=len(names), gap=1)
+        sheet = sprites.sheet(found.counterfactuals[listed], columns=len(names), gap=1)
         download.picture(bundle, sheet, name="all targets", **about)
 
 

@@ -1,6 +1,9 @@
 """Counterfactuals: what an image would have to look like to be something else."""
 
-from dashboard.ui import find_image, health, messages
+import streamlit as st
+
+from dashboard import state
+from dashboard.ui import health, messages
 from dashboard.ui.frame import layout
 from dashboard.views.counterfactuals import (
     alternatives,
@@ -8,6 +11,7 @@ from dashboard.views.counterfactuals import (
     film,
     methods,
     pictures,
+    reconstruction,
     settings,
     sheet,
     targets,
@@ -15,28 +19,19 @@ from dashboard.views.counterfactuals import (
 
 bundle = layout.page(
     "Counterfactuals",
-    "What would this image have to look like to be something else? Small changes that a search "
-    "found for the model, how they come about, and what speaks for them.",
+    "What would this image have to look like to be something else?",
 )
-find_image.choose(bundle, "cf find")
 asked = settings.ask(bundle)
 health.show(bundle, *health.needs(bundle, asked.output), "reconstruction", "steps")
 source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
 
 layout.section(
-    "Into every class",
-    "One counterfactual of the selected image for each other class. Click one to look into it "
-    "below.",
-    targets.HOW_TO_READ,
-)
-targets.show(bundle, asked)
-
-layout.section(
-    f"From {source} to {target}",
-    "Input, its reconstruction, the counterfactual, and what was changed.",
-    pictures.HOW_TO_READ,
+    f"From {source} to {target}", settings.sentence(bundle, asked), pictures.HOW_TO_READ
 )
 pictures.show(bundle, asked)
+
+layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)
+targets.show(bundle, asked)
 
 layout.section(
     "Along the path",
@@ -45,31 +40,38 @@ layout.section(
 )
 film.show(bundle, asked)
 
-layout.section(
-    "Beside the baselines",
-    "The same question put to every method. Click one to look into it above.",
-    methods.HOW_TO_READ,
-)
-methods.show(bundle, asked)
+# What is shown one at a time; only the open tab is computed.
+MORE = {
+    "Reconstruction": (
+        reconstruction,
+        "What the model can draw of the input, between the input and its counterfactual.",
+    ),
+    "Other methods": (
+        methods,
+        "The same question put to every method. Click one to see it above.",
+    ),
+    "What speaks for it": (
+        certificate,
+        "Measured for the counterfactual shown above, which "
+        f"*{settings.METHODS[asked.method][0].lower()}* found.",
+    ),
+    "Other answers": (
+        alternatives,
+        f"Different counterfactuals for {target}, found through latent space from different "
+        "starts, the smallest first.",
+    ),
+    "Every class": (
+        sheet,
+        "One real image of each class, turned into every class, by the method chosen above.",
+    ),
+}
 
-layout.section(
-    "Other answers, the smallest first",
-    f"Different counterfactuals for {target}, found through latent space from different starts.",
-    alternatives.HOW_TO_READ,
-)
-alternatives.show(bundle, asked)
-
-layout.section(
-    "What speaks for it",
-    f"Measured for the counterfactual shown above, which *{settings.METHODS[asked.method][0]}* "
-    "found.",
-    certificate.HOW_TO_READ,
-)
-certificate.show(bundle, asked)
-
-layout.section(
-    "Every class to every class",
-    "One real image of each class, turned into every class, by the method chosen above.",
-    sheet.HOW_TO_READ,
-)
-sheet.show(bundle, asked)
+names = list(MORE)
+for tab, name in zip(
+    st.tabs(names, **state.bind("cf tab", names[0], names, link="tab")), names, strict=True
+):
+    if tab.open:
+        with tab:
+            part, shows = MORE[name]
+            layout.section(name, shows, part.HOW_TO_READ)
+            part.show(bundle, asked)

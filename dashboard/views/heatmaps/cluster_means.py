@@ -31,12 +31,13 @@ def show(bundle: "Bundle", asked: Question) -> None:
         place = st.container()
     found = loader.cluster_means(bundle, method, asked.output, split, EACH)
     limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
+    names, order = naming.cluster_names(bundle), naming.cluster_order(bundle)
     rows = [
-        Row(name="mean input", values=found.ink, kind="ink"),
-        Row(name="mean heatmap", values=found.mean, limit=limit),
-        Row(name="spread", values=found.spread, limit=limit),
+        Row(name="mean input", values=found.ink[order], kind="ink"),
+        Row(name="mean heatmap", values=found.mean[order], limit=limit),
+        Row(name="spread", values=found.spread[order], limit=limit),
     ]
-    sheet = image_sheet.compose(rows, naming.cluster_names(bundle), state.dark())
+    sheet = image_sheet.compose(rows, [names[c] for c in order], state.dark())
     with place:
         download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.output,
                          method=method, split=split)  # fmt: skip

@@ -36,7 +36,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )  # fmt: skip
     found = loader.compared(bundle, method, asked.output, each, sets == SETS[1])
     if found is None:
-        st.caption("This bundle has images in one set only, so there is nothing to compare.")
+        st.caption("This model has images in one set only, so there is nothing to compare.")
         return
     works = not health.problems(bundle, *health.needs(bundle, asked.output))
     reading = _reading(found, new_images=works and sets == SETS[0])
@@ -64,7 +64,7 @@ def _reading(found: "SetDifference", *, new_images: bool) -> str:
         new_images: Whether one set is new to a model that works.
     """
     if not found.differs:
-        carries = " On these images the explanation carries over." if new_images else ""
+        carries = " The explanation holds for new images too." if new_images else ""
         return (
             "No difference beyond chance was found. With 95 % confidence it is at most "
             f"{found.high:.0%} of the mean map's length.{carries}"

@@ -1,49 +1,111 @@
-"""The selected image large under one method, with every method around it."""
+"""The selected image under one method, large; then every method, and which to believe."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import state
-from dashboard.services import attributions, image_data
+from dashboard.services import attributions, counterfactuals, image_data, outputs
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
-from dashboard.ui.components.image_grid import image_grid
+from dashboard.ui.components import image_grid
+from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Question, show_warnings
-from xai_core.plots import image_sheet, sprites, theme
-from xai_core.plots.image_sheet import Row
+from xai_core.plots import faithfulness, image_sheet, pixel_map, probabilities, sprites, theme
+from xai_core.plots.probabilities import percent
 from xai_core.plots.style import signed
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 PREDICTED, USUAL = -1, "usual"
+CLIP = 0.99
+"""The share of the pixels at which the colours of the large map end."""
+HEIGHT = 400
+HOW_TO_READ = (
+    "Methods answer different questions, so different maps need not contradict: a *slope* says "
+    "where a little ink would matter, a *share* how much of the output each pixel brought, a "
+    "*mask* which pixels suffice. *Random* and *Edges* are controls, which ignore the model: a "
+    "map that looks like those is no evidence of what the model does. A dot is the insertion "
+    "area minus the deletion area; a method left of a control orders the pixels of this image "
+    "no better than a map that knows nothing."
+)
+FAMILIES = {
+    "mask": "Learned",
+    "gradient": "Gradients",
+    "perturbation": "Removing pixels",
+    "baseline": "Controls",
+}
+"""The methods' families, in the order in which they are listed."""
 
 
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
-    """Draw one map large, and all maps as buttons."""
+    """Draw the image, one map large, and the decision; then which map to believe."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        method = _method(asked)
         target = _target(asked)
-        method = state.keep("heat method", asked.methods[0], asked.methods, link="method")
         baseline = _baseline(method)
         side = min(image_data.images(bundle, [image_id]).shape[-2:])
         controls = _controls(method, side)
-    left, right = st.columns([2, 3], gap="large")
+    left, middle, right = st.columns([4, 6, 5], gap="large")
     with left:
+        ink = image_data.images(bundle, [image_id])[0]
+        st.markdown("**Input**")
+        said = naming.describe(bundle, image_id)
+        image_grid.picture(ink, alt=f"Input, {said}", key="heat-input")
+        card = attributions.card(method)
+        st.caption(f"{card.note} [{card.paper} ({card.year})]({card.url})")
+    with middle:
         _large(bundle, asked, image_id, method, target, baseline, controls)
     with right:
-        _around(bundle, asked, image_id, method, target)
+        _decision(bundle, asked, image_id)
+    layout.section(
+        "Which map to believe",
+        f"{len(asked.methods_of_model)} methods on this image, and beside them controls, which "
+        "ignore the model. Click one to see it large.",
+        HOW_TO_READ,
+    )
+    _around(bundle, asked, image_id, method, target)
+
+
+def _method(asked: Question) -> str:
+    """Let the visitor choose the method that is drawn large, listed by family."""
+    families = list(FAMILIES)
+    listed = sorted(asked.methods, key=lambda m: families.index(attributions.card(m).kind))
+    return st.selectbox(
+        "Method", listed, width=300,
+        format_func=lambda m: f"{FAMILIES[attributions.card(m).kind]}: {attributions.title(m)}",
+        **state.bind("heat method", asked.methods[0], asked.methods, link="method"),
+    )  # fmt: skip
+
+
+def _decision(bundle: "Bundle", asked: Question, image_id: str) -> None:
+    """Show the probabilities that the explained model gives the image."""
+    if not asked.names:
+        st.markdown("**What is explained**")
+        st.markdown(f"{asked.words[:1].upper()}{asked.words[1:]}.")
+        return
+    probs = counterfactuals.decided(bundle, image_id, asked.output)
+    best = int(probs.argmax())
+    symbol = outputs.classes(bundle, asked.output).symbol
+    said = messages.literal(naming.called(bundle, asked.output, asked.names[best]))
+    st.markdown(f"**The decision**: {said}, {percent(probs[best])}")
+    figure = probabilities.bar_chart(
+        probs, asked.names, state.dark(), order=asked.order, symbol=f"{symbol}(class|x)"
+    )
+    chart(figure, key="heat-decision", alt=f"Probabilities of every class; {said} is the highest")
 
 
 def _target(asked: Question) -> int | None:
     if not asked.names:
         return None
-    classes = [PREDICTED, *range(len(asked.names))]
+    classes = [PREDICTED, *asked.order]
     chosen = st.selectbox(
         "For the class", classes, width=170,
         format_func=lambda c: "the predicted one" if c == PREDICTED else asked.names[c],
@@ -92,20 +154,22 @@ def _large(
     found = attributions.maps(
         bundle, (image_id,), method, asked.output, target, baseline, controls
     )
-    ink = image_data.images(bundle, [image_id]) / np.float32(255)
-    through = state.setting("heat through", 0) / 100
-    limit = image_sheet.shared_limit([found.values], 1.0)
-    row = Row(name="", values=found.values, limit=limit, under=ink)
-    sheet = image_sheet.compose([row], [""], state.dark(), through=through)
+    values, dark = found.values[0], state.dark()
+    limit = image_sheet.shared_limit([values], CLIP)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{card.title}**, {messages.literal(_for(asked, found))}")
         about = {"image": image_id, "explained": asked.output, "target": int(found.targets[0])}
-        download.picture(bundle, sheet.pixels, name=f"{method} map", limit=limit, **about)
-    figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=450)
+        pixels = theme.colourise(values, theme.diverging(dark), limit)
+        download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
+    ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
+    ink = ink if ink.ndim == 2 else ink.mean(-1)
+    figure = pixel_map.signed_map(
+        values, dark, limit=limit, words=asked.unit(method), height=HEIGHT, under=ink
+    )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
     show_warnings(found)
-    st.caption(f"{card.note} {_sum(found)} [{card.paper} ({card.year})]({card.url})")
+    st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
 
 
 def _for(asked: Question, found: attributions.Maps) -> str:
@@ -128,14 +192,42 @@ def _around(
         limit = image_sheet.shared_limit([found.values], 0.998)
         pictures.append(theme.colourise(found.values[0], lut, limit))
         gaps.append(found)
-    titles = [attributions.title(name) for name in asked.methods]
     worth = loader.scores(bundle, image_id, asked.output, target)
+    plot, maps = st.columns([2, 3], gap="large") if worth is not None else (None, st.container())
+    if plot is not None and worth is not None:
+        with plot:
+            _dots(asked, worth, method)
+    with maps:
+        _grid(bundle, asked, image_id, method, gaps, np.stack(pictures), worth)
+
+
+def _dots(asked: Question, worth: loader.Scores, method: str) -> None:
+    difference = dict(zip(asked.methods, (worth.insertion - worth.deletion).tolist(), strict=True))
+    named = {name: attributions.title(name) for name in asked.methods}
+    best = max(
+        (n for n in asked.methods_of_model), key=difference.__getitem__, default=asked.methods[0]
+    )
+    st.markdown(f"**{named[best]} orders the pixels of this image best**")
+    figure = faithfulness.dots(difference, named, state.dark(), emphasised=method)
+    chart(figure, key="heat-dots", alt="Insertion minus deletion of every method and control")
+
+
+def _grid(
+    bundle: "Bundle",
+    asked: Question,
+    image_id: str,
+    method: str,
+    gaps: list[attributions.Maps],
+    pictures: NDArray[np.uint8],
+    worth: loader.Scores | None,
+) -> None:
+    titles = [attributions.title(name) for name in asked.methods]
     lines = titles if worth is None else [
         f"{title}\n+{more:.2f} \N{MINUS SIGN}{less:.2f}"
         for title, more, less in zip(titles, worth.insertion, worth.deletion, strict=True)
     ]  # fmt: skip
-    image_grid(
-        sprites.as_bytes(np.stack(pictures)),
+    image_grid.image_grid(
+        pictures,
         alt=[f"{title}: {_sum(found)}" for title, found in zip(titles, gaps, strict=True)],
         key="heat-around",
         captions=lines,
@@ -150,7 +242,7 @@ def _around(
         if worth is not None:
             table = table.assign(**worth._asdict())
         download.table(bundle, table, name="heatmap scores", **about)
-        sheet = sprites.sheet(np.stack(pictures), columns=6, gap=2, fill=255)
+        sheet = sprites.sheet(pictures, columns=6, gap=2, fill=255)
         download.picture(bundle, sheet, name="every method", **about)
     meaning = "" if worth is None else (
         " **+** area under the probability while pixels are shown in the map's order (insertion, "

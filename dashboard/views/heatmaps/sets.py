@@ -39,19 +39,14 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )  # fmt: skip
         percents = (0, 100, 10)
         through = st.slider(
-            "Input shining through", *percents[:2], step=percents[2], format="%d %%", width=200,
+            "Input overlay", *percents[:2], step=percents[2], format="%d %%", width=200,
             **state.bind("heat through", 0, link="through", span=percents),
         )  # fmt: skip
         seed = state.keep("heat seed", 0, link="draw", span=state.SEEDS)
-        st.button("Other images", icon=":material/refresh:", key="heat draw",
+        st.button("Shuffle", icon=":material/shuffle:", key="heat draw",
                   on_click=state.put_setting, args=("heat seed", seed + 1))  # fmt: skip
-    ids = {
-        split: tuple(str(i) for i in bundles.rows(bundle)[rows])
-        for split in SPLITS
-        if len(
-            rows := exemplars.choose_for_split(bundle.index, split, how, count=COUNT, seed=seed)
-        )
-    }
+    chosen = {split: _choose(bundle, split, how, seed) for split in SPLITS}
+    ids = {split: found for split, found in chosen.items() if found}
     sheets = _sheets(bundle, asked, ids, tuple(methods), through / 100)
     for column, (split, sheet) in zip(st.columns(2, gap="medium"), sheets.items(), strict=False):
         with column:
@@ -60,13 +55,22 @@ def show(bundle: "Bundle", asked: Question) -> None:
             show_warnings(
                 *(attributions.maps(bundle, ids[split], name, asked.output) for name in methods)
             )
-    scale = "One colour scale" if len(methods) < 2 else "One colour scale a method"
+    scale = "One colour scale" if len(methods) < 2 else "One colour scale per method"
     above = "it is" if asked.names else "its cluster is"
     st.caption(
         f"Shown: {exemplars.HOWS[how]}, explained for {asked.words}; {above} written above each "
         f"image. {scale}, the same for both sets."
     )
     state.rerun_if_moved(shown)
+
+
+def _choose(bundle: "Bundle", split: str, how: exemplars.How, seed: int) -> tuple[str, ...]:
+    """Choose images of a split; one a cluster is in the order of the clusters' names."""
+    rows = exemplars.choose_for_split(bundle.index, split, how, count=COUNT, seed=seed)
+    if how == "One a cluster":
+        place = np.argsort(naming.cluster_order(bundle))
+        rows = rows[np.argsort(place[bundle.index["cluster"].to_numpy()[rows]])]
+    return tuple(str(i) for i in bundles.rows(bundle)[rows])
 
 
 def _sheets(

@@ -6,19 +6,24 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import attributions, outputs
+from dashboard.ui import explained as chip
 from dashboard.ui import messages, naming
 
 if TYPE_CHECKING:
     from xai_core.bundle.explained_output import ExplainedOutput, Registration
     from xai_core.bundle.reading import Bundle
 
+DECISION = "decision"
+"""What the model decides that the bar says is explained."""
+
 
 class Question(NamedTuple):
-    """What is explained, the methods that apply, and the names of the classes, if any."""
+    """What is explained, the methods that apply, and the classes, if any: names, and order."""
 
     explained: "ExplainedOutput"
     methods: list[str]
     names: list[str]
+    order: list[int]
 
     @property
     def output(self) -> str:
@@ -27,7 +32,7 @@ class Question(NamedTuple):
 
     @property
     def methods_of_model(self) -> list[str]:
-        """Return the methods without the reference maps, which know no model."""
+        """Return the methods without the controls, which ignore the model."""
         return [m for m in self.methods if attributions.card(m).kind != "baseline"]
 
     @property
@@ -62,21 +67,25 @@ def show_warnings(*found: attributions.Maps) -> None:
 
 def ask(bundle: "Bundle") -> Question:
     """Draw the settings above the figures."""
-    known = outputs.registrations(bundle)
-    kinds = list(known)
+    decides, known = chip.chosen(bundle), outputs.registrations(bundle)
+    others = [key for key in known if key not in chip.choices(bundle)]
+    kinds = [*([DECISION] if decides else []), *others]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        kind = st.segmented_control(
-            "Explain", kinds, format_func=lambda key: known[key].title, required=True,
-            help="The classifier's decision, the cluster q(c|x), how well the model explains "
-            "or draws the image, one number of its code, or why one class rather than another.",
-            **state.bind("heat of", kinds[0], kinds, link="of"),
+        kind = st.selectbox(
+            "Explain", kinds, width=210,
+            format_func=lambda key: "The decision" if key == DECISION else known[key].title,
+            help="The decision of the model chosen above; how well the cluster model explains or "
+            "draws the image; one number of its code; or why one class rather than another.",
+            **state.bind("heat output", kinds[0], kinds, link="output"),
         )  # fmt: skip
-        output = _named(bundle, known[kind])
+        output = decides if kind == DECISION else _named(bundle, known[kind])
+    if output == decides:
+        st.caption(chip.means(bundle, output))
     explained = outputs.explained(bundle, output)
-    names = [] if explained.classes is None else naming.class_names(
-        bundle, output, explained.classes.count(bundle)
-    )  # fmt: skip
-    return Question(explained, attributions.methods(bundle, output), names)
+    count = 0 if explained.classes is None else explained.classes.count(bundle)
+    names = naming.class_names(bundle, output, count) if count else []
+    order = naming.class_order(bundle, output, count) if count else []
+    return Question(explained, attributions.methods(bundle, output), names, order)
 
 
 def _named(bundle: "Bundle", kind: "Registration") -> str:

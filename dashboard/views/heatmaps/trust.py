@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COUNTS = (8, 32, 100)
 REFERENCES = ("random", "edges")
-"""Maps that know no model."""
+"""Controls: maps that ignore the model."""
 
 
 @st.fragment
@@ -93,7 +93,7 @@ def verdict(
         said += " All methods pass, so these checks do not tell them apart."
     blind = [titles[name] for name in REFERENCES if name in passed]
     if blind:
-        said += f" Maps that know no model fail no check either: {', '.join(blind)}."
+        said += f" Controls, which ignore the model, fail no check either: {', '.join(blind)}."
     return said
 
 

@@ -1,18 +1,26 @@
 """Heatmaps: which pixels decided, on train and on test images, and which maps to trust."""
 
 from dashboard import state
-from dashboard.ui import health, messages, naming
+from dashboard.ui import health
 from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import cluster_means, difference, methods, sets, settings, trust
 
-bundle = layout.page(
-    "Heatmaps",
-    "Which pixels made the model decide as it did? Two sets of images side by side, several "
-    "methods, and checks that can speak against each of them.",
-)
+bundle = layout.page("Heatmaps", "Which pixels made the model decide as it did?")
 asked = settings.ask(bundle)
 image_id = state.selected_id()
 health.show(bundle, *health.needs(bundle, asked.output))
+methods.show(bundle, asked, image_id)
+
+layout.section(
+    "Which ones fail a check",
+    "Each method tested on many images, beside a random map and an edge detector.",
+    "Pixels are taken away in the order of a map and filled in by the model, not by black, which "
+    "would draw another digit. A method gets *do not trust* if it hardly notices that the model "
+    "was replaced by a random one, answers the same for another class, misses what it promises "
+    "to explain, or orders pixels no better than noise. Passing means that nothing speaks against "
+    "it, not that it is the truth.",
+)
+trust.show(bundle, asked)
 
 layout.section(
     "Train and test, side by side",
@@ -24,28 +32,6 @@ layout.section(
     "training set. Point at a pixel to read its value.",
 )
 sets.show(bundle, asked)
-
-layout.section(
-    "One image, every method",
-    f"{messages.literal(naming.describe(bundle, image_id))}. {len(asked.methods_of_model)} "
-    "methods, and beside them maps that know nothing of the model. Click one to see it large.",
-    "Methods answer different questions, so different maps need not contradict: a *slope* says "
-    "where a little ink would matter, a *share* how much of the output each pixel brought, a "
-    "*mask* which pixels suffice. *Random* and *Edges* know nothing of the model: a map that "
-    "looks like those is no evidence of what the model does.",
-)
-methods.show(bundle, asked, image_id)
-
-layout.section(
-    "Which ones fail a check",
-    "Each method tested on this model, beside a random map and an edge detector.",
-    "Pixels are taken away in the order of a map and filled in by the model, not by black, which "
-    "would draw another digit. A method gets *do not trust* if it hardly notices that the model "
-    "was replaced by a random one, answers the same for another class, misses what it promises "
-    "to explain, or orders pixels no better than noise. Passing means that nothing speaks against "
-    "it, not that it is the truth.",
-)
-trust.show(bundle, asked)
 
 layout.section(
     "What a cluster is recognised by",

@@ -6,11 +6,11 @@ _tour = frontend.component(__file__, "first_visit")
 
 STEPS = (
     ("Pick an image", ".st-key-gallery, [class*='st-key-section-Pick']",
-     "Click any digit under Pick an image, or draw your own on the page Your image. From then on "
+     "Click any digit, or draw your own on the page Your image. From then on "
      "every page is about it."),
-    ("It goes with you", ".st-key-picture-selected",
-     "The side bar shows the selected image with its cluster, how sure the model is, and its "
-     "true label; the buttons below it select another image."),
+    ("It goes with you", ".st-key-bar",
+     "The bar at the top shows the selected image with its cluster, how sure the model is, and "
+     "its true label; its buttons select another image, and *Explaining* who is asked why."),
     ("See where it lies", "[class*='st-key-way-views-latent']",
      "The latent map holds all images as points: point at one to see it, click to select it, "
      "draw a lasso to see many, or decode any place."),

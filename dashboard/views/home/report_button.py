@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import outputs, reports
-from dashboard.ui import download, naming
+from dashboard.services import reports
+from dashboard.ui import download, explained, naming
 from xai_core.report import html
 
 if TYPE_CHECKING:
@@ -22,21 +22,12 @@ HOLDS = (
 
 def show(bundle: "Bundle") -> None:
     """Offer the report of the selected image, made when the button is pressed."""
-    image_id, functions = state.selected_id(), outputs.deciding(bundle)
-    output = None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        if functions:
-            output = st.segmented_control(
-                "Explain", functions, required=True,
-                format_func=lambda name: outputs.explained(bundle, name).title,
-                help="Whose decision heatmaps and counterfactuals explain.",
-                **state.bind("report of", functions[0], functions, link="report"),
-            )  # fmt: skip
-        download.page(
-            bundle,
-            lambda: html.html(bundle, reports.image_report(bundle, image_id, output)),
-            name="report",
-            label=f"Report of {naming.display_name(image_id)}",
-            image=image_id,
-        )
+    image_id, output = state.selected_id(), explained.chosen(bundle) or None
+    download.page(
+        bundle,
+        lambda: html.html(bundle, reports.image_report(bundle, image_id, output)),
+        name="report",
+        label=f"Report of {naming.display_name(image_id)}",
+        image=image_id,
+    )
     st.caption(HOLDS)

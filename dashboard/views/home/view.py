@@ -1,65 +1,55 @@
-"""Home: what the bundle is, how good it is, an image to start from, and the other pages."""
+"""Home: what the model did, an image to start from, and the questions that the pages answer."""
 
 from dashboard.links import PAGES
-from dashboard.ui import health, image_strip, model_card, next_pages
+from dashboard.ui import health, image_strip, next_pages
 from dashboard.ui.frame import layout
-from dashboard.views.home import first_visit, report_button
+from dashboard.views.home import first_visit, hero, report_button
 
-WAYS = (
-    (PAGES["latent_map"], "Latent map", ":material/scatter_plot:",
-     "Where does it lie among all images, and what is near it?"),
-    (PAGES["reconstructions"], "Reconstructions", ":material/compare:",
-     "What did the model keep of it, and what did it lose?"),
-    (PAGES["clusters"], "Clusters", ":material/category:",
-     "What does each cluster stand for, and where do two meet?"),
-    (PAGES["heatmaps"], "Heatmaps", ":material/gradient:",
-     "Which pixels decided, and what speaks against each heatmap?"),
-    (PAGES["counterfactuals"], "Counterfactuals", ":material/alt_route:",
-     "What would it have to look like to be something else?"),
-    (PAGES["compare"], "Compare", ":material/balance:",
-     "What does another bundle see in it, and where do two bundles differ?"),
+QUESTIONS = (
+    (PAGES["latent_map"], "Where is it?", ":material/scatter_plot:",
+     "Its place among all images, and what is near it. *Latent map*"),
+    (PAGES["reconstructions"], "What did the model keep?", ":material/compare:",
+     "What it can draw again from a few numbers. *Reconstructions*"),
+    (PAGES["heatmaps"], "Why?", ":material/gradient:",
+     "Which pixels decided, and which map to believe. *Heatmaps*"),
+    (PAGES["counterfactuals"], "What if?", ":material/alt_route:",
+     "What it would have to look like to be another digit. *Counterfactuals*"),
+    (PAGES["model_card"], "Can I trust it?", ":material/fact_check:",
+     "Every score with its meaning, and what did not work. *Model card*"),
+)  # fmt: skip
+MORE = (
     (PAGES["own_image"], "Your image", ":material/draw:",
      "Draw a digit or upload a picture: what does the model see in it?"),
+    (PAGES["clusters"], "Clusters", ":material/category:",
+     "What does each cluster stand for, and where do two meet?"),
+    (PAGES["compare"], "Compare", ":material/balance:",
+     "What does another model see in it, and where do two models differ?"),
     (PAGES["train"], "Train", ":material/model_training:",
      "Train a model of your own, and compare it with this one."),
 )  # fmt: skip
 
 bundle = layout.page(
-    "Look through a cluster VAE",
-    "A neural network was trained to sort these images into clusters **without using a label**. "
-    "Look at what it learned: pick an image, and it goes with you through the pages.",
+    "Explore a cluster VAE",
+    "A neural network that sorts images into groups, draws them, and can be asked why.",
 )
-health.show(bundle)
 first_visit.show()
-model_card.headlines(bundle)
+health.show(bundle)
+hero.show(bundle)
 
-layout.section(
-    "Pick an image",
-    "Click one; it is then selected on every page and shown in the side bar.",
-    "Each picture is one image of the data set, 28 by 28 pixels, white ink on black. Below it is "
-    "the cluster that the model puts it in and, after the arrow, the label that this cluster was "
-    "matched with afterwards; the bar has the cluster's colour. "
-    "**Odd one out** shows images whose cluster is named after another label.",
-)
+layout.section("Pick an image", "Click one: it is then selected on every page.")
 image_strip.strip(bundle)
 
-layout.section("Look into it", "One question per page about the selected image.")
-next_pages.page_cards(WAYS)
-layout.section("Why it works", "The mathematics, with controls to try it out.")
+layout.section("Explore this image", "Five questions about it, one page each.")
+next_pages.page_cards(
+    [
+        (page, f"{k}. {asks}", icon, says)
+        for k, (page, asks, icon, says) in enumerate(QUESTIONS, 1)
+    ],
+    key="questions",
+)
+layout.section("More", "Other images, other models, and the mathematics with controls to try it.")
+next_pages.page_cards(MORE)
 next_pages.offer_all()
 
-layout.section(
-    "Take it with you",
-    "What the bundle says about the selected image, in one file.",
-)
+layout.section("Take it with you", "What the model says about the selected image, in one file.")
 report_button.show(bundle)
-
-layout.section(
-    "Model card",
-    "What was trained, on what, and how good it is on test images, which were not used to train.",
-    "The ELBO and its terms are in **nats per image**, summed over its pixels: one nat is a "
-    "factor of e = 2.718 in probability. The ELBO is a lower bound on the log-likelihood. "
-    "Training adds terms that keep clusters and are no part of the ELBO, "
-    "except with the preset *pure_elbo*. The log-likelihood is that of binarised images.",
-)
-model_card.tables(bundle)

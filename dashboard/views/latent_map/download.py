@@ -35,6 +35,7 @@ def show(bundle: "Bundle", column: Column, shown: NDArray[np.bool_] | None = Non
             column,
             picture.Names(
                 naming.cluster_names(bundle),
+                naming.cluster_order(bundle),
                 bundle.manifest.dataset.class_names,
                 bundle.cluster_labels,
             ),

@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.links import PAGES
-from dashboard.services import counterfactuals, outputs
-from dashboard.ui import messages, naming, target_choice
+from dashboard.services import counterfactuals
+from dashboard.ui import explained, messages, naming, target_choice
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
 from dashboard.views.latent_map import loader
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 SAMPLES = 24
-NEIGHBOURS, PRIOR, PATH = "Nearest images", "Samples of the prior", "Way to another class"
+NEIGHBOURS, PRIOR, PATH = "Nearest images", "Samples of the prior", "Path to another class"
 CHOICES = (NEIGHBOURS, PRIOR, PATH)
 
 
 def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
     """Let the visitor choose what to draw beside the points; return the choice and the marks."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        chosen = st.pills(
-            "Also draw", CHOICES, selection_mode="multi", wrap=True,
-            **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
-        )  # fmt: skip
-        found = [_path(bundle)] if PATH in chosen else []
-        found += [_prior(bundle)] if PRIOR in chosen else []
+    chosen = st.pills(
+        "Also draw", CHOICES, selection_mode="multi", wrap=True, width="content",
+        **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
+    )  # fmt: skip
+    found = [_path(bundle)] if PATH in chosen else []
+    found += [_prior(bundle)] if PRIOR in chosen else []
     place = state.place()
     found += [_place(bundle, place)] if place else []
     return list(chosen), [marks for marks in found if marks is not None]
@@ -39,18 +38,20 @@ def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
 
 def _path(bundle: "Bundle") -> Marks | None:
     """Let the visitor choose a class; return the counterfactual's path to it."""
-    functions, image_id = outputs.deciding(bundle), state.selected_id()
-    if not functions:
-        st.caption("This bundle has one class only, so there is no path to another.")
+    output, image_id = explained.chosen(bundle), state.selected_id()
+    if not output:
+        st.caption("This model has one class only, so there is no path to another.")
         return None
-    output = functions[0]
     probs = counterfactuals.decided(bundle, image_id, output)
     names = naming.class_names(bundle, output, len(probs))
-    _, target = target_choice.choose_target(probs, names)
+    order = naming.class_order(bundle, output, len(probs))
+    _, target = target_choice.choose_target(probs, names, order)
     found = counterfactuals.change(bundle, image_id, output, "default", target)
     count = len(found.frames)
     with st.container(width="content"):
-        st.page_link(PAGES["counterfactuals"], label="The whole path", icon=":material/alt_route:")
+        st.page_link(
+            PAGES["counterfactuals"], label="Show the full path", icon=":material/alt_route:"
+        )
     words = [
         (f"frame {i + 1} of {count}", f"{names[target]} at {percent(p)}")
         for i, p in enumerate(found.frame_probs[:, target])

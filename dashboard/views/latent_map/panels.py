@@ -29,33 +29,34 @@ def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
     """Let the visitor choose colours and filter the images, or find one by its id."""
     columns = {c.name: c for c in colouring.available(bundle.index)}
     parts = ["all", *bundle.index["split"].unique()]
-    clusters = list(range(bundle.model.config.num_clusters))
-    colour_box, part_box, cluster_box, find_box = st.columns([3, 3, 4, 2.5])
+    clusters, named = naming.cluster_order(bundle), naming.cluster_names(bundle)
     names = list(columns)
-    name = colour_box.selectbox(
-        "Colour by",
-        names,
-        format_func=lambda n: columns[n].title,
+    name = st.selectbox(
+        "Colour by", names, format_func=lambda n: columns[n].title, width=210,
         **state.bind("map colour", "cluster", names, link="colour"),
-    )
-    part = part_box.segmented_control(
-        "Images", parts, required=True, format_func=str.title,
-        **state.bind("map part", "all", parts, link="images"),
     )  # fmt: skip
-    chosen = cluster_box.multiselect(
-        "Clusters",
-        clusters,
-        placeholder="All",
-        **state.bind("map clusters", [], clusters, link="clusters"),
-    )
-    with find_box:
+    with st.popover("Filter and find", icon=":material/filter_alt:"):
+        part = st.segmented_control(
+            "Images", parts, required=True, format_func=str.title,
+            **state.bind("map part", "all", parts, link="images"),
+        )  # fmt: skip
+        chosen = st.multiselect(
+            "Clusters", clusters, placeholder="All",
+            format_func=lambda c: messages.literal(named[c]),
+            **state.bind("map clusters", [], clusters, link="clusters"),
+        )  # fmt: skip
         find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
     shown = colouring.in_question(bundle.index, part, chosen)
     return columns[name], _both(shown, legend.left_in(bundle, columns[name]))
 
 
-def neighbours(bundle: "Bundle") -> tuple[str, ...]:
-    """Show the images nearest to the selected one in latent space; return their ids."""
+def nearest(bundle: "Bundle") -> tuple[str, ...]:
+    """Return the ids of the images nearest to the selected one in latent space."""
+    return tuple(image_data.neighbours(bundle, state.selected_id(), NUM_NEIGHBOURS)[0])
+
+
+def neighbours(bundle: "Bundle") -> None:
+    """Show the images nearest to the selected one in latent space."""
     ids, distances = image_data.neighbours(bundle, state.selected_id(), NUM_NEIGHBOURS)
     layout.section(
         "Nearest images",
@@ -69,12 +70,11 @@ def neighbours(bundle: "Bundle") -> tuple[str, ...]:
     image_strip.show(bundle, ids, key="neighbours", captions=captions)
     near = pd.DataFrame({"id": ids, "distance": distances})
     download.table(bundle, near, name="neighbours", image=state.selected_id())
-    return tuple(ids)
 
 
 def trust(bundle: "Bundle") -> None:
     """Describe how far the map can be trusted."""
-    messages.note(
+    st.caption(
         "Distances between groups on this map are not meaningful. "
         f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."
     )
@@ -171,6 +171,4 @@ def _both(shown: Shown, held: Shown) -> Shown:
 def _mix(bundle: "Bundle", held: NDArray[np.bool_]) -> str:
     counts: pd.Series = bundle.index["cluster"][held].value_counts()
     names = naming.cluster_names(bundle)
-    return ", ".join(
-        f"cluster {messages.literal(names[c])}: {n:,}" for c, n in counts.head(4).items()
-    )
+    return ", ".join(f"{messages.literal(names[c])}: {n:,}" for c, n in counts.head(4).items())

@@ -7,8 +7,8 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.links import PAGES
-from dashboard.services import attributions, cache, counterfactuals, image_data, outputs
-from dashboard.ui import health, map_backdrop, messages, naming
+from dashboard.services import attributions, cache, counterfactuals, image_data
+from dashboard.ui import explained, health, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
@@ -29,7 +29,7 @@ HEIGHT = 240
 def invite(bundle: "Bundle", image_id: str) -> None:
     """Explain what will be shown here, and show the selected image's place on the map."""
     layout.section(
-        "Nothing of yours yet",
+        "No image yet",
         "Draw a digit or upload a picture. Its cluster, place on the map, reconstruction, "
         "heatmap and a counterfactual appear here.",
     )
@@ -53,8 +53,7 @@ def prepare(bundle: "Bundle", image_id: str) -> None:
 
 
 def _explain(bundle: "Bundle", image_id: str) -> None:
-    output = _output(bundle)
-    if output in outputs.deciding(bundle):
+    if output := explained.chosen(bundle):
         target = int(counterfactuals.decided(bundle, image_id, output).argsort()[-2])
         attributions.maps(bundle, (image_id,), attributions.methods(bundle, output)[0], output)
         counterfactuals.change(bundle, image_id, output, "default", target)
@@ -67,15 +66,15 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     said = f"cluster {names[best]}, {probabilities.percent(float(seen.probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
-        "Do not trust these answers"
+        "Out of distribution: do not trust these answers"
         if unlike
         else messages.literal(f"{said[:1].upper()}{said[1:]}"),
         "How the image compares with those that the model learned from, and where it belongs.",
         "A model answers about any image, and can be confident about nonsense. Two numbers help: "
         "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
-        "the 10 nearest training images, in latent units. An image is called *unlike* "
+        "the 10 nearest training images, in latent units. An image is *out of distribution* "
         "if the first is lower or higher, or the second larger, than for 99 of 100 test "
-        "images; so up to 2 in 100 of these are called *unlike*.",
+        "images; so up to 2 in 100 of these are called so as well.",
     )
     if unlike:
         st.warning(_warning(known, said), icon=":material/warning:")
@@ -87,7 +86,9 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
         st.markdown("**Which cluster?** $q(c|x)$")
-        figure = probabilities.bar_chart(seen.probs, names, state.dark(), row_height=22)
+        figure = probabilities.bar_chart(
+            seen.probs, names, state.dark(), order=naming.cluster_order(bundle), row_height=22
+        )
         chart(figure, key="own clusters", alt=f"q(c|x): {said}")
         st.page_link(PAGES["clusters"], label="All clusters", icon=":material/category:")
     with place:
@@ -105,7 +106,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         "**warm pixels speak for the cluster, cold ones against it**. The *counterfactual* is "
         "a small change, found by search, that makes it the second most likely cluster.",
     )
-    output = _output(bundle)
+    output = explained.chosen(bundle)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         boxes = [st.container(width=WIDTH) for _ in range(4)]
     with boxes[0]:
@@ -119,7 +120,7 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         image_grid.picture(seen.reconstruction, key="own output", width=WIDTH,
                            alt="Reconstruction of your image")  # fmt: skip
         st.page_link(PAGES["reconstructions"], label="Reconstructions", icon=":material/compare:")
-    if output not in outputs.deciding(bundle):
+    if not output:
         return
     probs = counterfactuals.decided(bundle, image_id, output)
     names = naming.class_names(bundle, output, len(probs))
@@ -127,13 +128,6 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         _heatmap(bundle, image_id, output, names)
     with boxes[3]:
         _counterfactual(bundle, image_id, output, names, int(probs.argsort()[-2]))
-
-
-def _output(bundle: "Bundle") -> str:
-    """Choose the clusters where there are several, or else what was learned from labels."""
-    found = outputs.deciding(bundle)
-    found.sort(key=lambda name: outputs.classes(bundle, name).labelled)
-    return found[0] if found else "cluster"
 
 
 def _heatmap(bundle: "Bundle", image_id: str, output: str, names: list[str]) -> None:
@@ -192,7 +186,7 @@ def _warning(known: "Typicality", said: str) -> str:
             f"images keep below {farthest}"
         )
     return (
-        f"**Unlike the training images**: {', and '.join(reasons)}. The model still answers "
+        f"**Out of distribution**: {', and '.join(reasons)}. The model still answers "
         f"*{messages.literal(said)}*. Do not trust this answer, nor the figures below."
     )
 

@@ -34,7 +34,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
             download.table(bundle, shares, name="cluster probabilities", image=image_id)
         best = int(probs.argmax())
         words = f"q(c|x): cluster {names[best]} at {probabilities.percent(probs[best])}"
-        chart(probabilities.bar_chart(probs, names, dark), key="clusters", alt=words)
+        chart(
+            probabilities.bar_chart(probs, names, dark, order=naming.cluster_order(bundle)),
+            key="clusters",
+            alt=words,
+        )
 
 
 def _words(table: pd.DataFrame, split: str) -> str:

@@ -32,7 +32,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
             "Images",
             SPLITS,
             required=True,
-            **state.bind("extreme split", "test", SPLITS, link="of"),
+            **state.bind("extreme split", "test", SPLITS, link="split"),
         )
         ends = elbo_terms.extremes(bundle.index, term, split, COUNT)
         table = bundle.index.iloc[[*ends[0], *ends[1]]][

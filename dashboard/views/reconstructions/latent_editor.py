@@ -44,7 +44,10 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with bars:
         st.markdown("**Taken for** $q(c|g(z'))$; a line marks it before the edit")
         before = generation.edited(bundle, image_id, (0.0,) * len(dims)).probs[0]
-        figure = probabilities.bar_chart(probs, names, dark, before=before, symbol="q(c|g(z'))")
+        figure = probabilities.bar_chart(
+            probs, names, dark, order=naming.cluster_order(bundle), before=before,
+            symbol="q(c|g(z'))",
+        )  # fmt: skip
         chart(figure, key="edited clusters", alt=_words(names[best], probs[best]))
 
 

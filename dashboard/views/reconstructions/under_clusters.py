@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.services import generation, image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components.image_grid import image_grid
-from xai_core.plots import sprites, theme
+from xai_core.plots import sprites
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 READS_C = "This decoder reads c: the image's code z is decoded with each cluster in turn, g(z, c)."
 READS_Z = (
-    "This bundle's decoder reads z alone, so there is no g(z, c) to show. Shown instead is its "
+    "This model's decoder reads z alone, so there is no g(z, c) to show. Shown instead is its "
     "nearest relative: the code moved from its own cluster s to each cluster c, keeping its place "
     "relative to the centre, $z' = z - \\mu_s + \\mu_c$, then decoded."
 )
@@ -37,16 +37,14 @@ def show(bundle: "Bundle", image_id: str) -> None:
         generation.under_clusters(bundle, image_id, rescale),
     )
     names, own = naming.cluster_names(bundle), int(seen.probs.argmax())
-    kept = made.probs.diagonal()
+    order, colours = naming.cluster_order(bundle), naming.cluster_colours(bundle)
+    kept = [percent(p) for p in made.probs.diagonal()]
     image_grid(
-        made.images,
-        alt=[f"as cluster {n}, q(c|x) {percent(p)}" for n, p in zip(names, kept, strict=True)],
+        made.images[order],
+        alt=[f"as cluster {names[c]}, q(c|x) {kept[c]}" for c in order],
         key="under clusters",
-        captions=[
-            f"{n}{' (own)' if c == own else ''}\n{percent(p)}"
-            for c, (n, p) in enumerate(zip(names, kept, strict=True))
-        ],
-        colours=theme.categorical(len(names)),
+        captions=[f"{names[c]}{' (own)' if c == own else ''}\n{kept[c]}" for c in order],
+        colours=[colours[c] for c in order],
         selected=None,
         scale=3,
     )
@@ -55,5 +53,5 @@ def show(bundle: "Bundle", image_id: str) -> None:
         f"The percentage is q(c|x) of the decoded image for the cluster it was made for. The "
         f"model puts {agreed} of {len(names)} into that cluster."
     )
-    sheet = sprites.sheet(made.images, columns=len(names), gap=1)
+    sheet = sprites.sheet(made.images[order], columns=len(names), gap=1)
     download.picture(bundle, sheet, name="under each cluster", image=image_id, rescaled=rescale)

@@ -35,7 +35,7 @@ layout.section(
     "The evidence lower bound (ELBO) of this image, the sum of four terms, and its clusters.",
     "Each bar starts where the last one ended; the final one is the sum, the ELBO. All are in "
     "nats per image. A diamond says to what share of the images in the "
-    "same split the term adds less: 50 is the median. " + naming.arrow_means(bundle),
+    "same split the term adds less: 50 is the median. " + naming.names_mean(bundle),
 )
 bound_terms.show(bundle, image_id)
 
@@ -53,7 +53,7 @@ layout.section(
     "The image's code, decoded as a member of each cluster.",
     "Compare what stays the same along the row with what changes from cluster to cluster. A low "
     "percentage means that the model puts the decoded image into another cluster. "
-    + naming.arrow_means(bundle),
+    + naming.names_mean(bundle),
 )
 under_clusters.show(bundle, image_id)
 

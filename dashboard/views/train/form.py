@@ -49,7 +49,7 @@ def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> N
             "Name",
             max_chars=40,
             width=280,
-            help="Of the bundle that will be written: letters, digits and hyphens.",
+            help="Of the model that will be written: letters, digits and hyphens.",
             **state.bind("train name", "run-1"),
         )
         pressed = st.button("Start training", type="primary", icon=":material/play_arrow:")

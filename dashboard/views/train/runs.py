@@ -138,7 +138,7 @@ def _removal(run: runs.Run) -> None:
     with st.popover("Remove", icon=":material/delete:", type="tertiary"):
         kept = run.state == "finished"
         st.markdown(
-            "Removes it from this list; its bundle stays."
+            "Removes it from this list; its model stays."
             if kept
             else "Deletes its log and its unfinished state, so that it cannot be resumed."
         )

@@ -3,16 +3,16 @@
 from dashboard.ui.frame import layout
 from dashboard.views.train import form, runs
 
-layout.heading(
+bar = layout.heading(
     "Train",
     "Train a cluster VAE of your own, with everything that the other pages need. You can close "
     "this page at any time and come back: the training continues, and its state is kept.",
 )
-bundle = layout.follow() if layout.any_bundle() else None
+bundle = layout.follow(bar) if layout.any_bundle() else None
 
 layout.section(
     "A new training",
-    "The same as `xai train`: choose the data, the sizes and the name of the bundle.",
+    "The same as `xai train`: choose the data, the sizes and the name of the model.",
     "**Clusters** are found without labels; K = 1 is the plain VAE. **Latent dimensions** is the "
     "number of values that describe an image. **Epochs** is how often the cluster VAE sees each "
     "train image; unless you change it, small sets get more epochs, so that every stage takes "

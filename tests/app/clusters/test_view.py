@@ -10,7 +10,7 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.models.vae import ClusterVAE
 
-from ..parts import charts, widget
+from ..parts import charts, unescaped, widget
 
 
 @pytest.fixture
@@ -33,9 +33,10 @@ def test_every_cluster_has_a_prototype_with_its_size(open_page, component, tiny_
     data, _ = component(app, "prototypes")
     test = tiny_bundle.index[tiny_bundle.index["split"] == "test"]
     sizes = test["cluster"].value_counts()
-    assert data["ids"] == ["cluster 0", "cluster 1"]
-    for c in (0, 1):
-        assert data["captions"][c].endswith(f"\n{sizes.get(c, 0):,}")
+    assert data["ids"] == [f"cluster {c}" for c in tiny_bundle.clusters.order]
+    assert data["captions"] == [
+        f"{tiny_bundle.clusters.names[c]}\n{sizes.get(c, 0):,}" for c in tiny_bundle.clusters.order
+    ]
     table = app.dataframe[0].value
     assert table["images"].sum() == len(test)
 
@@ -53,7 +54,8 @@ def test_picking_a_cluster_changes_all_that_is_about_it(open_page, component, se
     other = next(i for i in ("cluster 0", "cluster 1") if i != shown)
     send(app, "prototypes", "pick", other)
     assert component(app, "prototypes")[0]["selected"] == other
-    assert sum(other in e.value for e in app.subheader) == 3
+    name = f"cluster {tiny_bundle.clusters.names[int(other[-1])]}"
+    assert sum(name in unescaped(e.value) for e in app.subheader) == 3
     index = tiny_bundle.index.set_index("id")
     assert set(index.loc[component(app, "members")[0]["ids"], "cluster"]) == {int(other[-1])}
 

@@ -14,17 +14,17 @@ from xai_core.plots.counterfactual import change
 
 from ..parts import charts, linked, widget
 
-FIGURES = {"input", "reconstruction", "counterfactual", "change", "probabilities",
-           "path on the map", "density"}  # fmt: skip
+FIGURES = {"probabilities", "path on the map", "density"}
+EVIDENCE = {"tab": "what-speaks-for-it"}
 LAW = {"first order law", "singular values"}
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier", **EVIDENCE)
     found = charts(app)
-    assert set(found) >= FIGURES | LAW
+    assert set(found) == FIGURES | LAW
     assert all(chart.alt for chart in found.values())
-    assert len(app.subheader) == 7
+    assert len(app.subheader) == 4
     assert "To the classifier, `test:3` is a -" in text_of(app)
     assert "From **-** to **|**" in text_of(app)
 
@@ -32,7 +32,7 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
 def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
     from xai_core.counterfactual.of_bundle import counterfactuals
 
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier")
     images = tiny_bundle.dataset.images(["test:3"])
     found = counterfactuals(tiny_bundle, images, 0, output="classifier")
     shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
@@ -41,7 +41,7 @@ def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
 
 
 def test_the_frames_lead_from_the_image_to_the_counterfactual(open_page, tiny_bundle):
-    open_page("counterfactuals", image="test:3")
+    open_page("counterfactuals", image="test:3", of="classifier")
     for method in ("default", "pixel", "nearest"):
         shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", method, 0)
         np.testing.assert_allclose(shown.frames[0], shown.image, atol=1e-5)
@@ -59,14 +59,14 @@ def test_the_frames_lead_from_the_image_to_the_counterfactual(open_page, tiny_bu
 @pytest.mark.parametrize("of", ["classifier", "cluster"])
 @pytest.mark.parametrize("method", ["default", "diffeomorphic", "pixel", "nearest"])
 def test_each_method_answers_for_each_function(open_page, of, method):
-    app = open_page("counterfactuals", image="test:3")
-    widget(app.segmented_control, "Explain").set_value(of)
+    app = open_page("counterfactuals", image="test:3", **EVIDENCE)
+    widget(app.segmented_control, "Explaining").set_value(of)
     widget(app.selectbox, "Method").set_value(method).run()
     assert not app.exception, app.exception[0].message
     figures = set(charts(app))
     assert figures >= FIGURES
     assert figures & LAW == (LAW if method in services_counterfactuals.LATENT_METHODS else set())
-    assert linked(app, "of") == (None if of == "classifier" else of)
+    assert linked(app, "of") == (None if of == "cluster" else of)
     assert linked(app, "method") == (None if method == "default" else method)
 
 
@@ -74,7 +74,7 @@ def test_each_method_answers_for_each_function(open_page, of, method):
 def test_what_speaks_for_it_is_measured_on_the_counterfactual_that_is_shown(
     open_page, tiny_bundle, text_of, method
 ):
-    app = open_page("counterfactuals", image="test:3", method=method)
+    app = open_page("counterfactuals", image="test:3", of="classifier", method=method, **EVIDENCE)
     asked = (tiny_bundle, "test:3", "classifier", method, 0)
     shown, seen = services_counterfactuals.change(*asked), loader.evidence(*asked)
     assert seen.distance == pytest.approx(
@@ -92,7 +92,7 @@ def test_what_speaks_for_it_is_measured_on_the_counterfactual_that_is_shown(
 def test_the_smallest_counterfactual_found_comes_first(
     open_page, tiny_bundle, text_of, component, monkeypatch
 ):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier", tab="other-answers")
     found = services_counterfactuals.change
 
     def smaller(bundle, image_id, of, method, target):
@@ -107,16 +107,15 @@ def test_the_smallest_counterfactual_found_comes_first(
     assert "smallest change" not in text_of(app).lower()
 
 
-def test_clusters_are_named_as_everywhere(open_page, text_of):
+def test_clusters_are_explained_first_and_named_as_everywhere(open_page, tiny_bundle, text_of):
     app = open_page("counterfactuals", image="test:3")
-    widget(app.segmented_control, "Explain").set_value("cluster").run()
     assert "To the cluster model, `test:3` is in cluster" in text_of(app)
     options = widget(app.selectbox, "Turn it into").options
-    assert len(options) == 2 and " \N{RIGHTWARDS ARROW} " in options[1]
+    assert len(options) == 2 and options[1] in tiny_bundle.clusters.names
 
 
 def test_a_click_on_a_target_asks_for_it_and_the_url_holds_it(open_page, component, send):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier")
     assert linked(app, "to") is None
     assert component(app, "targets")[0]["ids"] == ["to 0"]
     send(app, "targets", "pick", "to 0")
@@ -125,7 +124,7 @@ def test_a_click_on_a_target_asks_for_it_and_the_url_holds_it(open_page, compone
 
 
 def test_the_targets_are_those_of_the_chosen_method(open_page, component, text_of):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier")
     near = component(app, "targets")[0]["png"]
     widget(app.selectbox, "Method").set_value("pixel").run()
     assert component(app, "targets")[0]["png"] != near
@@ -133,15 +132,15 @@ def test_the_targets_are_those_of_the_chosen_method(open_page, component, text_o
 
 
 def test_a_target_that_is_the_images_own_class_gives_way(open_page):
-    app = open_page("counterfactuals", image="test:3")
-    app.query_params.update({"bundle": "bars", "image": "test:3", "to": "1"})
+    app = open_page("counterfactuals", image="test:3", of="classifier")
+    app.query_params.update({"bundle": "bars", "image": "test:3", "of": "classifier", "to": "1"})
     app.run()
     assert widget(app.selectbox, "Turn it into").value == "runner-up"
     assert linked(app, "to") is None
 
 
 def test_scrubbing_moves_the_frame_and_its_figures(open_page, component, send, text_of):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier")
     assert (
         f"Frame {services_counterfactuals.FRAMES} of {services_counterfactuals.FRAMES}"
         in text_of(app)
@@ -156,14 +155,14 @@ def test_scrubbing_moves_the_frame_and_its_figures(open_page, component, send, t
 
 
 def test_a_method_can_be_picked_beside_the_others(open_page, component, send):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier", tab="other-methods")
     assert component(app, "methods")[0]["ids"] == ["default", "diffeomorphic", "pixel", "nearest"]
     send(app, "methods", "pick", "pixel")
     assert widget(app.selectbox, "Method").value == "pixel"
 
 
 def test_a_search_that_does_not_arrive_says_why(open_page, tiny_bundle, monkeypatch, text_of):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier", tab="other-methods")
     failed = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
     failed = failed._replace(converged=False, reason="the ascent stalled (p = 0.123)")
     monkeypatch.setattr(services_counterfactuals, "change", lambda *asked: failed)
@@ -173,7 +172,7 @@ def test_a_search_that_does_not_arrive_says_why(open_page, tiny_bundle, monkeypa
 
 
 def test_the_sheet_is_computed_a_row_at_a_time_and_can_be_closed(open_page, component, text_of):
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier", tab="every-class")
     widget(app.button, "Compute the sheet").click().run()
     assert linked(app, "sheet") == "yes"
     for _ in range(3):
@@ -196,7 +195,7 @@ def test_one_of_each_class_agrees_with_its_label(tiny_bundle, open_page):
 
 def test_a_bundle_without_a_classifier_explains_clusters_alone(open_page, monkeypatch, text_of):
     monkeypatch.setattr(outputs, "deciding", lambda bundle: ["cluster"])
-    app = open_page("counterfactuals", image="test:3")
+    app = open_page("counterfactuals", image="test:3", of="classifier")
     assert "To the cluster model" in text_of(app)
 
 
@@ -207,7 +206,7 @@ def test_a_bundle_with_nothing_to_tell_apart_says_so(open_page, monkeypatch, tex
 
 
 def test_files_say_where_they_come_from_and_hold_what_is_shown(open_page, tiny_bundle):
-    open_page("counterfactuals", image="test:3")
+    open_page("counterfactuals", image="test:3", of="classifier")
     shown = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "default", 0)
     about = bundles.about(tiny_bundle, image="test:3", to="|")
     film = Image.open(io.BytesIO(change.gif(shown.frames, about)))

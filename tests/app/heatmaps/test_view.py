@@ -8,13 +8,15 @@ import pytest
 import streamlit as st
 
 from dashboard.services import attributions as heatmaps
+from dashboard.services import outputs
 from dashboard.views.heatmaps import settings, trust
 from xai_core.attribution.of_bundle import attributions
 from xai_core.evaluation import exemplars
 
 from ..parts import linked, widget
 
-FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-means", "heat-difference"}
+FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-dots", "heat-decision",
+           "heat-means", "heat-difference"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def opened(tiny_bundle_path):
         patch.chdir(tiny_bundle_path.parents[1])
         from ..conftest import _open
 
-        yield _open("heatmaps", bundle="bars", image="test:3")
+        yield _open("heatmaps", bundle="bars", image="test:3", of="classifier")
 
 
 def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
@@ -33,7 +35,8 @@ def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
         assert [p.alt for key, p in found.items() if key.endswith(name)] != [], name
     assert all(chart.alt for chart in found.values())
     assert len(opened.subheader) == 5
-    assert re.search(r"test:3, label .*, in cluster 1", text_of(opened))
+    large = next(p for key, p in found.items() if key.endswith("heat-large"))
+    assert re.search(r"test:3, label -, in cluster [-|] ", large.alt)
 
 
 def test_every_method_stands_around_the_image(opened, component, tiny_bundle):
@@ -44,7 +47,7 @@ def test_every_method_stands_around_the_image(opened, component, tiny_bundle):
 
 
 def test_a_click_makes_a_method_large(open_page, send, text_of):
-    app = open_page("heatmaps")
+    app = open_page("heatmaps", of="classifier")
     send(app, "heat-around", "pick", "lrp")
     assert "**Layer-wise relevance**, for " in text_of(app)
 
@@ -72,15 +75,15 @@ def test_maps_are_those_of_the_library(tiny_bundle):
 
 def test_what_has_no_classes_offers_none(open_page, text_of):
     app = open_page("heatmaps")
-    widget(app.segmented_control, "Explain").set_value("elbo").run()
+    widget(app.selectbox, "Explain").set_value("elbo").run()
     assert not app.exception
     assert not [w for w in app.selectbox if w.label == "For the class"]
     assert "(its ELBO); its cluster is written above each image" in text_of(app)
-    assert "for how well the model explains the image" in text_of(app)
-    widget(app.segmented_control, "Explain").set_value("latent").run()
+    assert "How well the model explains the image" in text_of(app)
+    widget(app.selectbox, "Explain").set_value("latent").run()
     widget(app.selectbox, "Latent").set_value("1").run()
     assert not app.exception
-    assert "for what latent 1 is" in text_of(app)
+    assert "What latent 1 is" in text_of(app)
 
 
 def test_a_contrast_is_chosen_and_linked(open_page, text_of):
@@ -95,7 +98,7 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     monkeypatch.setattr(
         "xai_core.evaluation.faithfulness.table.methods_for", lambda bundle, of: chosen
     )
-    app = open_page("heatmaps")
+    app = open_page("heatmaps", of="classifier")
     assert not app.dataframe
     widget(app.selectbox, "Test images").set_value(8).run()
     widget(app.button, "Measure").click().run()
@@ -103,7 +106,9 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     table = app.dataframe[0].value
     assert len(table) == len(chosen)
     verdicts = dict(zip(table["method"], table["verdict"], strict=True))
-    assert all(verdicts[name].startswith("knows no model") for name in ("Random", "Edges"))
+    assert all(
+        verdicts[name].startswith("control (ignores the model)") for name in ("Random", "Edges")
+    )
     assert "No check speaks against" in text_of(app)
     assert widget(app.button, "Measure").disabled
 
@@ -137,19 +142,21 @@ def test_both_sets_are_chosen_by_one_rule(tiny_bundle, how, split):
         ({"a": True, "b": True, "random": False}, "these checks do not tell them apart"),
         (
             {"a": True, "b": False, "random": True},
-            "Maps that know no model fail no check either: Random.",
+            "Controls, which ignore the model, fail no check either: Random.",
         ),
     ],
 )
 def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, said):
     table = pd.DataFrame({"method": list(trusted), "trusted": list(trusted.values())})
     found = trust.loader.Trust(table, {}, {}, (), 8)
-    asked = settings.Question("classifier", list(trusted), ["|", "-"])
+    asked = settings.Question(
+        outputs.explained(tiny_bundle, "classifier"), list(trusted), ["|", "-"], [0, 1]
+    )
     titles = {name: name.capitalize() for name in trusted}
     assert said in trust.verdict(tiny_bundle, asked, found, titles)
 
 
 def test_passing_says_nothing_where_the_classifier_guesses(tiny_bundle, failing):
     found = trust.loader.Trust(pd.DataFrame({"method": [], "trusted": []}), {}, {}, (), 8)
-    asked = settings.Question("classifier", [], ["|", "-"])
+    asked = settings.Question(outputs.explained(tiny_bundle, "classifier"), [], ["|", "-"], [0, 1])
     assert "passing says nothing" in trust.verdict(tiny_bundle, asked, found, {})

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dashboard.links import PAGES
-from dashboard.services import counterfactuals, outputs
+from dashboard.services import counterfactuals
 from dashboard.ui.components.latent_map import files
 from dashboard.views.latent_map import loader, panels
 from xai_core.plots import theme
@@ -148,12 +148,13 @@ def test_the_outer_hundredths_share_the_ends_colours():
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_label_has_the_colour_of_the_cluster_matched_with_it(dark):
-    named = [3, 1, 0, -1, 2]
-    clusters = colouring.palette(column("cluster"), 5, 5, named, dark)
-    labels = colouring.palette(column("label"), 6, 5, named, dark)
+    named, order = [3, 1, 0, -1, 2], [2, 1, 4, 0, 3]
+    clusters = colouring.palette(column("cluster"), 5, order, named, dark)
+    labels = colouring.palette(column("label"), 6, order, named, dark)
     assert [labels[label] for label in (3, 1, 0, 2)] == [clusters[c] for c in (0, 1, 2, 4)]
     assert len(set(labels)) == 6
-    assert len(colouring.palette(column("elbo"), 0, 5, named, dark)) == 255
+    assert [clusters[c] for c in order] == theme.categorical(5)
+    assert len(colouring.palette(column("elbo"), 0, order, named, dark)) == 255
 
 
 def test_colours_of_categories_differ_and_go_on_after_ten():
@@ -439,11 +440,11 @@ def test_samples_of_the_prior_lie_where_their_codes_belong(open_page, component,
 
 
 def test_the_way_to_another_class_is_the_counterfactual_s(open_page, component, tiny_bundle):
-    app = open_page(PAGE, image="test:3", also="way-to-another-class")
+    app = open_page(PAGE, image="test:3", also="path-to-another-class")
     data, _ = component(app, KEY)
     (mark,) = data["marks"]
     assert data["neighbours"] == [] and mark["kind"] == "way"
-    of = outputs.deciding(tiny_bundle)[0]
+    of = "cluster"
     _, target = counterfactuals.decided(tiny_bundle, "test:3", of).argsort()[::-1][:2]
     found = counterfactuals.change(tiny_bundle, "test:3", of, "default", int(target))
     np.testing.assert_allclose(mark["at"], found.places, atol=6e-4)

@@ -16,6 +16,8 @@ from xai_core.data.preprocessing import Preprocessing, convert_array
 from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
 
+from ..parts import widget
+
 
 @pytest.fixture(scope="module")
 def strokes():
@@ -51,7 +53,7 @@ def as_the_bars(pixels):
 
 
 def test_it_invites_before_anything_is_drawn(page, text_of, component):
-    assert "Nothing of yours yet" in text_of(page)
+    assert "No image yet" in text_of(page)
     data, _ = component(page, "draw pad")
     assert data["seed"] == "" and not data["drawn"]
 
@@ -66,7 +68,7 @@ def test_a_drawing_becomes_the_selected_image_and_is_explained(
         assert part in text, part
     assert not app.error and component(app, "draw pad")[0]["drawn"]
     app = send(app, "draw pad", "ink", "")
-    assert linked(app) == "test:0" and "Nothing of yours yet" in text_of(app)
+    assert linked(app) == "test:0" and "No image yet" in text_of(app)
 
 
 @pytest.mark.parametrize("ink", ["%%%", "QUJD", encoded(np.zeros((SIDE, SIDE), np.uint8))])
@@ -85,7 +87,7 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
     open_page, component, send, text_of, strokes
 ):
     app = open_page("own_image")
-    app.segmented_control[0].set_value("Upload").run()
+    widget(app.segmented_control, "How").set_value("Upload").run()
     other = np.ascontiguousarray(255 - strokes.T)
     files = [("up.png", png(strokes), "image/png"), ("flat.png", png(other), "image/png"),
              ("bad.png", b"no image", "image/png"),
@@ -105,10 +107,10 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
 def test_the_same_file_is_selected_each_time_it_is_uploaded(open_page, send, strokes):
     app, files = open_page("own_image"), [("up.png", png(strokes), "image/png")]
     for _ in range(2):
-        app.segmented_control[0].set_value("Upload").run()
+        widget(app.segmented_control, "How").set_value("Upload").run()
         app.file_uploader[0].set_value(files).run()
         assert linked(app) == own_id(as_the_bars(strokes))
-        app.segmented_control[0].set_value("Draw").run()
+        widget(app.segmented_control, "How").set_value("Draw").run()
         app = send(app, "draw pad", "ink", encoded(strokes.T))
         assert linked(app) == own_id(as_the_bars(strokes.T))
         app = send(app, "draw pad", "ink", "")
@@ -129,7 +131,7 @@ def test_uploads_take_the_form_of_the_data_set(tiny_bundle, strokes, monkeypatch
 
 def test_a_refused_upload_leaves_no_older_verdict_beside_it(open_page, send, text_of, strokes):
     app = open_page("own_image")
-    app.segmented_control[0].set_value("Upload").run()
+    widget(app.segmented_control, "How").set_value("Upload").run()
     good = ("up.png", png(strokes), "image/png")
     app.file_uploader[0].set_value([good]).run()
     assert "Which cluster?" in text_of(app)
@@ -147,12 +149,12 @@ def test_numbers_that_are_compared_are_told_apart(values):
     assert len(set(texts)) == len(set(values))
 
 
-def test_noise_is_called_unlike_on_the_page_and_in_the_side_bar(
+def test_noise_is_called_unlike_on_the_page_and_in_the_bar(
     open_page, text_of, tiny_bundle, healthy
 ):
     noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
     app = open_page("own_image", image=own_id(noise))
     assert image_data.typicality(tiny_bundle, own_id(noise)).unlike
-    assert "Unlike the training images" in app.warning[0].value
-    assert "Unlike the training images" in " ".join(e.value for e in app.sidebar.caption)
-    assert "Do not trust these answers" in text_of(app)
+    assert "Out of distribution" in app.warning[0].value
+    assert "Out of distribution" in " ".join(e.value for e in app.caption)
+    assert "do not trust these answers" in text_of(app)

@@ -167,7 +167,7 @@ def test_the_result_is_opened(root, open_train, tiny_bundle_path):
     assert app.session_state["setting.bundle"] == "bars"
     widget(app.button, "Open").click().run()
     assert app.session_state["setting.bundle"] == "mine"
-    assert app.title[0].value == "Look through a cluster VAE"
+    assert app.title[0].value == "Explore a cluster VAE"
 
 
 def test_the_page_needs_no_bundle(root, open_train, text_of):

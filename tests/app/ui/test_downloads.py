@@ -9,6 +9,7 @@ PAGES = (
     "latent_map",
     "reconstructions",
     "clusters",
+    "model_card",
     "heatmaps",
     "counterfactuals",
     "theory",
@@ -18,11 +19,11 @@ PAGES = (
     "theory_probe",
     "theory_manifold",
 )
-NOTHING_SHOWN = {"Look into it", "Why it works", "The argument, with its numbers"}
+NOTHING_SHOWN = {"Explore this image", "More", "The argument, with its numbers"}
 """Sections of links, and of prose."""
 NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table"),
-    *("Which ones fail a check", "Every class to every class"),
+    *("Which ones fail a check", "Every class"),
 }
 """Sections that show nothing before a person asks."""
 

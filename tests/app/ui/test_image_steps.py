@@ -27,16 +27,16 @@ def walked(app, step, times):
 def test_most_like_it_walks_outwards_and_never_back(open_page, tiny_bundle):
     app = open_page(image="test:3")
     expected, _ = image_data.neighbours(tiny_bundle, "test:3", 4)
-    assert walked(app, "Most like it", 4) == expected
+    assert walked(app, "Most similar", 4) == expected
     app.button("step Next").click().run()
     here = linked(app)
-    assert walked(app, "Most like it", 1) == image_data.neighbours(tiny_bundle, here, 1)[0]
+    assert walked(app, "Most similar", 1) == image_data.neighbours(tiny_bundle, here, 1)[0]
 
 
 def test_from_an_own_image_one_can_walk_too(open_page, tiny_bundle):
     own = own_id(np.eye(28, dtype=np.uint8) * 255)
     app = open_page(image=own)
-    assert walked(app, "Most like it", 2) == image_data.neighbours(tiny_bundle, own, 2)[0]
+    assert walked(app, "Most similar", 2) == image_data.neighbours(tiny_bundle, own, 2)[0]
     assert walked(open_page(image=own), "Next", 1) == ["train:0"]
     assert walked(open_page(image=own), "Previous", 1) == ["test:19"]
 

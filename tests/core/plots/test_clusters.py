@@ -35,16 +35,18 @@ def test_accuracy_is_the_share_whose_cluster_has_their_label(index):
     assert confusion.accuracy(table, (-1, -1, -1)) == 0
 
 
+def test_the_most_confused_label_is_the_largest_count_off_the_matches(index):
+    table = confusion.counts(index, "test", 3, 2)
+    assert confusion.most_confused(table, (1, 0, -1)) == (0, 0, 1, 3)
+    assert confusion.most_confused(table, (0, 1, -1)) == (1, 0, 3, 4)
+    assert confusion.most_confused(table * 0, (1, 0, -1)) is None
+
+
 def test_accuracy_is_the_manifest_s(tiny_bundle):
     for split in ("train", "test"):
         table = confusion.counts(tiny_bundle.index, split, 2, 2)
         scored = tiny_bundle.manifest.metrics[split]["accuracy"]
         assert confusion.accuracy(table, tiny_bundle.cluster_labels) == pytest.approx(scored)
-
-
-def test_clusters_are_ordered_by_name_the_unnamed_last():
-    assert confusion.by_name((2, -1, 0, 1), 4) == [2, 3, 0, 1]
-    assert confusion.by_name((), 3) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -72,12 +74,6 @@ def test_overview_says_size_purity_and_confidence(index):
 def test_without_labels_the_overview_has_none(index):
     table = cluster_table.overview(index, "test", np.ones(3), (-1, -1, -1), ())
     assert not {"label", "purity"} & set(table)
-    assert cluster_table.cluster_names(3, (-1, -1, -1), ()) == ["0", "1", "2"]
-
-
-def test_names_tell_number_and_label():
-    names = cluster_table.cluster_names(3, (1, -1, 7), ("zero", "one"))
-    assert names == ["0 \N{RIGHTWARDS ARROW} one", "1", "2 \N{RIGHTWARDS ARROW} 7"]
 
 
 def test_bars_have_their_cluster_s_colour_and_number():
@@ -85,8 +81,13 @@ def test_bars_have_their_cluster_s_colour_and_number():
     assert list(figure.data[0].marker.color) == theme.categorical(3)
     assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "under 0.1 %"]
     before = np.array([1.0, 0.0, 0.0])
-    figure = probabilities.bar_chart(before, ["a", "b", "c"], False, before=before)
-    assert len(figure.data) == 2
+    bars, marks = probabilities.bar_chart(
+        np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False, order=[1, 2, 0], before=before
+    ).data
+    assert list(bars.y) == list(marks.y) == ["b", "c", "a"]
+    assert list(bars.x) == [0.75, 0, 0.25] and list(marks.x) == [0, 0, 1]
+    colours = dict(zip(bars.y, bars.marker.color, strict=True))
+    assert [colours[name] for name in "abc"] == theme.cluster_colours([1, 2, 0])
 
 
 @pytest.mark.parametrize(
@@ -127,23 +128,8 @@ def test_clusters_never_seen_have_no_line_and_the_others_differ_without_colour()
 
 def test_crossing_says_where_and_to_whom():
     _, probs = film()
-    assert film_strip.crossing(probs, 0) == (
-        "the frames leave cluster 0 after 75% of the path, for cluster 1"
+    names = ["4s", "9s", "7s"]
+    assert film_strip.crossing(probs, names, 0) == (
+        "the frames leave 4s after 75% of the path, for 9s"
     )
-    assert "every frame" in film_strip.crossing(probs[:2], 0)
-
-
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [
-        ([2, 9, 5, 3], "0 \N{RIGHTWARDS ARROW} two is cluster 0, which was named after label two"),
-        ([0, -1, 3], "2 \N{RIGHTWARDS ARROW} three is cluster 2"),
-        ([0, 1], "0 \N{RIGHTWARDS ARROW} zero is cluster 0"),
-        ([-1, 12], "1 \N{RIGHTWARDS ARROW} 12 is cluster 1, which was named after label 12"),
-        ([-1, -1], ""),
-    ],
-)
-def test_names_are_explained_by_a_cluster_that_there_is(labels, said):
-    words = ["zero", "one", "two", "three", "four"]
-    found = cluster_table.explain_names(labels, words)
-    assert found.startswith(said) and bool(found) == bool(said)
+    assert "every frame" in film_strip.crossing(probs[:2], names, 0)

@@ -87,7 +87,7 @@ def test_a_hostile_text_is_read_and_never_run(tiny_bundle, found, words, of):
     for place in (
         f"What {words} says about",  # the bundle's name
         f"{words}, 40 train and 20 test images",  # the data set's name
-        f"\N{RIGHTWARDS ARROW} 1{words}",  # a class's name
+        f"1{words}",  # a class's name
         f" on {words}, seed 0, with {words} {words}",  # device and versions
         f"no: {words}",
     ):

@@ -13,9 +13,9 @@ from ..style import BAR, colour_bar, literal, styled
 
 __all__ = [
     "accuracy",
-    "by_name",
     "counts",
     "heat_map",
+    "most_confused",
 ]
 
 Shown = Literal["Counts", "% of the label"]
@@ -29,12 +29,6 @@ def counts(index: pd.DataFrame, split: str, num_clusters: int, num_labels: int) 
     return table.reindex(index=range(num_labels), columns=range(num_clusters), fill_value=0)
 
 
-def by_name(cluster_labels: Sequence[int], num_clusters: int) -> list[int]:
-    """Order clusters by the label that each is named after, the unnamed last."""
-    named = [*cluster_labels, *[-1] * num_clusters][:num_clusters]
-    return sorted(range(num_clusters), key=lambda c: (named[c] < 0, named[c], c))
-
-
 def accuracy(table: pd.DataFrame, cluster_labels: Sequence[int]) -> float:
     """Return the share of images whose cluster is named after their label."""
     hits = sum(
@@ -43,6 +37,28 @@ def accuracy(table: pd.DataFrame, cluster_labels: Sequence[int]) -> float:
         if label in table.index
     )
     return float(hits / max(table.to_numpy().sum(), 1))
+
+
+def most_confused(
+    table: pd.DataFrame, cluster_labels: Sequence[int]
+) -> tuple[int, int, int, int] | None:
+    """Find the label that falls into a cluster matched with another label most often.
+
+    Returns:
+        Label, cluster, how many of its images fall there, how many images it has; None if none
+        does.
+    """
+    wrong = table.copy()
+    for cluster, label in enumerate(cluster_labels):
+        if label < 0:
+            wrong[cluster] = 0
+        elif label in wrong.index:
+            wrong.loc[label, cluster] = 0
+    stacked = wrong.stack()
+    if not len(stacked) or stacked.max() <= 0:
+        return None
+    label, cluster = stacked.idxmax()
+    return int(label), int(cluster), int(stacked.max()), int(table.loc[label].sum())
 
 
 def heat_map(

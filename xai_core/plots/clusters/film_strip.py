@@ -26,6 +26,7 @@ def film_strip(
     names: Sequence[str],
     dark: bool,
     *,
+    order: Sequence[int] | None = None,
     height: int = 390,
 ) -> go.Figure:
     """Draw frames from left to right, and under each its q(c|x), one line per cluster.
@@ -35,11 +36,16 @@ def film_strip(
         probs: (frames, clusters), rows sum to 1.
         names: One per cluster.
         dark: Whether the page is light on dark.
+        order: The clusters in the order of the legend and the colours; by number if None.
         height: On the screen, in pixels.
     """
+    order = range(len(names)) if order is None else order
     colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
-    seen = np.flatnonzero(probs.max(0) >= SEEN).tolist()
-    lines = [_line(along, probs[:, c], literal(names[c]), colours[c], c) for c in seen]
+    lines = [
+        _line(along, probs[:, c], literal(names[c]), colours[place], place)
+        for place, c in enumerate(order)
+        if probs[:, c].max() >= SEEN
+    ]
     half = 0.5 / max(len(images) - 1, 1)
     percents = {"tickformat": ".0%", "zeroline": False}
     return styled(
@@ -91,7 +97,7 @@ def _frames(images: NDArray[np.floating]) -> go.Image:
 
 
 def _line(
-    along: NDArray[np.floating], probs: NDArray[np.floating], name: str, colour: str, cluster: int
+    along: NDArray[np.floating], probs: NDArray[np.floating], name: str, colour: str, place: int
 ) -> go.Scatter:
     return go.Scatter(
         x=along,
@@ -99,22 +105,23 @@ def _line(
         name=name,
         mode="lines+markers",
         line={"color": colour, "width": 2.5},
-        marker={"symbol": SYMBOLS[cluster % len(SYMBOLS)], "size": 8},
+        marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 8},
         hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the path<extra></extra>",
     )
 
 
-def crossing(probs: NDArray[np.floating], start: int) -> str:
+def crossing(probs: NDArray[np.floating], names: Sequence[str], start: int) -> str:
     """Describe where a film leaves the cluster that it starts in.
 
     Args:
         probs: (frames, clusters), the frames in equal steps.
+        names: One per cluster.
         start: The cluster at the first frame.
     """
     left = np.flatnonzero(probs.argmax(1) != start)
     if not len(left):
-        return f"every frame is taken for cluster {start}"
+        return f"every frame is taken for {names[start]}"
     share = left[0] / max(len(probs) - 1, 1)
     visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
-    between = ", then ".join(str(c) for c in visited)
-    return f"the frames leave cluster {start} after {share:.0%} of the path, for cluster {between}"
+    between = ", then ".join(names[c] for c in visited)
+    return f"the frames leave {names[start]} after {share:.0%} of the path, for {between}"

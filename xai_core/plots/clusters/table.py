@@ -1,4 +1,4 @@
-"""What each cluster holds, and what it is called."""
+"""What each cluster holds."""
 
 from collections.abc import Sequence
 
@@ -6,36 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...bundle.cluster_names import class_name
+
 __all__ = [
-    "cluster_names",
-    "explain_names",
     "overview",
 ]
-
-
-def cluster_names(
-    num_clusters: int, cluster_labels: Sequence[int], class_names: Sequence[str]
-) -> list[str]:
-    """Name clusters by number, and by the label they were matched with where there is one."""
-    named = [*cluster_labels, *[-1] * num_clusters]
-    return [
-        f"{c} \N{RIGHTWARDS ARROW} {_label(label, class_names)}" if label >= 0 else str(c)
-        for c, label in enumerate(named[:num_clusters])
-    ]
-
-
-def explain_names(cluster_labels: Sequence[int], class_names: Sequence[str]) -> str:
-    """Explain a name of `cluster_names` by one of these clusters; "" where none has a label."""
-    labelled = [c for c, label in enumerate(cluster_labels) if label >= 0]
-    if not labelled:
-        return ""
-    example = next((c for c in labelled if cluster_labels[c] != c), labelled[0])
-    name = cluster_names(len(cluster_labels), cluster_labels, class_names)[example]
-    return (
-        f"{name} is cluster {example}, which was named after label "
-        f"{_label(cluster_labels[example], class_names)} once training was over: each cluster "
-        "gets at most one label, chosen on the train images so that as many as possible agree."
-    )
 
 
 def overview(
@@ -66,7 +41,7 @@ def overview(
     table["share"] = table["images"] / max(len(picked), 1)
     if any(label >= 0 for label in cluster_labels):
         named = [*cluster_labels, *[-1] * len(scale)][: len(scale)]
-        table["label"] = [_label(label, class_names) for label in named]
+        table["label"] = [class_name(label, class_names) for label in named]
         table["purity"] = [_purity(picked, c, label) for c, label in enumerate(named)]
     table["mean_confidence"] = groups["mean"].to_numpy()
     table["median_confidence"] = groups["median"].to_numpy()
@@ -77,9 +52,3 @@ def overview(
 def _purity(picked: pd.DataFrame, cluster: int, label: int) -> float:
     own = picked.loc[picked["cluster"] == cluster, "label"]
     return float((own == label).mean()) if len(own) and label >= 0 else float("nan")
-
-
-def _label(label: int, class_names: Sequence[str]) -> str:
-    if label < 0:
-        return "\N{EN DASH}"
-    return class_names[label] if label < len(class_names) else str(label)

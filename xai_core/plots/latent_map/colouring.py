@@ -67,7 +67,7 @@ COLUMNS = (
     Column(name="prior_alignment", title="Prior alignment", unit="nats",
            shows="E[log p(z|c)]: how well the code fits its cluster's Gaussian."),
     Column(name="kl_c", title="KL of the cluster", unit="nats",
-           shows="KL(q(c|x) || p(c)): the price of being sure of the cluster."),
+           shows="KL(q(c|x) || p(c)): the cost of being sure of the cluster."),
     Column(name="entropy_z", title="Entropy of the code", unit="nats",
            shows="How much room the code leaves: high where its value matters little."),
 )  # fmt: skip
@@ -103,10 +103,16 @@ def names(
     return [*class_names, *(str(v) for v in range(len(class_names), count))]
 
 
-def legend(column: Column, names: Sequence[str], low: Number, high: Number) -> dict[str, Any]:
-    """Describe what the colours mean: the names, or the values at the ends of the colours."""
+def legend(
+    column: Column, names: Sequence[str], order: Sequence[int], low: Number, high: Number
+) -> dict[str, Any]:
+    """Describe what the colours mean: the names, or the values at the ends of the colours.
+
+    Clusters are listed in `order`, other categories in that of their values.
+    """
     if column.categorical:
-        return {"names": list(names)}
+        listed = order if column.name == "cluster" else range(len(names))
+        return {"names": list(names), "order": list(listed)}
     unit = f" {column.unit}" if column.unit else ""
     said = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
     note = "the outer 1 % at each end share the end's colour; drag an end to narrow what is shown"
@@ -143,17 +149,25 @@ def within(
 
 
 def palette(
-    column: Column, count: int, num_clusters: int, cluster_labels: Sequence[int], dark: bool
+    column: Column, count: int, order: Sequence[int], cluster_labels: Sequence[int], dark: bool
 ) -> list[str]:
-    """Colour a column's values; a label has the colour of the cluster named after it."""
+    """Colour a column's values; a label has the colour of the cluster matched with it.
+
+    Args:
+        column: The column.
+        count: Categories it has.
+        order: The clusters in the order in which they are listed.
+        cluster_labels: The label that each cluster was matched with, -1 for none.
+        dark: Whether the page is light on dark.
+    """
     if not column.categorical:
         return theme.hex_colours(theme.sequential(dark)[:255])
     if column.name == "split":
         return [theme.CATEGORIES[3], theme.CATEGORIES[0]]
-    colours = theme.categorical(max(num_clusters, count))
+    colours, by_cluster = theme.categorical(max(len(order), count)), theme.cluster_colours(order)
     if column.name == "cluster":
-        return colours[:num_clusters]
-    taken = {label: colours[c] for c, label in enumerate(cluster_labels) if label >= 0}
+        return by_cluster
+    taken = {label: by_cluster[c] for c, label in enumerate(cluster_labels) if label >= 0}
     spare = [c for c in colours if c not in taken.values()]
     return [
         taken.get(label) or (spare.pop(0) if spare else colours[label]) for label in range(count)

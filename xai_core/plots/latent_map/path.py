@@ -22,10 +22,17 @@ SIDE = 640
 """Pixels of the backdrop; each holds the mean colour of its points."""
 NEAR_EDGE = 0.1
 """Share of the figure's height that a name needs above or below its place."""
+NEAR_END = (0.2, 0.12)
+"""Shares of the figure's sides within which an end's name would cover another."""
 
 
 def backdrop(
-    xy: NDArray[np.floating], groups: NDArray[np.integer], colours: Sequence[str], dark: bool
+    xy: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    colours: Sequence[str],
+    dark: bool,
+    *,
+    strength: Number = 0.35,
 ) -> tuple[str, tuple[float, float, float]]:
     """Draw all images as faint dots in the colours of their groups.
 
@@ -34,6 +41,7 @@ def backdrop(
         groups: Each image's group.
         colours: One a group, `#rrggbb`.
         dark: Whether the page is light on dark.
+        strength: Opacity of a single point, up to 0.65; where points are many it is 0.35 more.
 
     Returns:
         The picture as a data URL, and the square that it fills: left, bottom, side.
@@ -51,8 +59,8 @@ def backdrop(
     seen = count > 0
     flat = pixels.reshape(-1, 4)
     flat[seen, :3] = (total[seen] / count[seen, None]).round()
-    strength = 0.35 + 0.35 * np.log1p(count[seen]) / np.log1p(count.max())
-    flat[seen, 3] = (255 * (strength if dark else strength * 0.9)).round()
+    opacity = strength + 0.35 * np.log1p(count[seen]) / np.log1p(count.max())
+    flat[seen, 3] = (255 * (opacity if dark else opacity * 0.9)).round()
     return sprites.data_url(sprites.png(pixels)), (float(corner[0]), float(corner[1]), side)
 
 
@@ -80,6 +88,12 @@ def map_path(
     left, bottom, side = picture[1]
     ink, halo = theme.ink(dark), _halo(dark)
     x0, y0, shown = window(places, left, bottom, side)
+
+    def clear(x: Number, y: Number) -> bool:
+        """Return whether a name here is clear of the names of the path's ends."""
+        away = np.abs(places[[0, -1]] - np.array([x, y], float)) / shown
+        return bool((away > NEAR_END).any(1).all())
+
     path = {"x": places[:, 0], "y": places[:, 1], "hoverinfo": "skip"}
     dots = {
         "x": places[[0, -1, at], 0],
@@ -102,7 +116,7 @@ def map_path(
         ],
         picture,
         (x0, y0, shown),
-        [_label(text, x, y, halo, 0.75) for text, x, y in labels]
+        [_label(text, x, y, halo, 0.75) for text, x, y in labels if clear(x, y)]
         + [_end(ends[k], places, k, (x0, y0, shown), ink, halo) for k in (0, 1)],
         dark,
         height,

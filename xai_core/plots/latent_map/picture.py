@@ -16,6 +16,7 @@ from . import colouring, path, points
 __all__ = [
     "Names",
     "draw",
+    "overview",
     "svg",
 ]
 
@@ -23,9 +24,14 @@ SIDE, TOP, PAD, LINE = 720, 44, 14, 22
 
 
 class Names(NamedTuple):
-    """What clusters and classes are called; the label each cluster is named after, -1 for none."""
+    """What clusters and classes are called.
+
+    `order` lists the clusters by name; `labels` are those that clusters were matched with, -1 for
+    none.
+    """
 
     clusters: Sequence[str]
+    order: Sequence[int]
     classes: Sequence[str]
     labels: Sequence[int]
 
@@ -53,9 +59,8 @@ def draw(
     """
     levels, low, high = colouring.encoded(index, column)
     names = colouring.names(column, called.clusters, called.classes, int(high) + 1)
-    colours = colouring.palette(
-        column, len(names), len(called.clusters), list(called.labels), dark=False
-    )
+    colours = colouring.palette(column, len(names), called.order, called.labels, dark=False)
+    listed = colouring.legend(column, names, called.order, low, high).get("order", [])
     quiet = [theme.muted(False)] * (points.UNDEFINED + 1 - len(colours))
     groups = levels if shown is None else np.where(shown, levels, points.UNDEFINED)
     xy = index[["umap_x", "umap_y"]].to_numpy(np.float32)
@@ -65,17 +70,41 @@ def draw(
         [(names[c], x, y) for c, x, y in middles],
         here,
         title=title,
-        legend=_meanings(column, names, colours, low, high),
+        legend=[(names[c], colours[c]) for c in listed] or _scale(column, colours, low, high),
         about=about,
     )
 
 
-def _meanings(
-    column: colouring.Column, names: list[str], colours: list[str], low: Number, high: Number
+def overview(
+    picture: tuple[str, tuple[Number, Number, Number]],
+    labels: Sequence[tuple[str, Number, Number]],
+    dark: bool,
+) -> str:
+    """Draw the map with the names of its groups as SVG, in the page's colours.
+
+    Args:
+        picture: What `path.backdrop` gave: a data URL; left, bottom, side of its square.
+        labels: Names of groups, and where their middles are.
+        dark: Whether the page is light on dark.
+    """
+    url, (left, bottom, side) = picture
+    ink, paper = theme.ink(dark), "#10141b" if dark else "#ffffff"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" '
+        f'font-family="{FONT}" font-size="25" font-weight="600" text-anchor="middle" '
+        f'fill="{ink}" stroke="{paper}" stroke-width="6" paint-order="stroke">',
+        f'<image width="{SIDE}" height="{SIDE}" href="{url}"/>',
+    ]
+    for words, x, y in labels:
+        a, b = float(SIDE * (x - left) / side), float(SIDE * (1 - (y - bottom) / side))
+        parts.append(f'<text x="{a:.1f}" y="{b:.1f}" dy="0.35em">{escape(words)}</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def _scale(
+    column: colouring.Column, colours: list[str], low: Number, high: Number
 ) -> list[tuple[str, str]]:
-    """Name the colours: every category, or five values along the scale."""
-    if names:
-        return list(zip(names, colours, strict=True))
+    """Name five values along the scale."""
     unit = f" {column.unit}" if column.unit else ""
     steps = np.linspace(0, len(colours) - 1, 5).round().astype(int).tolist()
     return [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import bundles, cache, image_data
-from dashboard.ui import frontend
+from dashboard.ui import frontend, naming
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import MapFiles, address, map_files
 from xai_core.plots import theme
@@ -140,7 +140,7 @@ def _say_what_lacks(files: MapFiles) -> None:
 
 @st.fragment(run_every=1.0)
 def _wait_for_pictures(files: MapFiles) -> None:
-    st.caption("Preparing the pictures shown at each point; this happens once per bundle.")
+    st.caption("Preparing the pictures shown at each point; this happens once per model.")
     if files.pictures:
         st.rerun()
 
@@ -156,6 +156,7 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
         "half": places.half,
         "splits": [["train", 0], ["test", bundle.manifest.dataset.num_train]],
         "classNames": list(bundle.dataset.class_names),
+        "clusterNames": naming.cluster_names(bundle),
         "points": _source(bundle, files, "points", places.blob),
         "cluster": _source(bundle, files, "cluster", blobs["cluster"].tobytes()),
         "label": _source(bundle, files, "label", blobs["label"].tobytes())
@@ -171,17 +172,16 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
 def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> dict[str, Any]:
     """Return the data of a colouring: one byte per point, colours, legend and labels."""
     levels, low, high = files.columns[column.name]
-    clusters, dark = bundle.model.config.num_clusters, state.dark()
+    order, dark = naming.cluster_order(bundle), state.dark()
     names = legend.names(bundle, column)
-    named = list(bundle.cluster_labels)
     grouped = names and column.name != "split"
     places = _middles(bundle, column.name, levels, len(names)) if grouped else []
     return {
         "title": column.title,
         "colour": _source(bundle, files, column.name, levels.tobytes()),
-        "palette": colouring.palette(column, len(names), clusters, named, dark),
+        "palette": colouring.palette(column, len(names), order, bundle.cluster_labels, dark),
         "quiet": theme.muted(dark),
-        "legend": colouring.legend(column, names, low, high),
+        "legend": colouring.legend(column, names, order, low, high),
         "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
         "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
         "move from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "

@@ -248,13 +248,26 @@ class LatentMap {
   labels(c, ink) {
     c.font = `600 ${14 * this.R}px ${getComputedStyle(this.box).fontFamily}`;
     Object.assign(c, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 * this.R });
+    const taken = [this.around(this.chosen(), 26 * this.R, 26 * this.R)];
     for (const { text, at } of this.data.labels) {
-      const [a, b] = this.fromMap(at);
+      const [a, b] = this.clear(taken, this.fromMap(at), c.measureText(text).width + 8 * this.R, 18 * this.R);
       c.strokeStyle = `rgb(${this.paper} / 0.85)`.replace(/,/g, ' ');
       c.strokeText(text, a, b);
       c.fillStyle = ink;
       c.fillText(text, a, b);
     }
+  }
+  around([a, b], wide, high) { return [a - wide / 2, b - high / 2, a + wide / 2, b + high / 2]; }
+  // The place nearest to where a label belongs that covers no other label and not the ring.
+  clear(taken, [a, b], wide, high) {
+    const steps = [0, -1, 1, -2, 2, -3, 3].map((k) => [a, b + k * high]);
+    const free = (at) => {
+      const [l, t, r, u] = this.around(at, wide, high);
+      return taken.every(([L, T, R, U]) => r <= L || l >= R || u <= T || t >= U);
+    };
+    const place = steps.find(free) ?? [a, b];
+    taken.push(this.around(place, wide, high));
+    return place;
   }
   polygon(c, ink) {
     const corners = this.line ?? this.data.lasso?.map((q) => this.fromMap(q));
@@ -308,7 +321,7 @@ class LatentMap {
   }
   words(i) {
     const row = this.row[i], name = this.label && this.label[row] !== GREY ? `, label ${this.data.classNames[this.label[row]] ?? this.label[row]}` : '';
-    return `cluster ${this.cluster[row]}${name}`;
+    return `cluster ${this.data.clusterNames[this.cluster[row]]}${name}`;
   }
   show(i) {
     [this.hover, this.mark] = [i, null];
@@ -351,7 +364,9 @@ class LatentMap {
     if (d.legend.ends) this.bounds();
   }
   chips() {
-    return this.data.legend.names.map((name, k) => {
+    const { names, order } = this.data.legend;
+    return order.map((k) => {
+      const name = names[k];
       const chip = document.createElement('button'), dot = document.createElement('i');
       chip.type = 'button';
       chip.className = 'chip';

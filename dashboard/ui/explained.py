@@ -1,0 +1,49 @@
+"""Who is explained: the cluster model or the classifier, one choice for all pages."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.services import outputs
+
+if TYPE_CHECKING:
+    from xai_core.bundle.reading import Bundle
+
+MEANS = {
+    "cluster": "The cluster VAE sorts images into clusters and was trained without labels; "
+    "explained is the probability $q(c|x)$ of its cluster.",
+    "classifier": "A separate network, trained with labels and independent of the clusters; "
+    "explained is the probability $p(class|x)$ of its class.",
+}
+
+
+def choices(bundle: "Bundle") -> list[str]:
+    """List what can be explained, the cluster model first; empty where nothing decides."""
+    return sorted(
+        outputs.deciding(bundle), key=lambda name: outputs.classes(bundle, name).labelled
+    )
+
+
+def chosen(bundle: "Bundle") -> str:
+    """Return who is explained; "" where nothing decides."""
+    found = choices(bundle)
+    return str(state.keep("explained", found[0], found, link="of")) if found else ""
+
+
+def means(bundle: "Bundle", output: str) -> str:
+    """Say in one sentence who is explained; Markdown."""
+    words = outputs.explained(bundle, output).words
+    return MEANS.get(output, f"Explained is {words}.")
+
+
+def chip(bundle: "Bundle") -> None:
+    """Let the visitor choose who is explained, on every page."""
+    if found := choices(bundle):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="who"):
+            st.markdown("Explaining:", width="content")
+            st.segmented_control(
+                "Explaining", found, required=True, label_visibility="collapsed", width="content",
+                format_func=lambda name: outputs.classes(bundle, name).who,
+                **state.bind("explained", found[0], found, link="of"),
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The Model card page: what was trained, on what, and how good it is."""
