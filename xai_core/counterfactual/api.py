@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Latents, Logits, Probs
+from .._types import Images, Latents, Logits, Probs
 from ..functions import GivenFunction, check_images, class_numbers
 from ..models.prior import MixturePrior
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
@@ -64,9 +64,9 @@ class Counterfactual:
     """
 
     method: Method
-    images: AnyImages
-    reconstructions: AnyImages
-    counterfactuals: AnyImages
+    images: Images
+    reconstructions: Images
+    counterfactuals: Images
     source: Int[Tensor, " batch"]
     target: Int[Tensor, " batch"]
     source_probabilities: Probs
@@ -79,13 +79,13 @@ class Counterfactual:
     reasons: tuple[str, ...]
     l1: Float[Tensor, " batch"]
     l2: Float[Tensor, " batch"]
-    decode: Callable[[Latents], AnyImages] = field(repr=False)
+    decode: Callable[[Latents], Images] = field(repr=False)
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.images)
 
-    def frames(self, row: int, count: int) -> AnyImages:
+    def frames(self, row: int, count: int) -> Images:
         """Show one image change: evenly spaced along its path, the counterfactual last.
 
         "default" begins at the image itself, "diffeomorphic" at its reconstruction, since it
@@ -115,7 +115,7 @@ class Counterfactual:
         names = ("images", "reconstructions", "counterfactuals")
         return replace(self, **{name: getattr(self, name).to(images.dtype) for name in names})
 
-    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> AnyImages:
+    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
         """Decode codes at shares of the path between its recorded ones."""
         place = along * (int(self.num_steps[row]) - 1)
         left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
@@ -126,12 +126,12 @@ class Counterfactual:
 
 
 def find_counterfactual(
-    images: AnyImages,
+    images: Images,
     *,
     target: object,
-    encode: Callable[[AnyImages], object],
+    encode: Callable[[Images], object],
     decode: Callable[[Latents], object],
-    forward: Callable[[AnyImages], object],
+    forward: Callable[[Images], object],
     prior: MixturePrior | None = None,
     reference: Reference | None = None,
     config: CounterfactualConfig | None = None,
@@ -196,7 +196,7 @@ def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
 class _Asked:
     """Images, functions and prior in the precision of the search, each function with one form."""
 
-    images: AnyImages
+    images: Images
     encode: GivenFunction
     decode: GivenFunction
     forward: GivenFunction
@@ -205,7 +205,7 @@ class _Asked:
     @classmethod
     def of(
         cls,
-        images: AnyImages,
+        images: Images,
         functions: tuple[Callable, ...],
         prior: MixturePrior | None,
         config: CounterfactualConfig,
@@ -273,11 +273,11 @@ def _is_finite(found: Counterfactual) -> bool:
 
 
 def _search(
-    images: AnyImages,
+    images: Images,
     target: Int[Tensor, " batch"],
-    encode: Callable[[AnyImages], Latents],
-    decode: Callable[[Latents], AnyImages],
-    forward: Callable[[AnyImages], Logits],
+    encode: Callable[[Images], Latents],
+    decode: Callable[[Latents], Images],
+    forward: Callable[[Images], Logits],
     prior: MixturePrior | None,
     reference: Reference | None,
     config: CounterfactualConfig,
@@ -397,7 +397,7 @@ def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, "
 
 
 def _towards_all(
-    images: AnyImages, forward: Callable[[AnyImages], Logits], batch_size: int
+    images: Images, forward: Callable[[Images], Logits], batch_size: int
 ) -> tuple[Float[Tensor, "rows channels height width"], Int[Tensor, " rows"]]:
     """Repeat each image once a class other than its own."""
     with torch.no_grad():
