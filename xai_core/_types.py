@@ -7,7 +7,6 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 __all__ = [
-    "AnyImages",
     "ByteImages",
     "Images",
     "Labels",
@@ -22,8 +21,6 @@ ByteImages = UInt8[Tensor, "images channels height width"]
 """Images as they are stored, grey or colour; ink is light on dark."""
 Images = Float[Tensor, "batch channels height width"]
 """Images as models read them, in [0, 1]."""
-AnyImages = Float[Tensor, "batch channels height width"]
-"""Images of any number of channels, grey or colour."""
 Latents = Float[Tensor, "batch latent"]
 Logits = Float[Tensor, "batch clusters"]
 """Unnormalised log probabilities."""

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from .._notebook import drawn
-from .._types import AnyImages, Logits
+from .._types import Images, Logits
 from ..functions import GivenFunction, check_images, class_numbers
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
 from .config import AttributionConfig
@@ -95,9 +95,9 @@ class Attribution:
 
 
 def attribute(
-    inputs: AnyImages,
+    inputs: Images,
     *,
-    forward: Callable[[AnyImages], object] | nn.Module,
+    forward: Callable[[Images], object] | nn.Module,
     target: object,
     method: str,
     baselines: Baselines | None = None,
@@ -217,7 +217,7 @@ def _not_finite(found: Attribution) -> str:
     )
 
 
-def _baselines(inputs: AnyImages, baselines: Baselines | None, card: MethodCard) -> Baselines:
+def _baselines(inputs: Images, baselines: Baselines | None, card: MethodCard) -> Baselines:
     if baselines is None:
         return torch.zeros_like(inputs[:1])
     fits = {"one": (1, len(inputs)), "set": range(1, len(baselines) + 1)}.get(card.baseline, ())
@@ -244,5 +244,5 @@ def _output_change(problem: AttributionTask, card: MethodCard) -> Float[Tensor, 
     return (at_x - at_b).squeeze(1)
 
 
-def _in_parts(forward: Callable[[AnyImages], Logits], x: AnyImages) -> Logits:
+def _in_parts(forward: Callable[[Images], Logits], x: Images) -> Logits:
     return torch.cat([forward(part) for part in x.split(AT_ONCE)])

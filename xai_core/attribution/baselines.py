@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .._types import AnyImages
+from .._types import Images
 
 __all__ = ["BASELINES", "BaselineCard", "blurred"]
 
@@ -72,7 +72,7 @@ BASELINES = {
 """The baselines by name."""
 
 
-def blurred(images: AnyImages, deviation: float | int | None = None) -> AnyImages:
+def blurred(images: Images, deviation: float | int | None = None) -> Images:
     """Blur images by a Gaussian, their borders continued.
 
     Args:

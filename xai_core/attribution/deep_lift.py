@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import Function
 
-from .._types import AnyImages
+from .._types import Images
 from ..runtime import map_on_cores
 from .operations import Call, Context, Replaced, depends
 from .task import AT_ONCE, AttributionTask, Baselines
@@ -51,7 +51,7 @@ PIECEWISE = ("relu", "leaky_relu", "prelu", "threshold", "clamp", "clamp_min", "
 """Their quotient is exact however small the difference."""
 
 
-def deep_lift(problem: AttributionTask) -> AnyImages:
+def deep_lift(problem: AttributionTask) -> Images:
     """Compare activations with those of the baseline, by the rescale rule."""
     parts = []
     for rows in problem.rows(AT_ONCE):
@@ -60,11 +60,11 @@ def deep_lift(problem: AttributionTask) -> AnyImages:
     return torch.cat(parts)
 
 
-def deep_lift_shap(problem: AttributionTask) -> AnyImages:
+def deep_lift_shap(problem: AttributionTask) -> Images:
     """Average DeepLift over several baselines."""
     count = len(problem.baselines)
 
-    def average(rows: Tensor) -> AnyImages:
+    def average(rows: Tensor) -> Images:
         x = problem.inputs[rows].repeat_interleave(count, 0)
         target = problem.target[rows].repeat_interleave(count, 0)
         with torch.inference_mode(False), torch.enable_grad():
@@ -75,7 +75,7 @@ def deep_lift_shap(problem: AttributionTask) -> AnyImages:
     return torch.cat([*map_on_cores(average, parts, problem.inputs.device)])
 
 
-def _shares(problem: AttributionTask, x: AnyImages, b: Baselines, target: Tensor) -> AnyImages:
+def _shares(problem: AttributionTask, x: Images, b: Baselines, target: Tensor) -> Images:
     leaf = x.detach().clone().requires_grad_()
     outputs = Replaced(_RULES).run(problem.forward, torch.cat([leaf, b.detach()]))
     chosen = outputs.gather(1, target.repeat(2).unsqueeze(1))

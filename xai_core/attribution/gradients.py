@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._types import AnyImages
+from .._types import Images
 from .task import AT_ONCE, AttributionTask, Baselines
 
 __all__ = [
@@ -32,12 +32,12 @@ __all__ = [
 ]
 
 
-def saliency(problem: AttributionTask) -> AnyImages:
+def saliency(problem: AttributionTask) -> Images:
     """Take the absolute gradient of the target: how strongly each pixel could move it."""
     return _gradient(problem, problem.leaf(), 1).abs()
 
 
-def input_x_gradient(problem: AttributionTask) -> AnyImages:
+def input_x_gradient(problem: AttributionTask) -> Images:
     """Multiply pixels with their gradient: the first-order share of each."""
     from captum.attr import InputXGradient
 
@@ -46,7 +46,7 @@ def input_x_gradient(problem: AttributionTask) -> AnyImages:
     )
 
 
-def integrated_gradients(problem: AttributionTask) -> AnyImages:
+def integrated_gradients(problem: AttributionTask) -> Images:
     """Integrate gradients from the baseline to the image, by Gauss-Legendre quadrature."""
     from captum.attr import IntegratedGradients
 
@@ -60,7 +60,7 @@ def integrated_gradients(problem: AttributionTask) -> AnyImages:
     return maps.detach().to(problem.inputs.dtype)
 
 
-def smoothgrad(problem: AttributionTask) -> AnyImages:
+def smoothgrad(problem: AttributionTask) -> Images:
     """Average gradients over noisy copies of the image."""
     n, x = problem.config.n_samples, problem.inputs.detach()
     noise = torch.randn(n, *x.shape[1:], generator=problem.generator()).to(x)
@@ -73,7 +73,7 @@ def smoothgrad(problem: AttributionTask) -> AnyImages:
     return total / n
 
 
-def gradient_shap(problem: AttributionTask) -> AnyImages:
+def gradient_shap(problem: AttributionTask) -> Images:
     """Average (x - b) times the gradient at random points between the image and baselines b.
 
     Every baseline gets the same number of points, which may make them a few more than asked for,

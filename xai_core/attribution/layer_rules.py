@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import Function
 
-from .._types import AnyImages
+from .._types import Images
 from .operations import Call, Context, Replaced, graph_operations
 from .task import AttributionTask, ChannelMaps
 
@@ -28,17 +28,17 @@ OTHER_RECTIFIERS = (
 """What autograd calls operations that stand in the place of ReLU and have no rule here."""
 
 
-def guided_backprop(problem: AttributionTask) -> AnyImages:
+def guided_backprop(problem: AttributionTask) -> Images:
     """Take the gradient, with negative ones stopped at every ReLU that was active."""
     return _rectified_gradient(problem, _GuidedReLU)
 
 
-def deconvolution(problem: AttributionTask) -> AnyImages:
+def deconvolution(problem: AttributionTask) -> Images:
     """Take the gradient, with negative ones stopped at every ReLU, active or not."""
     return _rectified_gradient(problem, _DeconvolvedReLU)
 
 
-def guided_gradcam(problem: AttributionTask) -> AnyImages:
+def guided_gradcam(problem: AttributionTask) -> Images:
     """Weigh guided backpropagation by where the last convolution saw evidence."""
     cam = nn.functional.interpolate(_grad_cam(problem), problem.inputs.shape[-2:], mode="bilinear")
     return guided_backprop(problem) * cam
@@ -70,7 +70,7 @@ class _DeconvolvedReLU(Function):
         return gradient.relu()
 
 
-def _rectified_gradient(problem: AttributionTask, relu: type[Function]) -> AnyImages:
+def _rectified_gradient(problem: AttributionTask, relu: type[Function]) -> Images:
     leaf = problem.leaf()
     outputs = Replaced({"relu": lambda call: relu.apply(call.x)}).run(problem.forward, leaf)
     _check_rectifiers(outputs, relu.__name__)

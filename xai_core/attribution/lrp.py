@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import Function
 
-from .._types import AnyImages
+from .._types import Images
 from .operations import Call, Context, Replaced, depends, graph_operations
 from .task import AttributionTask
 
@@ -46,7 +46,7 @@ MOVES = (
 """What autograd calls operations that move values without changing them."""
 
 
-def lrp(problem: AttributionTask) -> AnyImages:
+def lrp(problem: AttributionTask) -> Images:
     """Propagate the output back: gamma rule in convolutions, epsilon in dense operations.
 
     It begins at the logit where the function ends in a softmax or its logarithm.

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Logits, Maps, Mask
+from .._types import Images, Logits, Maps, Mask
 from .config import AttributionConfig
 
 __all__ = [
@@ -25,7 +25,7 @@ Baselines = Float[Tensor, "baselines channels height width"]
 """Images that stand for "nothing there": one for each image, or some for all of them."""
 ChannelMaps = Float[Tensor, "batch map_channels height width"]
 """Maps with a channel for each of the image's, or with one for all."""
-MaskOf = Callable[[AnyImages, Int[Tensor, " batch"]], Mask]
+MaskOf = Callable[[Images, Int[Tensor, " batch"]], Mask]
 """Returns masks for images and targets, such as a trained critic does."""
 AT_ONCE = 256
 """Images evaluated at once, few enough for their activations to stay in the cache."""
@@ -45,15 +45,15 @@ class AttributionTask:
         mask_of: Returns the masks of a mask method.
     """
 
-    inputs: AnyImages
-    forward: Callable[[AnyImages], Logits]
+    inputs: Images
+    forward: Callable[[Images], Logits]
     target: Int[Tensor, " batch"]
     baselines: Baselines
     config: AttributionConfig
     seed: int
     mask_of: MaskOf | None
 
-    def leaf(self) -> AnyImages:
+    def leaf(self) -> Images:
         """Copy the inputs into a tensor that gradients can be asked for."""
         return self.inputs.detach().clone().requires_grad_()
 
@@ -99,7 +99,7 @@ def reduce_channels(maps: ChannelMaps, *, signed: bool) -> Maps:
     return maps.sum(1) if signed else maps.amax(1)
 
 
-def spread_over_channels(maps: ChannelMaps, channels: int, *, signed: bool) -> AnyImages:
+def spread_over_channels(maps: ChannelMaps, channels: int, *, signed: bool) -> Images:
     """Give each channel a map, from which `reduce_channels` makes the one for all again."""
     if maps.shape[1] == channels:
         return maps

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from .._notebook import drawn
-from .._types import AnyImages, Latents, Logits, Probs
+from .._types import Images, Latents, Logits, Probs
 from ..functions import GivenFunction, check_images, class_numbers
 from ..models.prior import MixturePrior
 from ..networks import dtype_of, in_float32, is_half, left_as_found, working_dtype
@@ -65,9 +65,9 @@ class Counterfactual:
     """
 
     method: Method
-    images: AnyImages
-    reconstructions: AnyImages
-    counterfactuals: AnyImages
+    images: Images
+    reconstructions: Images
+    counterfactuals: Images
     source: Int[Tensor, " batch"]
     target: Int[Tensor, " batch"]
     source_probabilities: Probs
@@ -80,7 +80,7 @@ class Counterfactual:
     reasons: tuple[str, ...]
     l1: Float[Tensor, " batch"]
     l2: Float[Tensor, " batch"]
-    decode: Callable[[Latents], AnyImages] = field(repr=False)
+    decode: Callable[[Latents], Images] = field(repr=False)
 
     def _repr_html_(self) -> str:
         return drawn("counterfactual", self)
@@ -89,7 +89,7 @@ class Counterfactual:
         """Count the images."""
         return len(self.images)
 
-    def frames(self, row: int, count: int) -> AnyImages:
+    def frames(self, row: int, count: int) -> Images:
         """Show one image change: evenly spaced along its path, the counterfactual last.
 
         "default" begins at the image itself, "diffeomorphic" at its reconstruction, since it
@@ -119,7 +119,7 @@ class Counterfactual:
         names = ("images", "reconstructions", "counterfactuals")
         return replace(self, **{name: getattr(self, name).to(images.dtype) for name in names})
 
-    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> AnyImages:
+    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
         """Decode codes at shares of the path between its recorded ones."""
         place = along * (int(self.num_steps[row]) - 1)
         left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
@@ -130,12 +130,12 @@ class Counterfactual:
 
 
 def find_counterfactual(
-    images: AnyImages,
+    images: Images,
     *,
     target: object,
-    encode: Callable[[AnyImages], object],
+    encode: Callable[[Images], object],
     decode: Callable[[Latents], object],
-    forward: Callable[[AnyImages], object],
+    forward: Callable[[Images], object],
     prior: MixturePrior | None = None,
     reference: Reference | None = None,
     config: CounterfactualConfig | None = None,
@@ -200,7 +200,7 @@ def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
 class _Asked:
     """Images, functions and prior in the precision of the search, each function with one form."""
 
-    images: AnyImages
+    images: Images
     encode: GivenFunction
     decode: GivenFunction
     forward: GivenFunction
@@ -209,7 +209,7 @@ class _Asked:
     @classmethod
     def of(
         cls,
-        images: AnyImages,
+        images: Images,
         functions: tuple[Callable, ...],
         prior: MixturePrior | None,
         config: CounterfactualConfig,
@@ -277,11 +277,11 @@ def _is_finite(found: Counterfactual) -> bool:
 
 
 def _search(
-    images: AnyImages,
+    images: Images,
     target: Int[Tensor, " batch"],
-    encode: Callable[[AnyImages], Latents],
-    decode: Callable[[Latents], AnyImages],
-    forward: Callable[[AnyImages], Logits],
+    encode: Callable[[Images], Latents],
+    decode: Callable[[Latents], Images],
+    forward: Callable[[Images], Logits],
     prior: MixturePrior | None,
     reference: Reference | None,
     config: CounterfactualConfig,
@@ -401,7 +401,7 @@ def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, "
 
 
 def _towards_all(
-    images: AnyImages, forward: Callable[[AnyImages], Logits], batch_size: int
+    images: Images, forward: Callable[[Images], Logits], batch_size: int
 ) -> tuple[Float[Tensor, "rows channels height width"], Int[Tensor, " rows"]]:
     """Repeat each image once a class other than its own."""
     with torch.no_grad():

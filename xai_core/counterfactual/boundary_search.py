@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Latents, Logits, Probs
+from .._types import Images, Latents, Logits, Probs
 from .cluster_prior import ClusterPrior
 from .gradient_ascent import ascend_in_latent_space
 from .initialisation import candidate_codes
@@ -72,7 +72,7 @@ class _Point:
     """
 
     codes: Latents
-    images: AnyImages
+    images: Images
     probabilities: Probs
     odds: Row
     lead: Row
@@ -210,7 +210,7 @@ def _boundary(
     )
 
 
-def _scale(images: AnyImages) -> float:
+def _scale(images: Images) -> float:
     """Return what turns the ink of an image into that of an image of `PIXELS` values."""
     return PIXELS / images[0].numel()
 

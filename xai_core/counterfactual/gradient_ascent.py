@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Probs
+from .._types import Images, Probs
 from .task import CounterfactualConfig, CounterfactualTask, Found, Trace
 
 __all__ = ["ascend_in_latent_space", "ascend_on_pixels"]
@@ -51,7 +51,7 @@ def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualCo
 def ascend_on_pixels(
     problem: CounterfactualTask,
     config: CounterfactualConfig,
-    encode: Callable[[AnyImages], Tensor],
+    encode: Callable[[Images], Tensor],
 ) -> Found:
     """Move pixels uphill inside [0, 1]; the path has the codes of both ends."""
     images, probs, steps = _ascend(
@@ -74,7 +74,7 @@ def _ascend(
     problem: CounterfactualTask,
     config: CounterfactualConfig,
     start: Variables,
-    to_image: Callable[[Tensor], AnyImages],
+    to_image: Callable[[Tensor], Images],
     project: Callable[[Tensor], Tensor],
     record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
 ) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .._types import AnyImages
+from .._types import Images
 from .task import CounterfactualTask, Found
 
 __all__ = ["nearest_image"]
 
 
-def nearest_image(problem: CounterfactualTask, encode: Callable[[AnyImages], Tensor]) -> Found:
+def nearest_image(problem: CounterfactualTask, encode: Callable[[Images], Tensor]) -> Found:
     """Take the image of the target class with the smallest L1 distance.
 
     Raises:

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .._types import AnyImages, Latents
+from .._types import Images, Latents
 
 __all__ = ["NearestDrawn", "nearest_drawn"]
 
@@ -39,16 +39,16 @@ class NearestDrawn:
             is an upper bound of the distance to the decoder's images: the search is local.
     """
 
-    images: AnyImages
+    images: Images
     codes: Latents
     l1: Float[Tensor, " batch"]
 
 
 def nearest_drawn(
-    images: AnyImages,
+    images: Images,
     *,
-    encode: Callable[[AnyImages], Latents],
-    decode: Callable[[Latents], AnyImages],
+    encode: Callable[[Images], Latents],
+    decode: Callable[[Latents], Images],
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
 ) -> NearestDrawn:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from .._types import AnyImages, Latents
+from .._types import Images, Latents
 
 __all__ = ["Reference"]
 
@@ -55,7 +55,7 @@ class Reference:
         return (self.classes == target).nonzero().squeeze(1)
 
     def nearest_images(
-        self, images: AnyImages, target: Int[Tensor, " batch"]
+        self, images: Images, target: Int[Tensor, " batch"]
     ) -> tuple[Int[Tensor, " batch"], Float[Tensor, " batch"]]:
         """Find the image of the target class with the smallest L1 distance to each image.
 
@@ -77,7 +77,7 @@ class Reference:
                     rows[some] = torch.where(nearer, part.to(place.device)[place], rows[some])
         return rows, distances
 
-    def nearest_classes(self, images: AnyImages, *, count: int = 10) -> Int[Tensor, "batch count"]:
+    def nearest_classes(self, images: Images, *, count: int = 10) -> Int[Tensor, "batch count"]:
         """Return the classes of the `count` images nearest to each image in L1, nearest first.
 
         They are fewer if there are not so many.
@@ -119,12 +119,12 @@ class Reference:
         return torch.where(rows.unsqueeze(-1) < 0, codes.unsqueeze(1), known)
 
     def distance_bound(
-        self, images: AnyImages, rows: Int[Tensor, "batch count"]
+        self, images: Images, rows: Int[Tensor, "batch count"]
     ) -> Float[Tensor, " batch"]:
         """Bound the L1 distance to the nearest image of a class from above, by some of it.
 
         Args:
-            images: AnyImages in [0, 1].
+            images: Images in [0, 1].
             rows: Of images of the class, each image's own; -1 for none, as of `nearest_rows`.
 
         Returns:
@@ -135,7 +135,7 @@ class Reference:
         bound = (pixels - images.unsqueeze(1)).abs().flatten(2).sum(2).amin(1)
         return bound.masked_fill((rows < 0).any(1), torch.inf)
 
-    def images_at(self, rows: Int[Tensor, " batch"]) -> AnyImages:
+    def images_at(self, rows: Int[Tensor, " batch"]) -> Images:
         """Return some images in [0, 1]."""
         found = _floats(self.images[rows.to(self.images.device)])
         return found.unsqueeze(1) if found.ndim == 3 else found

@@ -17,7 +17,7 @@ References:
 
 import torch
 
-from .._types import AnyImages
+from .._types import Images
 
 __all__ = [
     "FLOOR",
@@ -29,12 +29,12 @@ FLOOR = 0.02
 
 
 def transfer_residual(
-    images: AnyImages, before: AnyImages, after: AnyImages, floor: float = FLOOR
-) -> AnyImages:
+    images: Images, before: Images, after: Images, floor: float = FLOOR
+) -> Images:
     """Change images as the decoder's images change.
 
     Args:
-        images: AnyImages x.
+        images: Images x.
         before: g(z), the reconstructions of x.
         after: g(z'), the images of other codes.
         floor: Probability that is added to g and to 1 - g before dividing by them.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .._types import AnyImages, Latents, Logits, Probs
+from .._types import Images, Latents, Logits, Probs
 from ..errors import ConfigError
 from ..models.prior import MixturePrior
 from .reference import Reference
@@ -117,17 +117,17 @@ class CounterfactualTask:
         reference: Real images of every class, where known.
     """
 
-    images: AnyImages
+    images: Images
     codes: Latents
-    reconstructions: AnyImages
+    reconstructions: Images
     target: Int[Tensor, " batch"]
     probabilities: Probs
-    decode: Callable[[Latents], AnyImages]
-    forward: Callable[[AnyImages], Logits]
+    decode: Callable[[Latents], Images]
+    forward: Callable[[Images], Logits]
     prior: MixturePrior | None
     reference: Reference | None
 
-    def probs(self, images: AnyImages) -> Probs:
+    def probs(self, images: Images) -> Probs:
         """Evaluate the probability of every class, without a gradient."""
         with torch.no_grad():
             return self.forward(images).softmax(-1)
@@ -163,7 +163,7 @@ class Found:
         why_not: Why an image whose target is not probable enough is not better.
     """
 
-    images: AnyImages
+    images: Images
     probabilities: Probs
     path: Float[Tensor, "batch steps latent"]
     path_probabilities: Float[Tensor, "batch steps clusters"]

@@ -12,17 +12,17 @@ References:
 
 from collections.abc import Callable
 
-from .._types import AnyImages, Mask
+from .._types import Images, Mask
 
 __all__ = ["Infill", "Reconstruct", "infill_from_another", "infill_from_rest", "paste"]
 
-Infill = Callable[[AnyImages, Mask], AnyImages]
+Infill = Callable[[Images, Mask], Images]
 """Keeps the pixels whose mask is 1 and fills the others."""
-Reconstruct = Callable[[AnyImages], AnyImages]
+Reconstruct = Callable[[Images], Images]
 """Returns the model's reconstruction of each image, such as decode(encode(x))."""
 
 
-def paste(x: AnyImages, mask: Mask, fill: AnyImages) -> AnyImages:
+def paste(x: Images, mask: Mask, fill: Images) -> Images:
     """Combine the kept pixels of `x` with a fill: mask x + (1 - mask) fill.
 
     Args:
@@ -34,7 +34,7 @@ def paste(x: AnyImages, mask: Mask, fill: AnyImages) -> AnyImages:
     return weight * x + (1 - weight) * fill
 
 
-def infill_from_rest(reconstruct: Reconstruct, *, neutral: AnyImages, rounds: int = 2) -> Infill:
+def infill_from_rest(reconstruct: Reconstruct, *, neutral: Images, rounds: int = 2) -> Infill:
     """Return the in-fill that predicts the missing pixels from the kept ones.
 
     The kept pixels are pasted onto a neutral image, which is reconstructed. Each further round
@@ -56,7 +56,7 @@ def infill_from_rest(reconstruct: Reconstruct, *, neutral: AnyImages, rounds: in
     if rounds < 1:
         raise ValueError(f"`rounds` must be at least 1, got {rounds}.")
 
-    def infill(x: AnyImages, mask: Mask) -> AnyImages:
+    def infill(x: Images, mask: Mask) -> Images:
         filled = paste(x, mask, neutral.expand_as(x))
         for _ in range(rounds):
             filled = paste(x, mask, reconstruct(filled))
@@ -65,7 +65,7 @@ def infill_from_rest(reconstruct: Reconstruct, *, neutral: AnyImages, rounds: in
     return infill
 
 
-def infill_from_another(reconstruct: Reconstruct, *, others: AnyImages) -> Infill:
+def infill_from_another(reconstruct: Reconstruct, *, others: Images) -> Infill:
     """Return the in-fill that shows another image's reconstruction where pixels are missing.
 
     The fill is evidence for another image, so a decision survives only if the kept pixels carry
@@ -85,7 +85,7 @@ def infill_from_another(reconstruct: Reconstruct, *, others: AnyImages) -> Infil
         raise ValueError("`others` must have at least one image, got none.")
     fills = reconstruct(others)
 
-    def infill(x: AnyImages, mask: Mask) -> AnyImages:
+    def infill(x: Images, mask: Mask) -> Images:
         repeats = -(-len(x) // len(fills))
         return paste(x, mask, fills.repeat(repeats, 1, 1, 1)[: len(x)])
 

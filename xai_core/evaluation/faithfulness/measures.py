@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ..._types import AnyImages, Maps
+from ..._types import Images, Maps
 from ...attribution.config import AttributionConfig
 from ...attribution.perturbation import patches
 from ..infill import Infill
@@ -37,7 +37,7 @@ __all__ = [
     "score_of",
 ]
 
-Score = Callable[[AnyImages], Float[Tensor, " batch"]]
+Score = Callable[[Images], Float[Tensor, " batch"]]
 """The one number of each image that is explained, such as the probability of its class.
 
 It is asked of several versions of a whole batch at once, one version after another.
@@ -48,7 +48,7 @@ SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 
 
-def score_of(outputs: Callable[[AnyImages], Tensor], target: Int[Tensor, " batch"]) -> Score:
+def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"]) -> Score:
     """Follow one output of each image, in any number of versions of the whole batch.
 
     Args:
@@ -56,7 +56,7 @@ def score_of(outputs: Callable[[AnyImages], Tensor], target: Int[Tensor, " batch
         target: The output followed, one per image of the batch.
     """
 
-    def score(images: AnyImages) -> Float[Tensor, " versions"]:
+    def score(images: Images) -> Float[Tensor, " versions"]:
         wanted = target.repeat(len(images) // len(target))
         return outputs(images).gather(1, wanted.unsqueeze(1)).squeeze(1)
 
@@ -73,7 +73,7 @@ def pixel_order(maps: Maps, *, seed: int) -> Int[Tensor, "batch pixels"]:
 
 
 def deletion(
-    images: AnyImages,
+    images: Images,
     order: Int[Tensor, "batch pixels"],
     *,
     score: Score,
@@ -96,7 +96,7 @@ def deletion(
 
 
 def insertion(
-    images: AnyImages,
+    images: Images,
     order: Int[Tensor, "batch pixels"],
     *,
     score: Score,
@@ -141,7 +141,7 @@ def removal_masks(
 
 
 def infidelity(
-    images: AnyImages,
+    images: Images,
     maps: Maps,
     *,
     score: Score,
@@ -178,8 +178,8 @@ def infidelity(
 
 
 def max_sensitivity(
-    images: AnyImages,
-    explain: Callable[[AnyImages], Maps],
+    images: Images,
+    explain: Callable[[Images], Maps],
     *,
     radius: float = 0.02,
     count: int = 5,
@@ -226,7 +226,7 @@ def completeness_gap(
 
 
 def _curve(
-    images: AnyImages,
+    images: Images,
     order: Int[Tensor, "batch pixels"],
     score: Score,
     infill: Infill,

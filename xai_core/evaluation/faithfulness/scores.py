@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ..._types import AnyImages, Maps
+from ..._types import Images, Maps
 from ...errors import ConfigError
 from ..infill import Infill
 from .measures import (
@@ -25,7 +25,7 @@ from .sanity import parameter_randomisation, spearman
 
 __all__ = ["Explain", "FaithfulnessConfig", "Measured", "Task", "measure"]
 
-Explain = Callable[[AnyImages, Int[Tensor, " batch"], nn.Module], Maps]
+Explain = Callable[[Images, Int[Tensor, " batch"], nn.Module], Maps]
 """Returns the maps of images for targets under a model."""
 
 
@@ -73,19 +73,19 @@ class Task:
         infill: Fills what is taken away.
     """
 
-    images: AnyImages
+    images: Images
     target: Int[Tensor, " batch"]
     other: Int[Tensor, " batch"] | None
     module: nn.Module
     shown: Callable[[Tensor], Tensor]
     infill: Infill
 
-    def output(self, x: AnyImages) -> Float[Tensor, " batch"]:
+    def output(self, x: Images) -> Float[Tensor, " batch"]:
         """Evaluate the target's output."""
         with torch.no_grad():
             return self.module(x).gather(1, self.target.unsqueeze(1)).squeeze(1)
 
-    def score(self, x: AnyImages) -> Float[Tensor, " batch"]:
+    def score(self, x: Images) -> Float[Tensor, " batch"]:
         """Evaluate what insertion and deletion follow, of versions of the whole batch."""
         with torch.no_grad():
             return score_of(lambda images: self.shown(self.module(images)), self.target)(x)
