@@ -5,9 +5,10 @@ suit small sets: ten epochs are 2,340 steps of 60,000 images, but 60 steps of 1,
 number exceeds the steps that the preset takes on MNIST.
 
 The least numbers were chosen on scikit-learn's 1,797 digits. After 60 steps of 256 images, test
-images were reconstructed no better than by the mean image. After 264 steps of 64 images, with the
-learning rate still rising, reconstructions explained 77 % of the variance. 600 steps give the
-schedule room to fall again and take less than a minute on 2 CPU cores.
+images were reconstructed no better than by the mean image, and none of 60 counterfactuals
+converged. After 600 steps of 64 images reconstructions explain 88 % of the variance, 98.8 % of
+them keep the class that the classifier sees in their image, and 60 of 60 counterfactuals converge;
+after 400 steps the classifier is right on 99.6 % of the test images (2026-11-27, seed 0).
 """
 
 from collections.abc import Mapping
