@@ -191,7 +191,10 @@ def read_manifest(folder: Path) -> Manifest:
         found_part, _ = _check_fields(
             card[part], kind, f"dataset.{part}.", path, newer=migrated.newer, but=form
         )
-        card[part] = found_part
+        card[part] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in found_part.items()
+        }
     manifest = Manifest(**{**known, "dataset": DatasetCard(**card), "more": more})
     _check_values(manifest, path)
     return manifest
