@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..._types import AnyImages, Latents, Logits, Probs
+from ..._types import Images, Latents, Logits, Probs
 from ..bounds import best_cluster_probs
 from ..linear_vae import LinearVAE
 from ..mixtures import ConjugatePrior
@@ -60,13 +60,13 @@ class LatentStep:
         code: One code, float64.
         target: Class whose log probability is climbed.
         decode: Codes to images, float64.
-        forward: AnyImages to logits.
+        forward: Images to logits.
     """
 
     code: Latents
     target: int
-    decode: Callable[[Latents], AnyImages]
-    forward: Callable[[AnyImages], Logits]
+    decode: Callable[[Latents], Images]
+    forward: Callable[[Images], Logits]
 
 
 def of_image(key: str, numbers: ImageNumbers) -> Sequence[Sides | None]:

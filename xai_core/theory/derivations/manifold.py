@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..._types import AnyImages, Latents, Logits
+from ..._types import Images, Latents, Logits
 from ...models.jacobian import decoder_jacobian
 from .line import Derivation, Line
 
@@ -48,8 +48,8 @@ def step_numbers(
     code: Latents,
     target: int,
     *,
-    decode: Callable[[Latents], AnyImages],
-    forward: Callable[[AnyImages], Logits],
+    decode: Callable[[Latents], Images],
+    forward: Callable[[Images], Logits],
 ) -> StepNumbers:
     """Evaluate the decoder's Jacobian, both gradients of log p(target), and a short step.
 
@@ -57,7 +57,7 @@ def step_numbers(
         code: One code, float64.
         target: Class whose log probability is climbed.
         decode: Codes to images, float64.
-        forward: AnyImages to logits.
+        forward: Images to logits.
     """
     code = code.detach().clone()
     with torch.enable_grad():
