@@ -12,8 +12,10 @@ from xai_core.counterfactual.of_bundle import counterfactuals
 def results(tiny_bundle):
     images = tiny_bundle.dataset.images(["test:3", "test:4"])
     return {
-        "Maps": attributions(tiny_bundle, images, "saliency", of="cluster"),
-        "Counterfactual": counterfactuals(tiny_bundle, images, 0, of="cluster", method="nearest"),
+        "Maps": attributions(tiny_bundle, images, "saliency", output="cluster"),
+        "Counterfactual": counterfactuals(
+            tiny_bundle, images, 0, output="cluster", method="nearest"
+        ),
         "Prototypes": tiny_bundle,
     }
 
