@@ -41,21 +41,25 @@ def headings(path):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_relative_links_resolve(path):
-    links = re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text("utf-8"))
-    for link in links:
-        target, _, anchor = link.partition("#")
-        found = path.parent / target if target else path
-        assert found.exists(), link
-        assert not anchor or anchor in headings(found), link
+def test_relative_links_resolve(subtests):
+    for path in PAGES:
+        with subtests.test(path=path):
+            links = re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text("utf-8"))
+            for link in links:
+                target, _, anchor = link.partition("#")
+                found = path.parent / target if target else path
+                assert found.exists(), link
+                assert not anchor or anchor in headings(found), link
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_named_files_exist(path):
-    text = path.read_text("utf-8")
-    named = re.findall(r"`((?:xai_core|dashboard|tests|checkpoints|\.ci)/[\w./]+)`", text)
-    assert not [name for name in named if "NAME" not in name and not (ROOT / name).exists()]
+def test_named_files_exist(subtests):
+    for path in PAGES:
+        with subtests.test(path=path):
+            text = path.read_text("utf-8")
+            named = re.findall(r"`((?:xai_core|dashboard|tests|checkpoints|\.ci)/[\w./]+)`", text)
+            assert not [
+                name for name in named if "NAME" not in name and not (ROOT / name).exists()
+            ]
 
 
 @pytest.mark.parametrize(
@@ -88,23 +92,24 @@ def commands_of(path):
     return [c.strip() for c in [*split, *spans] if c.strip().startswith(("xai ", "python "))]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_commands_exist_with_their_options(path):
+def test_commands_exist_with_their_options(subtests):
     """Of `xai` the command and its options, of `python` the module or the script."""
-    group = typer.main.get_command(app)
-    for command in commands_of(path):
-        program, *words = shlex.split(command)
-        if program == "xai":
-            if words[0].isupper():  # `xai COMMAND --help`
-                continue
-            known = {name for p in group.commands[words[0]].params for name in p.opts}
-            options = {word for word in words if word.startswith("--")}
-            assert options <= known | {"--help"}, command
-        elif words[0] == "-m" and words[1].startswith(("tests.", "dashboard.")):
-            module = ROOT / words[1].replace(".", "/")
-            assert module.with_suffix(".py").exists() or (module / "__main__.py").exists()
-        elif words[0].endswith(".py"):
-            assert (ROOT / words[0]).exists(), command
+    for path in PAGES:
+        with subtests.test(path=path):
+            group = typer.main.get_command(app)
+            for command in commands_of(path):
+                program, *words = shlex.split(command)
+                if program == "xai":
+                    if words[0].isupper():  # `xai COMMAND --help`
+                        continue
+                    known = {name for p in group.commands[words[0]].params for name in p.opts}
+                    options = {word for word in words if word.startswith("--")}
+                    assert options <= known | {"--help"}, command
+                elif words[0] == "-m" and words[1].startswith(("tests.", "dashboard.")):
+                    module = ROOT / words[1].replace(".", "/")
+                    assert module.with_suffix(".py").exists() or (module / "__main__.py").exists()
+                elif words[0].endswith(".py"):
+                    assert (ROOT / words[0]).exists(), command
 
 
 def test_the_readme_is_short():

@@ -18,9 +18,8 @@ from xai_core.data.user_images import own_id
 from xai_core.plots.latent_map import colouring, picture
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
+def test_a_figure_is_one_call(tiny_bundle, subtests):
+    for draw in [
         lambda b, i: notebook.reconstruction(b, [i, "train:0"]),
         lambda b, i: notebook.bound_terms(b, i),
         lambda b, i: notebook.clusters(b, i, dark=True),
@@ -30,11 +29,10 @@ from xai_core.plots.latent_map import colouring, picture
         lambda b, i: notebook.prototypes(b),
         lambda b, i: notebook.traversals(b, i, 0),
         lambda b, i: notebook.labels_in_clusters(b),
-    ],
-)
-def test_a_figure_is_one_call(tiny_bundle, draw):
-    figure = draw(tiny_bundle, "test:0")
-    assert isinstance(figure, go.Figure) and len(figure.data)
+    ]:
+        with subtests.test(draw=draw):
+            figure = draw(tiny_bundle, "test:0")
+            assert isinstance(figure, go.Figure) and len(figure.data)
 
 
 HOSTILE = ("<script>alert(1)</script>$x$", "<a href='http://evil'>x</a>%{x}")

@@ -20,9 +20,8 @@ def given(function, form="outputs", shape=(1, 4, 4)):
     return GivenFunction(function=function, name="forward", form=form, image_shape=shape)
 
 
-@pytest.mark.parametrize(
-    ("form", "returned"),
-    [
+def test_one_clear_form_is_accepted(subtests):
+    for form, returned in [
         ("outputs", PAIR),
         ("outputs", (PAIR,)),
         ("outputs", [PAIR]),
@@ -37,10 +36,11 @@ def given(function, form="outputs", shape=(1, 4, 4)):
         ("codes", (PAIR, torch.rand(2, 3))),
         ("codes", {"mu": PAIR, "log_var": torch.rand(2, 3)}),
         ("codes", torch.distributions.Normal(PAIR, torch.ones(2, 3))),
-    ],
-)
-def test_one_clear_form_is_accepted(form, returned):
-    assert torch.equal(given(lambda x: returned, form)(torch.rand(2, 1, 4, 4)), PAIR)
+    ]:
+        with subtests.test(form=form, returned=returned):
+            assert torch.equal(
+                given(lambda x, returned=returned: returned, form)(torch.rand(2, 1, 4, 4)), PAIR
+            )
 
 
 def test_one_output_may_have_no_axis_of_its_own():
@@ -56,9 +56,8 @@ def test_images_may_come_in_rows(shape):
     assert torch.equal(found, x.reshape(2, 1, 4, 4))
 
 
-@pytest.mark.parametrize(
-    ("form", "returned", "came"),
-    [
+def test_any_other_form_is_refused_with_what_came(subtests):
+    for form, returned, came in [
         ("outputs", (PAIR, PAIR), r"a tuple of float32 \(2, 3\); float32 \(2, 3\)"),
         ("outputs", {"a": PAIR, "b": PAIR}, r"a dict of a: float32"),
         ("outputs", torch.rand(2, 3, 4), r"float32 \(2, 3, 4\)"),
@@ -71,12 +70,12 @@ def test_images_may_come_in_rows(shape):
         ("codes", (PAIR, PAIR, PAIR), "a tuple of"),
         ("images", torch.rand(2, 15), r"1, 4, 4.*float32 \(2, 15\)"),
         ("images", torch.rand(2, 2, 8), r"float32 \(2, 2, 8\)"),
-    ],
-)
-def test_any_other_form_is_refused_with_what_came(form, returned, came):
-    with pytest.raises(ValueError, match=f"`forward` must return floats.* for 2 rows, got.*{came}|"
-                                         f"must return floats.*{came}"):  # fmt: skip
-        given(lambda x: returned, form).probed(torch.rand(2, 1, 4, 4))
+    ]:
+        with subtests.test(form=form, returned=returned, came=came):
+            said = "must return floats"
+            said = f"`forward` {said}.* for 2 rows, got.*{came}|{said}.*{came}"
+            with pytest.raises(ValueError, match=said):
+                given(lambda x, returned=returned: returned, form).probed(torch.rand(2, 1, 4, 4))
 
 
 def test_random_functions_and_batch_statistics_are_refused():
@@ -105,26 +104,55 @@ def test_what_works_under_inference_mode_alone_is_called_there():
         found.check_gradient(x, "saliency")
 
 
-@pytest.mark.parametrize(
-    "target",
-    [1, np.int64(1), np.uint8(1), torch.tensor(1), np.array(1), 1.0, [1, 1], (1, 1), "1", "one",
-     ["one", 1], np.array([1, 1]), torch.tensor([1, 1], dtype=torch.uint8), range(1, 2),
-     torch.tensor([1.0, 1.0])],
-)  # fmt: skip
-def test_targets_of_any_whole_kind(target):
-    rows = 1 if isinstance(target, range) else 2
-    found = class_numbers(target, rows, names=("zero", "one"))
-    assert found.tolist() == [1] * rows and found.dtype == torch.int64
+def test_targets_of_any_whole_kind(subtests):
+    for target in [
+        1,
+        np.int64(1),
+        np.uint8(1),
+        torch.tensor(1),
+        np.array(1),
+        1.0,
+        [1, 1],
+        (1, 1),
+        "1",
+        "one",
+        ["one", 1],
+        np.array([1, 1]),
+        torch.tensor([1, 1], dtype=torch.uint8),
+        range(1, 2),
+        torch.tensor([1.0, 1.0]),
+    ]:
+        with subtests.test(target=target):
+            rows = 1 if isinstance(target, range) else 2
+            found = class_numbers(target, rows, names=("zero", "one"))
+            assert found.tolist() == [1] * rows and found.dtype == torch.int64
 
 
-@pytest.mark.parametrize(
-    "target",
-    [2.7, True, None, "two", "-1", "1.5", "9" * 12, "9" * 5000, [1], [1, 2, 3], [1, 2.5], 10**30,
-     float("nan"), float("inf"), torch.full((2,), 1.5), np.array([[1], [1]]), object()],
-)  # fmt: skip
-def test_other_targets_are_refused(target):
-    with pytest.raises(ValueError, match="`target` must be one whole number or one of zero, one"):
-        class_numbers(target, 2, names=("zero", "one"))
+def test_other_targets_are_refused(subtests):
+    for target in [
+        2.7,
+        True,
+        None,
+        "two",
+        "-1",
+        "1.5",
+        "9" * 12,
+        "9" * 5000,
+        [1],
+        [1, 2, 3],
+        [1, 2.5],
+        10**30,
+        float("nan"),
+        float("inf"),
+        torch.full((2,), 1.5),
+        np.array([[1], [1]]),
+        object(),
+    ]:
+        with subtests.test(target=target):
+            with pytest.raises(
+                ValueError, match="`target` must be one whole number or one of zero, one"
+            ):
+                class_numbers(target, 2, names=("zero", "one"))
 
 
 def test_a_class_name_goes_before_a_number():
@@ -154,24 +182,25 @@ def ways_to_give(model):
     ]
 
 
-@pytest.mark.parametrize("number", range(5))
-@pytest.mark.parametrize("fails", [False, True])
-def test_networks_are_left_as_found(number, fails):
-    model = Model()
-    function = ways_to_give(model)[number]
-    modes = [module.training for module in model.modules()]
-    state = {name: value.clone() for name, value in model.state_dict().items()}
-    try:
-        with left_as_found(function):
-            assert not any(module.training for module in model.modules())
-            model.encode(torch.rand(2, 1, 4, 4))
-            if fails:
-                raise KeyError
-    except KeyError:
-        pass
-    assert [module.training for module in model.modules()] == modes
-    for name, value in model.state_dict().items():
-        assert torch.equal(value, state[name])
+def test_networks_are_left_as_found(subtests):
+    for number in range(5):
+        for fails in [False, True]:
+            with subtests.test(number=number, fails=fails):
+                model = Model()
+                function = ways_to_give(model)[number]
+                modes = [module.training for module in model.modules()]
+                state = {name: value.clone() for name, value in model.state_dict().items()}
+                try:
+                    with left_as_found(function):
+                        assert not any(module.training for module in model.modules())
+                        model.encode(torch.rand(2, 1, 4, 4))
+                        if fails:
+                            raise KeyError
+                except KeyError:
+                    pass
+                assert [module.training for module in model.modules()] == modes
+                for name, value in model.state_dict().items():
+                    assert torch.equal(value, state[name])
 
 
 def test_the_last_of_several_threads_restores():

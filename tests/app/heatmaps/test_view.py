@@ -119,19 +119,20 @@ def test_the_difference_says_what_it_found(opened, text_of):
     assert "by permutation" in said
 
 
-@pytest.mark.parametrize("how", list(exemplars.HOWS))
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_both_sets_are_chosen_by_one_rule(tiny_bundle, how, split):
-    index = tiny_bundle.index
-    rows = exemplars.choose_for_split(index, split, how, count=9, seed=0)
-    assert (index["split"].to_numpy()[rows] == split).all()
-    assert len(set(rows.tolist())) == len(rows) == (2 if how == "One a cluster" else 9)
-    if how == "One a cluster":
-        assert index["cluster"].to_numpy()[rows].tolist() == [0, 1]
-    if how == "Least sure":
-        confidence = index["confidence"].to_numpy()
-        others = np.setdiff1d(np.flatnonzero(index["split"] == split), rows)
-        assert confidence[rows].max() <= confidence[others].min()
+def test_both_sets_are_chosen_by_one_rule(tiny_bundle, subtests):
+    for how in list(exemplars.HOWS):
+        for split in ["train", "test"]:
+            with subtests.test(how=how, split=split):
+                index = tiny_bundle.index
+                rows = exemplars.choose_for_split(index, split, how, count=9, seed=0)
+                assert (index["split"].to_numpy()[rows] == split).all()
+                assert len(set(rows.tolist())) == len(rows) == (2 if how == "One a cluster" else 9)
+                if how == "One a cluster":
+                    assert index["cluster"].to_numpy()[rows].tolist() == [0, 1]
+                if how == "Least sure":
+                    confidence = index["confidence"].to_numpy()
+                    others = np.setdiff1d(np.flatnonzero(index["split"] == split), rows)
+                    assert confidence[rows].max() <= confidence[others].min()
 
 
 @pytest.mark.parametrize(

@@ -150,14 +150,17 @@ def test_the_least_sure_are_the_least_sure(tiny_bundle):
     assert np.allclose(np.sort(confidence)[:5], tiny_bundle.index["confidence"].iloc[rows])
 
 
-@pytest.mark.parametrize(("count", "columns"), [(1, 1), (5, 3), (6, 3), (7, 20)])
-@pytest.mark.parametrize("depth", [(), (3,)])
-def test_a_sheet_holds_each_image_once(count, columns, depth):
-    images = np.random.default_rng(0).integers(0, 256, (count, 4, 5, *depth), dtype=np.uint8)
-    whole = sprites.sheet(images, columns, gap=2, fill=9)
-    for i, image in enumerate(images):
-        y, x = i // columns * 6, i % columns * 7
-        assert np.array_equal(whole[y : y + 4, x : x + 5], image)
+def test_a_sheet_holds_each_image_once(subtests):
+    for count, columns in [(1, 1), (5, 3), (6, 3), (7, 20)]:
+        for depth in [(), (3,)]:
+            with subtests.test(count=count, columns=columns, depth=depth):
+                images = np.random.default_rng(0).integers(
+                    0, 256, (count, 4, 5, *depth), dtype=np.uint8
+                )
+                whole = sprites.sheet(images, columns, gap=2, fill=9)
+                for i, image in enumerate(images):
+                    y, x = i // columns * 6, i % columns * 7
+                    assert np.array_equal(whole[y : y + 4, x : x + 5], image)
 
 
 def _cells(data):

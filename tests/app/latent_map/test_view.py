@@ -103,15 +103,18 @@ def test_of_very_many_points_the_dense_ones_are_thinned_and_the_sparse_ones_stay
     assert np.array_equal(points.places(xy).order, order)
 
 
-@pytest.mark.parametrize("most", [1, 7, 59, 60, 61])
-@pytest.mark.parametrize("shape", ["apart", "one place", "a line"])
-def test_never_more_points_than_asked_for_and_all_where_they_fit(most, shape):
-    xy = np.random.default_rng(0).random((60, 2))
-    if shape != "apart":
-        xy *= [0, shape == "a line"]
-    order = points.places(xy, most).order
-    assert len(order) == min(most, 60) or (shape == "a line" and 0.8 * most < len(order) < most)
-    assert len(set(order)) == len(order) and max(order) < 60
+def test_never_more_points_than_asked_for_and_all_where_they_fit(subtests):
+    for most in [1, 7, 59, 60, 61]:
+        for shape in ["apart", "one place", "a line"]:
+            with subtests.test(most=most, shape=shape):
+                xy = np.random.default_rng(0).random((60, 2))
+                if shape != "apart":
+                    xy *= [0, shape == "a line"]
+                order = points.places(xy, most).order
+                assert len(order) == min(most, 60) or (
+                    shape == "a line" and 0.8 * most < len(order) < most
+                )
+                assert len(set(order)) == len(order) and max(order) < 60
 
 
 @pytest.mark.parametrize("turn", [1, -1])

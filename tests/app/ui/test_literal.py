@@ -3,7 +3,6 @@
 import re
 
 import plotly.graph_objects as go
-import pytest
 from markdown_it import MarkdownIt
 
 from dashboard.ui import messages
@@ -32,32 +31,37 @@ def kinds(tokens):
     return {t.type for t in tokens} | {k for t in tokens if t.children for k in kinds(t.children)}
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("around", ["{}", "**{}**", "of {} to", "“{}”"])
-def test_markdown_shows_a_literal_text_as_it_is(text, around):
-    reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    tokens = reader.parse(around.format(messages.literal(text)))
-    assert kinds(tokens) - {"strong_open", "strong_close"} <= PLAIN
-    shown = "".join(t.content for t in tokens[1].children)
-    kept = " ".join(text.split())
-    assert shown.replace("\N{WORD JOINER}", "") == around.replace("**", "").format(kept)
-    if around == "{}":
-        assert not re.search(r"https?://|www\.\w|\w@\w|:[\w/+-]+:", shown)
-        assert not re.search(r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)", shown)
+def test_markdown_shows_a_literal_text_as_it_is(subtests):
+    for text in HOSTILE:
+        for around in ["{}", "**{}**", "of {} to", "“{}”"]:
+            with subtests.test(text=text, around=around):
+                reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+                tokens = reader.parse(around.format(messages.literal(text)))
+                assert kinds(tokens) - {"strong_open", "strong_close"} <= PLAIN
+                shown = "".join(t.content for t in tokens[1].children)
+                kept = " ".join(text.split())
+                assert shown.replace("\N{WORD JOINER}", "") == around.replace("**", "").format(
+                    kept
+                )
+                if around == "{}":
+                    assert not re.search(r"https?://|www\.\w|\w@\w|:[\w/+-]+:", shown)
+                    assert not re.search(r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)", shown)
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_code_shows_a_text_as_it_is(text):
-    (_, inline, _) = MarkdownIt().parse(f"No image {messages.code(text)}.")
-    (_, code, _) = inline.children
-    assert code.type == "code_inline" and code.content == " ".join(text.split())
+def test_code_shows_a_text_as_it_is(subtests):
+    for text in HOSTILE:
+        with subtests.test(text=text):
+            (_, inline, _) = MarkdownIt().parse(f"No image {messages.code(text)}.")
+            (_, code, _) = inline.children
+            assert code.type == "code_inline" and code.content == " ".join(text.split())
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-def test_a_figure_shows_a_literal_text_as_it_is(text):
-    shown = style.literal(text)
-    assert not re.search(r"<\w|</|%\{|\$", shown)
-    assert go.Figure(layout={"title": {"text": shown}}).layout.title.text == shown
+def test_a_figure_shows_a_literal_text_as_it_is(subtests):
+    for text in HOSTILE:
+        with subtests.test(text=text):
+            shown = style.literal(text)
+            assert not re.search(r"<\w|</|%\{|\$", shown)
+            assert go.Figure(layout={"title": {"text": shown}}).layout.title.text == shown
 
 
 def test_marks_that_turn_the_direction_are_left_out_and_arabic_words_stay_apart():

@@ -75,20 +75,21 @@ def test_every_method_gives_a_finite_map_an_image(method, x, classifier):
     assert METHODS[method].signed == bool((found.attributions < 0).any())
 
 
-@pytest.mark.parametrize("method", [name for name, card in METHODS.items() if card.contribution])
-def test_on_a_linear_function_all_shares_are_weight_times_change(method):
-    network, x = linear(), torch.rand(5, 1, 4, 4)
-    target = torch.tensor([0, 1, 2, 0, 1])
-    config = AttributionConfig(patch=1, stride=1, epsilon=1e-6, n_permutations=2)
-    baselines = baselines_for(method, x)
-    found = run(method, x, network, target, baselines=baselines, config=config)
-    b = torch.zeros(1, 4, 4) if baselines is None else baselines.mean(0)
-    wanted = network[1].weight[target].reshape(5, 1, 4, 4) * (x - b)
-    torch.testing.assert_close(found.attributions, wanted[:, 0], rtol=1e-3, atol=1e-5)
-    if found.convergence_delta is not None:
-        assert found.convergence_delta.abs().max() < 1e-5
-        change = network(x) - network(baselines).mean(0)
-        torch.testing.assert_close(found.output_change, change[range(5), target])
+def test_on_a_linear_function_all_shares_are_weight_times_change(subtests):
+    for method in [name for name, card in METHODS.items() if card.contribution]:
+        with subtests.test(method=method):
+            network, x = linear(), torch.rand(5, 1, 4, 4)
+            target = torch.tensor([0, 1, 2, 0, 1])
+            config = AttributionConfig(patch=1, stride=1, epsilon=1e-6, n_permutations=2)
+            baselines = baselines_for(method, x)
+            found = run(method, x, network, target, baselines=baselines, config=config)
+            b = torch.zeros(1, 4, 4) if baselines is None else baselines.mean(0)
+            wanted = network[1].weight[target].reshape(5, 1, 4, 4) * (x - b)
+            torch.testing.assert_close(found.attributions, wanted[:, 0], rtol=1e-3, atol=1e-5)
+            if found.convergence_delta is not None:
+                assert found.convergence_delta.abs().max() < 1e-5
+                change = network(x) - network(baselines).mean(0)
+                torch.testing.assert_close(found.output_change, change[range(5), target])
 
 
 @pytest.mark.parametrize("method", ["saliency", "smoothgrad", "guided_backprop", "deconvolution"])
@@ -132,16 +133,29 @@ def captum_maps(method, network, x, target, baselines):
         return calls[method]().detach()[:, 0]
 
 
-@pytest.mark.parametrize("method", ["saliency", "input_x_gradient", "integrated_gradients",
-                                    "deep_lift", "deep_lift_shap", "guided_backprop",
-                                    "deconvolution", "guided_gradcam", "occlusion",
-                                    "feature_ablation"])  # fmt: skip
-def test_maps_are_those_of_captum(method):
-    network, x, target = small_network(), torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 1])
-    baselines = baselines_for(method, x)
-    found = run(method, x, network, target, baselines=baselines).attributions
-    wanted = captum_maps(method, copy.deepcopy(network), x, target, baselines)
-    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+def test_maps_are_those_of_captum(subtests):
+    for method in [
+        "saliency",
+        "input_x_gradient",
+        "integrated_gradients",
+        "deep_lift",
+        "deep_lift_shap",
+        "guided_backprop",
+        "deconvolution",
+        "guided_gradcam",
+        "occlusion",
+        "feature_ablation",
+    ]:
+        with subtests.test(method=method):
+            network, x, target = (
+                small_network(),
+                torch.rand(4, 1, 8, 8),
+                torch.tensor([0, 1, 2, 1]),
+            )
+            baselines = baselines_for(method, x)
+            found = run(method, x, network, target, baselines=baselines).attributions
+            wanted = captum_maps(method, copy.deepcopy(network), x, target, baselines)
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_smoothgrad_is_captums_noise_tunnel(classifier, x):
@@ -227,11 +241,14 @@ def test_edges_are_where_brightness_changes():
     assert not found[:, :2].any() and not found[:, 4:].any()
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_map_does_not_depend_on_the_rest_of_its_batch(method, x, classifier):
-    whole = run(method, x, classifier, torch.arange(6) % 2)
-    alone = run(method, x[3:4], classifier, torch.tensor([1]))
-    torch.testing.assert_close(whole.attributions[3:4], alone.attributions, rtol=1e-3, atol=1e-5)
+def test_a_map_does_not_depend_on_the_rest_of_its_batch(x, classifier, subtests):
+    for method in METHODS:
+        with subtests.test(method=method):
+            whole = run(method, x, classifier, torch.arange(6) % 2)
+            alone = run(method, x[3:4], classifier, torch.tensor([1]))
+            torch.testing.assert_close(
+                whole.attributions[3:4], alone.attributions, rtol=1e-3, atol=1e-5
+            )
 
 
 @pytest.mark.parametrize("method", ["smoothgrad", "gradient_shap", "shapley_sampling", "random"])
@@ -241,20 +258,21 @@ def test_a_seed_decides_what_is_random(method, x, classifier):
     assert METHODS[method].seeded
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_nothing_shared_is_changed(method, x, classifier):
-    state = copy.deepcopy(classifier.state_dict())
-    names = {name: sorted(vars(module)) for name, module in classifier.named_modules()}
-    before, numbers = x.clone(), torch.get_rng_state()
-    run(method, x, classifier)
-    assert torch.equal(x, before) and not x.requires_grad
-    assert torch.equal(torch.get_rng_state(), numbers)
-    for name, module in classifier.named_modules():
-        assert sorted(vars(module)) == names[name]
-        assert not module._forward_hooks and not module._backward_hooks
-        assert not module._forward_pre_hooks and not module._backward_pre_hooks
-    for key, value in classifier.state_dict().items():
-        assert torch.equal(value, state[key])
+def test_nothing_shared_is_changed(x, classifier, subtests):
+    for method in METHODS:
+        with subtests.test(method=method):
+            state = copy.deepcopy(classifier.state_dict())
+            names = {name: sorted(vars(module)) for name, module in classifier.named_modules()}
+            before, numbers = x.clone(), torch.get_rng_state()
+            run(method, x, classifier)
+            assert torch.equal(x, before) and not x.requires_grad
+            assert torch.equal(torch.get_rng_state(), numbers)
+            for name, module in classifier.named_modules():
+                assert sorted(vars(module)) == names[name]
+                assert not module._forward_hooks and not module._backward_hooks
+                assert not module._forward_pre_hooks and not module._backward_pre_hooks
+            for key, value in classifier.state_dict().items():
+                assert torch.equal(value, state[key])
 
 
 def test_two_threads_get_the_bits_of_serial_runs(x, classifier):
@@ -278,10 +296,11 @@ def test_methods_work_in_inference_mode(x, classifier):
     assert torch.equal(inside, run("deep_lift", x, classifier).attributions)
 
 
-@pytest.mark.parametrize("method", FREE)
-def test_any_function_of_one_output_can_be_explained(method, x):
-    found = run(method, x[:2], lambda x: x.square().flatten(1).sum(1, keepdim=True), None)
-    assert found.attributions.isfinite().all() and found.target.tolist() == [0, 0]
+def test_any_function_of_one_output_can_be_explained(x, subtests):
+    for method in FREE:
+        with subtests.test(method=method):
+            found = run(method, x[:2], lambda x: x.square().flatten(1).sum(1, keepdim=True), None)
+            assert found.attributions.isfinite().all() and found.target.tolist() == [0, 0]
 
 
 def test_guided_gradcam_needs_a_convolution():
@@ -289,9 +308,8 @@ def test_guided_gradcam_needs_a_convolution():
         run("guided_gradcam", torch.rand(1, 1, 4, 4), linear())
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_questions_are_refused(x, classifier, subtests):
+    for options, message in [
         ({"method": "gradcam"}, "`method` must be one of saliency, .*, got 'gradcam'"),
         ({"target": 2}, r"`target` must be in \[0, 2\) for 2 outputs, got 2"),
         ({"target": -1}, "counted from 0"),
@@ -302,12 +320,11 @@ def test_guided_gradcam_needs_a_convolution():
         ({"method": "gradient_shap", "baselines": torch.zeros(0, 1, 28, 28)}, "at least one"),
         ({"method": "critic"}, "needs `mask_of`"),
         ({"forward": lambda x: x}, "must return floats .batch, outputs. for 2 rows, got float32"),
-    ],
-)
-def test_wrong_questions_are_refused(options, message, x, classifier):
-    question = {"forward": classifier, "target": 0, "method": "saliency", **options}
-    with pytest.raises(ValueError, match=message):
-        attribute(x, **question)
+    ]:
+        with subtests.test(options=options, message=message):
+            question = {"forward": classifier, "target": 0, "method": "saliency", **options}
+            with pytest.raises(ValueError, match=message):
+                attribute(x, **question)
 
 
 def test_no_image_is_refused(x, classifier):

@@ -166,23 +166,24 @@ def test_other_targets_are_refused(target, x):
         explain("saliency", network(), x, target)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "critic"])
-def test_a_map_of_three_channels_is_for_all_of_them(method):
+def test_a_map_of_three_channels_is_for_all_of_them(subtests):
     """On grey images as colour, shares are those of the grey network, whose weights add up."""
-    grey, colour = network(1).eval(), network(3).eval()
-    colour.load_state_dict(
-        {**grey.state_dict(), "0.weight": grey[0].weight.repeat(1, 3, 1, 1) / 3}
-    )
-    x = torch.rand(3, 1, 8, 8)
-    wanted = explain(method, grey, x).attributions
-    found = explain(method, colour, x.repeat(1, 3, 1, 1)).attributions
-    assert found.shape == (3, 8, 8) and found.isfinite().all()
-    if method == "edges":
-        wanted = wanted * 3**0.5  # the length over three equal channels
-    if method == "saliency":
-        wanted = wanted / 3  # the largest of three equal slopes
-    if method not in ("random", "smoothgrad", "guided_gradcam"):
-        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
+    for method in [name for name in METHODS if name != "critic"]:
+        with subtests.test(method=method):
+            grey, colour = network(1).eval(), network(3).eval()
+            colour.load_state_dict(
+                {**grey.state_dict(), "0.weight": grey[0].weight.repeat(1, 3, 1, 1) / 3}
+            )
+            x = torch.rand(3, 1, 8, 8)
+            wanted = explain(method, grey, x).attributions
+            found = explain(method, colour, x.repeat(1, 3, 1, 1)).attributions
+            assert found.shape == (3, 8, 8) and found.isfinite().all()
+            if method == "edges":
+                wanted = wanted * 3**0.5  # the length over three equal channels
+            if method == "saliency":
+                wanted = wanted / 3  # the largest of three equal slopes
+            if method not in ("random", "smoothgrad", "guided_gradcam"):
+                torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", [name for name, card in METHODS.items() if card.complete])

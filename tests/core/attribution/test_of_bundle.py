@@ -24,12 +24,15 @@ def images(tiny_dataset):
     return tiny_dataset.test.images[:3]
 
 
-@pytest.mark.parametrize("of", ALL)
-def test_every_method_that_applies_gives_maps(of, tiny_bundle, images):
-    for method in methods_for(tiny_bundle, of):
-        found = attributions(tiny_bundle, images, method, output=of, config=FAST)
-        assert found.attributions.shape == (3, 28, 28), method
-        assert found.attributions.isfinite().all() and found.attributions.device.type == "cpu"
+def test_every_method_that_applies_gives_maps(tiny_bundle, images, subtests):
+    for of in ALL:
+        with subtests.test(of=of):
+            for method in methods_for(tiny_bundle, of):
+                found = attributions(tiny_bundle, images, method, output=of, config=FAST)
+                assert found.attributions.shape == (3, 28, 28), method
+                assert (
+                    found.attributions.isfinite().all() and found.attributions.device.type == "cpu"
+                )
 
 
 @pytest.mark.parametrize(
@@ -100,9 +103,8 @@ def test_without_a_classifier_the_error_says_what_to_explain(tiny_bundle, images
         attributions(replace(tiny_bundle, classifier=None), images, "saliency")
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_questions_are_refused(tiny_bundle, images, subtests):
+    for options, message in [
         ({"output": "label"}, "`output` must be one of classifier, cluster"),
         ({"output": "latent:9"}, "latent:0 to latent:1, got latent:9"),
         ({"output": "elbo", "target": 0}, "no meaning for `elbo`"),
@@ -111,12 +113,11 @@ def test_without_a_classifier_the_error_says_what_to_explain(tiny_bundle, images
         ({"method": "deep_lift", "baseline": "prototypes"}, "one of mean, zero, blurred, other"),
         ({"method": "gradient_shap", "baseline": "blurred"}, "one of mean, zero, prototypes"),
         ({"method": "gradcam"}, "`method` must be one of saliency"),
-    ],
-)
-def test_wrong_questions_are_refused(options, message, tiny_bundle, images):
-    question = {"method": "saliency", **options}
-    with pytest.raises(ValueError, match=message):
-        attributions(tiny_bundle, images, **question)
+    ]:
+        with subtests.test(options=options, message=message):
+            question = {"method": "saliency", **options}
+            with pytest.raises(ValueError, match=message):
+                attributions(tiny_bundle, images, **question)
 
 
 def test_all_methods_apply_to_the_classifier(tiny_bundle):

@@ -93,15 +93,19 @@ POOLS = {
 }
 
 
-@pytest.mark.parametrize("name", POOLS)
-@pytest.mark.parametrize("method", ["deep_lift", "deep_lift_shap"])
-def test_deep_lift_is_complete_through_pools_of_every_kind(method, name):
-    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), *POOLS[name], nn.Flatten(),
-                            nn.LazyLinear(3)).eval()  # fmt: skip
-    x, b = torch.rand(8, 1, 9, 9), torch.rand(3, 1, 9, 9)
-    found = explain(method, network, x, b)
-    assert not truly_missed(found, network, x, b).any() and found.warning == ""
-    assert found.convergence_delta.abs().max() < 1e-4 * found.attributions.abs().sum((1, 2)).max()
+def test_deep_lift_is_complete_through_pools_of_every_kind(subtests):
+    for name in POOLS:
+        for method in ["deep_lift", "deep_lift_shap"]:
+            with subtests.test(name=name, method=method):
+                network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), *POOLS[name], nn.Flatten(),
+                                        nn.LazyLinear(3)).eval()  # fmt: skip
+                x, b = torch.rand(8, 1, 9, 9), torch.rand(3, 1, 9, 9)
+                found = explain(method, network, x, b)
+                assert not truly_missed(found, network, x, b).any() and found.warning == ""
+                assert (
+                    found.convergence_delta.abs().max()
+                    < 1e-4 * found.attributions.abs().sum((1, 2)).max()
+                )
 
 
 class Scaled(nn.Sequential):
@@ -134,31 +138,34 @@ def hook_of_whole(network):
     return network
 
 
-@pytest.mark.parametrize("name", GIVEN)
-@pytest.mark.parametrize("method", RULES)
-def test_rules_explain_the_function_as_it_was_given(method, name):
+def test_rules_explain_the_function_as_it_was_given(subtests):
     """Its map is the one of the same function, written as layers that each rule knows."""
-    torch.manual_seed(1)
-    layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)]
-    plain = [*layers]
-    if name in ("an overridden forward", "a hook on the whole"):
-        first = nn.Conv2d(1, 1, 1)
-        nn.init.constant_(first.weight, 3), nn.init.constant_(first.bias, -1)
-        plain = [first, *layers]
-    if name == "a forward hook":
-        after = nn.Conv2d(4, 4, 1, bias=False)
-        after.weight.data.copy_(3 * torch.eye(4)[:, :, None, None])
-        plain = [layers[0], after, *layers[1:]]
-    same = nn.Sequential(*plain)
-    x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
-    wanted = explain(method, same, x, b).attributions
-    found = explain(method, GIVEN[name](*layers), x, b).attributions
-    if method == "lrp" and len(plain) > len(layers):
-        assert found.isfinite().all()  # a factor is no convolution, and has another rule
-    elif method == "guided_gradcam" and name == "a forward hook":
-        assert found.isfinite().all()  # the last convolution of `same` is another
-    else:
-        torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
+    for name in GIVEN:
+        for method in RULES:
+            with subtests.test(name=name, method=method):
+                torch.manual_seed(1)
+                layers = [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)]
+                plain = [*layers]
+                if name in ("an overridden forward", "a hook on the whole"):
+                    first = nn.Conv2d(1, 1, 1)
+                    nn.init.constant_(first.weight, 3), nn.init.constant_(first.bias, -1)
+                    plain = [first, *layers]
+                if name == "a forward hook":
+                    after = nn.Conv2d(4, 4, 1, bias=False)
+                    after.weight.data.copy_(3 * torch.eye(4)[:, :, None, None])
+                    plain = [layers[0], after, *layers[1:]]
+                same = nn.Sequential(*plain)
+                x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
+                wanted = explain(method, same, x, b).attributions
+                found = explain(method, GIVEN[name](*layers), x, b).attributions
+                if method == "lrp" and len(plain) > len(layers):
+                    assert (
+                        found.isfinite().all()
+                    )  # a factor is no convolution, and has another rule
+                elif method == "guided_gradcam" and name == "a forward hook":
+                    assert found.isfinite().all()  # the last convolution of `same` is another
+                else:
+                    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["guided_backprop", "deconvolution"])

@@ -1,5 +1,4 @@
 import pandas as pd
-import pytest
 
 from xai_core.bundle.cluster_names import name_clusters
 
@@ -11,23 +10,25 @@ def index_of(*counts):
     return table.assign(split=["train"] * len(rows) + ["test"])
 
 
-@pytest.mark.parametrize(
-    ("counts", "classes", "names", "order"),
-    [
+def test_a_cluster_is_called_by_what_its_training_images_are(subtests):
+    for counts, classes, names, order in [
         (((1, 0, 10), (0, 1, 9), (1, 1, 1)), "01", ("1s", "0s"), (1, 0)),
         (((1, 0, 10), (0, 1, 8), (1, 1, 2)), "01", ("1s", "mostly 0s"), (1, 0)),
         (((1, 0, 10), (1, 1, 10)), "01", ("1s (cluster 0)", "1s (cluster 1)"), (0, 1)),
-        (((0, 0, 4), (1, 0, 3), (2, 0, 3)), "012",
-         ("mixed (cluster 0)", "empty (cluster 1)"), (0, 1)),
+        (
+            ((0, 0, 4), (1, 0, 3), (2, 0, 3)),
+            "012",
+            ("mixed (cluster 0)", "empty (cluster 1)"),
+            (0, 1),
+        ),
         (((1, 0, 10), (0, 1, 10)), ("Bag", "Ankle boot"), ("Ankle boot", "Bag"), (1, 0)),
         (((1, 0, 1), (0, 1, 1)), "|-", ("-", "|"), (1, 0)),
         (((7, 0, 1), (3, 1, 1)), (), ("7s", "3s"), (1, 0)),
-    ],
-)  # fmt: skip
-def test_a_cluster_is_called_by_what_its_training_images_are(counts, classes, names, order):
-    found = name_clusters(index_of(*counts), 2, tuple(classes))
-    assert (found.names, found.order) == (names, order)
-    assert names[order[0]] in found.meaning
+    ]:
+        with subtests.test(counts=counts, classes=classes, names=names, order=order):
+            found = name_clusters(index_of(*counts), 2, tuple(classes))
+            assert (found.names, found.order) == (names, order)
+            assert names[order[0]] in found.meaning
 
 
 def test_without_labels_clusters_are_letters_and_with_labels_of_tests_those_count():

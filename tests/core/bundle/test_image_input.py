@@ -110,16 +110,17 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_form_of_the_images_changes_no_answer(form, tiny_bundle):
-    images = tiny_bundle.dataset.test.images
-    given = FORMS[form](images)
-    assert torch.equal(as_byte_images(tiny_bundle, given), images)
-    expected = as_float_images(tiny_bundle, images)
-    assert torch.allclose(as_float_images(tiny_bundle, given), expected, atol=1e-6)
-    assert torch.equal(
-        encode(tiny_bundle, given).encoding.mean, encode(tiny_bundle, images).encoding.mean
-    )
+def test_a_form_of_the_images_changes_no_answer(tiny_bundle, subtests):
+    for form in FORMS:
+        with subtests.test(form=form):
+            images = tiny_bundle.dataset.test.images
+            given = FORMS[form](images)
+            assert torch.equal(as_byte_images(tiny_bundle, given), images)
+            expected = as_float_images(tiny_bundle, images)
+            assert torch.allclose(as_float_images(tiny_bundle, given), expected, atol=1e-6)
+            assert torch.equal(
+                encode(tiny_bundle, given).encoding.mean, encode(tiny_bundle, images).encoding.mean
+            )
 
 
 ASKED = {
@@ -130,21 +131,19 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("asked", ASKED)
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda x: x * float("nan"), "NaN or infinity in row 0"),
-        (lambda x: x / 51, "values from 0 to .* Divide them by their white"),
-        (lambda x: x / 255 - 0.5, "Shift and scale them"),
-        (lambda x: (x * float("nan")).numpy(), "NaN or infinity in row 0"),
-    ],
-)
-def test_no_way_in_takes_what_is_no_image(asked, change, message, tiny_bundle):
-    with pytest.raises(DataError, match=message):
-        ASKED[asked](tiny_bundle, change(tiny_bundle.dataset.test.images.float()))
-    with pytest.raises(ValueError, match=r"`images` must be uint8 \(N, 1, 28, 28\)"):
-        ASKED[asked](tiny_bundle, torch.zeros(2, 1, 14, 14))
+def test_no_way_in_takes_what_is_no_image(tiny_bundle, subtests):
+    for asked in ASKED:
+        for change, message in [
+            (lambda x: x * float("nan"), "NaN or infinity in row 0"),
+            (lambda x: x / 51, "values from 0 to .* Divide them by their white"),
+            (lambda x: x / 255 - 0.5, "Shift and scale them"),
+            (lambda x: (x * float("nan")).numpy(), "NaN or infinity in row 0"),
+        ]:
+            with subtests.test(asked=asked, change=change, message=message):
+                with pytest.raises(DataError, match=message):
+                    ASKED[asked](tiny_bundle, change(tiny_bundle.dataset.test.images.float()))
+                with pytest.raises(ValueError, match=r"`images` must be uint8 \(N, 1, 28, 28\)"):
+                    ASKED[asked](tiny_bundle, torch.zeros(2, 1, 14, 14))
 
 
 def test_a_path_may_begin_with_a_tilde_everywhere(tiny_bundle_path, tmp_path, monkeypatch):

@@ -308,9 +308,8 @@ def test_verify_wants_more_than_one_image_and_draw(tiny_bundle):
         verify(tiny_bundle, num_images=1)
 
 
-@pytest.mark.parametrize(
-    ("left", "relation", "right", "holds"),
-    [
+def test_a_fact_holds_within_its_tolerance(subtests):
+    for left, relation, right, holds in [
         (1.0, ">=", 1.05, True),
         (1.0, ">=", 1.2, False),
         (1.2, "<=", 1.0, False),
@@ -320,10 +319,12 @@ def test_verify_wants_more_than_one_image_and_draw(tiny_bundle):
         (math.nan, ">=", 0.0, False),
         (math.nan, "<=", 0.0, False),
         (math.nan, "==", math.nan, False),
-    ],
-)
-def test_a_fact_holds_within_its_tolerance(left, relation, right, holds):
-    assert Fact(name="", left=left, relation=relation, right=right, tolerance=0.1).holds is holds
+    ]:
+        with subtests.test(left=left, relation=relation, right=right, holds=holds):
+            assert (
+                Fact(name="", left=left, relation=relation, right=right, tolerance=0.1).holds
+                is holds
+            )
 
 
 # --- training ---------------------------------------------------------------------------------

@@ -200,12 +200,15 @@ def close(found, wanted, name):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-3, err_msg=name)
 
 
-@pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 5000, 5001])
-@pytest.mark.parametrize("world", [1, 2, 3, 7])
-def test_shares_are_whole_batches_and_all_there_is(count, world):
-    shares = [share_of(count, 1000, rank, world) for rank in range(world)]
-    assert [row for share in shares for row in range(count)[share]] == list(range(count))
-    assert all(share.start % 1000 == 0 or share.start == count for share in shares)
+def test_shares_are_whole_batches_and_all_there_is(subtests):
+    for count in [0, 1, 999, 1000, 1001, 5000, 5001]:
+        for world in [1, 2, 3, 7]:
+            with subtests.test(count=count, world=world):
+                shares = [share_of(count, 1000, rank, world) for rank in range(world)]
+                assert [row for share in shares for row in range(count)[share]] == list(
+                    range(count)
+                )
+                assert all(share.start % 1000 == 0 or share.start == count for share in shares)
 
 
 def test_parts_never_join_others(tmp_path):

@@ -309,9 +309,8 @@ def test_wrong_arguments_are_refused(functions):
         Reference(images=x[:0, 0], classes=torch.arange(0), codes=torch.zeros(0, 2))
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
+def test_settings_outside_their_range_are_refused(subtests):
+    for settings, message in [
         ({"target_probability": 1.0}, r"`target_probability` must be in \(0, 1\), got 1.0"),
         (
             {"search_probability": 0.9},
@@ -323,8 +322,7 @@ def test_wrong_arguments_are_refused(functions):
         ({"max_steps": 0}, "`max_steps` must be at least 1, got 0"),
         ({"path_points": 1}, "`path_points` must be at least 2, got 1"),
         ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
-    ],
-)
-def test_settings_outside_their_range_are_refused(settings, message):
-    with pytest.raises(ConfigError, match=message):
-        CounterfactualConfig(**settings)
+    ]:
+        with subtests.test(settings=settings, message=message):
+            with pytest.raises(ConfigError, match=message):
+                CounterfactualConfig(**settings)

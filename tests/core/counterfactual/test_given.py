@@ -69,28 +69,26 @@ def images(*shape, count=3):
         return Model(*shape).eval().decode(codes)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("weights", "pixels"),
-    [
-        (torch.float64, torch.float64),
-        (torch.float32, torch.float64),
-        (torch.float64, torch.float32),
-        (torch.bfloat16, torch.bfloat16),
-        (torch.bfloat16, torch.float32),
-        (torch.float16, torch.float16),
-    ],
-)
-def test_every_search_works_in_any_precision(method, weights, pixels):
-    wanted = asked(Model().eval(), images(), method)
-    found = asked(Model().to(weights).eval(), images().to(pixels), method)
-    assert found.converged.all() and wanted.converged.all()
-    assert found.counterfactuals.dtype == found.images.dtype == pixels
-    assert torch.equal(found.images, images().to(pixels))
-    tolerance = 1e-2 if weights is torch.float64 or pixels is torch.float64 else 0.15
-    change = (found.counterfactuals.float() - wanted.counterfactuals).abs().max()
-    assert change < tolerance
-    assert found.frames(0, 4).isfinite().all()
+def test_every_search_works_in_any_precision(subtests):
+    for method in METHODS:
+        for weights, pixels in [
+            (torch.float64, torch.float64),
+            (torch.float32, torch.float64),
+            (torch.float64, torch.float32),
+            (torch.bfloat16, torch.bfloat16),
+            (torch.bfloat16, torch.float32),
+            (torch.float16, torch.float16),
+        ]:
+            with subtests.test(method=method, weights=weights, pixels=pixels):
+                wanted = asked(Model().eval(), images(), method)
+                found = asked(Model().to(weights).eval(), images().to(pixels), method)
+                assert found.converged.all() and wanted.converged.all()
+                assert found.counterfactuals.dtype == found.images.dtype == pixels
+                assert torch.equal(found.images, images().to(pixels))
+                tolerance = 1e-2 if weights is torch.float64 or pixels is torch.float64 else 0.15
+                change = (found.counterfactuals.float() - wanted.counterfactuals).abs().max()
+                assert change < tolerance
+                assert found.frames(0, 4).isfinite().all()
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (3, 64, 64), (1, 32, 48), (3, 48, 48)])
@@ -143,19 +141,19 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("form", FORMS)
-def test_any_clear_form_gives_the_same_answer(method, form):
-    model = Model().eval()
-    changed = {name: make(model) for name, make in FORMS[form].items()}
-    found = asked(model, images(), method, **changed)
-    wanted = asked(model, images(), method)
-    torch.testing.assert_close(found.counterfactuals, wanted.counterfactuals)
+def test_any_clear_form_gives_the_same_answer(subtests):
+    for method in METHODS:
+        for form in FORMS:
+            with subtests.test(method=method, form=form):
+                model = Model().eval()
+                changed = {name: make(model) for name, make in FORMS[form].items()}
+                found = asked(model, images(), method, **changed)
+                wanted = asked(model, images(), method)
+                torch.testing.assert_close(found.counterfactuals, wanted.counterfactuals)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
+def test_what_cannot_be_used_is_refused_at_the_first_call(subtests):
+    for changed, message in [
         (
             {"decode": lambda z: z},
             r"`decode` must return floats \(batch, 1, 4, 4\).*float32 \(2, 2\)",
@@ -173,11 +171,10 @@ def test_any_clear_form_gives_the_same_answer(method, form):
             "'default' gave NaN or infinity",
         ),
         ({"target": 0.7}, "`target` must be one whole number"),
-    ],
-)
-def test_what_cannot_be_used_is_refused_at_the_first_call(changed, message):
-    with pytest.raises(ValueError, match=message):
-        asked(Model().eval(), images(), "default", **changed)
+    ]:
+        with subtests.test(changed=changed, message=message):
+            with pytest.raises(ValueError, match=message):
+                asked(Model().eval(), images(), "default", **changed)
 
 
 @pytest.mark.parametrize("target", [np.int64(1), [1, 1, 1], np.array([1, 1, 1]), 1.0, "1"])

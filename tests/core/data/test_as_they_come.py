@@ -44,9 +44,8 @@ def save(path, image):
 # the range decides
 
 
-@pytest.mark.parametrize(
-    ("array", "white", "rounding"),
-    [
+def test_the_range_of_the_set_says_what_is_white(subtests):
+    for array, white, rounding in [
         (BYTES, 255, 0),
         (BYTES.astype(np.int64), 255, 0),
         (BYTES.astype(np.float32), 255, 0),
@@ -62,30 +61,27 @@ def save(path, image):
         (BYTES.astype(np.uint16) * 257, 65535, 0),
         (BYTES > 127, 1, 127),
         ((BYTES > 127).astype(np.uint8), 1, 127),
-    ],
-)
-def test_the_range_of_the_set_says_what_is_white(array, white, rounding):
-    found = check_pixels(array, "images")
-    assert found.full_scale == white
-    assert np.abs(found.images[:, 0].astype(int) - BYTES).max() == rounding
-    assert bool(found.notes) == (array.dtype != np.uint8 or white != 255)
-    assert all(f"{white} as white" in note for note in found.notes)
+    ]:
+        with subtests.test(array=array, white=white, rounding=rounding):
+            found = check_pixels(array, "images")
+            assert found.full_scale == white
+            assert np.abs(found.images[:, 0].astype(int) - BYTES).max() == rounding
+            assert bool(found.notes) == (array.dtype != np.uint8 or white != 255)
+            assert all(f"{white} as white" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(
-    ("array", "message"),
-    [
+def test_other_ranges_are_refused_by_row(subtests):
+    for array, message in [
         (np.full((2, 28, 28), np.nan), "NaN or infinity in row 0"),
         (np.stack([BYTES[0] / 255, np.full((28, 28), np.inf)]), "NaN or infinity in row 1"),
         (BYTES / 255 * 1.5, r"values from 0 to 1.5 in row 0. Expected a range of 0 to 1, 0 to 16"),
         (BYTES / 255 - 0.5, "values from -0.5 .* Shift and scale"),
         (BYTES * 1e6, "Divide them by their white"),
         (-BYTES.astype(int), "Shift and scale"),
-    ],
-)
-def test_other_ranges_are_refused_by_row(array, message):
-    with pytest.raises(DataError, match=message):
-        check_pixels(array, "images")
+    ]:
+        with subtests.test(array=array, message=message):
+            with pytest.raises(DataError, match=message):
+                check_pixels(array, "images")
 
 
 @pytest.mark.parametrize(
@@ -190,9 +186,8 @@ def test_rows_of_pixels_are_square_images_where_labels_count_them(tmp_path):
 # labels
 
 
-@pytest.mark.parametrize(
-    ("labels", "classes", "names"),
-    [
+def test_there_are_as_many_classes_as_distinct_labels(subtests):
+    for labels, classes, names in [
         ([1, 2, 3, 1], [0, 1, 2, 0], ("1", "2", "3")),
         ([0, 5, 900, 5], [0, 1, 2, 1], ("0", "5", "900")),
         ([-1, 1, -1, 1], [0, 1, 0, 1], ("-1", "1")),
@@ -203,11 +198,10 @@ def test_rows_of_pixels_are_square_images_where_labels_count_them(tmp_path):
         (np.array([7, 7, 7, 7], np.uint8), [0, 0, 0, 0], ("7",)),
         (np.array([2**63, 0, 0, 1], np.uint64), [2, 0, 0, 1], ("0", "1", str(2**63))),
         (["10", "9", "9", "10"], [0, 1, 1, 0], ("10", "9")),
-    ],
-)
-def test_there_are_as_many_classes_as_distinct_labels(labels, classes, names):
-    found, class_names = check_labels(np.array(labels), 4, "labels")
-    assert found.tolist() == classes and class_names == names
+    ]:
+        with subtests.test(labels=labels, classes=classes, names=names):
+            found, class_names = check_labels(np.array(labels), 4, "labels")
+            assert found.tolist() == classes and class_names == names
 
 
 def test_names_of_classes_come_with_the_labels(tmp_path):
@@ -261,29 +255,37 @@ def test_a_split_without_test_images_has_them_drawn(tmp_path):
 # polarity
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.66, 1.0])
-@pytest.mark.parametrize("side", [28, 56])
-def test_polarity_is_one_decision_for_a_set(share, side):
-    dark = np.array([seven(0, 255), *[seven(255, 0)]])
-    picks = (np.arange(20) >= 20 * share).astype(int)
-    images = dark[picks][:, :: 56 // side, :: 56 // side]
-    found = convert_array(images)
-    assert found.preprocessing.inverted == (share > 0.5)
-    plain = convert_array(images, "images", Preprocessing()).images
-    assert torch.equal(found.images, 255 - plain if share > 0.5 else plain)
-    said = " ".join(found.report)
-    assert ("inverted" in said or "too few to invert" in said) == (share > 0)
-    again = convert_array(images[:3], "images", found.preprocessing)
-    assert torch.equal(again.images, found.images[:3])
+def test_polarity_is_one_decision_for_a_set(subtests):
+    for share in [0.0, 0.3, 0.66, 1.0]:
+        for side in [28, 56]:
+            with subtests.test(share=share, side=side):
+                dark = np.array([seven(0, 255), *[seven(255, 0)]])
+                picks = (np.arange(20) >= 20 * share).astype(int)
+                images = dark[picks][:, :: 56 // side, :: 56 // side]
+                found = convert_array(images)
+                assert found.preprocessing.inverted == (share > 0.5)
+                plain = convert_array(images, "images", Preprocessing()).images
+                assert torch.equal(found.images, 255 - plain if share > 0.5 else plain)
+                said = " ".join(found.report)
+                assert ("inverted" in said or "too few to invert" in said) == (share > 0)
+                again = convert_array(images[:3], "images", found.preprocessing)
+                assert torch.equal(again.images, found.images[:3])
 
 
-@pytest.mark.parametrize(
-    ("ink", "ground"),
-    [(255, 150), (255, 0), (0, 255), (0, 150), (226, 173), (140, 100), (100, 140), (20, 235)],
-)
-def test_ink_is_what_differs_from_the_border(ink, ground):
-    expected = normalise_digit(seven(255, 0)).int()
-    assert (normalise_digit(seven(ink, ground)).int() - expected).abs().max() <= 12
+def test_ink_is_what_differs_from_the_border(subtests):
+    for ink, ground in [
+        (255, 150),
+        (255, 0),
+        (0, 255),
+        (0, 150),
+        (226, 173),
+        (140, 100),
+        (100, 140),
+        (20, 235),
+    ]:
+        with subtests.test(ink=ink, ground=ground):
+            expected = normalise_digit(seven(255, 0)).int()
+            assert (normalise_digit(seven(ink, ground)).int() - expected).abs().max() <= 12
 
 
 def test_a_yellow_seven_on_orange_is_read(tmp_path):

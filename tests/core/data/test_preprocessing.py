@@ -338,11 +338,12 @@ def test_exact_images_are_not_touched():
     assert converted.report == ()
 
 
-@pytest.mark.parametrize("size", [(8, 8), (14, 14), (56, 56), (1, 200), (300, 1), (28, 27)])
-def test_constant_images_stay_constant(size):
-    converted = convert_array(np.full((3, *size), 77, np.uint8))
-    assert (converted.images == 77).all()
-    assert converted.report == (f"3 images were resized from {size[1]} x {size[0]}.",)
+def test_constant_images_stay_constant(subtests):
+    for size in [(8, 8), (14, 14), (56, 56), (1, 200), (300, 1), (28, 27)]:
+        with subtests.test(size=size):
+            converted = convert_array(np.full((3, *size), 77, np.uint8))
+            assert (converted.images == 77).all()
+            assert converted.report == (f"3 images were resized from {size[1]} x {size[0]}.",)
 
 
 def test_aspect_ratio_is_kept_and_the_image_centred():
@@ -494,9 +495,8 @@ def test_lopsided_ink_is_not_pushed_out(lopsided):
     assert extent == 20
 
 
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
+def test_what_is_no_digit_is_refused(subtests):
+    for image, message in [
         (np.zeros((28, 28), np.uint8), "is blank"),
         (np.full((28, 28), 255, np.uint8), "is blank"),
         (np.zeros((2, 28, 28), np.uint8), r"shape \(H, W\) .* got \(2, 28, 28\)"),
@@ -505,11 +505,10 @@ def test_lopsided_ink_is_not_pushed_out(lopsided):
         (np.full((5, 5), np.nan), "NaN or infinity"),
         (np.full((5, 5), 2.0), "Expected a range of 0 to 1, .* Divide"),
         (np.full((5, 5), "a"), "must be numbers, got <U1"),
-    ],
-)
-def test_what_is_no_digit_is_refused(image, message):
-    with pytest.raises(DataError, match=message):
-        normalise_digit(image)
+    ]:
+        with subtests.test(image=image, message=message):
+            with pytest.raises(DataError, match=message):
+                normalise_digit(image)
 
 
 # uploads

@@ -54,9 +54,8 @@ def test_a_bundle_that_learned_has_no_problem():
     assert health_of(manifest_of(GOOD)) == ()
 
 
-@pytest.mark.parametrize(
-    ("change", "kind", "says"),
-    [
+def test_each_problem_is_named_with_what_was_measured(subtests):
+    for change, kind, says in [
         (
             {"classifier_accuracy": 0.26, "chance": 0.25},
             "classifier",
@@ -73,13 +72,14 @@ def test_a_bundle_that_learned_has_no_problem():
         ({"r2": 0.14}, "reconstruction", "explain 14 % of the variance"),
         ({"cluster_information": 1.1}, "collapse", "1.10 nats .* at most ln 10 = 2.30"),
         ({"vae_steps": 60}, "steps", "60 steps only"),
-    ],
-)
-def test_each_problem_is_named_with_what_was_measured(change, kind, says):
-    (problem,) = health_of(manifest_of(GOOD | change))
-    assert problem.kind == kind
-    assert re.search(says, problem.sentence)
-    assert problem.remedy.startswith("xai train --data 'my digits.npz' --out checkpoints/mine-2")
+    ]:
+        with subtests.test(change=change, kind=kind, says=says):
+            (problem,) = health_of(manifest_of(GOOD | change))
+            assert problem.kind == kind
+            assert re.search(says, problem.sentence)
+            assert problem.remedy.startswith(
+                "xai train --data 'my digits.npz' --out checkpoints/mine-2"
+            )
 
 
 @pytest.mark.parametrize(("steps", "more"), [(400, 800), (2_340, 4_680)])
@@ -127,11 +127,12 @@ def test_the_remedy_of_a_collapse_is_the_number_of_clusters_that_are_told_apart(
     assert problem.remedy.endswith("--preset default")
 
 
-@pytest.mark.parametrize("value", ["x", None, [], {}, 0, -1])
-def test_settings_that_are_no_numbers_are_left_out(value):
-    names = ("epochs", "batch_size", "train_images", "guess_weight", "classifier_epochs")
-    manifest = manifest_of({"cluster_information": 0.1}, **dict.fromkeys(names, value))
-    assert kinds(manifest) == ["collapse"]
+def test_settings_that_are_no_numbers_are_left_out(subtests):
+    for value in ["x", None, [], {}, 0, -1]:
+        with subtests.test(value=value):
+            names = ("epochs", "batch_size", "train_images", "guess_weight", "classifier_epochs")
+            manifest = manifest_of({"cluster_information": 0.1}, **dict.fromkeys(names, value))
+            assert kinds(manifest) == ["collapse"]
 
 
 def test_a_known_data_set_is_called_by_its_name_and_a_path_is_quoted():

@@ -22,14 +22,17 @@ def built(tiny_models, tiny_dataset):
     return build_index(*tiny_models, tiny_dataset, device="cpu", seed=0)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 16])
-@pytest.mark.parametrize("k", [1, 7, 50])
-def test_neighbours_are_those_of_all_distances(dim, k):
-    latents, z = points(50, dim), points(9, dim, seed=1)
-    rows, distances = LatentIndex(latents, points(50, 2)).neighbours(z, k)
-    expected = torch.cdist(z, latents, compute_mode="donot_use_mm_for_euclid_dist").sort(-1)
-    torch.testing.assert_close(distances, expected.values[:, :k])
-    assert torch.equal(rows, expected.indices[:, :k])
+def test_neighbours_are_those_of_all_distances(subtests):
+    for dim in [1, 2, 16]:
+        for k in [1, 7, 50]:
+            with subtests.test(dim=dim, k=k):
+                latents, z = points(50, dim), points(9, dim, seed=1)
+                rows, distances = LatentIndex(latents, points(50, 2)).neighbours(z, k)
+                expected = torch.cdist(
+                    z, latents, compute_mode="donot_use_mm_for_euclid_dist"
+                ).sort(-1)
+                torch.testing.assert_close(distances, expected.values[:, :k])
+                assert torch.equal(rows, expected.indices[:, :k])
 
 
 def test_neighbours_are_found_in_blocks(monkeypatch):

@@ -266,20 +266,18 @@ def test_a_function_that_decides_nothing_is_refused():
         )
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_impossible_trainings_are_refused(subtests):
+    for change, message in [
         ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
         ({"surrogate_epochs": 0}, "`surrogate_epochs` must be at least 1, got 0"),
         ({"train_images": 0}, "`train_images` must be at least 1, got 0"),
         ({"learning_rate": 1.0}, r"`learning_rate` must be in \(0, 1\), got 1"),
         ({"other_targets": 1.0}, r"`other_targets` must be in \[0, 1\), got 1"),
         ({"swap_weight": -1.0}, "`swap_weight` must be at least 0, got -1"),
-    ],
-)
-def test_impossible_trainings_are_refused(change, message):
-    with pytest.raises(ConfigError, match=message):
-        CriticTraining(**change)
+    ]:
+        with subtests.test(change=change, message=message):
+            with pytest.raises(ConfigError, match=message):
+                CriticTraining(**change)
 
 
 # --- its scores -------------------------------------------------------------------------------

@@ -25,14 +25,17 @@ def gaussian(batch, dim):
     return torch.randn(batch, dim), torch.randn(batch, dim) - 1
 
 
-@pytest.mark.parametrize("dim", [1, 3, 16])
-@pytest.mark.parametrize("batch", [1, 5])
-def test_log_density_and_entropy_are_torchs(batch, dim):
-    mean, log_var = gaussian(batch, dim)
-    z = torch.randn(batch, dim)
-    reference = Normal(mean, (0.5 * log_var).exp())
-    torch.testing.assert_close(normal_log_prob(z, mean, log_var), reference.log_prob(z).sum(-1))
-    torch.testing.assert_close(normal_entropy(log_var), reference.entropy().sum(-1))
+def test_log_density_and_entropy_are_torchs(subtests):
+    for dim in [1, 3, 16]:
+        for batch in [1, 5]:
+            with subtests.test(dim=dim, batch=batch):
+                mean, log_var = gaussian(batch, dim)
+                z = torch.randn(batch, dim)
+                reference = Normal(mean, (0.5 * log_var).exp())
+                torch.testing.assert_close(
+                    normal_log_prob(z, mean, log_var), reference.log_prob(z).sum(-1)
+                )
+                torch.testing.assert_close(normal_entropy(log_var), reference.entropy().sum(-1))
 
 
 def test_the_variance_is_the_exponential_of_log_var():

@@ -456,11 +456,14 @@ class TestNetworks:
 
 
 class TestConfig:
-    @pytest.mark.parametrize("name", ["num_clusters", "latent_dim", "hidden"])
-    @pytest.mark.parametrize("value", [0, -3])
-    def test_sizes_must_be_positive(self, name, value):
-        with pytest.raises(ConfigError, match=f"`{name}` must be at least 1, got {value}"):
-            ClusterVAEConfig(**{name: value})
+    def test_sizes_must_be_positive(self, subtests):
+        for name in ["num_clusters", "latent_dim", "hidden"]:
+            for value in [0, -3]:
+                with subtests.test(name=name, value=value):
+                    with pytest.raises(
+                        ConfigError, match=f"`{name}` must be at least 1, got {value}"
+                    ):
+                        ClusterVAEConfig(**{name: value})
 
     @pytest.mark.parametrize("name", ["channels", "decoder_channels"])
     def test_widths_must_be_positive(self, name):

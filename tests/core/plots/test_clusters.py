@@ -90,15 +90,19 @@ def test_bars_have_their_cluster_s_colour_and_number():
     assert [colours[name] for name in "abc"] == theme.cluster_colours([1, 2, 0])
 
 
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0, "under 0.1 %"), (1e-9, "under 0.1 %"), (0.0006, "0.1 %"), (0.999, "99.9 %"),
-     (0.99999, "over 99.9 %"), (1, "over 99.9 %")],
-)  # fmt: skip
-def test_a_probability_is_never_rounded_to_certainty(share, text):
-    assert probabilities.percent(share) == text
-    counted = {0: "0 %", 1: "100 %"}.get(share, text)
-    assert probabilities.share(share) == counted
+def test_a_probability_is_never_rounded_to_certainty(subtests):
+    for share, text in [
+        (0, "under 0.1 %"),
+        (1e-9, "under 0.1 %"),
+        (0.0006, "0.1 %"),
+        (0.999, "99.9 %"),
+        (0.99999, "over 99.9 %"),
+        (1, "over 99.9 %"),
+    ]:
+        with subtests.test(share=share, text=text):
+            assert probabilities.percent(share) == text
+            counted = {0: "0 %", 1: "100 %"}.get(share, text)
+            assert probabilities.share(share) == counted
 
 
 def film():

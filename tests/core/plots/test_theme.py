@@ -38,18 +38,20 @@ def test_this_test_can_tell_a_palette_that_is_not_safe(blindness):
     assert closest(plotly, blindness) < APART
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("blindness", BLINDNESS)
-def test_warm_and_cold_of_a_signed_map_differ_for_everyone(blindness, dark):
-    colours = theme.hex_colours(theme.diverging(dark))
-    for step in (48, 96, 127):
-        assert closest([colours[128 - step], colours[128 + step]], blindness) > APART
+def test_warm_and_cold_of_a_signed_map_differ_for_everyone(subtests):
+    for dark in [False, True]:
+        for blindness in BLINDNESS:
+            with subtests.test(dark=dark, blindness=blindness):
+                colours = theme.hex_colours(theme.diverging(dark))
+                for step in (48, 96, 127):
+                    assert closest([colours[128 - step], colours[128 + step]], blindness) > APART
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("blindness", BLINDNESS)
-def test_an_ordered_map_is_ordered_by_lightness_alone(blindness, dark):
-    found = lightness(theme.hex_colours(theme.sequential(dark))[::16], blindness)
-    rising = found if dark else found[::-1]
-    assert all(low < high for low, high in pairwise(rising))
-    assert rising[-1] - rising[0] > 50
+def test_an_ordered_map_is_ordered_by_lightness_alone(subtests):
+    for dark in [False, True]:
+        for blindness in BLINDNESS:
+            with subtests.test(dark=dark, blindness=blindness):
+                found = lightness(theme.hex_colours(theme.sequential(dark))[::16], blindness)
+                rising = found if dark else found[::-1]
+                assert all(low < high for low, high in pairwise(rising))
+                assert rising[-1] - rising[0] > 50

@@ -37,28 +37,26 @@ def arrows(svg):
 
 
 @DARK
-@pytest.mark.parametrize(
-    ("panel", "conditioning", "prior", "count"),
-    [
+def test_the_graphical_model_has_the_arrows_of_its_configuration(dark, subtests):
+    for panel, conditioning, prior, count in [
         ("generative", "z", "mixture", 6),
         ("generative", "z+c", "mixture", 7),
         ("generative", "z", "standard", 3),
         ("c_given_x", "z", "mixture", 4),
         ("c_given_z", "z", "mixture", 3),
-    ],
-)
-def test_the_graphical_model_has_the_arrows_of_its_configuration(
-    panel, conditioning, prior, count, dark
-):
-    svg = graphical_model.graphical_model_svg(
-        panels=[panel], decoder_conditioning=conditioning, prior=prior, dark=dark
-    )
-    assert arrows(svg) == count
-    graph = graphical_model.graph_of(panel, decoder_conditioning=conditioning, prior=prior)
-    assert (("c", "x") in graph.arrows) == (panel == "generative" and conditioning == "z+c")
-    assert (("c", "z") in graph.arrows) == (panel == "generative" and prior == "mixture")
-    assert graph.dashed == (panel != "generative")
-    assert ("stroke-dasharray" in svg) == graph.dashed
+    ]:
+        with subtests.test(panel=panel, conditioning=conditioning, prior=prior, count=count):
+            svg = graphical_model.graphical_model_svg(
+                panels=[panel], decoder_conditioning=conditioning, prior=prior, dark=dark
+            )
+            assert arrows(svg) == count
+            graph = graphical_model.graph_of(panel, decoder_conditioning=conditioning, prior=prior)
+            assert (("c", "x") in graph.arrows) == (
+                panel == "generative" and conditioning == "z+c"
+            )
+            assert (("c", "z") in graph.arrows) == (panel == "generative" and prior == "mixture")
+            assert graph.dashed == (panel != "generative")
+            assert ("stroke-dasharray" in svg) == graph.dashed
 
 
 def test_both_variants_are_figure_one():

@@ -67,28 +67,31 @@ def test_an_incomplete_map_is_named(tiny_bundle, found):
     assert f"The shares of {one.method} do not sum to the output" in text and "miss 25%" in text
 
 
-@pytest.mark.parametrize("words", HOSTILE)
-@pytest.mark.parametrize("of", ["classifier", "cluster"])
-def test_a_hostile_text_is_read_and_never_run(tiny_bundle, found, words, of):
-    found = dataclasses.replace(
-        found,
-        output=of,
-        changed=dataclasses.replace(
-            found.changed,
-            reasons=(words,) * len(found.changed.reasons),
-            converged=found.changed.converged & False,
-        ),
-        commands=tuple(dataclasses.replace(c, line=words, remakes=words) for c in found.commands),
-    )
-    plain = Structure(html(named(tiny_bundle, "harmless"), found))
-    hostile = Structure(html(named(tiny_bundle, words), found))
-    assert hostile.elements == plain.elements
-    text = " ".join(hostile.words)
-    for place in (
-        f"What {words} says about",  # the bundle's name
-        f"{words}, 40 train and 20 test images",  # the data set's name
-        f"1{words}",  # a class's name
-        f" on {words}, seed 0, with {words} {words}",  # device and versions
-        f"no: {words}",
-    ):
-        assert place in text
+def test_a_hostile_text_is_read_and_never_run(tiny_bundle, found, subtests):
+    for words in HOSTILE:
+        for of in ["classifier", "cluster"]:
+            with subtests.test(words=words, of=of):
+                found = dataclasses.replace(
+                    found,
+                    output=of,
+                    changed=dataclasses.replace(
+                        found.changed,
+                        reasons=(words,) * len(found.changed.reasons),
+                        converged=found.changed.converged & False,
+                    ),
+                    commands=tuple(
+                        dataclasses.replace(c, line=words, remakes=words) for c in found.commands
+                    ),
+                )
+                plain = Structure(html(named(tiny_bundle, "harmless"), found))
+                hostile = Structure(html(named(tiny_bundle, words), found))
+                assert hostile.elements == plain.elements
+                text = " ".join(hostile.words)
+                for place in (
+                    f"What {words} says about",  # the bundle's name
+                    f"{words}, 40 train and 20 test images",  # the data set's name
+                    f"1{words}",  # a class's name
+                    f" on {words}, seed 0, with {words} {words}",  # device and versions
+                    f"no: {words}",
+                ):
+                    assert place in text

@@ -88,21 +88,25 @@ def test_every_model_is_read_both_ways(factorisation):
 
 
 @FACTORISATIONS
-@pytest.mark.parametrize("conditioning", ["z", "z+c"])
-@pytest.mark.parametrize("choice", ["average", "encoder", "other"])
-def test_the_difference_is_the_signed_sum_of_six(factorisation, conditioning, choice):
-    model, x = model_of(factorisation=factorisation, decoder_conditioning=conditioning), images()
-    draws = draws_of(model, x)
-    probs = {
-        "average": None,
-        "encoder": draws.encoder_probs,
-        "other": torch.rand(5, 3).double().softmax(-1),
-    }[choice]
-    six = six_expectations(draws, probs)
-    direct = bound_given_z(draws).elbo - bound_given_x(draws, probs).elbo
-    torch.testing.assert_close(six.difference, direct, rtol=0, atol=1e-9)
-    if conditioning == "z":
-        assert six.likelihood_pair.abs().max() < 1e-9
+def test_the_difference_is_the_signed_sum_of_six(factorisation, subtests):
+    for conditioning in ["z", "z+c"]:
+        for choice in ["average", "encoder", "other"]:
+            with subtests.test(conditioning=conditioning, choice=choice):
+                model, x = (
+                    model_of(factorisation=factorisation, decoder_conditioning=conditioning),
+                    images(),
+                )
+                draws = draws_of(model, x)
+                probs = {
+                    "average": None,
+                    "encoder": draws.encoder_probs,
+                    "other": torch.rand(5, 3).double().softmax(-1),
+                }[choice]
+                six = six_expectations(draws, probs)
+                direct = bound_given_z(draws).elbo - bound_given_x(draws, probs).elbo
+                torch.testing.assert_close(six.difference, direct, rtol=0, atol=1e-9)
+                if conditioning == "z":
+                    assert six.likelihood_pair.abs().max() < 1e-9
 
 
 @FACTORISATIONS
@@ -135,18 +139,23 @@ def test_a_decoder_that_reads_the_cluster_breaks_the_identity_and_the_sign():
 
 
 @FACTORISATIONS
-@pytest.mark.parametrize("conditioning", ["z", "z+c"])
-@pytest.mark.parametrize("choice", ["average", "other"])
-def test_the_sign_follows_from_two_divergences_for_every_decoder(
-    factorisation, conditioning, choice
-):
-    model, x = model_of(factorisation=factorisation, decoder_conditioning=conditioning), images()
-    if conditioning == "z+c":
-        model.decoder = Telling(3)
-    draws = draws_of(model, x)
-    probs = None if choice == "average" else torch.rand(5, 3).double().softmax(-1)
-    left, right = six_expectations(draws, probs).difference, bound_difference(draws, probs)
-    torch.testing.assert_close(left, right, rtol=0, atol=1e-9)
+def test_the_sign_follows_from_two_divergences_for_every_decoder(factorisation, subtests):
+    for conditioning in ["z", "z+c"]:
+        for choice in ["average", "other"]:
+            with subtests.test(conditioning=conditioning, choice=choice):
+                model, x = (
+                    model_of(factorisation=factorisation, decoder_conditioning=conditioning),
+                    images(),
+                )
+                if conditioning == "z+c":
+                    model.decoder = Telling(3)
+                draws = draws_of(model, x)
+                probs = None if choice == "average" else torch.rand(5, 3).double().softmax(-1)
+                left, right = (
+                    six_expectations(draws, probs).difference,
+                    bound_difference(draws, probs),
+                )
+                torch.testing.assert_close(left, right, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("conditioning", ["z", "z+c"])

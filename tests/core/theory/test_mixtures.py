@@ -71,22 +71,27 @@ def test_it_finds_the_optimum_of_scikit_learn(points, covariance):
 
 
 @EVERY_KIND
-@pytest.mark.parametrize("mode", ["mle", "map"])
-def test_the_objective_never_falls_and_rows_sum_to_one(points, covariance, mode):
-    prior = reference_prior(points, 5) if mode == "map" else None
-    for seed in range(4):
-        config = MixtureConfig(
-            num_clusters=5, covariance=covariance, prior=prior, max_steps=60, tolerance=-1.0
-        )
-        states = fit_gaussian_mixture(points, config, seed=seed).states
-        assert len(states) == 61 and [s.step for s in states] == list(range(61))
-        assert all(b.objective >= a.objective - 1e-8 for a, b in pairwise(states))
-        for state in states[::20]:
-            assert state.responsibilities.shape == (150, 5)
-            torch.testing.assert_close(
-                state.responsibilities.sum(-1), torch.ones(150, dtype=torch.float64)
-            )
-            assert state.parameters.weights.sum().item() == pytest.approx(1)
+def test_the_objective_never_falls_and_rows_sum_to_one(points, covariance, subtests):
+    for mode in ["mle", "map"]:
+        with subtests.test(mode=mode):
+            prior = reference_prior(points, 5) if mode == "map" else None
+            for seed in range(4):
+                config = MixtureConfig(
+                    num_clusters=5,
+                    covariance=covariance,
+                    prior=prior,
+                    max_steps=60,
+                    tolerance=-1.0,
+                )
+                states = fit_gaussian_mixture(points, config, seed=seed).states
+                assert len(states) == 61 and [s.step for s in states] == list(range(61))
+                assert all(b.objective >= a.objective - 1e-8 for a, b in pairwise(states))
+                for state in states[::20]:
+                    assert state.responsibilities.shape == (150, 5)
+                    torch.testing.assert_close(
+                        state.responsibilities.sum(-1), torch.ones(150, dtype=torch.float64)
+                    )
+                    assert state.parameters.weights.sum().item() == pytest.approx(1)
 
 
 @EVERY_KIND

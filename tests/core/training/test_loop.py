@@ -26,16 +26,23 @@ def rates(adam, cycle, count):
         cycle.step()
 
 
-@pytest.mark.parametrize("steps", [1, 2, 3, 7, 24, 2_340])
-def test_the_schedule_of_torch_is_the_closed_form(steps):
-    adam = optimizer()
-    found = list(rates(adam, one_cycle(adam, 2e-3, steps=steps), steps))
-    assert found == pytest.approx([closed_form(2e-3, step, steps) for step in range(steps)])
+def test_the_schedule_of_torch_is_the_closed_form(subtests):
+    for steps in [1, 2, 3, 7, 24, 2_340]:
+        with subtests.test(steps=steps):
+            adam = optimizer()
+            found = list(rates(adam, one_cycle(adam, 2e-3, steps=steps), steps))
+            assert found == pytest.approx(
+                [closed_form(2e-3, step, steps) for step in range(steps)]
+            )
 
 
-@pytest.mark.parametrize("done", [0, 1, 5, 6, 23, 24])
-def test_after_an_interruption_the_schedule_goes_on(done):
-    adam = optimizer()
-    whole = list(rates(adam, one_cycle(adam, 2e-3, steps=24), 24))
-    adam = optimizer()
-    assert list(rates(adam, one_cycle(adam, 2e-3, steps=24, done=done), 24 - done)) == whole[done:]
+def test_after_an_interruption_the_schedule_goes_on(subtests):
+    for done in [0, 1, 5, 6, 23, 24]:
+        with subtests.test(done=done):
+            adam = optimizer()
+            whole = list(rates(adam, one_cycle(adam, 2e-3, steps=24), 24))
+            adam = optimizer()
+            assert (
+                list(rates(adam, one_cycle(adam, 2e-3, steps=24, done=done), 24 - done))
+                == whole[done:]
+            )

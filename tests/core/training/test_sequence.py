@@ -450,20 +450,18 @@ def test_fewer_images_than_clusters_are_refused(tmp_path):
         trained(few, tmp_path / "run", model=dataclasses.replace(TINY, num_clusters=10))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_settings_out_of_range_are_refused(subtests):
+    for change, message in [
         ({"epochs": 0}, "`epochs` must be at least 1, got 0"),
         ({"batch_size": 0}, "`batch_size` must be at least 1, got 0"),
         ({"train_images": 1}, "`train_images` must be at least 2, got 1"),
         ({"learning_rate": 0.0}, r"`learning_rate` must be in \(0, 1\), got 0"),
         ({"learning_rate": float("nan")}, r"`learning_rate` must be in \(0, 1\), got nan"),
         ({"guess_weight": float("inf")}, "`guess_weight` must be at least 0, got inf"),
-    ],
-)
-def test_settings_out_of_range_are_refused(change, message):
-    with pytest.raises(ConfigError, match=message):
-        TrainingConfig(**change)
+    ]:
+        with subtests.test(change=change, message=message):
+            with pytest.raises(ConfigError, match=message):
+                TrainingConfig(**change)
 
 
 # --- where it runs ----------------------------------------------------------------------------

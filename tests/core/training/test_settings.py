@@ -43,18 +43,19 @@ def test_on_mnist_no_preset_takes_other_steps_than_its_epochs(preset):
     assert plans(training, MNIST) == [(number, 256) for number in epochs]
 
 
-@pytest.mark.parametrize("count", [50, 1_000, 1_545, 5_000, 20_000, MNIST])
-def test_a_small_set_takes_the_steps_that_a_preset_states(count):
-    training = PRESETS["default"][1]
-    least = [
-        training.min_steps,
-        training.classifier_min_steps,
-        training.critic.min_steps,
-        training.critic.min_steps,
-    ]
-    for (epochs, size), steps in zip(plans(training, count), least, strict=True):
-        assert epochs * (count // size) >= steps
-        assert min(count, SMALLEST_BATCH) <= size <= 256
+def test_a_small_set_takes_the_steps_that_a_preset_states(subtests):
+    for count in [50, 1_000, 1_545, 5_000, 20_000, MNIST]:
+        with subtests.test(count=count):
+            training = PRESETS["default"][1]
+            least = [
+                training.min_steps,
+                training.classifier_min_steps,
+                training.critic.min_steps,
+                training.critic.min_steps,
+            ]
+            for (epochs, size), steps in zip(plans(training, count), least, strict=True):
+                assert epochs * (count // size) >= steps
+                assert min(count, SMALLEST_BATCH) <= size <= 256
 
 
 @given(
