@@ -291,7 +291,7 @@ class LatentMap {
     return { url: sheets.replace('{k}', Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * w, Math.floor(k / sheetColumns) * h] };
   }
   // One picture of a sheet in a square, its proportions kept.
-  draw(c, image, corner, a, b, size) {
+  paste(c, image, corner, a, b, size) {
     const [w, h] = this.data.cell, scale = size / Math.max(w, h), [x, y] = [a + (size - w * scale) / 2, b + (size - h * scale) / 2];
     c.clearRect(a, b, size, size);
     c.drawImage(image, ...corner, w, h, x, y, w * scale, h * scale);
@@ -306,7 +306,7 @@ class LatentMap {
       if (this.hover !== i) return;
     }
     c.imageSmoothingEnabled = false;
-    this.draw(c, KEPT.sheets.get(url).image, corner, a, b, size);
+    this.paste(c, KEPT.sheets.get(url).image, corner, a, b, size);
     if (wait) {
       c.strokeStyle = `rgb(${this.palette[this.colour[this.row[i]]] ?? [128, 128, 128]})`;
       c.lineWidth = 2 * this.R;
@@ -337,7 +337,7 @@ class LatentMap {
     const c = this.$('.tip canvas').getContext('2d');
     m.image.decode().then(() => {
       c.imageSmoothingEnabled = false;
-      if (this.mark?.[0] === m && this.mark[1] === k) this.draw(c, m.image, [k * this.data.cell[0], 0], 0, 0, 84);
+      if (this.mark?.[0] === m && this.mark[1] === k) this.paste(c, m.image, [k * this.data.cell[0], 0], 0, 0, 84);
     });
   }
   tell(at, title, line, pictured) {
