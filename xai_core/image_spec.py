@@ -3,13 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-from jaxtyping import Float, UInt8
-from torch import Tensor
-
 from .errors import ConfigError
 
-__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageSpec", "Look", "pictures"]
+__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageSpec", "Look"]
 
 Look = Literal["light_on_dark", "dark_on_light", "natural"]
 """Ink on plain ground as it was stored, lighter or darker than the ground; or photographs."""
@@ -66,22 +62,3 @@ class ImageSpec:
         """Name the form: "28 x 28 pixels, grey", width first."""
         colour = "grey" if self.channels == 1 else "colour"
         return f"{self.width} x {self.height} pixels, {colour}"
-
-
-def pictures(
-    images: Tensor,
-) -> (
-    UInt8[np.ndarray, "images *colours height width"]
-    | Float[np.ndarray, "images *colours height width"]
-):
-    """Bring images to the form in which they are drawn and saved: grey without its one channel.
-
-    Args:
-        images: (N, C, H, W), bytes or floats in [0, 1], on any device.
-
-    Returns:
-        (N, H, W) of grey images, (N, 3, H, W) of colour ones; floats are float32.
-    """
-    found = images.detach().cpu()
-    found = found.float() if found.is_floating_point() else found
-    return (found[:, 0] if found.shape[1] == 1 else found).numpy()

@@ -69,7 +69,7 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
     """Search one counterfactual, and evaluate the path to it."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     x = batch(bundle, [image_id])
     with compute_slot():
@@ -160,6 +160,6 @@ def _along(path: "Tensor") -> "Tensor":
 
 
 def _picture(image: "Tensor") -> Floats:
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     return pictures(image[None])[0]

@@ -29,7 +29,7 @@ def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[n
     """Decode codes given as tuples to pictures in [0, 1]."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     with compute_slot(), torch.inference_mode():
         return pictures(bundle.model.decode(torch.tensor(codes)))
@@ -70,7 +70,7 @@ def traversal(
     """
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
     from xai_core.latent_space.traversal import traverse
 
     seen = inferred(bundle, image_id)
@@ -147,7 +147,7 @@ def interpolation(bundle: "Bundle", start: int, end: int, steps: int) -> Imagine
 def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -> Imagined:
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     with compute_slot(), torch.inference_mode():
         images = bundle.model.decode(codes, given)

@@ -34,7 +34,7 @@ class Inferred(NamedTuple):
 
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
     """Return the pixels of some images, in the order of their ids."""
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     return pictures(stored(bundle, ids))
 
@@ -134,7 +134,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
     """Decode the posterior means of some images to pictures in [0, 1]."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     where = rows_of(bundle, ids)
     with compute_slot(), torch.inference_mode():
@@ -195,7 +195,7 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
     """Encode one image and decode the mean of its posterior, under its own q(c|x)."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     x = batch(bundle, [image_id])
     with compute_slot(), torch.inference_mode():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from .._text import listed
-from ..data.dataset import Preprocessing
+from ..data.preprocessing_config import Preprocessing
 from ..errors import BundleError, ConfigError
 from ..image_spec import ImageSpec
 from .migrations import VERSION, migrate

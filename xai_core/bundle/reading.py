@@ -17,7 +17,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from .._notebook import drawn
-from ..data.dataset import Dataset, Preprocessing, parse_id
+from ..data.dataset import Dataset, parse_id
+from ..data.preprocessing_config import Preprocessing
 from ..errors import BundleError, DataError
 from ..image_spec import ImageSpec
 from ..latent_space.index import LatentIndex

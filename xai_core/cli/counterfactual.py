@@ -133,7 +133,7 @@ def _arrays(found: "Counterfactual", path_points: int | None = None) -> "dict[st
     import numpy as np
     import torch
 
-    from ..image_spec import pictures
+    from ..data.io.pixel_values import pictures
 
     tensors = {
         "images": torch.from_numpy(pictures(found.images)),

@@ -11,7 +11,6 @@ import typer
 
 from .._version import __version__
 from ..atomic_write import atomic_write
-from ..bundle.cluster_names import class_name
 from ..errors import ConfigError
 from .options import Device, Json, Name, Seed, open_bundle
 from .terminal import print_json, print_table, spinner
@@ -227,8 +226,8 @@ def _maps(
 def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
     import torch
 
+    from ..data.io.pixel_values import pictures
     from ..data.preprocessing import to_float
-    from ..image_spec import pictures
     from ..plots.image_sheet import Row
 
     x = to_float(images, bundle.device)
@@ -250,6 +249,8 @@ def _names(
 ) -> list[str]:
     """Name the columns: the class or cluster explained, else the image's cluster."""
     if output.classes is not None and output.classes.labelled:
+        from ..bundle.cluster_names import class_name
+
         return [class_name(t, bundle.dataset.class_names) for t in found.target.tolist()]
     return [bundle.clusters.names[c] for c in bundle.index["cluster"].iloc[rows]]
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from .._types import Images
-from .dataset import Invariance, Preprocessing
+from .preprocessing_config import Invariance, Preprocessing
 
 __all__ = ["deform"]
 

@@ -8,9 +8,9 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from .dataset import Preprocessing
 from .fitting import border
 from .io.pixel_values import counted
+from .preprocessing_config import Preprocessing
 
 __all__ = ["on_plain_ground", "polarity", "polarity_report", "to_ground", "with_polarity"]
 

@@ -23,7 +23,6 @@ from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..errors import DataError
 from ..image_spec import LARGEST_SIDE, SMALLEST_SIDE
-from .dataset import Preprocessing, Strategy
 from .digits import are_digits, normalise_digit
 from .fitting import border_median, fit
 from .ground import on_plain_ground, polarity, polarity_report, to_ground, with_polarity
@@ -32,6 +31,7 @@ from .io.arrays import MAX_BYTES, read_npy
 from .io.folders import IMAGE_SUFFIXES, scan_folder
 from .io.image_files import Picture, read_picture
 from .io.pixel_values import as_bytes, check_pixels, counted, full_scale, scale_note
+from .preprocessing_config import Preprocessing, Strategy
 
 __all__ = [
     "Converted",

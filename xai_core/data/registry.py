@@ -14,7 +14,7 @@ from .._text import is_text, listed
 from ..errors import DataError
 from . import shapes
 from .built_in import BUILT_IN
-from .dataset import Dataset, Preprocessing, Split, build_dataset, image_id, parse_id
+from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .digits import are_digits
 from .downloads import REMOTE, read_remote
 from .io.array_keys import read_array_set
@@ -22,6 +22,7 @@ from .io.arrays import read_idx
 from .io.folders import scan_folder
 from .labels import check_labels, check_split, draw_test
 from .preprocessing import Converted, Wanted, convert_array, convert_files
+from .preprocessing_config import Preprocessing
 
 __all__ = [
     "BUILT_IN",

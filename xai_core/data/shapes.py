@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from .dataset import Dataset, Preprocessing, Split, build_dataset
+from .dataset import Dataset, Split, build_dataset
+from .preprocessing_config import Preprocessing
 
 __all__ = ["NAMES", "SHAPES", "Shapes", "draw_shapes", "load_shapes"]
 

@@ -127,7 +127,7 @@ def _picture(pixels: NDArray[np.generic], alt: str) -> _Picture:
 
 def _drawn(image: "Tensor") -> NDArray[np.float32]:
     """Return an image (C, H, W) as a picture in [0, 1]."""
-    from ..image_spec import pictures
+    from ..data.io.pixel_values import pictures
 
     found = pictures(image[None])[0]
     return found / np.float32(255) if found.dtype == np.uint8 else found

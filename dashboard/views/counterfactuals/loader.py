@@ -72,7 +72,7 @@ class Alternatives(NamedTuple):
 @offload
 def changes(bundle: "Bundle", image_id: str, output: str, method: "Method") -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     x = batch(bundle, [image_id])
     with compute_slot():
@@ -97,7 +97,7 @@ def alternatives(
     """Search from different starts; None if no real image of the target can serve as a start."""
     from xai_core.counterfactual import alternatives
     from xai_core.counterfactual.of_bundle import reference_of
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     if not len(reference_of(bundle, output).members(target)):
         return None
@@ -132,8 +132,7 @@ def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: s
 
     from xai_core.counterfactual.of_bundle import reference_of
     from xai_core.counterfactual.plausibility import nearest_drawn
-    from xai_core.data.io.pixel_values import channels_first
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import channels_first, pictures
 
     x = channels_first(torch.from_numpy(np.stack([counterfactual, image])), "images")
     model, reference = bundle.model, reference_of(bundle, output, labels=True)

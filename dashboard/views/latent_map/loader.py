@@ -45,7 +45,7 @@ def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
     """Draw codes from p(z), decode them, and place them as any image is placed."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     noise = torch.Generator().manual_seed(seed)
     num_clusters = bundle.model.config.num_clusters
@@ -62,7 +62,7 @@ def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
     """Decode the code that `LatentIndex.code_at` guesses for a place on the map."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     there = torch.tensor([place])
     with compute_slot(), torch.inference_mode():

@@ -13,8 +13,8 @@ from dashboard.services.scheduler.scheduler import compute_queue
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-    from xai_core.data.dataset import Preprocessing
     from xai_core.data.preprocessing import Converted
+    from xai_core.data.preprocessing_config import Preprocessing
 
 THUMBNAIL = 224
 """Pixels of the longer side of what is shown of an upload."""

@@ -56,7 +56,7 @@ def picture_as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
     """Return `as_read` as a picture in [0, 1]."""
     import torch
 
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     return pictures(torch.from_numpy(as_read(bundle, image_id)))[0]
 

@@ -12,7 +12,8 @@ from dashboard.services import image_data
 from dashboard.views.own_image import answers, loader
 from dashboard.views.own_image.draw_pad import SIDE
 from xai_core.data.digits import are_digits, normalise_digit
-from xai_core.data.preprocessing import Preprocessing, convert_array
+from xai_core.data.preprocessing import convert_array
+from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
 

@@ -14,8 +14,8 @@ from xai_core.bundle.encode import encode
 from xai_core.bundle.outputs import as_byte_images, as_float_images
 from xai_core.bundle.reading import load_bundle
 from xai_core.counterfactual.of_bundle import counterfactuals
-from xai_core.data.dataset import Preprocessing
 from xai_core.data.preprocessing import read_images
+from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.errors import DataError
 from xai_core.evaluation.faithfulness.table import scores
 from xai_core.image_spec import ImageSpec

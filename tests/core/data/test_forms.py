@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from xai_core.data.dataset import Preprocessing
 from xai_core.data.io.image_files import read_upload
 from xai_core.data.preprocessing import Wanted, convert_array, convert_path, convert_picture
+from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.data.registry import load_dataset
 from xai_core.data.shapes import SHAPES, draw_shapes, load_shapes
 from xai_core.errors import ConfigError

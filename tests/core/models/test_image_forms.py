@@ -2,7 +2,8 @@
 
 import torch
 
-from xai_core.image_spec import ImageSpec, pictures
+from xai_core.data.io.pixel_values import pictures
+from xai_core.image_spec import ImageSpec
 from xai_core.models.classifier import Classifier
 from xai_core.models.critic import Critic, critic_config
 from xai_core.models.layers import depth_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from ..._numbers import Number
@@ -23,6 +23,7 @@ __all__ = [
     "check_pixels",
     "counted",
     "full_scale",
+    "pictures",
     "scale_note",
 ]
 
@@ -247,3 +248,22 @@ def _luminance(
 def counted(count: int) -> str:
     """Return the beginning of a report's sentence: "1 image was" or "12 images were"."""
     return "1 image was" if count == 1 else f"{count} images were"
+
+
+def pictures(
+    images: Tensor,
+) -> (
+    UInt8[np.ndarray, "images *colours height width"]
+    | Float[np.ndarray, "images *colours height width"]
+):
+    """Bring images to the form in which they are drawn and saved: grey without its one channel.
+
+    Args:
+        images: (N, C, H, W), bytes or floats in [0, 1], on any device.
+
+    Returns:
+        (N, H, W) of grey images, (N, 3, H, W) of colour ones; floats are float32.
+    """
+    found = images.detach().cpu()
+    found = found.float() if found.is_floating_point() else found
+    return (found[:, 0] if found.shape[1] == 1 else found).numpy()

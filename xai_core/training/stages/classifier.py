@@ -6,8 +6,8 @@ from torch.nn import functional
 
 from ..._types import ByteImages, Images
 from ...data.augmentation import deform
-from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
+from ...data.preprocessing_config import Preprocessing
 from ...models.classifier import Classifier
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded

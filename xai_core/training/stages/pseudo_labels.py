@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._types import ByteImages, Images
-from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
+from ...data.preprocessing_config import Preprocessing
 from ...errors import ConfigError
 from ...models.vae import ClusterVAEConfig
 from ...runtime import import_umap

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from ..._types import ByteImages, Images, Latents, Probs
 from ...data.augmentation import deform
-from ...data.dataset import Preprocessing
 from ...data.preprocessing import to_float
+from ...data.preprocessing_config import Preprocessing
 from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
 from ...latent_space.encoding import Encoding, encode_dataset
 from ...models.vae import ClusterVAE, ClusterVAEConfig

@@ -109,7 +109,7 @@ def _forget_long_unseen(folder: Path) -> None:
 
 def _write_pictures(files: MapFiles, folder: Path, bundle: "Bundle") -> None:
     """Write the sheets of pictures."""
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     aside, ids = folder / f"pictures.{os.getpid()}", bundle.index["id"]
 

@@ -65,7 +65,7 @@ def _certified(bundle: "Bundle", image_id: str, target: int, longer: float) -> A
 def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]:
     """Return the strongest directions in which an image can move on the manifold, signed."""
     from xai_core.counterfactual.of_bundle import tangent_images
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     with compute_slot():
         found = tangent_images(bundle, stored(bundle, [image_id]), count)
@@ -90,7 +90,7 @@ def ascents(
     from xai_core.counterfactual.of_bundle import counterfactuals
     from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.counterfactual.task import CounterfactualConfig
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
 
     x, output = stored(bundle, [image_id]), outputs.deciding(bundle)[0]
     with compute_slot():
@@ -146,7 +146,7 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
     import torch
 
     from xai_core.counterfactual.of_bundle import step_functions
-    from xai_core.image_spec import pictures
+    from xai_core.data.io.pixel_values import pictures
     from xai_core.theory.derivations.manifold import step_numbers
 
     with compute_slot():

@@ -3,8 +3,8 @@
 import torch
 
 from xai_core.data.augmentation import deform
-from xai_core.data.dataset import Preprocessing
 from xai_core.data.preprocessing import to_float
+from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.data.shapes import draw_shapes
 from xai_core.training.stages.natural_features import natural_features
 
