@@ -7,6 +7,8 @@ import streamlit as st
 from dashboard.links import PAGES
 
 STOPS = (
+    ("theory_contents", "Contents", ":material/toc:",
+     "Where is each formula of the sources?"),
     ("theory_hidden", "Hidden variables", ":material/visibility_off:",
      "What is a latent variable for, and what do the graphs say?"),
     ("theory_inequalities", "Inequalities", ":material/compare_arrows:",

@@ -57,8 +57,7 @@ def section(bundle: "Bundle", image_id: str, page: str) -> None:
     def draw(at: int) -> None:
         for number in range(at + 1):
             _line(chosen, number, sides[number], now=number == at)
-        if at == last:
-            _save(bundle, chosen, sides, image_id)
+        _save(bundle, chosen, sides, image_id)
 
     stepper.stepped(f"line of {chosen.key}", last, draw, of="Lines after the first", link="line")
 

@@ -43,7 +43,7 @@ def stepped(
 def _controls(name: str, at: int, last: int, playing: bool, slider: dict[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.button(
-            "Previous",
+            "Step back",
             icon=":material/skip_previous:",
             key=f"{name} previous",
             disabled=at == 0,
@@ -58,7 +58,7 @@ def _controls(name: str, at: int, last: int, playing: bool, slider: dict[str, An
             args=(name, not playing, at == last),
         )
         st.button(
-            "Next",
+            "Step forward",
             icon=":material/skip_next:",
             key=f"{name} next",
             disabled=at == last,

@@ -87,10 +87,10 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
 
 
 def test_a_contrast_is_chosen_and_linked(open_page, text_of):
-    app = open_page("heatmaps", image="test:3", of="contrast", by="cluster", why="1")
+    app = open_page("heatmaps", image="test:3", output="contrast", by="cluster", why="1")
     assert not app.exception
     assert "for why the cluster model sees cluster 1 rather than 0" in text_of(app)
-    assert linked(app, "of") == "contrast" and linked(app, "why") == "1"
+    assert linked(app, "output") == "contrast" and linked(app, "why") == "1"
 
 
 def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):

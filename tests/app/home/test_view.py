@@ -57,7 +57,7 @@ def test_the_gallery_s_pictures_are_those_of_its_ids(open_page, component, text_
         data, _ = component(app, "gallery")
         cells = _cells(data)
         for image_id, alt, cell in zip(data["ids"], data["alt"], cells, strict=True):
-            assert np.array_equal(cell, tiny_bundle.image(image_id).numpy())
+            assert np.array_equal(cell, tiny_bundle.image(image_id)[0].numpy())
             assert alt.startswith(f"{image_id}, label ")
 
 

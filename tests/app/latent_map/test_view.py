@@ -220,7 +220,7 @@ def test_past_the_most_points_fewer_are_drawn_and_all_are_known(
     sheet = np.asarray(Image.open(folder / "pictures" / "0.png"))
     for place, row in enumerate(rows):
         cell = sheet[:28, 28 * place : 28 * place + 28]
-        assert np.array_equal(cell, tiny_bundle.image(index["id"].iat[row]).numpy())
+        assert np.array_equal(cell, tiny_bundle.image(index["id"].iat[row])[0].numpy())
     hidden = [row for row in range(60) if row not in set(rows.tolist())]
     for row in (hidden[0], hidden[-1], int(rows[3])):
         app.text_input("widget.map find").set_value(index["id"].iat[row]).run()
@@ -243,7 +243,7 @@ def test_pictures_follow_and_are_right(open_page, component, tiny_bundle, folder
     _, _, rows = read_points(folder, 60)
     for place, row in enumerate(rows):
         y, x = divmod(place, points.SHEET_COLUMNS)
-        image = tiny_bundle.image(tiny_bundle.index["id"].iat[row]).numpy()
+        image = tiny_bundle.image(tiny_bundle.index["id"].iat[row])[0].numpy()
         assert np.array_equal(sheet[28 * y : 28 * y + 28, 28 * x : 28 * x + 28], image)
 
 

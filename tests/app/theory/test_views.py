@@ -107,9 +107,9 @@ def test_a_derivation_is_stepped_line_by_line(open_page, text_of):
     app = open_page("theory", image="test:3")
     first, second = DERIVATIONS["D-1"].lines[:2]
     assert first.formula in latex_of(app) and second.formula not in latex_of(app)
-    widget(app.button, "Next").click().run()
+    widget(app.button, "Step forward").click().run()
     assert second.formula in latex_of(app)
-    widget(app.button, "Previous").click().run()
+    widget(app.button, "Step back").click().run()
     assert second.formula not in latex_of(app)
     linked_to = open_page("theory", image="test:3", derivation="exercise-a", line="6")
     assert "7 of 7 lines with numbers hold" in text_of(linked_to)
@@ -205,10 +205,10 @@ def test_the_replay_steps_plays_and_stops(open_page, text_of):
     assert f"Epoch {last}." in text_of(app)
     widget(app.slider, "Epoch").set_value(1).run()
     assert "Epoch 1." in text_of(app)
-    widget(app.button, "Previous").click().run()
-    assert "Epoch 0." in text_of(app) and widget(app.button, "Previous").disabled
+    widget(app.button, "Step back").click().run()
+    assert "Epoch 0." in text_of(app) and widget(app.button, "Step back").disabled
     widget(app.slider, "Epoch").set_value(last).run()
-    assert f"Epoch {last}." in text_of(app) and widget(app.button, "Next").disabled
+    assert f"Epoch {last}." in text_of(app) and widget(app.button, "Step forward").disabled
     widget(app.button, "Play").click().run()
     assert widget(app.button, "Pause")
     assert re.search(r"Epoch [01]\.", text_of(app))

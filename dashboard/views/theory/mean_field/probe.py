@@ -35,22 +35,25 @@ WHERE = ("start", "end")
 
 def choice(bundle: "Bundle") -> tuple[str, str, int]:
     """Let the user choose the property and how many images the probe sees."""
-    options = dict(SHAPES)
+    options, titles = dict(SHAPES), {title: title for title in SHAPES}
     if (bundle.index["label"] >= 0).any():
         labels = sorted(int(v) for v in bundle.index["label"].unique())
-        options |= {f"Label {naming.label_name(bundle, v)}": f"label:{v}" for v in labels}
+        options |= {f"label {v}": f"label:{v}" for v in labels}
+        titles |= {f"label {v}": f"Label {naming.label_name(bundle, v)}" for v in labels}
     names = naming.cluster_names(bundle)
-    options |= {f"Cluster {name}": f"cluster:{c}" for c, name in enumerate(names)}
+    for c in naming.cluster_order(bundle):
+        options[f"cluster {c}"], titles[f"cluster {c}"] = f"cluster:{c}", f"Cluster {names[c]}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        said = st.selectbox(
+        chosen = st.selectbox(
             "Is this readable from the code?", list(options), width=320,
+            format_func=titles.__getitem__,
             **state.bind("probe of", next(iter(options)), list(options), link="property"),
         )  # fmt: skip
         count = st.segmented_control(
             "Images the probe sees", COUNTS, required=True,
             **state.bind("probe images", COUNTS[1], COUNTS, link="images"),
         )  # fmt: skip
-    return said, options[said], count
+    return titles[chosen], options[chosen], count
 
 
 def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
