@@ -13,7 +13,6 @@ from dashboard.views.theory import question
 from dashboard.views.theory.factorisations import loader
 from dashboard.views.theory.formulas import formulas
 from dashboard.views.theory.loader import GIVEN
-from xai_core.plots import theme
 from xai_core.plots.style import plain, signed
 from xai_core.plots.theory import bounds
 
@@ -87,7 +86,7 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
         )  # fmt: skip
     seen = loader.sides(bundle, image_id, count, samples)
     clusters = bundle.model.config.num_clusters
-    colours = theme.categorical(clusters)
+    colours = naming.cluster_colours(bundle)
     gap = seen.greater - seen.lesser
     figure = bounds.inequality(
         seen.lesser, seen.greater, seen.ids, [colours[c] for c in seen.clusters],
