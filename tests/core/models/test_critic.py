@@ -95,14 +95,14 @@ def test_nearly_all_pixels_of_a_learned_mask_differ(learned):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"budget": 0}, r"`budget` must be in \[1, 784\), got 0"),
-        ({"budget": 784}, r"`budget` must be in \[1, 784\), got 784"),
+        ({"budget": 0}, r"`budget` must be in \[1, 16384\), got 0"),
+        ({"budget": 784}, "`budget` must be below 784, got 784"),
         ({"hidden": 0}, "`hidden` must be at least 1, got 0"),
     ],
 )
 def test_impossible_critics_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
-        CriticConfig(**change)
+        Critic(CriticConfig(**change), 10)
 
 
 # --- the gradient through the top pixels ------------------------------------------------------
