@@ -7,8 +7,10 @@ import re
 import pytest
 
 from xai_core.bundle.manifest import DatasetCard, Manifest, read_manifest
+from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.evaluation import typicality
 from xai_core.evaluation.health import FEWEST_TEST_IMAGES, Problem, health_of
+from xai_core.image_spec import ImageSpec
 
 GOOD = {
     "classifier_accuracy": 0.98,
@@ -31,6 +33,8 @@ def manifest_of(health, *, num_test=1000, name="digits", source="my digits.npz",
         source=source,
         report=(),
         own_images=True,
+        image=dataclasses.asdict(ImageSpec()),
+        preprocessing=dataclasses.asdict(Preprocessing()),
     )
     return Manifest(
         name="mine",

@@ -228,7 +228,8 @@ def _pixels(image: Image.Image, channels: int | None) -> Picture:
         return Picture(pixels=pixels, notes=("reduced from 16 to 8 bits",))
     mode, notes = image.mode, tuple[str, ...]()
     if image.has_transparency_data:
-        image, notes = _opaque(image if mode == "RGBA" else image.convert("RGBA"))
+        made = "L" if channels == 1 else "RGB"
+        image, notes = _opaque(image if mode == "RGBA" else image.convert("RGBA"), made)
     if channels is None:
         channels = 3 if _has_colour(image) else 1
     if channels == 3:
@@ -253,15 +254,15 @@ def _luminance(image: Image.Image) -> Image.Image:
     return image if image.mode == "L" else image.convert("L")
 
 
-def _opaque(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Lay transparent ink on black or white, the one on which it is seen."""
+def _opaque(image: Image.Image, mode: str) -> tuple[Image.Image, tuple[str, ...]]:
+    """Lay transparent ink on black or white, the one on which it is seen, in "L" or "RGB"."""
     opacity = image.getchannel("A")
     if opacity.getextrema()[0] == 255:
-        return image.convert("RGB"), ()
+        return image.convert(mode), ()
     alpha = np.asarray(opacity)
     seen = np.einsum("hw,hw->", np.asarray(image.convert("L")), alpha, dtype=np.uint64)
     ink = int(seen) / max(int(alpha.sum(dtype=np.uint64)), 1)
     background, name = (0, "black") if ink > 127.5 else (255, "white")
-    ground = Image.new("RGB", image.size, (background,) * 3)
-    laid = Image.composite(image.convert("RGB"), ground, opacity)
+    plain = background if mode == "L" else (background,) * 3
+    laid = Image.composite(image.convert(mode), Image.new(mode, image.size, plain), opacity)
     return laid, (f"transparent and laid on {name}",)
