@@ -107,7 +107,7 @@ def test_any_image_file_is_read_or_refused(tmp_path, tried):
         try:
             pixels = read_picture(path, channels=1).pixels
             assert pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)
-            assert convert_files([path]).images.shape == (1, 28, 28)
+            assert convert_files([path]).images.shape == (1, 1, 28, 28)
             assert normalise_digit(pixels).shape == (28, 28)
         except DataError as error:
             assert "\n" not in str(error)

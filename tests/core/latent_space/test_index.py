@@ -233,7 +233,7 @@ def test_collapsed_codes_have_a_map_too(tiny_dataset):
 
 
 def test_equal_images_have_a_map_too(tiny_models, tiny_dataset):
-    images = tiny_dataset.train.images[:2].repeat(20, 1, 1)
+    images = tiny_dataset.train.images[:2].repeat(20, 1, 1, 1)
     same = build_dataset(
         name="same",
         train=Split(images=images, labels=None),
