@@ -293,7 +293,7 @@ def test_any_id_is_an_image_or_refused(tried):
     def check(text):
         try:
             if text.startswith("own:"):
-                assert own_image(text).shape == (28, 28)
+                assert own_image(text).shape == (1, 28, 28)
             else:
                 assert image_id(*parse_id(text)) == text
         except DataError as error:

@@ -45,7 +45,7 @@ class Few(CounterfactualConfig):
 def many(tiny_dataset):
     """Images enough for three batches, none of them like another."""
     generator = torch.Generator().manual_seed(0)
-    images = tiny_dataset.train.images.repeat(60, 1, 1)[:2300]
+    images = tiny_dataset.train.images.repeat(60, 1, 1, 1)[:2300]
     noise = torch.randint(0, 40, images.shape, generator=generator)
     return (images.int() + noise).clamp(max=255).to(torch.uint8)
 

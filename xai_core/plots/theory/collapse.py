@@ -112,7 +112,7 @@ def choices(bounds: Mapping[str, Number], dark: bool, *, height: int = 220) -> g
         yaxis={"autorange": "reversed", "showgrid": False},
         xaxis={
             "title": {"text": "KL(q(c|x) || q\u22c6), nats lost"},
-            "range": [0, 1.18 * max(*losses, 1e-6)],
+            "range": [0, 1.5 * max(*losses, 1e-6)],
             "nticks": 6,
         },
     )
@@ -125,7 +125,7 @@ def cluster_cost(
     most: Number,
     dark: bool,
     *,
-    height: int = 250,
+    row_height: int = 110,
 ) -> go.Figure:
     """Draw the average KL(q(c|x) || p(c)) of each training as two parts, epoch by epoch.
 
@@ -135,21 +135,24 @@ def cluster_cost(
         at: Epoch looked at; the others are pale.
         most: ln K, the dashed level.
         dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        row_height: Of each panel on the screen, in pixels; they lie below each other.
     """
     parts = {"information": "I(c; x)", "unevenness": "KL(mean q || p(c))"}
     colours = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
     traces, layout, notes, count = [], {}, [], len(titles)
     for number, (run, title) in enumerate(titles.items()):
         axis = "" if number == 0 else str(number + 1)
-        left, right = (number + 0.06) / count, (number + 0.97) / count
-        layout[f"xaxis{axis}"] = {"domain": [left, right], "showgrid": False, "dtick": 2}
+        top, last = 1 - number / count, number == count - 1
+        layout[f"xaxis{axis}"] = {
+            "anchor": f"y{axis}", "showgrid": False, "dtick": 2, "showticklabels": last,
+        }  # fmt: skip
         layout[f"yaxis{axis}"] = {
-            "anchor": f"x{axis}", "range": [0, 1.1 * float(most)], "showticklabels": number == 0,
+            "domain": [top - 0.78 / count, top - 0.2 / count], "range": [0, 1.1 * float(most)],
+            "nticks": 3,
         }  # fmt: skip
         notes.append(
-            {"xref": "paper", "yref": "paper", "x": left, "y": 1.02, "text": title,
-             "xanchor": "left", "yanchor": "bottom", "showarrow": False, "font": {"size": 12}}
+            {"xref": "paper", "yref": "paper", "x": 0, "y": top - 0.02 / count, "text": title,
+             "xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": 12}}
         )  # fmt: skip
         here = costs[costs["run"] == run]
         traces += [
@@ -167,7 +170,7 @@ def cluster_cost(
             for part, name in parts.items()
         ]  # fmt: skip
     layout["yaxis"]["title"] = {"text": "nats"}
-    layout["xaxis"]["title"] = {"text": "epoch"}
+    layout[f"xaxis{'' if count == 1 else count}"]["title"] = {"text": "epoch"}
     shapes = [
         _level(most, dark) | {"xref": f"x{axis} domain", "yref": f"y{axis}"}
         for axis in ("", *map(str, range(2, count + 1)))
@@ -175,13 +178,13 @@ def cluster_cost(
     return styled(
         traces,
         dark,
-        height=height,
+        height=row_height * count + 80,
         barmode="stack",
         bargap=0.15,
         shapes=shapes,
         annotations=notes,
         showlegend=True,
-        legend={"orientation": "h", "y": 1.14, "yanchor": "bottom", "x": 0},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         **layout,
     )
 
