@@ -36,7 +36,7 @@ def test_the_seed_decides(tiny_bundle):
 
 def test_a_float_image_is_the_same_question(tiny_bundle):
     bytes_ = image_of(tiny_bundle)
-    floats = bytes_[:, None].float() / 255
+    floats = bytes_.float() / 255
     one, other = (alternatives(tiny_bundle, x, 0, starts=3).found for x in (bytes_, floats))
     torch.testing.assert_close(one.counterfactuals, other.counterfactuals)
 

@@ -28,7 +28,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     bounds = loader.bounds_of_choices(bundle, image_id)
     names = list(bounds)
     best, unsure = names[-1], next(name for name in names if "1/K" in name)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="medium")
     words = "; ".join(f"{name}: {plain(value, 3)}" for name, value in bounds.items())
     with left:
         chart(
@@ -42,7 +42,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
             for name, value in bounds.items()
         )
         st.markdown(
-            f"| $q(c\\mid x)$ | $\\hat{{\\mathcal L}}$, nats | against the best |\n|---|--:|--:|\n"
+            f"| $q(c\\mid x)$ | $\\hat{{\\mathcal L}}$, nats | to the best |\n|---|--:|--:|\n"
             f"{rows}"
         )
         with st.container(horizontal=True, vertical_alignment="center"):
