@@ -34,7 +34,7 @@ def test_others_take_the_mean_of_their_nearest_in_parts():
 
 @pytest.mark.parametrize("count", [2, 3, 4, 10])
 def test_a_guess_is_made_of_the_fewest_images(count):
-    images = torch.randint(256, (count, 28, 28), dtype=torch.uint8)
+    images = torch.randint(256, (count, 1, 28, 28), dtype=torch.uint8)
     probs = assign_clusters(images, 2, sample=60_000, seed=0)
     assert probs.shape == (count, 2)
     torch.testing.assert_close(probs.sum(1), torch.ones(count))
