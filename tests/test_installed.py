@@ -56,7 +56,7 @@ def test_a_wheel_opens_the_shipped_bundle_from_any_folder(installed, tmp_path):
     site = installed
     bundle, shape, *packages = json.loads(run("-c", OPENS, cwd=tmp_path, PYTHONPATH=str(site)))
     assert bundle == str(site / "xai_core" / "checkpoints" / "mnist")
-    assert shape == "torch.Size([28, 28])"
+    assert shape == "torch.Size([1, 28, 28])"
     assert all(Path(package).is_relative_to(site) for package in packages)
 
 

@@ -100,7 +100,7 @@ class DatasetCard:
     @property
     def reading(self) -> Preprocessing:
         """Return how the images were read."""
-        form = {name: self.image[name] for name in FORM}
+        form = {name: getattr(self.spec, name) for name in FORM}
         return Preprocessing(**form, **self.preprocessing)
 
 

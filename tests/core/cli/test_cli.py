@@ -541,7 +541,7 @@ def test_only_the_first_of_several_processes_writes_and_prints(tiny_dataset, roo
     pipeline.train(tiny_dataset, root / "checkpoints/new")
     assert not (root / "checkpoints/new").exists()
     assert not pipeline.run_folder(root / "checkpoints/new").exists()
-    monkeypatch.setattr("xai_core.data.registry.load_dataset", lambda _: tiny_dataset)
+    monkeypatch.setattr("xai_core.data.registry.load_dataset", lambda *_, **__: tiny_dataset)
     warn = logging.getLogger("xai_core.training.stages.sequence").warning
     monkeypatch.setattr(pipeline, "train_models", lambda *_, **__: warn("Collapse"))
     out, err = xai("train", "--data", "bars", "--out", "checkpoints/new", "--device", "cpu")
