@@ -34,7 +34,7 @@ def deciding(bundle: "Bundle") -> list[str]:
 
 
 def second_opinion(bundle: "Bundle", output: str) -> str | None:
-    """Return another output with classes, which judges what was searched for this one."""
+    """Return another output with classes, which judges the counterfactuals of this one."""
     from xai_core.bundle.explained_output import available_outputs
 
     others = (one.name for one in available_outputs(bundle) if one.classes is not None)

@@ -158,14 +158,21 @@ def attribute(
             mask_of=mask_of,
         )
         with left_as_found(function, mask_of):
-            found = _explained(task, card, single=target is None, dtype=inputs.dtype)
+            found = _explained(
+                task, card, single=target is None, dtype=inputs.dtype, keep_channels=keep_channels
+            )
         if _is_finite(found):
-            return found if keep_channels else replace(found, channel_maps=None)
+            return found
     raise ValueError(_not_finite(found))
 
 
 def _explained(
-    task: AttributionTask, card: MethodCard, *, single: bool, dtype: torch.dtype
+    task: AttributionTask,
+    card: MethodCard,
+    *,
+    single: bool,
+    dtype: torch.dtype,
+    keep_channels: bool,
 ) -> Attribution:
     """Run a method on a function whose form and precision are known."""
     differentiable = card.needs in ("gradient", "layers")
@@ -178,15 +185,16 @@ def _explained(
     if card.complete:
         change = _output_change(task, card)
         delta = maps.flatten(1).sum(-1) - change
+    spread = None
+    if keep_channels:
+        spread = spread_over_channels(channels, task.inputs.shape[1], signed=card.signed)
     return Attribution(
         attributions=maps.to(dtype),
         target=task.target,
         method=card.name,
         convergence_delta=delta,
         output_change=change,
-        channel_maps=spread_over_channels(channels, task.inputs.shape[1], signed=card.signed).to(
-            dtype
-        ),
+        channel_maps=spread.to(dtype) if spread is not None else None,
     )
 
 
