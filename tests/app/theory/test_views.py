@@ -28,7 +28,6 @@ from xai_core.training import collapse
 
 from ..parts import charts, linked, unescaped, widget
 
-PAGES = [name for name, *_ in STOPS]
 CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
     "theory_factorisations": {"pairs", "jensen", "two equal Gaussians"},
@@ -45,6 +44,7 @@ CHARTS = {
     "theory_inequalities": {"on the logarithm"},
     "theory_linear_vae": {"densities"},
 }
+PAGES = tuple(CHARTS)
 
 
 LOOKED_AT = (*PAGES, "heatmaps", "reconstructions", "clusters", "theory_contents")
@@ -86,6 +86,10 @@ def test_a_page_is_whole(open_page, page):
 @pytest.mark.parametrize("page", ["heatmaps", "reconstructions", "clusters", "theory_contents"])
 def test_other_pages_say_what_the_contents_promise(open_page, page):
     assert not unsaid(open_page(page, image="test:3"), page)
+
+
+def test_every_stop_of_theory_is_looked_at():
+    assert {name for name, *_ in STOPS} == {*PAGES, "theory_contents"}
 
 
 def test_the_contents_name_pages_and_lines_that_exist():
