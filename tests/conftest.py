@@ -213,7 +213,7 @@ def tiny_history():
     terms = {
         "elbo": -300.0,
         "reconstruction": -290.0,
-        "prior_alignment": -9.0,
+        "expected_log_prior": -9.0,
         "kl_c": 0.5,
         "entropy_z": -0.5,
         "cluster_information": 0.6,
@@ -232,6 +232,6 @@ def tiny_history():
 def _vae_loss(model, x, guess):
     """The bound with a light prior, so that a moment's training does not collapse the codes."""
     terms = model.elbo(x)
-    light = 0.2 * (terms.prior_alignment - terms.kl_c + terms.entropy_z)
+    light = 0.2 * (terms.expected_log_prior - terms.kl_c + terms.entropy_z)
     cross_entropy = torch.nn.functional.cross_entropy(model.cluster_logits(x), guess)
     return -(terms.reconstruction + light).mean() / 784 + cross_entropy

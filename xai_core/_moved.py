@@ -44,12 +44,13 @@ def renamed(**names: str) -> Callable[[F], F]:
     def wrap(function: F) -> F:
         @functools.wraps(function)
         def called(*args: object, **kwargs: object) -> object:
+            about = function.__qualname__.removesuffix(".__init__")
             for old in names.keys() & kwargs.keys():
                 new = names[old]
                 if new in kwargs:
-                    raise TypeError(f"`{function.__name__}` takes `{new}`, not `{old}` beside it.")
+                    raise TypeError(f"`{about}` takes `{new}`, not `{old}` beside it.")
                 warnings.warn(
-                    f"`{old}` of `{function.__name__}` is called `{new}` now.",
+                    f"`{old}` of `{about}` is called `{new}` now.",
                     DeprecationWarning,
                     stacklevel=2,
                 )

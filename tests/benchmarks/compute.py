@@ -28,7 +28,7 @@ MNIST = "mnist"
 
 
 def training_rates(device, count):
-    """Return the images/s of each stage in its second epoch, from a random first guess."""
+    """Return the images/s of each stage in its second epoch, from a random pseudo-labels."""
     model, training = PRESETS["default"]
     twice = {"epochs": 2, "min_steps": 1, "classifier_epochs": 2, "classifier_min_steps": 1}
     critic = replace(training.critic, min_steps=1)
@@ -106,7 +106,7 @@ def limit(device):
 def operations(count=64):
     """Return the operations per image of a training step and of encoding, preset default."""
     config, training = PRESETS["default"]
-    objective = VAEObjective(ClusterVAE(config), training.guess_weight)
+    objective = VAEObjective(ClusterVAE(config), training.pseudo_label_weight)
     x = torch.rand(count, 1, 28, 28)
     guess = torch.rand(count, config.num_clusters).softmax(-1)
     eps = torch.randn(count, config.latent_dim)

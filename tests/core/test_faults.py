@@ -45,7 +45,7 @@ SMALL = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
 BRIEF = TrainingConfig(
-    epochs=2, classifier_epochs=1, batch_size=20, guess_weight=0.0, critic=CriticTraining()
+    epochs=2, classifier_epochs=1, batch_size=20, pseudo_label_weight=0.0, critic=CriticTraining()
 )
 FULL = OSError(errno.ENOSPC, "No space left on device")
 READ_ONLY = OSError(errno.EROFS, "Read-only file system")

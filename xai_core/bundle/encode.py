@@ -44,7 +44,7 @@ class Encoded:
             "cluster_probs": self.encoding.cluster_probs,
             "elbo": terms.elbo,
             "reconstruction": terms.reconstruction,
-            "prior_alignment": terms.prior_alignment,
+            "expected_log_prior": terms.expected_log_prior,
             "kl_c": terms.kl_c,
             "entropy_z": terms.entropy_z,
             "umap": self.umap,

@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from .manifest import damaged_bundle
+from .migrations import RENAMED
 
 __all__ = [
     "TensorKind",
@@ -145,15 +146,17 @@ def read_table(
     """
     try:
         with pq.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow, columns, more_columns=more_columns)
+            stored = file.schema_arrow
+            schema = pa.schema([e.with_name(RENAMED.get(e.name, e.name)) for e in stored])
+            _check_columns(path, schema, columns, more_columns=more_columns)
             _check_rows(path, file.metadata, num_rows)
-            texts = [entry.name for entry in file.schema_arrow if entry.type == pa.string()]
+            texts = [entry.name for entry in stored if entry.type == pa.string()]
         with pq.ParquetFile(path, read_dictionary=texts) as file:
             rows = _spelled_out(path, file.read().replace_schema_metadata(None), texts)
             for name, column in zip(rows.column_names, rows.columns, strict=True):
                 if column.null_count and not pa.types.is_floating(column.type):
                     raise damaged_bundle(path, f"the column `{name:.80}` has a missing value")
-            return rows.to_pandas()
+            return rows.rename_columns(schema.names).to_pandas()
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError) as error:
         raise damaged_bundle(path, f"it cannot be read: {error}") from error
 

@@ -5,7 +5,8 @@ a newer minor version: it keeps the fields that it does not know, and ignores th
 version is refused. Each step is tested on a stored bundle of its version.
 
     1     grey images of 28 x 28 pixels, `inverted` and `full_scale` in `dataset`
-    2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read
+    2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
+          scores, settings and columns of tables have the names of `RENAMED`
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from ..errors import BundleError, BundleVersionError
 
-__all__ = ["VERSION", "Migrated", "is_newer", "migrate"]
+__all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 
 Version = tuple[int, int]
 
@@ -25,6 +26,12 @@ DIGITS = ("mnist", "emnist-digits")
 """Data sets of which version 1 centred what users drew."""
 _PARTS = 100_000
 """Majors and minors are below it."""
+RENAMED = {
+    "prior_alignment": "expected_log_prior",
+    "guess_weight": "pseudo_label_weight",
+    "guess_images": "pseudo_label_images",
+}
+"""The present name of each score, setting and column that version 1 called otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +73,11 @@ def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
     return Migrated(found=content, newer=newer)
 
 
+def present_names(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is stored under names of version 1 under those of today."""
+    return {RENAMED.get(name, name): value for name, value in found.items()}
+
+
 def is_newer(version: str) -> bool:
     """Return whether a version that `migrate` returned is newer than this package's."""
     major, _, minor = version.partition(".")
@@ -90,6 +102,7 @@ def _text(version: Version) -> str:
 
 def _form_of_images(found: dict[str, Any]) -> dict[str, Any]:
     """Say what version 1 took for granted: grey images of 28 x 28 pixels."""
+    found = _renamed(found)
     card = found.get("dataset")
     if not isinstance(card, dict):
         return found
@@ -109,6 +122,19 @@ def _form_of_images(found: dict[str, Any]) -> dict[str, Any]:
         "full_scale": card.get("full_scale", 255),
     }
     return {**found, "dataset": kept}
+
+
+def _renamed(found: dict[str, Any]) -> dict[str, Any]:
+    """Rename the scores of each split and the settings of each part."""
+    groups = {
+        kind: {
+            name: present_names(group) if isinstance(group, dict) else group
+            for name, group in found[kind].items()
+        }
+        for kind in ("configs", "metrics")
+        if isinstance(found.get(kind), dict)
+    }
+    return {**found, **groups}
 
 
 STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {

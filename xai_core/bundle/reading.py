@@ -55,7 +55,7 @@ HISTORY_COLUMNS = {
     "stage": "str",
     **dict.fromkeys(
         (
-            *("loss", "elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z"),
+            *("loss", "elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z"),
             *("cluster_information", "accuracy", "nmi", "ari", "seconds"),
         ),
         "float64",

@@ -71,8 +71,13 @@ def train(
     train_images: Annotated[
         int | None, typer.Option(help="Train images used; the first ones.")
     ] = None,
-    guess_images: Annotated[
-        int | None, typer.Option(help="Images on which the first guess of the clusters is fitted.")
+    pseudo_label_images: Annotated[
+        int | None,
+        typer.Option(
+            "--pseudo-label-images",
+            "--guess-images",
+            help="Images on which the pseudo-labels, the first guess of the clusters, are made.",
+        ),
     ] = None,
     map_images: Annotated[
         int | None, typer.Option(help="Images on which the map is fitted.")
@@ -157,7 +162,7 @@ def train(
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "train_images": train_images,
-            "guess_images": guess_images,
+            "pseudo_label_images": pseudo_label_images,
             "map_images": map_images,
             "scored_images": scored_images,
             "likelihood_images": likelihood_images,

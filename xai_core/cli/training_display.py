@@ -119,7 +119,7 @@ class TrainingDisplay:
                     (row.loss, 4),
                     (row.elbo, 2),
                     (row.reconstruction, 2),
-                    (row.prior_alignment, 2),
+                    (row.expected_log_prior, 2),
                     (row.kl_c, 3),
                     (row.entropy_z, 2),
                     (row.cluster_information, 3),

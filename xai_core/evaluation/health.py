@@ -108,7 +108,7 @@ def _collapse(manifest: Manifest) -> Problem | None:
     ):
         return None
     fewer = max(2, round(math.exp(max(information, 0.0))))
-    guided = _setting(manifest, "guess_weight", 1) > 0
+    guided = _setting(manifest, "pseudo_label_weight", 1) > 0
     return Problem(
         kind="collapse",
         sentence=f"The clusters have collapsed: they tell {information:.2f} nats about the images "

@@ -55,7 +55,7 @@ class Evaluation:
         ece: Calibration error of max q(c|x) as the probability of being accurate.
         elbo: Mean bound, in nats per image, of grey pixels.
         reconstruction: Its term E_q[log p(x|z, c)].
-        prior_alignment: Its term E_q[log p(z|c)].
+        expected_log_prior: Its term E_q[log p(z|c)].
         kl_c: Its term KL(q(c) || p(c)), subtracted.
         entropy_z: Its term -E_q[log q(z|x)].
         reconstruction_l1: Mean over images of sum over pixels of |x - g(z(x))|.
@@ -74,7 +74,7 @@ class Evaluation:
     ece: float | None
     elbo: float
     reconstruction: float
-    prior_alignment: float
+    expected_log_prior: float
     kl_c: float
     entropy_z: float
     reconstruction_l1: float
@@ -306,7 +306,7 @@ def _clustering(
 
 
 def _bound(terms: ElboTerms) -> dict[str, Any]:
-    names = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+    names = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
     return {name: getattr(terms, name).double().mean().item() for name in names}
 
 

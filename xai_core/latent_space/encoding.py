@@ -62,7 +62,7 @@ class Encoding:
 
     def _columns(self) -> tuple[Tensor, ...]:
         terms = self.terms
-        bound = (terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z)
+        bound = (terms.reconstruction, terms.expected_log_prior, terms.kl_c, terms.entropy_z)
         return self.mean, self.log_var, self.cluster_probs, *bound
 
     def _put(self, rows: slice, found: "Encoding") -> None:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 PLACE_NEIGHBOURS = 10
-TERM_NAMES = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+TERM_NAMES = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 MAX_DISTANCES = 1 << 24
 """Distances held at once: 64 MiB."""
 

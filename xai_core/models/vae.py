@@ -124,20 +124,20 @@ class ElboTerms:
 
     Attributes:
         reconstruction: E_q[log p(x|z, c)].
-        prior_alignment: E_q[log p(z|c)].
+        expected_log_prior: E_q[log p(z|c)].
         kl_c: KL(q(c) || p(c)), 0 where q(c) is uniform, ln K where it is certain.
         entropy_z: -E_q[log q(z|x)].
     """
 
     reconstruction: Float[Tensor, " batch"]
-    prior_alignment: Float[Tensor, " batch"]
+    expected_log_prior: Float[Tensor, " batch"]
     kl_c: Float[Tensor, " batch"]
     entropy_z: Float[Tensor, " batch"]
 
     @property
     def elbo(self) -> Float[Tensor, " batch"]:
-        """Sum of reconstruction, prior_alignment, -kl_c and entropy_z, at most log p(x)."""
-        return self.reconstruction + self.prior_alignment - self.kl_c + self.entropy_z
+        """Sum of reconstruction, expected_log_prior, -kl_c and entropy_z, at most log p(x)."""
+        return self.reconstruction + self.expected_log_prior - self.kl_c + self.entropy_z
 
 
 class ClusterVAE(nn.Module):
@@ -253,7 +253,7 @@ class ClusterVAE(nn.Module):
             log_prior = self.prior.log_prob_given_cluster(z)
         return ElboTerms(
             reconstruction=self.expected_log_likelihood(x, z, probs),
-            prior_alignment=(probs * log_prior).sum(-1),
+            expected_log_prior=(probs * log_prior).sum(-1),
             kl_c=categorical_kl_to_uniform(probs),
             entropy_z=normal_entropy(posterior.log_var),
         )
@@ -295,4 +295,4 @@ class ClusterVAE(nn.Module):
 
 
 def _columns(terms: ElboTerms) -> tuple[Tensor, ...]:
-    return terms.reconstruction, terms.prior_alignment, terms.kl_c, terms.entropy_z
+    return terms.reconstruction, terms.expected_log_prior, terms.kl_c, terms.entropy_z

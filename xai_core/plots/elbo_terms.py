@@ -43,13 +43,13 @@ class Term:
 TERMS: Mapping[str, Term] = {
     "elbo": Term(name="ELBO", formula="sum of the four terms"),
     "reconstruction": Term(name="Reconstruction", formula="E[log p(x|z,c)]"),
-    "prior_alignment": Term(name="Prior alignment", formula="E[log p(z|c)]"),
+    "expected_log_prior": Term(name="Prior alignment", formula="E[log p(z|c)]"),
     "kl_c": Term(name="KL of the cluster", formula="KL(q(c|x) || p(c))", sign=-1),
     "entropy_z": Term(name="Entropy of the code", formula="\N{MINUS SIGN}E[log q(z|x)]"),
 }
 """The bound and its terms, by their column in the index."""
 
-ORDER = ("reconstruction", "prior_alignment", "kl_c", "entropy_z", "elbo")
+ORDER = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z", "elbo")
 
 
 def contributions(index: pd.DataFrame, term: str) -> NDArray[np.float64]:

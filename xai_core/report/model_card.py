@@ -40,7 +40,7 @@ _MEASURES = (
     ("elbo", "nats", "A lower bound on log p(x) of the grey images, and a part of what is "
      "trained. The sum of the next four."),
     ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
-    ("prior_alignment", "nats", "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
+    ("expected_log_prior", "nats", "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
     ("kl_c", "nats", "KL(q(c|x) || p(c)): the cost of a certain q(c|x); at most {ceiling}."),
     ("entropy_z", "nats", "-E[log q(z|x)]: how spread out q(z|x) is."),
     ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "

@@ -228,7 +228,7 @@ def bound_given_z(draws: Draws) -> ElboTerms:
     probs = draws.given_z
     return ElboTerms(
         reconstruction=(probs * draws.log_likelihood).sum(-1).mean(0),
-        prior_alignment=(probs * draws.log_prior).sum(-1).mean(0),
+        expected_log_prior=(probs * draws.log_prior).sum(-1).mean(0),
         kl_c=_mean_kl(probs),
         entropy_z=normal_entropy(draws.log_var),
     )
@@ -244,7 +244,7 @@ def bound_given_x(draws: Draws, cluster_probs: Probs | None = None) -> ElboTerms
     probs = draws.average if cluster_probs is None else cluster_probs
     return ElboTerms(
         reconstruction=(probs * draws.log_likelihood).sum(-1).mean(0),
-        prior_alignment=(probs * draws.log_prior).sum(-1).mean(0),
+        expected_log_prior=(probs * draws.log_prior).sum(-1).mean(0),
         kl_c=categorical_kl_to_uniform(probs),
         entropy_z=normal_entropy(draws.log_var),
     )
@@ -256,8 +256,8 @@ def six_expectations(draws: Draws, cluster_probs: Probs | None = None) -> SixExp
     return SixExpectations(
         likelihood_given_z=given_z.reconstruction,
         likelihood_given_x=given_x.reconstruction,
-        prior_given_z=given_z.prior_alignment,
-        prior_given_x=given_x.prior_alignment,
+        prior_given_z=given_z.expected_log_prior,
+        prior_given_x=given_x.expected_log_prior,
         kl_given_z=given_z.kl_c,
         kl_given_x=given_x.kl_c,
     )

@@ -26,6 +26,7 @@ from torch import Tensor
 from .._types import Images, Labels
 from .._version import __version__
 from ..atomic_write import atomic_write
+from ..bundle.migrations import RENAMED
 from ..data.dataset import Dataset
 from ..data.preprocessing import to_float
 from ..errors import ConfigError, DataError
@@ -47,7 +48,7 @@ __all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_c
 
 RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
 """The recording that comes with the library."""
-TERMS = ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z")
+TERMS = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 DRAWS = 8
 """Of z per image, for its bound."""
 PURE = ClusterVAEConfig(
@@ -65,25 +66,25 @@ class Recipe:
     Attributes:
         title: In a few words.
         model: What is trained; all recipes have the same networks.
-        guess_weight: Weight of the explicit term for clusters, in nats per image.
+        pseudo_label_weight: Weight of the explicit term for clusters, in nats per image.
     """
 
     title: str
     model: ClusterVAEConfig
-    guess_weight: float
+    pseudo_label_weight: float
 
 
 RECIPES: Mapping[str, Recipe] = {
-    "pure": Recipe(title="Decoder reads c", model=PURE, guess_weight=0.0),
+    "pure": Recipe(title="Decoder reads c", model=PURE, pseudo_label_weight=0.0),
     "prior": Recipe(
         title="Prior reads c",
         model=replace(PURE, decoder_conditioning="z", prior="mixture"),
-        guess_weight=0.0,
+        pseudo_label_weight=0.0,
     ),
     "cure": Recipe(
         title="Prior reads c + cluster term",
         model=replace(PURE, decoder_conditioning="z", prior="mixture"),
-        guess_weight=50.0,
+        pseudo_label_weight=50.0,
     ),
 }
 
@@ -190,7 +191,7 @@ def record_collapse(
     training = TrainingConfig(
         epochs=epochs,
         train_images=train_images,
-        guess_images=min(train_images, 20_000),
+        pseudo_label_images=min(train_images, 20_000),
         critic=None,
     )
     labels = dataset.test.labels
@@ -231,7 +232,7 @@ def read_collapse(path: Path = RECORDED) -> Recording:
     try:
         table = pq.read_table(path)
         about = json.loads(table.schema.metadata[b"about"])
-        return Recording(table=table.to_pandas(), about=about)
+        return Recording(table=table.to_pandas().rename(columns=RENAMED), about=about)
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"`{path}` is no recording ({error}). Make one with `xai record-collapse`."
@@ -274,7 +275,7 @@ def _record(
             dataset.without_labels(),
             Path(folder),
             model=recipe.model,
-            training=replace(training, guess_weight=recipe.guess_weight),
+            training=replace(training, pseudo_label_weight=recipe.pseudo_label_weight),
             seed=seed,
             launch=launch,
             on_epoch=keep,

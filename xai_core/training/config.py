@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from .._moved import renamed
 from ..errors import ConfigError
 from ..image_spec import ImageSpec
 from ..models.vae import ClusterVAEConfig
@@ -84,10 +85,10 @@ class TrainingConfig:
         batch_size: Images per step at most, over all processes.
         learning_rate: Peak of the one-cycle schedule of the cluster VAE.
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
-        guess_weight: Weight of the cross entropy to the first guess, in nats per image of the
-            bound; 0 trains on the bound alone and makes no guess.
-        guess_images: Images on which the first guess is fitted; all other images take the mean of
-            their neighbours.
+        pseudo_label_weight: Weight of the cross entropy to the pseudo-labels, in nats per image of
+            the bound; 0 trains on the bound alone and makes none.
+        pseudo_label_images: Images on which the pseudo-labels are fitted; all other images take
+            the mean of their neighbours.
         train_images: Train images used; None for all.
         map_images: Images on which the map is fitted; all other images are placed by their
             neighbours.
@@ -104,8 +105,8 @@ class TrainingConfig:
     batch_size: int = 256
     learning_rate: float = 2e-3
     classifier_learning_rate: float = 3e-3
-    guess_weight: float = 50.0
-    guess_images: int = 60_000
+    pseudo_label_weight: float = 50.0
+    pseudo_label_images: int = 60_000
     train_images: int | None = None
     map_images: int = 100_000
     scored_images: int | None = None
@@ -120,7 +121,7 @@ class TrainingConfig:
             "min_steps",
             "classifier_min_steps",
             "batch_size",
-            "guess_images",
+            "pseudo_label_images",
             "map_images",
             "likelihood_images",
         ):
@@ -133,8 +134,15 @@ class TrainingConfig:
         for name in ("learning_rate", "classifier_learning_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be in (0, 1), got {getattr(self, name)}.")
-        if not 0 <= self.guess_weight < math.inf:
-            raise ConfigError(f"`guess_weight` must be at least 0, got {self.guess_weight}.")
+        if not 0 <= self.pseudo_label_weight < math.inf:
+            raise ConfigError(
+                f"`pseudo_label_weight` must be at least 0, got {self.pseudo_label_weight}."
+            )
+
+
+TrainingConfig.__init__ = renamed(  # type: ignore[method-assign]
+    guess_weight="pseudo_label_weight", guess_images="pseudo_label_images"
+)(TrainingConfig.__init__)
 
 
 def _preset(preset: Preset) -> tuple[ClusterVAEConfig, TrainingConfig]:

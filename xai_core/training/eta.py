@@ -62,8 +62,8 @@ def expected_seconds(
     scored = sum(min(size, training.scored_images or size) for size in splits)
     work = {"evaluation": scored, "index": sum(splits)}
     work["vae"] = passes(count, training.epochs, training.min_steps)
-    if training.guess_weight > 0 and model.num_clusters > 1:
-        work["assign"] = min(count, training.guess_images)
+    if training.pseudo_label_weight > 0 and model.num_clusters > 1:
+        work["assign"] = min(count, training.pseudo_label_images)
     if dataset.train.labels is not None:
         work["classifier"] = passes(
             count, training.classifier_epochs, training.classifier_min_steps

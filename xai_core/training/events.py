@@ -18,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bundle.migrations import present_names
 from ..errors import DataError
 from .eta import TimedProgress, time_left
 
@@ -162,7 +163,7 @@ def _events(path: Path) -> list[Row]:
         except ValueError:
             continue
         if isinstance(event, dict) and {"event", "at"} <= event.keys():
-            events.append(event)
+            events.append(present_names(event))
     return events
 
 

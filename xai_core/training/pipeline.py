@@ -19,6 +19,7 @@ from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..atomic_write import atomic_write
 from ..bundle.manifest import read_manifest
+from ..bundle.migrations import present_names
 from ..bundle.paths import check_target
 from ..bundle.writing import save_bundle
 from ..data.dataset import Dataset
@@ -161,7 +162,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
             content.write(json.dumps(settings, indent=1).encode())
         return
     try:
-        found = dict(json.loads(file.read_text()))
+        found = present_names(dict(json.loads(file.read_text())))
     except (ValueError, TypeError) as error:
         raise DataError(f"`{file}` is damaged ({error}). Delete `{run}` to begin anew.") from error
     other = [

@@ -51,7 +51,7 @@ PRESET_TABLE: Mapping[str, Preset] = {
         training={
             "epochs": 2,
             "classifier_epochs": 1,
-            "guess_images": 2_000,
+            "pseudo_label_images": 2_000,
             "train_images": 10_000,
             "map_images": 1_000,
             "likelihood_images": 50,
@@ -65,7 +65,7 @@ PRESET_TABLE: Mapping[str, Preset] = {
             "epochs": 4,
             "classifier_epochs": 2,
             "train_images": 20_000,
-            "guess_weight": 0.0,
+            "pseudo_label_weight": 0.0,
             "min_steps": 300,
             "classifier_min_steps": 150,
         },

@@ -26,7 +26,7 @@ class Stage:
 
 
 STAGES = {
-    "assign": Stage(title="First guess", milliseconds=1.96),
+    "assign": Stage(title="Pseudo-labels", milliseconds=1.96),
     "vae": Stage(title="Cluster VAE", milliseconds=1.08),
     "classifier": Stage(title="Classifier", milliseconds=0.44),
     "surrogate": Stage(title="Critic's surrogate", milliseconds=0.20),
@@ -53,7 +53,7 @@ class EpochMetrics:
     seconds: float
     elbo: float = math.nan
     reconstruction: float = math.nan
-    prior_alignment: float = math.nan
+    expected_log_prior: float = math.nan
     kl_c: float = math.nan
     entropy_z: float = math.nan
     cluster_information: float = math.nan

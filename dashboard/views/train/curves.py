@@ -31,7 +31,7 @@ CURVES = (
 )
 TERMS = (
     ("vae", "reconstruction", "E log p(x|z, c), nats"),
-    ("vae", "prior_alignment", "E log p(z|c), nats"),
+    ("vae", "expected_log_prior", "E log p(z|c), nats"),
     ("vae", "kl_c", "KL(q(c) ‖ p(c)), nats"),
     ("vae", "entropy_z", "-E log q(z|x), nats"),
 )
@@ -39,7 +39,7 @@ NUMBERS = (
     ("Epochs of the cluster VAE", "vae", "epoch", 0),
     ("ELBO after the last, nats", "vae", "elbo", 2),
     ("Reconstruction, nats", "vae", "reconstruction", 2),
-    ("Prior alignment, nats", "vae", "prior_alignment", 2),
+    ("Prior alignment, nats", "vae", "expected_log_prior", 2),
     ("KL of c, nats", "vae", "kl_c", 3),
     ("Entropy of z, nats", "vae", "entropy_z", 2),
     ("Cluster information, nats", "vae", "cluster_information", 3),

@@ -165,7 +165,7 @@ def test_a_link_restores_the_settings_of_a_theory_page(open_page, page, link):
 
 def test_a_number_asked_for_is_checked(open_page, tiny_bundle):
     row = tiny_bundle.index.set_index("id").loc["test:3"]
-    answer = float(row.prior_alignment - row.kl_c + row.entropy_z)
+    answer = float(row.expected_log_prior - row.kl_c + row.entropy_z)
     app = open_page("theory", image="test:3")
     for right in (round(answer, 1), round(answer), -round(answer, 1), -round(answer)):
         app.number_input[0].set_value(float(right)).run()

@@ -40,7 +40,7 @@ TRAINING = TrainingConfig(
     epochs=2,
     classifier_epochs=1,
     batch_size=20,
-    guess_weight=0.0,
+    pseudo_label_weight=0.0,
     critic=CriticTraining(surrogate_epochs=1, epochs=1),
 )
 
@@ -209,7 +209,7 @@ def test_encode_gives_the_bundles_own_images_their_places(root, tiny_bundle, ima
         np.testing.assert_array_equal(arrays["cluster_probs"].argmax(1), index["cluster"])
         np.testing.assert_array_equal(arrays["class_probs"].argmax(1), index["predicted"])
         np.testing.assert_allclose(arrays["class_probs"].sum(1), 1, atol=1e-5)
-        terms = ("reconstruction", "prior_alignment", "kl_c", "entropy_z")
+        terms = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z")
         a, b, c, d = (arrays[name] for name in terms)
         np.testing.assert_allclose(arrays["elbo"], a + b - c + d, rtol=1e-4)
 
@@ -388,7 +388,11 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
     shape = (model.num_clusters, model.factorisation, model.likelihood)
     assert shape == (4, "c_given_z", "gaussian")
     assert (model.decoder_conditioning, model.prior) == ("z+c", "mixture")
-    assert (training.batch_size, training.learning_rate, training.guess_weight) == (8, 0.01, 0.0)
+    assert (training.batch_size, training.learning_rate, training.pseudo_label_weight) == (
+        8,
+        0.01,
+        0.0,
+    )
     assert (training.classifier_epochs, training.classifier_min_steps) == (7, 1)
     critic = training.critic
     assert (critic.surrogate_epochs, critic.epochs, critic.min_steps) == (5, 6, 1)
@@ -651,7 +655,7 @@ def test_the_live_table_has_a_row_an_epoch_with_the_terms_of_the_bound(capsys, m
     display = training_display.TrainingDisplay({"vae": 60.0, "index": 30.0})
     row = EpochMetrics(
         stage="vae", epoch=1, epochs=3, loss=0.5, seconds=2.0, elbo=-99.5, reconstruction=-77.25,
-        prior_alignment=-20.0, kl_c=2.25, entropy_z=0.0, nmi=0.25,
+        expected_log_prior=-20.0, kl_c=2.25, entropy_z=0.0, nmi=0.25,
     )  # fmt: skip
     with display.shown("Cut to 28 x 28."):
         display.on_epoch(row)

@@ -77,7 +77,7 @@ def check(page):
         np.testing.assert_allclose(value, numbers[name], **LOOSE, err_msg=name)
         checked.add(name)
 
-    for name in ("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z"):
+    for name in ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z"):
         same(name, encoded[name][0])
     same("umap-x", encoded["umap"][0, 0])
     same("umap-y", encoded["umap"][0, 1])

@@ -127,14 +127,22 @@ def test_the_remedy_of_a_collapse_is_the_number_of_clusters_that_are_told_apart(
     collapsed = manifest_of(GOOD | {"cluster_information": math.log(3)})
     (problem,) = health_of(collapsed)
     assert problem.remedy.endswith("--clusters 3")
-    (problem,) = health_of(manifest_of(GOOD | {"cluster_information": 0.1}, guess_weight=0.0))
+    (problem,) = health_of(
+        manifest_of(GOOD | {"cluster_information": 0.1}, pseudo_label_weight=0.0)
+    )
     assert problem.remedy.endswith("--preset default")
 
 
 def test_settings_that_are_no_numbers_are_left_out(subtests):
     for value in ["x", None, [], {}, 0, -1]:
         with subtests.test(value=value):
-            names = ("epochs", "batch_size", "train_images", "guess_weight", "classifier_epochs")
+            names = (
+                "epochs",
+                "batch_size",
+                "train_images",
+                "pseudo_label_weight",
+                "classifier_epochs",
+            )
             manifest = manifest_of({"cluster_information": 0.1}, **dict.fromkeys(names, value))
             assert kinds(manifest) == ["collapse"]
 

@@ -230,7 +230,7 @@ def test_scores_by_hand(tiny_models, tiny_dataset):
     assert found.classifier_accuracy == pytest.approx(expected)
     assert found.log_likelihood_images == 4 and found.log_likelihood_samples == 3
     assert found.log_likelihood < 0 < found.log_likelihood_standard_error
-    total = found.reconstruction + found.prior_alignment - found.kl_c + found.entropy_z
+    total = found.reconstruction + found.expected_log_prior - found.kl_c + found.entropy_z
     assert found.elbo == pytest.approx(total, rel=1e-6)
     assert found.cluster_information <= math.log(2)
     json.dumps(found.as_dict(), allow_nan=False)

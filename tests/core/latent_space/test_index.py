@@ -109,7 +109,7 @@ def test_columns_are_the_contracts(built):
     table, _ = built
     assert list(table.columns) == [
         *("id", "split", "label", "cluster", "confidence", "umap_x", "umap_y", "distortion"),
-        *("elbo", "reconstruction", "prior_alignment", "kl_c", "entropy_z", "predicted"),
+        *("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z", "predicted"),
         *("mean_0", "mean_1", "log_var_0", "log_var_1"),
     ]
     assert {name: str(kind) for name, kind in table.dtypes.items()} == index_columns(2)
@@ -127,7 +127,7 @@ def test_rows_are_the_images_in_order(built, tiny_models, tiny_dataset):
     np.testing.assert_allclose(test[["mean_0", "mean_1"]], encoding.mean, rtol=1e-6)
     np.testing.assert_allclose(test[["log_var_0", "log_var_1"]], encoding.log_var, rtol=1e-6)
     np.testing.assert_allclose(test["elbo"], encoding.terms.elbo, rtol=1e-6)
-    total = test["reconstruction"] + test["prior_alignment"] - test["kl_c"] + test["entropy_z"]
+    total = test["reconstruction"] + test["expected_log_prior"] - test["kl_c"] + test["entropy_z"]
     np.testing.assert_allclose(test["elbo"], total, rtol=1e-5)
     x = tiny_dataset.test.images / 255
     assert test["predicted"].tolist() == classifier(x).argmax(-1).tolist()

@@ -150,7 +150,7 @@ class TestBound:
         posterior, found = model.encode(x), model.elbo(x, generator=generator())
         reference = Normal(posterior.mean, (0.5 * posterior.log_var).exp())
         kl = kl_divergence(reference, Normal(0.0, 1.0)).sum(-1)
-        torch.testing.assert_close(-found.prior_alignment - found.entropy_z, kl)
+        torch.testing.assert_close(-found.expected_log_prior - found.entropy_z, kl)
 
     def test_zero_logits_cost_a_bit_a_pixel(self):
         """A mean over pixels would be 784 times too weak, a sum over images 4 times too strong."""
@@ -345,7 +345,7 @@ class TestGradients:
         means, log_vars = [0, 1], [2, 3]  # of the encoder's last bias
         pulls = {
             "reconstruction": means + log_vars,
-            "prior_alignment": means + log_vars,
+            "expected_log_prior": means + log_vars,
             "entropy_z": log_vars,
             "kl_c": [] if model.cluster_encoder else means + log_vars,
         }
@@ -356,7 +356,7 @@ class TestGradients:
             found = [] if pulled is None else pulled.nonzero()[:, 0].tolist()
             assert found == places, name
             belief = getattr(model.cluster_encoder, "9", None)
-            if belief is not None and name in ("prior_alignment", "kl_c"):
+            if belief is not None and name in ("expected_log_prior", "kl_c"):
                 assert belief.bias.grad.abs().min() > 0
             if name == "entropy_z":
                 assert pulled[2:].tolist() == [2.0, 2.0], "half a nat a unit of log_var, 4 images"
@@ -371,7 +371,7 @@ class TestGradients:
 
         def bound():
             found = model.terms(frozen, x, z)
-            return (found.prior_alignment - found.kl_c).sum()
+            return (found.expected_log_prior - found.kl_c).sum()
 
         bound().backward()
         centres, step = model.prior.mean, 1e-5

@@ -12,12 +12,12 @@ def index():
         {
             "split": ["train"] * 30 + ["test"] * 20,
             "reconstruction": rng.normal(-80, 20, 50),
-            "prior_alignment": rng.normal(-20, 3, 50),
+            "expected_log_prior": rng.normal(-20, 3, 50),
             "kl_c": rng.uniform(1, 2.3, 50),
             "entropy_z": rng.normal(5, 2, 50),
         }
     )
-    table["elbo"] = table.reconstruction + table.prior_alignment - table.kl_c + table.entropy_z
+    table["elbo"] = table.reconstruction + table.expected_log_prior - table.kl_c + table.entropy_z
     return table
 
 

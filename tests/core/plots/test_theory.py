@@ -23,12 +23,12 @@ def index():
             "split": "test",
             "cluster": np.arange(30) % 3,
             "reconstruction": rng.normal(-80, 20, 30),
-            "prior_alignment": rng.normal(-20, 3, 30),
+            "expected_log_prior": rng.normal(-20, 3, 30),
             "kl_c": rng.uniform(1, 2.3, 30),
             "entropy_z": rng.normal(5, 2, 30),
         }
     )
-    table["elbo"] = table.reconstruction + table.prior_alignment - table.kl_c + table.entropy_z
+    table["elbo"] = table.reconstruction + table.expected_log_prior - table.kl_c + table.entropy_z
     return table
 
 

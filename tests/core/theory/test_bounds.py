@@ -73,7 +73,7 @@ def test_both_bounds_are_the_models_own(factorisation, conditioning):
     close = (
         {"rtol": 1e-5, "atol": 1e-5} if factorisation == "c_given_z" else {"rtol": 0, "atol": 1}
     )
-    torch.testing.assert_close(found.prior_alignment, own.prior_alignment.double(), **close)
+    torch.testing.assert_close(found.expected_log_prior, own.expected_log_prior.double(), **close)
 
 
 @FACTORISATIONS

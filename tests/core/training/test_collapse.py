@@ -14,7 +14,7 @@ from xai_core.cli import app
 from xai_core.errors import ConfigError, DataError
 from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch
-from xai_core.training.collapse import RECIPES, Recording, read_collapse, record_collapse
+from xai_core.training.collapse import RECIPES, TERMS, Recording, read_collapse, record_collapse
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_every_recipe_is_recorded_before_and_after_every_epoch(recorded):
             np.testing.assert_allclose(recording.probs(run, epoch).sum(1), 1, atol=1e-3)
             here = recording.at(run, epoch)
             assert here["id"].is_unique and here["id"].str.startswith("test:").all()
-            parts = here.reconstruction + here.prior_alignment - here.kl_c + here.entropy_z
+            parts = here.reconstruction + here.expected_log_prior - here.kl_c + here.entropy_z
             np.testing.assert_allclose(here.elbo, parts, atol=0.01)
 
 
@@ -69,7 +69,7 @@ def test_what_is_written_is_read_back(recorded):
 
 def test_the_recipes_differ_in_one_thing_each():
     pure, prior, cure = (RECIPES[name] for name in ("pure", "prior", "cure"))
-    assert prior.model == cure.model and prior.guess_weight == 0 < cure.guess_weight
+    assert prior.model == cure.model and prior.pseudo_label_weight == 0 < cure.pseudo_label_weight
     assert (pure.model.decoder_conditioning, pure.model.prior) == ("z+c", "standard")
     assert (prior.model.decoder_conditioning, prior.model.prior) == ("z", "mixture")
     assert pure.model.decoder_channels == prior.model.decoder_channels
@@ -83,7 +83,7 @@ def test_price_and_summary_are_averages_over_images():
             rows.append(
                 {"run": run, "epoch": 1, "id": f"test:{image}", "label": image % 2,
                  "elbo": -100 - 10 * image + shift + 0.1 * image * shift,
-                 **dict.fromkeys(("reconstruction", "prior_alignment", "kl_c", "entropy_z"), 0.0),
+                 **dict.fromkeys(TERMS[1:], 0.0),
                  "prob_0": probs[0], "prob_1": probs[1]}
             )  # fmt: skip
     recording = Recording(table=pd.DataFrame(rows), about={})

@@ -60,7 +60,7 @@ def test_the_expected_stages_are_those_there_will_be(
     tiny_dataset, labels, clusters, guess, stages
 ):
     data = tiny_dataset if labels else tiny_dataset.without_labels()
-    training = TrainingConfig(guess_weight=guess, epochs=3, train_images=20)
+    training = TrainingConfig(pseudo_label_weight=guess, epochs=3, train_images=20)
     expected = expected_seconds(data, ClusterVAEConfig(num_clusters=clusters), training)
     assert list(expected) == stages.split()
     assert expected["vae"] == pytest.approx(3 * 20 * STAGES["vae"].milliseconds / 1000)

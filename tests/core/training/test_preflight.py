@@ -22,7 +22,7 @@ SHORT = TrainingConfig(
     epochs=1,
     classifier_epochs=1,
     batch_size=20,
-    guess_weight=0.0,
+    pseudo_label_weight=0.0,
     likelihood_images=5,
     critic=None,
 )

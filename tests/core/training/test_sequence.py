@@ -41,7 +41,9 @@ def shapes_dataset(count=240):
 TINY = ClusterVAEConfig(
     num_clusters=3, latent_dim=3, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
 )
-SHORT = TrainingConfig(epochs=1, classifier_epochs=1, batch_size=32, guess_weight=0.0, critic=None)
+SHORT = TrainingConfig(
+    epochs=1, classifier_epochs=1, batch_size=32, pseudo_label_weight=0.0, critic=None
+)
 WITH_CRITICS = dataclasses.replace(SHORT, critic=CriticTraining(surrogate_epochs=2, epochs=2))
 
 
@@ -79,7 +81,7 @@ def same(left, right):
 
 
 def test_labels_given_removed_or_shuffled_the_cluster_vae_is_the_same(bars, tmp_path):
-    config = dataclasses.replace(SHORT, guess_weight=5.0, epochs=2)
+    config = dataclasses.replace(SHORT, pseudo_label_weight=5.0, epochs=2)
     order = torch.randperm(len(bars.train), generator=torch.Generator().manual_seed(1))
     shuffled = dataclasses.replace(
         bars, train=Split(images=bars.train.images, labels=bars.train.labels[order])
@@ -318,7 +320,7 @@ def test_a_process_that_does_not_see_the_run_is_told_of_the_shared_disk(
     bars, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(pseudo_labels, "write_state", lambda *_: None)
-    config = dataclasses.replace(SHORT, guess_weight=1.0)
+    config = dataclasses.replace(SHORT, pseudo_label_weight=1.0)
     with pytest.raises(ConfigError, match="share the disk that `--out` is on"):
         trained(bars, tmp_path / "run", config=config)
 
@@ -383,7 +385,7 @@ def test_collapse_is_warned_of_by_name(bars, tmp_path, caplog):
 
 
 def test_an_optimum_that_clusters_is_not_called_collapse(bars, tmp_path, caplog):
-    config = dataclasses.replace(SHORT, epochs=12, guess_weight=50.0, learning_rate=1e-2)
+    config = dataclasses.replace(SHORT, epochs=12, pseudo_label_weight=50.0, learning_rate=1e-2)
     with caplog.at_level(logging.WARNING, "xai_core"):
         found = trained(bars, tmp_path / "run", config=config)
     last = [row for row in found.history if row.stage == "vae"][-1]
@@ -406,7 +408,7 @@ def test_every_kind_of_model_trains(bars, tmp_path, name, change):
     found = trained(bars, tmp_path / "run", model=dataclasses.replace(TINY, **change))
     row = found.history[0]
     assert row.elbo == pytest.approx(
-        row.reconstruction + row.prior_alignment - row.kl_c + row.entropy_z, abs=1e-2
+        row.reconstruction + row.expected_log_prior - row.kl_c + row.entropy_z, abs=1e-2
     )
     assert not found.model.training
     assert all(value.isfinite().all() for value in found.model.state_dict().values())
@@ -418,10 +420,10 @@ def test_every_preset_trains_when_made_small(bars, tmp_path, preset):
     small = dataclasses.replace(
         model, num_clusters=3, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
     )
-    weight = min(config.guess_weight, 0.0)  # the guess has tests of its own
+    weight = min(config.pseudo_label_weight, 0.0)  # the guess has tests of its own
     critic = dataclasses.replace(config.critic, surrogate_epochs=1, epochs=1, min_steps=1)
     once = {"epochs": 1, "min_steps": 1, "classifier_epochs": 1, "classifier_min_steps": 1}
-    config = dataclasses.replace(config, guess_weight=weight, critic=critic, **once)
+    config = dataclasses.replace(config, pseudo_label_weight=weight, critic=critic, **once)
     found = trained(bars, tmp_path / "run", model=small, config=config)
     assert [row.stage for row in found.history] == ["vae", "classifier", "surrogate", "critic"]
     assert found.critics.keys() == {"classifier", "cluster"}
@@ -457,7 +459,10 @@ def test_settings_out_of_range_are_refused(subtests):
         ({"train_images": 1}, "`train_images` must be at least 2, got 1"),
         ({"learning_rate": 0.0}, r"`learning_rate` must be in \(0, 1\), got 0"),
         ({"learning_rate": float("nan")}, r"`learning_rate` must be in \(0, 1\), got nan"),
-        ({"guess_weight": float("inf")}, "`guess_weight` must be at least 0, got inf"),
+        (
+            {"pseudo_label_weight": float("inf")},
+            "`pseudo_label_weight` must be at least 0, got inf",
+        ),
     ]:
         with subtests.test(change=change, message=message):
             with pytest.raises(ConfigError, match=message):

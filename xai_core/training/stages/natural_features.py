@@ -1,4 +1,4 @@
-"""Features of photographs for the first guess: outline and texture about an object, and colours.
+"""Features of photographs for the pseudo-labels: outline and texture about an object, and colours.
 
 Each pixel's distance from the ground, the colour of the border, is resampled in polar coordinates
 about the object's centre and in units of its size. The absolute values of the Fourier transform

@@ -1,4 +1,4 @@
-"""A first guess of the clusters, without labels and before any training.
+"""Pseudo-labels: a first guess of the clusters, without labels and before any training.
 
 Histograms of oriented gradients, their neighbour graph laid out by UMAP in ten dimensions, and
 a Gaussian mixture on the layout.
@@ -110,7 +110,7 @@ def _most_separate(images: ByteImages, num_clusters: int, seed: int) -> Describe
         several = 1 < len(np.unique(clusters)) < len(clusters)
         separation[name] = float(silhouette_score(features, clusters)) if several else -1.0
     best = max(separation, key=lambda name: separation[name])
-    logger.info("first guess by %s: %s", best, separation)
+    logger.info("pseudo-labels by %s: %s", best, separation)
     return lambda part: natural_features(to_float(part, "cpu"))[best].numpy()
 
 
@@ -225,8 +225,8 @@ def pseudo_label_stage(
     training: TrainingConfig,
     preprocessing: Preprocessing,
 ) -> Float[Tensor, "images clusters"] | None:
-    """Make the first guess, once per run, on the first process."""
-    if training.guess_weight == 0 or model.num_clusters == 1:
+    """Make the pseudo-labels, once per run, on the first process."""
+    if training.pseudo_label_weight == 0 or model.num_clusters == 1:
         return None
     loop.on_progress(Progress("assign", 0, 1))
     if loop.fabric.is_global_zero and read_state(loop.run, "assign") is None:
@@ -234,7 +234,7 @@ def pseudo_label_stage(
         probs = assign_clusters(
             images,
             model.num_clusters,
-            sample=training.guess_images,
+            sample=training.pseudo_label_images,
             seed=loop.seed,
             natural=preprocessing.strategy == "natural",
         )

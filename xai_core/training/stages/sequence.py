@@ -2,8 +2,8 @@
 
 Stages, each resumed at its last finished epoch:
 
-    assign      a first guess of the clusters from the images' neighbour graph
-    vae         the bound on clean images, and q(c|x) of deformed images towards the guess
+    assign      pseudo-labels of the clusters from the images' neighbour graph
+    vae         the bound on clean images, and q(c|x) of deformed images towards these
     classifier  the independent CNN, with labels; it never meets the cluster VAE
     surrogate   predicts what classifier and q(c|x) decide from a few pixels, on random masks
     critic      the critics of both, against the surrogate and the frozen models
@@ -95,18 +95,20 @@ def train_models(
     labels = None if dataset.train.labels is None else dataset.train.labels[: len(images)]
     if len(images) < model.num_clusters:
         raise ConfigError(f"{len(images)} train images cannot form {model.num_clusters} clusters.")
-    if training.guess_weight > 0 and training.guess_images < model.num_clusters:
+    if training.pseudo_label_weight > 0 and training.pseudo_label_images < model.num_clusters:
         raise ConfigError(
-            f"`guess_images` must be at least the {model.num_clusters} clusters, got "
-            f"{training.guess_images}."
+            f"`pseudo_label_images` must be at least the {model.num_clusters} clusters, got "
+            f"{training.pseudo_label_images}."
         )
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
     classifier, num_classes = None, len(dataset.class_names)
     with report_lost_processes(
         fabric, f"Finished stages are kept in {run}. Continue with --resume."
     ):
-        guess = pseudo_label_stage(loop, images, model, training, dataset.preprocessing)
-        vae = vae_stage(loop, images, guess, labels, model, training, dataset.preprocessing)
+        pseudo_labels = pseudo_label_stage(loop, images, model, training, dataset.preprocessing)
+        vae = vae_stage(
+            loop, images, pseudo_labels, labels, model, training, dataset.preprocessing
+        )
         if labels is not None:
             classifier = classifier_stage(
                 loop, images, labels, num_classes, training, dataset.preprocessing

@@ -23,7 +23,7 @@ __all__ = [
 
 KEPT_WEIGHT = 0.2
 """Of the reconstruction's cluster against the deformed image's."""
-TERMS = ("reconstruction", "prior_alignment", "kl_c", "entropy_z")
+TERMS = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 SAMPLE_OF_EPOCH = 10_000
 """Train images scored after each epoch."""
 
@@ -31,39 +31,40 @@ SAMPLE_OF_EPOCH = 10_000
 class VAEObjective(nn.Module):
     """The loss of one batch, one module so that processes average its gradients."""
 
-    def __init__(self, model: ClusterVAE, guess_weight: float) -> None:
+    def __init__(self, model: ClusterVAE, pseudo_label_weight: float) -> None:
         super().__init__()
         self.model = model
-        self.guess_weight = guess_weight
+        self.pseudo_label_weight = pseudo_label_weight
 
     def forward(
-        self, x: Images, eps: Latents, views: Images | None, guess: Probs | None
+        self, x: Images, eps: Latents, views: Images | None, pseudo_labels: Probs | None
     ) -> Tensor:
         """Evaluate the loss by the pixel and channel, in nats.
 
-        It is -ELBO(x), and where there is a guess, `guess_weight` times the cross entropies of
-        q(c|views) to the guess and of q(c|g(z)) to q(c|x): deformed images and reconstructions
-        keep their cluster. The second bounds the mutual information of cluster and reconstruction
-        (InfoGAN, Chen et al., 2016); a quarter of the batch is decoded for it, to save time.
+        It is -ELBO(x), and where there are pseudo-labels, `pseudo_label_weight` times the cross
+        entropies of q(c|views) to these and of q(c|g(z)) to q(c|x): deformed images and
+        reconstructions keep their cluster. The second bounds the mutual information of cluster and
+        reconstruction (InfoGAN, Chen et al., 2016); a quarter of the batch is decoded for it, to
+        save time.
         """
         posterior = self.model.encode(x)
         z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps
         loss = -self.model.terms(posterior, x, z).elbo.mean()
-        if views is not None and guess is not None:
+        if views is not None and pseudo_labels is not None:
             kept = slice(0, math.ceil(len(x) / 4))
             probs = posterior.cluster_probs[kept].detach()
             decoded = self.model.decode(posterior.mean[kept], probs)
             logits = self.model.cluster_logits(torch.cat([views, decoded]))
-            of_views = functional.cross_entropy(logits[: len(x)], guess)
+            of_views = functional.cross_entropy(logits[: len(x)], pseudo_labels)
             of_decoded = functional.cross_entropy(logits[len(x) :], probs)
-            loss = loss + self.guess_weight * (of_views + KEPT_WEIGHT * of_decoded)
+            loss = loss + self.pseudo_label_weight * (of_views + KEPT_WEIGHT * of_decoded)
         return loss / x[0].numel()
 
 
 def vae_stage(
     loop: EpochLoop,
     images: ByteImages,
-    guess: Float[Tensor, "images clusters"] | None,
+    pseudo_labels: Float[Tensor, "images clusters"] | None,
     labels: Tensor | None,
     model: ClusterVAEConfig,
     training: TrainingConfig,
@@ -78,14 +79,14 @@ def vae_stage(
     def batches(rows: Tensor, generator: torch.Generator) -> tuple[Tensor | None, ...]:
         x = to_float(pixels[rows], device).contiguous(memory_format=torch.channels_last)
         eps = torch.randn(len(rows), model.latent_dim, generator=generator, device=device)
-        views = deform(x, generator, preprocessing) if guess is not None else None
+        views = deform(x, generator, preprocessing) if pseudo_labels is not None else None
         seen = _half_binarised(x, generator) if binary else x
-        return seen, eps, views, guess[rows] if guess is not None else None
+        return seen, eps, views, pseudo_labels[rows] if pseudo_labels is not None else None
 
     sample = slice(0, SAMPLE_OF_EPOCH)
     loop.fit(
         "vae",
-        VAEObjective(vae, training.guess_weight),
+        VAEObjective(vae, training.pseudo_label_weight),
         batches,
         count=len(images),
         epochs=training.epochs,
