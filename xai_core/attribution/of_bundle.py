@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from .._moved import renamed
 from .._types import Images
 from ..bundle.explained_output import ExplainedOutput, explained_output
-from ..bundle.outputs import as_float_images
+from ..bundle.image_input import as_float_images
 from ..bundle.reading import Bundle
 from ..errors import BundleError
 from .api import Attribution, attribute

@@ -12,7 +12,7 @@ from torch import Tensor
 from .._types import ByteImages, Latents, Probs
 from ..latent_space.encoding import Encoding, classify, encode_dataset
 from ..latent_space.index import LatentIndex
-from .outputs import as_byte_images
+from .image_input import as_byte_images
 from .reading import Bundle
 
 __all__ = [

@@ -20,7 +20,7 @@ from ..bundle.explained_output import (
     explained_output,
     logit_layers,
 )
-from ..bundle.outputs import as_float_images
+from ..bundle.image_input import as_float_images
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
 from ..models.jacobian import decoder_jacobian

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from xai_core import cli
 from xai_core.attribution.of_bundle import attributions
 from xai_core.bundle.encode import encode
-from xai_core.bundle.outputs import as_byte_images, as_float_images
+from xai_core.bundle.image_input import as_byte_images, as_float_images
 from xai_core.bundle.reading import load_bundle
 from xai_core.counterfactual.of_bundle import counterfactuals
 from xai_core.data.preprocessing import read_images

@@ -12,7 +12,7 @@ from ...attribution.api import Attribution
 from ...attribution.of_bundle import IMAGES_AT_ONCE
 from ...attribution.registry import method_card
 from ...bundle.explained_output import ExplainedOutput, deciding_outputs, explained_output
-from ...bundle.outputs import as_float_images
+from ...bundle.image_input import as_float_images
 from ...bundle.reading import Bundle
 from .measures import area, deletion, gini, insertion, pixel_order, score_of
 from .table import infill_of

@@ -23,7 +23,7 @@ from ...attribution.of_bundle import (
 )
 from ...attribution.registry import METHODS, MethodCard, method_card
 from ...bundle.explained_output import ExplainedOutput, explained_output
-from ...bundle.outputs import as_float_images
+from ...bundle.image_input import as_float_images
 from ...bundle.reading import Bundle
 from ..infill import Infill, infill_from_rest
 from .intervals import Interval, mean_interval
