@@ -1,11 +1,13 @@
 """Pages run without a browser, on a tiny bundle or on none."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit import config
+from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
@@ -26,6 +28,15 @@ def static_folder(tmp_path_factory):
     config.set_option("server.enableStaticServing", True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "STATIC", tmp_path_factory.mktemp("static"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_search_for_components():
+    """Look through the installed packages for components once, not once per `AppTest`."""
+    with pytest.MonkeyPatch.context() as patch:
+        search = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", search)
         yield
 
 
