@@ -43,23 +43,49 @@ SLOW = (
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
 """Folders and files that start browsers, trainings or processes."""
+TOGETHER = (
+    ("browser",),
+    ("app/test_degenerate_sets.py", "core/cli/test_degenerate_sets.py"),
+    ("test_style.py",),
+    ("core/training/test_sequence.py",),
+)
+"""What one process runs, as it shares what takes long to make. These begin, the longest first;
+every other file is a group of its own."""
 
 
 def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="Where models live: cpu, cuda, cuda:N, auto.")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Sort tests into the fast lane: no browser, no training, no process of its own.
+    """Sort tests into the fast lane and into groups that one process runs, the longest first.
 
-    Folders and fixtures decide; `slow` marks what they do not show.
+    The fast lane has no browser, no training and no process of its own: folders and fixtures
+    decide, and `slow` marks what they do not show.
     """
-    slow = [Path(__file__).parent / place for place in SLOW]
+    root = Path(__file__).parent
+    groups = [tuple(root / place for place in places) for places in TOGETHER]
+
+    def group_of(item):
+        found = (n for n, places in enumerate(groups) if _is_in(places, item))
+        return next(found, len(groups))
+
+    items.sort(key=group_of)
     for item in items:
-        by_place = any(item.path.is_relative_to(place) for place in slow)
+        number = group_of(item)
+        name = f"{number}" if number < len(groups) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(name))
+    slow = [root / place for place in SLOW]
+    for item in items:
+        by_place = _is_in(slow, item)
         trains = "tiny_models" in item.fixturenames
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
+
+
+def _is_in(places, item):
+    return any(item.path.is_relative_to(place) for place in places)
 
 
 @pytest.fixture(autouse=True)

@@ -366,22 +366,24 @@ def _check_metrics(manifest: Manifest, path: Path) -> None:
         raise damaged_bundle(path, "`metrics.cluster_labels` must be a list of whole numbers")
 
 
-def _check_leaves(value: object, path: Path, depth: int = 0) -> None:
+def _check_leaves(found: object, path: Path) -> None:
     """Refuse numbers and texts that cannot be shown, and values that are nested too deep."""
-    if depth > DEEPEST:
-        raise damaged_bundle(path, f"it is nested more than {DEEPEST} deep")
-    if isinstance(value, dict):
-        _check_leaves([*value, *value.values()], path, depth + 1)
-    elif isinstance(value, list):
-        for part in value:
-            _check_leaves(part, path, depth + 1)
-    elif isinstance(value, str) and not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise damaged_bundle(path, "it has a text that is not UTF-8") from error
-    elif isinstance(value, int | float) and not abs(value) <= LARGEST:
-        raise damaged_bundle(path, f"it has a number beyond {LARGEST:g}")
+    values = [(found, 0)]
+    while values:
+        value, depth = values.pop()
+        if depth > DEEPEST:
+            raise damaged_bundle(path, f"it is nested more than {DEEPEST} deep")
+        if isinstance(value, dict):
+            values += [(part, depth + 1) for part in (*value, *value.values())]
+        elif isinstance(value, list):
+            values += [(part, depth + 1) for part in value]
+        elif isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise damaged_bundle(path, "it has a text that is not UTF-8") from error
+        elif isinstance(value, int | float) and not abs(value) <= LARGEST:
+            raise damaged_bundle(path, f"it has a number beyond {LARGEST:g}")
 
 
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, no_type_check
 
 import numpy as np
 import pandas as pd
@@ -305,6 +305,7 @@ def _alike(value: object, default: object) -> bool:
 class _Uninitialised(TorchFunctionMode):
     """Skips in-place functions: on the meta device, initialisation would import half of torch."""
 
+    @no_type_check  # called for every function of torch, by torch
     def __torch_function__(
         self,
         func: Callable[..., Any],

@@ -122,7 +122,9 @@ class ConvDecoder(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Scale the weights for ReLU (He et al., 2015), in channels-last memory."""
+    """Scale the weights for ReLU (He et al., 2015), in channels-last memory; leave meta ones."""
+    if next(module.parameters()).is_meta:
+        return
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
