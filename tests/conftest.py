@@ -18,8 +18,9 @@ from xai_core.evaluation.metrics import evaluate, fit_cluster_labels
 from xai_core.latent_space.encoding import encode_dataset
 from xai_core.latent_space.umap_layout import build_index
 from xai_core.models.classifier import Classifier
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.models.critic import Critic, CriticConfig
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import resolve_device
 
 from .degenerate import SETS as DEGENERATE_SETS

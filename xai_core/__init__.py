@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from .latent_space.index import LatentIndex
     from .latent_space.umap_layout import build_index
     from .models.classifier import Classifier
-    from .models.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
+    from .models.config import ClusterVAEConfig
+    from .models.vae import ClusterVAE, ElboTerms
     from .runtime import Launch
     from .training.config import PRESETS, TrainingConfig
     from .training.pipeline import train

@@ -14,7 +14,8 @@ from torchvision.transforms import v2
 
 from xai_core.data import augmentation
 from xai_core.data.preprocessing import to_float
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch, make_fabric
 from xai_core.training import loop as training_loop
 from xai_core.training.stages import vae as stages_vae

@@ -31,7 +31,7 @@ from xai_core.data.preprocessing import read_images
 from xai_core.data.registry import load_dataset
 from xai_core.errors import BundleError, BundleNotFoundError, DataError, OutOfMemoryError, XaiError
 from xai_core.latent_space.encoding import classify, encode_dataset
-from xai_core.models.vae import ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.runtime import Launch, is_out_of_memory, map_batches, report_out_of_memory
 from xai_core.training.checkpoint import TrainingState, read_state, write_state
 from xai_core.training.collapse import read_collapse

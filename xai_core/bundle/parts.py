@@ -17,8 +17,9 @@ from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
 from ..latent_space.index import index_columns
 from ..models.classifier import Classifier
+from ..models.config import ClusterVAEConfig
 from ..models.critic import Critic, CriticConfig
-from ..models.vae import ClusterVAE, ClusterVAEConfig
+from ..models.vae import ClusterVAE
 from .files import LARGEST, TensorKind, kind_of, read_table, read_tensors
 from .manifest import FORM, MANIFEST, DatasetCard, Manifest, damaged_bundle
 from .migrations import is_newer

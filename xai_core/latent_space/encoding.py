@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from .._types import ByteImages, Labels, Probs
 from ..data.dataset import Dataset
 from ..data.preprocessing import to_float
-from ..models.vae import ClusterVAE, ClusterVAEConfig, ElboTerms
+from ..models.config import ClusterVAEConfig
+from ..models.vae import ClusterVAE, ElboTerms
 from ..runtime import map_batches
 
 __all__ = [

@@ -11,15 +11,14 @@ References:
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from .._types import Images, Latents, Logits, Probs
-from ..errors import ConfigError
 from ..image_spec import ImageSpec
+from .config import ClusterVAEConfig
 from .distributions import (
     bernoulli_log_prob,
     categorical_kl_to_uniform,
@@ -32,76 +31,11 @@ from .prior import MixturePrior
 
 __all__ = [
     "ClusterVAE",
-    "ClusterVAEConfig",
-    "DecoderConditioning",
     "ElboTerms",
-    "Factorisation",
-    "Likelihood",
     "Posterior",
-    "Prior",
 ]
 
-Factorisation = Literal["c_given_x", "c_given_z"]
-Likelihood = Literal["bernoulli", "gaussian"]
-DecoderConditioning = Literal["z", "z+c"]
-Prior = Literal["mixture", "standard"]
-
 LOG_VAR_RANGE = (-12.0, 4.0)
-LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
-"""More would be a slip of the pen, or a bundle that means harm."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterVAEConfig:
-    """What the model is.
-
-    Attributes:
-        num_clusters: K; 1 is the plain VAE, with its prior N(0, I).
-        latent_dim: d, the dimension of z.
-        factorisation: How q(z, c|x) factorises.
-        likelihood: p(x|z, c): pixels in {0, 1}, or grey and colour with one learned variance
-            (sigma-VAE, Rybkin et al., 2021, https://arxiv.org/abs/2006.13202).
-        decoder_conditioning: Whether the decoder reads c beside z.
-        prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
-        channels: Widths of the encoders' convolutions, from full resolution inwards.
-        decoder_channels: Widths of the decoder's, likewise.
-        hidden: Width of the fully connected layers.
-    """
-
-    num_clusters: int = 10
-    latent_dim: int = 16
-    factorisation: Factorisation = "c_given_x"
-    likelihood: Likelihood = "bernoulli"
-    decoder_conditioning: DecoderConditioning = "z"
-    prior: Prior = "mixture"
-    channels: tuple[int, int, int] = (24, 48, 72)
-    decoder_channels: tuple[int, int, int] = (24, 24, 48)
-    hidden: int = 192
-
-    def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
-        object.__setattr__(self, "channels", tuple(self.channels))
-        object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
-        for name, value in [
-            ("num_clusters", self.num_clusters),
-            ("latent_dim", self.latent_dim),
-            ("hidden", self.hidden),
-            *(("channels", width) for width in self.channels),
-            *(("decoder_channels", width) for width in self.decoder_channels),
-        ]:
-            if value < 1:
-                raise ConfigError(f"`{name}` must be at least 1, got {value}.")
-            if value > LARGEST.get(name, value):
-                raise ConfigError(f"`{name}` must be at most {LARGEST[name]}, got {value}.")
-        for name, choice, allowed in [
-            ("factorisation", self.factorisation, Factorisation),
-            ("likelihood", self.likelihood, Likelihood),
-            ("decoder_conditioning", self.decoder_conditioning, DecoderConditioning),
-            ("prior", self.prior, Prior),
-        ]:
-            if choice not in get_args(allowed):
-                choices = ", ".join(map(repr, get_args(allowed)))
-                raise ConfigError(f"`{name}` must be one of {choices}, got {choice!r}.")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..plots.style import signed
 
 if TYPE_CHECKING:
     from ..bundle.manifest import Manifest
-    from ..models.vae import ClusterVAEConfig
+    from ..models.config import ClusterVAEConfig
 
 __all__ = [
     "Measure",

@@ -36,7 +36,8 @@ from ..evaluation.metrics import (
     fit_cluster_labels,
 )
 from ..latent_space.encoding import evaluating
-from ..models.vae import ClusterVAE, ClusterVAEConfig
+from ..models.config import ClusterVAEConfig
+from ..models.vae import ClusterVAE
 from ..runtime import Launch
 from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state

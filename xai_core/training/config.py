@@ -8,7 +8,7 @@ from typing import Any
 from .._moved import renamed
 from ..errors import ConfigError
 from ..image_spec import ImageSpec
-from ..models.vae import ClusterVAEConfig
+from ..models.config import ClusterVAEConfig
 from .presets import PRESET_TABLE, Preset
 
 __all__ = [

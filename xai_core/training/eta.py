@@ -10,7 +10,7 @@ from .steps import plan_epochs
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
-    from ..models.vae import ClusterVAEConfig
+    from ..models.config import ClusterVAEConfig
     from .config import TrainingConfig
 
 __all__ = [

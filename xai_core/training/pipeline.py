@@ -29,7 +29,7 @@ from ..evaluation.health_scores import score_health
 from ..evaluation.metrics import evaluate, fit_cluster_labels
 from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
-from ..models.vae import ClusterVAEConfig
+from ..models.config import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import TrainingConfig, settings_for
 from .preflight import check_surroundings

@@ -13,7 +13,8 @@ from xai_core.attribution.registry import METHODS
 from xai_core.bundle.explained_output import explained_output
 from xai_core.data.preprocessing import to_float
 from xai_core.errors import BundleError
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 FAST = AttributionConfig(n_steps=4, n_samples=4, n_points=4, n_permutations=1, patch=7, stride=7)
 ALL = ("classifier", "cluster", "elbo", "reconstruction", "latent:1", "classifier:0-1")

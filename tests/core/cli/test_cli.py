@@ -25,7 +25,7 @@ from xai_core.cli import dashboard, terminal, training_display
 from xai_core.errors import ConfigError, DataError
 from xai_core.evaluation import metrics
 from xai_core.evaluation.verification import Fact, verify
-from xai_core.models.vae import ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.runtime import Launch
 from xai_core.training import config, pipeline
 from xai_core.training.config import CriticTraining, TrainingConfig
@@ -69,7 +69,7 @@ def error_of(*arguments):
 SMALL = """
 from xai_core.cli import main
 from xai_core.training.config import CriticTraining
-from xai_core.models.vae import ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.training.config import PRESETS, TrainingConfig
 PRESETS["smoke"] = ({model}, {training})
 main()

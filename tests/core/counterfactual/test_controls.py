@@ -12,7 +12,8 @@ from tests.benchmarks.controls import (
     train_classifier,
 )
 from xai_core.data.preprocessing import to_float
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 LEVEL = 1
 """The class that lies level, `-`."""

@@ -21,7 +21,8 @@ from xai_core.evaluation.metrics import (
 )
 from xai_core.latent_space.encoding import Encoding, classify, encode_dataset, evaluating
 from xai_core.models.classifier import Classifier
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 SMALL = dict(latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16)
 

@@ -10,7 +10,8 @@ from xai_core.data.dataset import Split, build_dataset
 from xai_core.latent_space.encoding import encode_dataset
 from xai_core.latent_space.index import LatentIndex, index_columns
 from xai_core.latent_space.umap_layout import _distortion, _neighbour_graph, build_index
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 
 def points(count, dim, seed=0):

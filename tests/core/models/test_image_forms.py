@@ -5,9 +5,10 @@ import torch
 from xai_core.data.io.pixel_values import pictures
 from xai_core.image_spec import ImageSpec
 from xai_core.models.classifier import Classifier
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.models.critic import Critic, critic_config
 from xai_core.models.layers import depth_of
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 FORMS = [(1, 8, 8), (1, 28, 28), (1, 32, 48), (3, 48, 48), (3, 33, 64), (3, 8, 128), (3, 128, 128)]
 

@@ -11,9 +11,10 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from xai_core.errors import ConfigError
 from xai_core.models.classifier import Classifier
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.models.distributions import categorical_kl_to_uniform, sample_normal
 from xai_core.models.layers import ConvDecoder, ConvEncoder
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 
 SMALL = dict(
     num_clusters=3, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16

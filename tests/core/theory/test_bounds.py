@@ -9,7 +9,8 @@ from torch.distributions import MultivariateNormal
 
 from xai_core.data.preprocessing import to_float
 from xai_core.evaluation.metrics import binarise, log_likelihood
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 from xai_core.theory.bounds import (
     SAMPLE_COUNTS,
     best_cluster_probs,

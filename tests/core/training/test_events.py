@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xai_core.errors import DataError
-from xai_core.models.vae import ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
 from xai_core.training.config import TrainingConfig
 from xai_core.training.eta import TimedProgress, expected_seconds, time_left
 from xai_core.training.events import event_file

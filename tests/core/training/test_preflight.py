@@ -30,20 +30,31 @@ SCRIPT = """
 from pathlib import Path
 import numba
 from xai_core.runtime import import_umap
-assert import_umap().UMAP
+assert import_umap().UMAP(1.0) == 2.0
 kept = Path(numba.config.CACHE_DIR)
 assert any(kept.rglob("*.nbi")), "compiled code is kept in a temporary folder"
 print(kept)
 """
+
+COMPILED = """
+import numba
+
+@numba.njit("float64(float64)", cache=True)
+def UMAP(x):
+    return x + 1
+"""
+"""It is compiled and kept when it is imported, as umap-learn is, in a second and not in fifty."""
 
 
 def started(dataset, out, **more):
     return train(dataset, out, model=TINY, training=SHORT, launch=Launch(device="cpu"), **more)
 
 
-def test_umap_serves_where_neither_home_nor_its_package_can_be_written():
-    """/dev/null is a folder to nobody; the option keeps numba from the package's own folder."""
+def test_umap_serves_where_neither_home_nor_its_package_can_be_written(tmp_path):
+    """No folder can be below /dev/null; the option keeps numba from the package's own folder."""
+    (tmp_path / "umap.py").write_text(COMPILED)
     environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
         "HOME": "/dev/null",
         "XDG_CACHE_HOME": "/dev/null/cache",
         "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator,UserWideCacheLocator",

@@ -10,7 +10,8 @@ import torch
 
 from xai_core.data.dataset import Split, build_dataset
 from xai_core.errors import ConfigError, DataError, TrainingDivergedError
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch, epoch_generator, make_fabric, resolve_device
 from xai_core.training.checkpoint import TrainingState, read_state
 from xai_core.training.config import PRESETS, CriticTraining, TrainingConfig
@@ -266,7 +267,8 @@ def test_under_autocast_the_bound_stays_in_float32(bars, tmp_path, monkeypatch):
 
 ONE_GRAPH = """
 import torch
-from xai_core.models.vae import ClusterVAE, ClusterVAEConfig
+from xai_core.models.config import ClusterVAEConfig
+from xai_core.models.vae import ClusterVAE
 from xai_core.training.stages.vae import VAEObjective
 
 torch.manual_seed(0)

@@ -24,7 +24,7 @@ from ..._types import ByteImages, Images
 from ...data.preprocessing import to_float
 from ...data.preprocessing_config import Preprocessing
 from ...errors import ConfigError
-from ...models.vae import ClusterVAEConfig
+from ...models.config import ClusterVAEConfig
 from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig

@@ -19,8 +19,9 @@ from pathlib import Path
 from ...data.dataset import Dataset
 from ...errors import ConfigError
 from ...models.classifier import Classifier
+from ...models.config import ClusterVAEConfig
 from ...models.critic import Critic
-from ...models.vae import ClusterVAE, ClusterVAEConfig
+from ...models.vae import ClusterVAE
 from ...runtime import Launch, make_fabric, report_lost_processes
 from ..config import TrainingConfig
 from ..loop import EpochLoop

@@ -13,7 +13,8 @@ from ...data.preprocessing import to_float
 from ...data.preprocessing_config import Preprocessing
 from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
 from ...latent_space.encoding import Encoding, encode_dataset
-from ...models.vae import ClusterVAE, ClusterVAEConfig
+from ...models.config import ClusterVAEConfig
+from ...models.vae import ClusterVAE
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
 
