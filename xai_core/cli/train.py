@@ -1,20 +1,27 @@
 """`xai train`."""
 
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 
 from ..data.built_in import BUILT_IN
 from ..errors import ConfigError
 from ..training.presets import PRESET_TABLE
+from ..training.settings import SETTINGS, by_group
 from .options import Device, Json, Seed, show_card
 from .terminal import silence
 
 __all__ = ["train"]
 
 News = TypeVar("News")
+Command = TypeVar("Command", bound=Callable[..., Any])
+PANELS = {"model": "Cluster VAE", "training": "Training", "critic": "Learned masks (critics)"}
+"""Headings of the options that are settings."""
+ALIASES = {"pseudo_label_images": ("guess_images",)}
+"""Older names."""
 
 
 def _known_preset(name: str) -> str:
@@ -23,6 +30,24 @@ def _known_preset(name: str) -> str:
     return name
 
 
+def _with_settings(command: Command) -> Command:
+    """Give a command an option for each setting of a training, after those it has."""
+    own = [p for p in signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = []
+    for name, setting in SETTINGS.items():
+        kind = Literal[setting.choices] if setting.choices else setting.kind  # type: ignore[valid-type]
+        aliases = [f"--{alias.replace('_', '-')}" for alias in (name, *ALIASES.get(name, ()))]
+        option = typer.Option(
+            *aliases, help=setting.help, rich_help_panel=PANELS[setting.group], show_default=False
+        )
+        hint = Annotated[Optional[kind], option]  # noqa: UP045  `kind` is a value
+        options.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hint))
+    command.__signature__ = Signature([*own, *options])  # type: ignore[attr-defined]
+    command.__annotations__ |= {option.name: option.annotation for option in options}
+    return command
+
+
+@_with_settings
 def train(
     data: Annotated[
         str,
@@ -37,58 +62,6 @@ def train(
             "change single ones.",
         ),
     ] = "default",
-    clusters: Annotated[int | None, typer.Option(help="K; 1 is the plain VAE.")] = None,
-    latent_dim: Annotated[int | None, typer.Option(help="d, the dimension of z.")] = None,
-    factorisation: Annotated[
-        Literal["c_given_x", "c_given_z"] | None, typer.Option(help="How q(z, c|x) factorises.")
-    ] = None,
-    likelihood: Annotated[
-        Literal["bernoulli", "gaussian"] | None, typer.Option(help="Of pixels.")
-    ] = None,
-    decoder_conditioning: Annotated[
-        Literal["z", "z+c"] | None, typer.Option(help="What the decoder reads.")
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Of the cluster VAE; --min-steps is then 1.")
-    ] = None,
-    min_steps: Annotated[
-        int | None,
-        typer.Option(help="Steps of the cluster VAE at least: epochs rise for a small set."),
-    ] = None,
-    classifier_epochs: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
-    classifier_min_steps: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
-    surrogate_epochs: Annotated[
-        int | None, typer.Option(help="Of the critics' surrogate.")
-    ] = None,
-    critic_epochs: Annotated[int | None, typer.Option(help="Of the critics.")] = None,
-    critic_min_steps: Annotated[
-        int | None, typer.Option(help="Of the critics and of their surrogate.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Over all processes, at most.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the one-cycle schedule of the cluster VAE.")
-    ] = None,
-    train_images: Annotated[
-        int | None, typer.Option(help="Train images used; the first ones.")
-    ] = None,
-    pseudo_label_images: Annotated[
-        int | None,
-        typer.Option(
-            "--pseudo-label-images",
-            "--guess-images",
-            help="Images on which the pseudo-labels, the first guess of the clusters, are made.",
-        ),
-    ] = None,
-    map_images: Annotated[
-        int | None, typer.Option(help="Images on which the map is fitted.")
-    ] = None,
-    scored_images: Annotated[
-        int | None,
-        typer.Option(help="Images of each split that are reconstructed to be scored."),
-    ] = None,
-    likelihood_images: Annotated[
-        int | None, typer.Option(help="Test images whose log likelihood is estimated.")
-    ] = None,
     image_strategy: Annotated[
         Literal["digits", "glyphs", "natural"] | None,
         typer.Option(
@@ -126,6 +99,7 @@ def train(
         Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")
     ] = None,
     as_json: Json = False,
+    **stated: object,
 ) -> None:
     """Train all parts of a bundle and save it. Labels reach the classifier only."""
     from .. import runtime
@@ -145,35 +119,7 @@ def train(
         invariances=tuple(invariances) if invariances else None,
     )
     dataset = load_dataset(data, root=data_root, wanted=wanted)
-    model, training = settings_for(
-        preset,
-        model={
-            "num_clusters": clusters,
-            "latent_dim": latent_dim,
-            "factorisation": factorisation,
-            "likelihood": likelihood,
-            "decoder_conditioning": decoder_conditioning,
-        },
-        training={
-            "epochs": epochs,
-            "min_steps": min_steps,
-            "classifier_epochs": classifier_epochs,
-            "classifier_min_steps": classifier_min_steps,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "train_images": train_images,
-            "pseudo_label_images": pseudo_label_images,
-            "map_images": map_images,
-            "scored_images": scored_images,
-            "likelihood_images": likelihood_images,
-        },
-        critic={
-            "surrogate_epochs": surrogate_epochs,
-            "epochs": critic_epochs,
-            "min_steps": critic_min_steps,
-        },
-        image=dataset.spec,
-    )
+    model, training = settings_for(preset, **by_group(stated), image=dataset.spec)
     expected = expected_seconds(dataset, model, training)
     display = TrainingDisplay(expected)
     first = runtime.is_first_process()

@@ -27,20 +27,21 @@ class CriticTraining:
     """How critics are trained.
 
     Attributes:
-        train_images: Train images used at most.
-        surrogate_epochs: Of the surrogate.
-        epochs: Of the critics.
+        train_images: Train images that surrogate and critics see at most.
+        surrogate_epochs: Epochs of the critics' surrogate.
+        epochs: Epochs of the critics.
         min_steps: Steps that surrogate and critics take at least, as in `TrainingConfig`.
         surrogate_learning_rate: Peak of the one-cycle schedule of the surrogate.
         learning_rate: Peak of the one-cycle schedule of the critics.
         other_targets: Share of the images asked about another target than their decision.
-        other_weight: Of these images' loss, where that of all other images weighs 1.
-        swap_weight: Of the mask's use on another image, whose decision must be seen through it.
-        fill_weight: Of the explained function's own decision, kept by the pixels marked with
-            all other pixels filled in.
-        removal_weight: Of that decision being lost where the pixels ranked first are filled in,
-            and of another target winning where those ranked last for it are.
-        smooth_weight: Of the mask's total variation.
+        other_weight: Weight of these images' loss, where that of all other images weighs 1.
+        swap_weight: Weight of the mask's use on another image, whose decision must be seen
+            through it.
+        fill_weight: Weight of the explained function's own decision, kept by the pixels marked
+            with all other pixels filled in.
+        removal_weight: Weight of that decision being lost where the pixels ranked first are
+            filled in, and of another target winning where those ranked last for it are.
+        smooth_weight: Weight of the mask's total variation.
     """
 
     train_images: int = 60_000
@@ -77,11 +78,11 @@ class TrainingConfig:
     """How everything is trained.
 
     Attributes:
-        epochs: Of the cluster VAE.
-        classifier_epochs: Of the classifier.
+        epochs: Epochs of the cluster VAE; if stated, `min_steps` is 1 unless stated too.
+        classifier_epochs: Epochs of the classifier; likewise.
         min_steps: Steps that the cluster VAE takes at least. Where the epochs are fewer steps,
             batches shrink, and then epochs rise, as `EpochLoop` says; 1 leaves both as they are.
-        classifier_min_steps: Of the classifier, likewise.
+        classifier_min_steps: Steps that the classifier takes at least, likewise.
         batch_size: Images per step at most, over all processes.
         learning_rate: Peak of the one-cycle schedule of the cluster VAE.
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
@@ -89,7 +90,7 @@ class TrainingConfig:
             the bound; 0 trains on the bound alone and makes none.
         pseudo_label_images: Images on which the pseudo-labels are fitted; all other images take
             the mean of their neighbours.
-        train_images: Train images used; None for all.
+        train_images: Train images used, the first ones; None for all.
         map_images: Images on which the map is fitted; all other images are placed by their
             neighbours.
         scored_images: Images of each split that are reconstructed to be scored, and test images

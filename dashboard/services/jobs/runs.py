@@ -23,8 +23,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import TrainingProgress, read_training_progress
 from xai_core.training.presets import PRESET_TABLE
+from xai_core.training.settings import SETTINGS, by_group
 
 CHECKPOINTS = Path("checkpoints")
 """The first place where bundles are looked for."""
@@ -47,23 +48,26 @@ State = Literal["running", "stopping", "finished", "stopped", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A training to start; a setting that is None keeps the preset's value."""
+    """A training to start.
+
+    Attributes:
+        name: Of the run and of its bundle.
+        data: Name or path of the data set.
+        preset: The settings to begin with.
+        settings: Those of `SETTINGS` that differ from the preset's.
+        seed: Of all random numbers.
+    """
 
     name: str
     data: str
     preset: str
-    clusters: int | None = None
-    latent_dim: int | None = None
-    epochs: int | None = None
-    train_images: int | None = None
+    settings: Mapping[str, int | float | str] = field(default_factory=dict)
     seed: int = 0
 
     def options(self) -> list[str]:
         """Return the options of `xai train`, without those that name files."""
-        given = asdict(self)
-        del given["name"]
-        names = {key: f"--{key.replace('_', '-')}" for key in given}
-        pairs = [(names[key], str(value)) for key, value in given.items() if value is not None]
+        given = {"data": self.data, "preset": self.preset, **self.settings, "seed": self.seed}
+        pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
         return [part for pair in pairs for part in pair]
 
 
@@ -292,10 +296,16 @@ def _request(found: dict) -> Request:
     Raises:
         TypeError: If the record is no request.
     """
-    request = Request(**found)
-    for name, value in asdict(request).items():
-        kind = str if name in ("name", "data", "preset") else int
-        if type(value) is not kind and (value is not None or kind is str):
+    settings = found.pop("settings", {})
+    older = {name: found.pop(name) for name in list(found) if name in SETTINGS}
+    stated = {name: value for name, value in {**older, **settings}.items() if value is not None}
+    request = Request(**found, settings=stated)
+    by_group(stated)  # refuses what is no setting
+    kinds = dict.fromkeys(("name", "data", "preset"), str) | {"seed": int}
+    values = {name: getattr(request, name) for name in kinds} | stated
+    for name, value in values.items():
+        kind = kinds[name] if name in kinds else SETTINGS[name].kind
+        if type(value) is not kind and (kind, type(value)) != (float, int):
             raise TypeError(f"`{name}` is {value!r:.60}")
     return request
 

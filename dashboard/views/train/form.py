@@ -10,6 +10,7 @@ from dashboard.ui import messages
 from dashboard.views.train import loader
 from dashboard.views.train.loader import Sizes
 from xai_core.training.presets import PRESET_TABLE
+from xai_core.training.settings import SETTINGS
 
 OWN = "A folder or an .npz of this machine"
 BOUNDS = {
@@ -35,10 +36,13 @@ def form() -> None:
         return
     with messages.errors_as_text():
         usual = loader.sizes(data, preset)
-        changed, seed = _sizes(data, preset, usual)
+        sizes, seed = _sizes(data, preset, usual)
+        changed = {**sizes, **_others(preset)}
         minutes = loader.expected_minutes(data, preset, changed)
         _start(
-            runs.Request(name="", data=data, preset=preset, seed=seed, **changed), minutes, offered
+            runs.Request(name="", data=data, preset=preset, settings=changed, seed=seed),
+            minutes,
+            offered,
         )
 
 
@@ -113,6 +117,29 @@ def _sizes(data: str, preset: str, usual: Sizes) -> tuple[dict[str, int], int]:
     seed = int(columns[-1].number_input("Seed", 0, 2**31 - 1, **bound))
     chosen = Sizes(*values)._asdict()
     return {name: value for name, value in chosen.items() if value != getattr(usual, name)}, seed
+
+
+def _others(preset: str) -> dict[str, int | float | str]:
+    """Offer every other setting; return those that are stated."""
+    stated: dict[str, int | float | str | None] = {}
+    with st.expander("All other settings", icon=":material/tune:"):
+        st.caption("What is left empty keeps the preset's value.")
+        columns = st.columns(3)
+        others = [name for name in SETTINGS if name not in Sizes._fields]
+        for number, name in enumerate(others):
+            setting, column = SETTINGS[name], columns[number % 3]
+            about = {"help": setting.help, "key": f"train {name} {preset}", "value": None}
+            label = name.replace("_", " ").capitalize()
+            if setting.choices:
+                del about["value"]
+                stated[name] = column.selectbox(label, setting.choices, index=None, **about)
+            elif setting.kind is int:
+                stated[name] = column.number_input(label, min_value=0, step=1, **about)
+            else:
+                stated[name] = column.number_input(
+                    label, min_value=0.0, step=None, format="%g", **about
+                )
+    return {name: value for name, value in stated.items() if value is not None}
 
 
 def _next(name: str) -> str:

@@ -50,30 +50,22 @@ def sizes(data: str, preset: str) -> Sizes:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def expected_minutes(data: str, preset: str, changed: dict[str, int]) -> float:
+def expected_minutes(data: str, preset: str, changed: dict[str, int | float | str]) -> float:
     """Estimate how long a training takes with the default networks on 2 CPU cores.
 
     Args:
         data: Name or path of the data set.
         preset: Settings to begin with.
-        changed: The `Sizes` that differ from the preset's, by name.
+        changed: The settings that differ from the preset's, by name.
     """
     compute_queue()
     from xai_core.data.registry import load_dataset
     from xai_core.training.config import settings_for
     from xai_core.training.eta import expected_seconds
+    from xai_core.training.settings import by_group
 
     dataset = load_dataset(data)
-    model, training = settings_for(
-        preset,
-        model={
-            "num_clusters": changed.get("clusters"),
-            "latent_dim": changed.get("latent_dim"),
-        },
-        training={name: changed.get(name) for name in ("epochs", "train_images")},
-        critic={},
-        image=dataset.spec,
-    )
+    model, training = settings_for(preset, **by_group(changed), image=dataset.spec)
     return sum(expected_seconds(dataset, model, training).values()) / 60
 
 

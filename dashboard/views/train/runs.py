@@ -25,6 +25,8 @@ BADGES = {
     "stopped": ("Stopped", ":material/pause:", "gray"),
     "failed": ("Failed", ":material/error:", "red"),
 }
+SYMBOLS = {"clusters": "K", "latent_dim": "d", "train_images": "images"}
+"""Short names of settings."""
 
 
 def watch(bundle: "Bundle | None") -> None:
@@ -83,17 +85,19 @@ def _one(run: runs.Run) -> None:
         st.code(runs.log_tail(run.name) or "Nothing yet.", language=None, height=240)
 
 
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
 def _asked(run: runs.Run) -> str:
     asked = run.request
-    changed = {
-        "K": asked.clusters,
-        "d": asked.latent_dim,
-        "epochs": asked.epochs,
-        "images": asked.train_images,
-    }
-    parts = [f"{name} {value:,}" for name, value in changed.items() if value is not None]
+    parts = [
+        f"{SYMBOLS.get(name, name.replace('_', ' '))} {_shown(value)}"
+        for name, value in asked.settings.items()
+    ]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.begun))
-    return " · ".join([asked.data, asked.preset, *parts, f"seed {asked.seed}", f"begun {when}"])
+    data = messages.literal(asked.data)
+    return " · ".join([data, asked.preset, *parts, f"seed {asked.seed}", f"begun {when}"])
 
 
 def _progress(run: runs.Run) -> str:

@@ -22,7 +22,10 @@ from xai_core.training.events import read_training_progress
 from ...patience import PATIENCE
 
 TINY = runs.Request(
-    name="tiny", data="bars.npz", preset="pure_elbo", clusters=2, latent_dim=2, epochs=200
+    name="tiny",
+    data="bars.npz",
+    preset="pure_elbo",
+    settings={"clusters": 2, "latent_dim": 2, "epochs": 200},
 )
 OFFERED = ("mnist", "bars.npz")
 
@@ -105,7 +108,7 @@ def test_killed_resumed_and_stopped_a_training_keeps_its_epochs(here):
 
 
 def test_a_run_that_cannot_begin_says_why(here):
-    broken = replace(TINY, clusters=50)
+    broken = replace(TINY, settings={**TINY.settings, "clusters": 50})
     runs.start(broken, offered=OFFERED)
     run = wait_for("tiny", lambda run: not run.alive)
     assert run.state == "failed"
@@ -209,6 +212,18 @@ def test_more_than_the_most_are_refused(here, monkeypatch):
         recorded(f"busy-{number}")
     with pytest.raises(XaiError, match="2 trainings run already .busy-0, busy-1."):
         runs.start(TINY, offered=OFFERED)
+
+
+def test_a_record_of_before_has_its_settings_beside_the_name(here):
+    folder = runs.CHECKPOINTS / ".runs" / "old"
+    folder.mkdir(parents=True)
+    older = {"name": "old", "data": "mnist", "preset": "smoke", "clusters": 7, "epochs": None}
+    (folder / "run.json").write_text(json.dumps({"request": older, "begun": 1.0}))
+    request = runs.read("old").request
+    assert request.settings == {"clusters": 7} and request.seed == 0
+    assert request.options() == (
+        ["--data", "mnist", "--preset", "smoke", "--clusters", "7", "--seed", "0"]
+    )
 
 
 @pytest.mark.parametrize("name", ["end.json", "run.json", "events.jsonl"])

@@ -8,6 +8,7 @@ import pytest
 from dashboard.services.jobs import runs
 from dashboard.views.train import form, loader
 from dashboard.views.train import runs as train_runs
+from xai_core.training.settings import SETTINGS
 
 from ..parts import charts, widget
 
@@ -77,10 +78,26 @@ def test_a_training_is_started_with_what_was_chosen(root, open_train, text_of):
     widget(app.text_input, "Name").set_value("mine-1").run()
     widget(app.button, "Start training").click().run()
     assert root == [
-        runs.Request(name="mine-1", data="mnist", preset="default", clusters=12, seed=7)
+        runs.Request(
+            name="mine-1", data="mnist", preset="default", settings={"clusters": 12}, seed=7
+        )
     ]
     assert widget(app.text_input, "Name").value == "mine-2"
     assert not app.exception
+
+
+def test_every_setting_is_offered_and_what_is_stated_is_trained_with(root, open_train):
+    app = open_train()
+    fields = {w.label for w in (*app.number_input, *app.selectbox)}
+    for name in SETTINGS.keys() - set(loader.Sizes._fields):
+        assert name.replace("_", " ").capitalize() in fields, name
+    widget(app.number_input, "Batch size").set_value(64)
+    widget(app.selectbox, "Decoder conditioning").set_value("z+c")
+    widget(app.number_input, "Learning rate").set_value(0.001).run()
+    widget(app.button, "Start training").click().run()
+    assert root[0].settings == (
+        {"decoder_conditioning": "z+c", "batch_size": 64, "learning_rate": 0.001}
+    )
 
 
 def test_own_images_are_trained_on_from_a_path(root, open_train, tmp_path, text_of):

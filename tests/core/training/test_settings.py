@@ -1,6 +1,7 @@
 """Presets, what a person changes of them, and the steps that follow."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from typer.testing import CliRunner
 
 from xai_core.cli import app
 from xai_core.errors import ConfigError
-from xai_core.training.config import PRESETS, CriticTraining, TrainingConfig, settings_for
+from xai_core.training.config import PRESETS, settings_for
 from xai_core.training.eta import expected_seconds
 from xai_core.training.presets import PRESET_TABLE
+from xai_core.training.settings import CONFIGS, SETTINGS, by_group
 from xai_core.training.steps import SMALLEST_BATCH, plan_epochs
 
 MNIST = 60_000
@@ -108,17 +110,25 @@ def test_unknown_presets_and_bad_settings_are_refused():
         asked(critic={"min_steps": 0})
 
 
-def test_every_size_of_every_stage_has_an_option():
-    said = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).stdout
-    sizes = [
-        name
-        for name in TrainingConfig.__dataclass_fields__
-        if re.search("epochs|steps|images|batch", name)
-    ]
-    critic = ["surrogate_epochs", "critic_epochs", "critic_min_steps"]
-    assert {"epochs", "min_steps"} <= CriticTraining.__dataclass_fields__.keys()
-    for name in [*sizes, *critic]:
+def test_every_number_and_choice_of_the_configs_is_an_option_with_its_words():
+    said = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "300"}).stdout
+    for group, config in CONFIGS.items():
+        known = {setting.field for setting in SETTINGS.values() if setting.group == group}
+        assert {entry.name for entry in fields(config)} - known <= {
+            *("channels", "decoder_channels", "critic"),
+        }
+    for name, setting in SETTINGS.items():
         assert f"--{name.replace('_', '-')}" in said, name
+        assert setting.help[:30] in said, name
+
+
+def test_settings_are_sorted_by_config():
+    stated = {"clusters": 3, "critic_epochs": 2, "epochs": None}
+    assert by_group(stated) == (
+        {"model": {"num_clusters": 3}, "training": {"epochs": None}, "critic": {"epochs": 2}}
+    )
+    with pytest.raises(ConfigError, match="`cluster` is no setting of a training"):
+        by_group({"cluster": 3})
 
 
 def test_what_is_expected_counts_the_epochs_there_will_be(tiny_dataset):
