@@ -93,7 +93,10 @@ def write(page, field):
 
 MOVES = (
     (click, ("[data-testid=stButtonGroup] button:last-of-type", "[data-testid=stCheckbox] label")),
-    (click, ("[data-testid=stRadio] label:last-of-type", "[data-testid=stNumberInputStepUp]")),
+    (
+        click,
+        ("[data-testid=stRadio] label:last-of-type", "[data-testid=stNumberInputStepUp]:enabled"),
+    ),
     (choose, ("[data-testid=stSelectbox]", "[data-testid=stMultiSelect]")),
     (look, ("[data-testid=stPopoverButton]",)),
     (write, ("[data-testid=stTextInput] input[placeholder='test:123']",)),

@@ -77,8 +77,7 @@ def _found(group: Group) -> list[Setting]:
     settings = []
     words = _attributes(CONFIGS[group])
     for field, hint in get_type_hints(CONFIGS[group]).items():
-        kinds = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-        kind = next((kind for kind in kinds if kind is not type(None)), None)
+        kind: Any = get_args(hint)[0] if get_origin(hint) is UnionType else hint
         choices = get_args(kind) if get_origin(kind) is Literal else ()
         if kind in (int, float) or choices:
             settings.append(

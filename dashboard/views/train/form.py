@@ -128,16 +128,18 @@ def _others(preset: str) -> dict[str, int | float | str]:
         others = [name for name in SETTINGS if name not in Sizes._fields]
         for number, name in enumerate(others):
             setting, column = SETTINGS[name], columns[number % 3]
-            about = {"help": setting.help, "key": f"train {name} {preset}", "value": None}
-            label = name.replace("_", " ").capitalize()
+            label, key = name.replace("_", " ").capitalize(), f"train {name} {preset}"
             if setting.choices:
-                del about["value"]
-                stated[name] = column.selectbox(label, setting.choices, index=None, **about)
+                stated[name] = column.selectbox(
+                    label, setting.choices, index=None, help=setting.help, key=key
+                )
             elif setting.kind is int:
-                stated[name] = column.number_input(label, min_value=0, step=1, **about)
+                stated[name] = column.number_input(
+                    label, min_value=0, value=None, step=1, help=setting.help, key=key
+                )
             else:
                 stated[name] = column.number_input(
-                    label, min_value=0.0, step=None, format="%g", **about
+                    label, min_value=0.0, value=None, format="%g", help=setting.help, key=key
                 )
     return {name: value for name, value in stated.items() if value is not None}
 
