@@ -5,6 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import jaxtyping
 import pandas as pd
 import pytest
 import torch
@@ -44,6 +45,9 @@ SLOW = (
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
 """Folders and files that start browsers, trainings or processes."""
+UNCHECKED = ("app", "browser", "core/cli", "core/report", "test_any_input.py")
+"""Folders and files that run whole pages and commands. The annotations of the library are checked
+by all other tests; checking them here too took a third of the time."""
 TOGETHER = (
     ("browser",),
     ("app/test_degenerate_sets.py", "core/cli/test_degenerate_sets.py"),
@@ -83,6 +87,14 @@ def pytest_collection_modifyitems(items):
         trains = "tiny_models" in item.fixturenames
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Check annotations, in fixtures too, where the test is of the library's own."""
+    root = Path(__file__).parent
+    unchecked = _is_in([root / place for place in UNCHECKED], item)
+    jaxtyping.config.update("jaxtyping_disable", unchecked)
 
 
 def _is_in(places, item):
