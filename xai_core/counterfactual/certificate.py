@@ -27,7 +27,7 @@ from ..models.jacobian import decoder_jacobian
 __all__ = ["Certificate", "certify"]
 
 LENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-"""In latent units: short, since a ReLU that changes side on the path has no second order."""
+"""In latent units; short, because the law's order fails where a ReLU changes its sign."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,14 +65,14 @@ def certify(
     """Measure the first-order law along the gradient of log p(target).
 
     Args:
-        codes: Where; float64 with functions that take it.
-        target: Class whose log probability is ascended, one for all or one per row.
+        codes: Codes to certify; float64 if the functions accept it.
+        target: Class whose log probability increases along the step, one for all or one per row.
         decode: Codes to images.
         forward: Images to logits.
-        lengths: Steps to try, in latent units, rising.
+        lengths: Step lengths in latent units, increasing.
 
     Raises:
-        ValueError: If there are fewer than two lengths, or they do not rise above 0.
+        ValueError: If `lengths` are fewer than two, or not positive and increasing.
     """
     if len(lengths) < 2 or lengths[0] <= 0 or list(lengths) != sorted(set(lengths)):
         raise ValueError(f"`lengths` must be at least two that rise above 0, got {lengths}.")

@@ -48,12 +48,12 @@ Prior = Literal["mixture", "standard"]
 
 LOG_VAR_RANGE = (-12.0, 4.0)
 LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
-"""More would be a slip of the pen, or a bundle that means harm."""
+"""Larger values are a typing error or a malicious bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterVAEConfig:
-    """What the model is.
+    """Settings of the cluster VAE.
 
     Attributes:
         num_clusters: K; 1 is the plain VAE, with its prior N(0, I).
@@ -61,10 +61,10 @@ class ClusterVAEConfig:
         factorisation: How q(z, c|x) factorises.
         likelihood: p(x|z, c): pixels in {0, 1}, or grey and colour with one learned variance
             (sigma-VAE, Rybkin et al., 2021, https://arxiv.org/abs/2006.13202).
-        decoder_conditioning: Whether the decoder reads c beside z.
-        prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
+        decoder_conditioning: Whether the decoder is conditioned on c as well as on z.
+        prior: p(z|c): one Gaussian per cluster, or N(0, I) for all clusters.
         channels: Widths of the encoders' convolutions, from full resolution inwards.
-        decoder_channels: Widths of the decoder's, likewise.
+        decoder_channels: Widths of the decoder's convolutions, in the same order.
         hidden: Width of the fully connected layers.
     """
 
@@ -79,7 +79,7 @@ class ClusterVAEConfig:
     hidden: int = 192
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
         for name, value in [
@@ -156,7 +156,7 @@ class ClusterVAE(nn.Module):
         self.cluster_encoder = (
             ConvEncoder(config.channels, config.hidden, clusters, image=image)
             if config.factorisation == "c_given_x" and clusters > 1
-            else None  # a single cluster needs no branch to tell it
+            else None  # with a single cluster, q(c|x) is constant
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
@@ -176,7 +176,7 @@ class ClusterVAE(nn.Module):
         return self.latent_encoder(x).float().chunk(2, dim=-1)[0]
 
     def cluster_logits(self, x: Images) -> Logits:
-        """Evaluate the logits of q(c|x), without the decoder's share of the work."""
+        """Evaluate the logits of q(c|x) without running the decoder."""
         if self.cluster_encoder is not None:
             return self.cluster_encoder(x).float()
         return self.encode(x).cluster_logits
@@ -190,7 +190,7 @@ class ClusterVAE(nn.Module):
 
         Args:
             z: Codes.
-            cluster_probs: What a decoder that reads c is given; p(c|z) where None.
+            cluster_probs: Input of a decoder conditioned on c; None for p(c|z).
 
         Returns:
             Images of the form `image`.
@@ -206,7 +206,7 @@ class ClusterVAE(nn.Module):
         return self.decoder(z, cluster_probs).float()
 
     def reconstruct(self, x: Images) -> Images:
-        """Decode the mean of q(z|x), under q(c|x) where the decoder reads c."""
+        """Decode the mean of q(z|x), with q(c|x) if the decoder is conditioned on c."""
         if self.config.decoder_conditioning == "z":
             return self.decode(self.encode_mean(x))
         posterior = self.encode(x)
@@ -222,12 +222,12 @@ class ClusterVAE(nn.Module):
     ) -> ElboTerms:
         """Evaluate the evidence lower bound, term by term.
 
-        Only log p(x|z, c), and under "c_given_z" the mixture's terms, are sampled; the sum
-        over c is exact, the rest is closed form.
+        Only log p(x|z, c) and, under "c_given_z", the mixture's terms are sampled. The sum over c
+        is exact; the other terms have a closed form.
 
         Args:
             x: Images the encoder reads.
-            target: Images the likelihood is of; `x` where None.
+            target: Images whose likelihood is evaluated; None for `x`.
             generator: Source of the noise.
             num_samples: Draws of z averaged.
 
@@ -274,7 +274,7 @@ class ClusterVAE(nn.Module):
         one_hot = torch.eye(clusters, device=z.device, dtype=z.dtype)
         logits = self.decode_logits(
             z.repeat_interleave(clusters, 0), one_hot.repeat(len(z), 1)
-        )  # image-major: clusters of one image are neighbours
+        )  # image-major: the clusters of one image are adjacent
         repeated = x.repeat_interleave(clusters, 0)
         return self.log_likelihood(repeated, logits).reshape(len(z), clusters)
 
