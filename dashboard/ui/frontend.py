@@ -13,7 +13,7 @@ def component(
 
     Args:
         script: `__file__` of the module that draws it.
-        name: Of the component, and of its files.
+        name: Name of the component, and of its files.
         html: What it begins with, instead of a file.
         css: Whether it has a style of its own.
     """

@@ -41,8 +41,8 @@ class MethodCard:
         controls: Its settings.
         seeded: Whether it draws random numbers.
         paper: Authors and title.
-        year: Of the paper.
-        url: Of the paper.
+        year: Year of the paper.
+        url: URL of the paper.
         note: One sentence on how to read the map.
     """
 

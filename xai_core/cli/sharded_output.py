@@ -144,7 +144,7 @@ def write_parts(
         work: Returns what is written, given the bundle, some images and the number of images
             before them; see `write_part`.
         bundle: Name or path.
-        images: As `images_of` takes them.
+        images: Ids, as `images_of` accepts them.
         launch: Devices and processes.
         block: Images computed together.
         about: Further values to report.

@@ -35,11 +35,11 @@ class Certificate:
     """How well the first-order law holds at some codes.
 
     Attributes:
-        singular_values: Of dg/dz, the largest first, in ink per latent unit.
+        singular_values: Singular values of dg/dz, the largest first, in ink per latent unit.
         lengths: lam |v|, the lengths of the steps tried, in latent units.
         residuals: |g(z + lam v) - g(z) - lam U S^2 U^T df_t/dx|, in ink.
         shares: |U U^T (g(z + lam v) - g(z))|^2 / |g(z + lam v) - g(z)|^2, in [0, 1].
-        slope: Of log residual against log length, 2 where the law holds.
+        slope: Slope of log residual against log length, 2 where the law holds.
     """
 
     singular_values: Float[Tensor, "batch latent"]

@@ -25,7 +25,7 @@ ELASTIC = 0.06
 
 
 BRIGHTNESS = 0.2
-"""Largest change of the brightness, as a share of it."""
+"""Largest relative change of brightness."""
 
 
 def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) -> Images:
@@ -33,9 +33,9 @@ def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) ->
 
     Args:
         x: Images.
-        generator: Of all draws.
-        how: Its `invariances` say which deformations there are. What comes into the frame is
-            black, or the border continued where images are natural.
+        generator: Source of all draws.
+        how: Its `invariances` select the deformations. Pixels that enter the frame are black, or
+            continue the border for photographs.
     """
     count, asked = len(x), set(how.invariances or ())
 
@@ -70,7 +70,7 @@ def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) ->
 
 
 def _other_hue(x: Images, angle: torch.Tensor) -> Images:
-    """Turn the colours of each image about the grey axis by an angle."""
+    """Rotate the colours of each image around the grey axis by an angle."""
     cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
     third = (1 - cos) / 3
     row = torch.stack([cos + third, third - sin, third + sin], -1)

@@ -1,4 +1,4 @@
-"""Facts that hold for any model and image: both sides of each, measured on a bundle."""
+"""Verify facts that hold for any model and image, by measuring both sides on a bundle."""
 
 import math
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ from .metrics import binarise
 __all__ = ["Fact", "verify"]
 
 FEWEST = 2
-"""Test images below which facts are measured on all images: means need a standard error."""
+"""With fewer test images, facts are measured on all images: means need a standard error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,9 +330,9 @@ def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
 
 
 def _manifold(bundle: Bundle, images: ByteImages) -> Iterator[Fact]:
-    """Check Taylor's law of steps in latent space at the codes of some images, in float64.
+    """Check the first-order law of latent steps at the codes of some images, in float64.
 
-    A bundle whose classifier and clusters tell a single class has no other class to reach.
+    Skipped if classifier and clusters have only one class: there is no other class to reach.
     """
     if not deciding_outputs(bundle):
         return
@@ -366,7 +366,7 @@ def _drawn(bundle: Bundle, count: int, seed: int) -> Tensor:
 
 
 def _stored(bundle: Bundle, rows: Tensor, images: ByteImages) -> Iterator[Fact]:
-    """Compare the index with fresh answers of the models."""
+    """Compare the index with newly computed outputs of the models."""
     test = bundle.index[bundle.index["split"] == "test"]
     stored = bundle.index.iloc[rows.tolist()]
     encoding = encode_dataset(bundle.model, images, device=bundle.device)

@@ -85,7 +85,7 @@ def encode_dataset(
     Args:
         model: The model, on `device`.
         images: uint8 (N, C, H, W).
-        device: Where to compute.
+        device: Device to compute on.
         batch_size: Images per draw of noise, and the largest batch processed at once; an image's
             noise depends on it.
         seed: Seed of the one draw of z per image.

@@ -74,7 +74,7 @@ def build_index(
         model: The model, on `device`.
         classifier: The classifier, on `device`, or None.
         dataset: All its images are indexed, train rows and then test rows.
-        device: Where to compute; UMAP runs on the CPU.
+        device: Device to compute on; UMAP runs on the CPU.
         seed: Seed of the draws of z, the map and the samples.
         encodings: Encodings of train and test images, if already computed.
         predicted: The classifier's predictions for train and test images, if already computed.

@@ -126,8 +126,8 @@ def steps(
     """Draw contributions as steps that add up, their sum, which comes last, as a bar.
 
     Args:
-        nats: Of each contribution, and their sum.
-        names: Of each, and of the sum.
+        nats: Value in nats of each contribution, and their sum.
+        names: Names of each, and of the sum.
         dark: Whether the page is light on dark.
         digits: After the decimal point.
     """

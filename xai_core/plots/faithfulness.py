@@ -122,7 +122,7 @@ def curves(
 
     Args:
         by_method: Mean curves.
-        shares: Of the pixels, rising from 0 to 1.
+        shares: Shares of the pixels, rising from 0 to 1.
         titles: Names of the methods, by their keys.
         dark: Whether the page is light on dark.
         emphasised: The method in question.

@@ -61,8 +61,8 @@ class Paper:
     """A figure laid out; sizes in printed pixels.
 
     Attributes:
-        width: Of the whole.
-        height: Of the whole.
+        width: Width of the whole.
+        height: Height of the whole.
         pictures: What is drawn first.
         texts: What is written over it.
         title: Its own words, also those for who cannot see it.

@@ -60,7 +60,7 @@ def sheet(images: NDArray[np.generic], columns: int, gap: int = 0, fill: int = 0
     """Lay images out in rows, left to right.
 
     Args:
-        images: As `pixels` takes them.
+        images: Images in a form that `pixels` accepts.
         columns: Images a row; the last row is filled up.
         gap: Pixels between neighbouring images.
         fill: Grey level of gaps and empty cells.

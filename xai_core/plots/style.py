@@ -54,7 +54,7 @@ def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> 
     """Draw traces with the page's looks.
 
     Args:
-        traces: Of `plotly.graph_objects`.
+        traces: Traces of `plotly.graph_objects`.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
         layout: More of Plotly's layout, which wins.

@@ -82,8 +82,8 @@ class Draws:
     these averages to rounding.
 
     Attributes:
-        mean: Of q(z|x).
-        log_var: Of q(z|x).
+        mean: Mean of q(z|x).
+        log_var: Log variance of q(z|x).
         encoder_probs: The encoder's q(c|x); None under "c_given_z", which has no such branch.
         z: The draws.
         log_likelihood: log p(x|z, c).
@@ -320,7 +320,7 @@ def evidence_curve(
     one k are unions of groups of the k before, so by Jensen's inequality the mean never falls.
 
     Args:
-        log_weights: Of one image, from `Draws.log_weights`.
+        log_weights: Log weights of one image, from `Draws.log_weights`.
         counts: k, each a divisor of the next; those above the number of draws are left out.
 
     Raises:

@@ -55,7 +55,7 @@ class SegmentState:
     Attributes:
         weights: pi_k.
         rates: lambda_kj, expected purchases of item j in segment k.
-        responsibilities: Of each segment for each customer.
+        responsibilities: Responsibilities of each segment for each customer.
         log_likelihood: In nats, summed over the customers.
     """
 
@@ -71,7 +71,7 @@ class Topics:
 
     Attributes:
         words: The most probable words of each topic, in order.
-        shares: Of the topics in each document.
+        shares: Shares of the topics in each document.
     """
 
     words: list[list[str]]
@@ -143,7 +143,7 @@ def fit_topics(num_topics: int, *, corpus: Sequence[str] = CORPUS, seed: int = 0
     Args:
         num_topics: Topics.
         corpus: One document each.
-        seed: Of the start.
+        seed: Seed of the start.
     """
     from sklearn.decomposition import LatentDirichletAllocation
     from sklearn.feature_extraction.text import CountVectorizer

@@ -89,7 +89,7 @@ class MixtureConfig:
     Attributes:
         num_clusters: Components.
         covariance: One variance per component, one per dimension, or all of its covariances.
-        prior: Of the maximum a posteriori; maximum likelihood where None.
+        prior: Prior of the maximum a posteriori; maximum likelihood where None.
         max_steps: Iterations at most.
         tolerance: Rise of the objective, in nats per point, below which it has converged.
         variance_floor: Least variance in any direction, in squared units of the points.
@@ -103,7 +103,7 @@ class MixtureConfig:
     variance_floor: float = 1e-6
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name in ("num_clusters", "max_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -130,7 +130,7 @@ class MixtureState:
     Attributes:
         step: 0 is the start.
         parameters: pi, mu, Sigma.
-        responsibilities: Of each component for each point; rows sum to one.
+        responsibilities: Responsibilities of each component for each point; rows sum to one.
         log_likelihood: In nats, summed over points.
         log_prior: Of the parameters, up to a constant; 0 without a prior.
         degenerate: Components held at the variance floor: the likelihood would rise without end
@@ -259,7 +259,7 @@ def fit_gaussian_mixture(
         points: What is fitted; at least as many as components.
         config: What is fitted.
         start: Where to begin; `initial_parameters` by `seed` where None.
-        seed: Of the start.
+        seed: Seed of the start.
 
     Returns:
         All states; read `reason` before trusting the last.

@@ -71,10 +71,10 @@ class MeanFieldConfig:
     """How q is fitted.
 
     Attributes:
-        estimator: Of the gradient.
+        estimator: Estimator of the gradient.
         num_samples: Draws of w a step.
-        max_steps: Of Adam.
-        learning_rate: Of Adam at the start; it falls to 0 as a cosine.
+        max_steps: Maximum number of steps of Adam.
+        learning_rate: Learning rate of Adam at the start; it falls to 0 as a cosine.
         record_every: Steps between two evaluations of the ELBO.
     """
 
@@ -85,7 +85,7 @@ class MeanFieldConfig:
     record_every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         if self.estimator not in get_args(Estimator):
             choices = ", ".join(map(repr, get_args(Estimator)))
             raise ConfigError(f"`estimator` must be one of {choices}, got {self.estimator!r}.")
@@ -118,7 +118,7 @@ class GradientMoments:
 
     Attributes:
         mean: By the means, then by the log standard deviations.
-        variance: Of the estimate from one draw; from S draws it is an S-th of it.
+        variance: Variance of the estimate from one draw; from S draws it is an S-th of it.
         num_samples: Draws behind both.
     """
 
@@ -191,7 +191,7 @@ def gradient_draws(
 
     Args:
         q: Where.
-        features: Of the points, float64; see `with_intercept`.
+        features: Features of the points, float64; see `with_intercept`.
         outcomes: Whether y = 1.
         estimator: "score" needs only log p(y|w); "reparameterised" its gradient.
         num_samples: Rows.
@@ -246,7 +246,7 @@ def fit_mean_field(
         features: One row a point, about unit scale; see `with_intercept`.
         outcomes: Whether y = 1.
         config: Estimator, draws, steps.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         The posterior; read `converged` before trusting it.
@@ -292,7 +292,7 @@ def predict(q: MeanField, features: Features) -> Predictive:
 
     Args:
         q: A fitted posterior.
-        features: Of the points, as they were in the fit.
+        features: Features of the points, as they were in the fit.
     """
     x = features.double()
     location, scale = x @ q.mean, (x.square() @ q.std.square()).sqrt()

@@ -57,7 +57,7 @@ def image_grid(
     """Show small images side by side; with `ids`, each is a button.
 
     Args:
-        images: As `sprites.pixels` takes them; bytes, or floats in [0, 1].
+        images: Images in a form that `sprites.pixels` accepts; bytes, or floats in [0, 1].
         alt: One description per image.
         key: Unique on the page.
         captions: One short text per image; line breaks are kept.

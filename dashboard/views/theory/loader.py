@@ -68,7 +68,7 @@ def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[
     Args:
         bundle: The models.
         image_id: The image, where the derivation is about one.
-        key: Of the derivation.
+        key: Key of the derivation.
         exactly: Whether an example of its own stands for the image.
     """
     from xai_core.theory.derivations import evaluated

@@ -36,7 +36,7 @@ def estimate(
         asked: The question.
         values: The answers that count as right.
         within: Largest error that counts as right.
-        unit: Of the answer.
+        unit: Unit of the answer.
         because: Why, with the numbers of this page.
     """
     with st.container(border=True, key=f"question-{key}"):

@@ -17,7 +17,7 @@ def stepped(
     """Draw something at a step, with the controls above it; only this part runs again.
 
     Args:
-        name: Of the step's setting, unique over all pages.
+        name: Name of the step's setting, unique over all pages.
         last: The highest step; 0 is the lowest.
         draw: Draws the part at a step.
         of: What is counted, for the slider.

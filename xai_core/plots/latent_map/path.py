@@ -77,7 +77,7 @@ def map_path(
     """Draw a path over the backdrop, its ends named, the frame in question marked.
 
     Args:
-        places: Of the frames on the map (frames, 2).
+        places: Places of the frames on the map (frames, 2).
         picture: What `backdrop` gave.
         labels: Names of groups, and where their middles are.
         dark: Whether the page is light on dark.

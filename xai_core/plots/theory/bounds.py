@@ -35,7 +35,7 @@ def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dic
     """Return a name and the contributions of what an image is held against, in nats.
 
     Args:
-        index: Of the bundle.
+        index: Index of the bundle.
         facts: The image's row.
         choice: One of `BESIDE`.
     """
@@ -125,7 +125,7 @@ def closing(
 
     Args:
         counts: k.
-        mean: Of the estimates from k draws, in nats.
+        mean: Mean of the estimates from k draws, in nats.
         low: Lower edge of their spread.
         high: Upper edge.
         bounds: Nats of each bound, by its name.
@@ -251,8 +251,8 @@ def inequality(
     Args:
         lesser: KL(E[q(c|z)] || p(c)), in nats.
         greater: E[KL(q(c|z) || p(c))], in nats.
-        ids: Of the images.
-        colours: Of their clusters.
+        ids: Ids of the images.
+        colours: Colours of their clusters.
         most: ln K.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.

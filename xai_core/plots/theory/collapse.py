@@ -40,10 +40,10 @@ def beliefs(
 
     Args:
         probs: (images, clusters) of each training, by its title; columns in the order of labels.
-        labels: Of the images, ascending; ticks stand at the middle of each.
-        names: Of the labels.
+        labels: Labels of the images, ascending; ticks stand at the middle of each.
+        names: Names of the labels.
         dark: Whether the page is light on dark.
-        row_height: Of a strip, in pixels on the screen.
+        row_height: Height of a strip, in pixels on the screen.
     """
     kinds, first, counts = np.unique(labels, return_index=True, return_counts=True)
     ticks = first + counts / 2 - 0.5
@@ -131,11 +131,11 @@ def cluster_cost(
 
     Args:
         costs: One row per run and epoch, with the columns "information" and "unevenness".
-        titles: Of the runs, in order; each has a panel.
+        titles: Titles of the runs, in order; each has a panel.
         at: Epoch looked at; the others are pale.
         most: ln K, the dashed level.
         dark: Whether the page is light on dark.
-        row_height: Of each panel on the screen, in pixels; they lie below each other.
+        row_height: Height of each panel on the screen, in pixels; they lie below each other.
     """
     parts = {"information": "I(c; x)", "unevenness": "KL(mean q || p(c))"}
     colours = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
@@ -207,8 +207,8 @@ def over_epochs(
 
     Args:
         summary: One row per run and epoch.
-        titles: Of the runs, in order.
-        column: Of `summary`.
+        titles: Titles of the runs, in order.
+        column: Column of `summary`.
         axis: What it is, with its unit.
         at: Epoch looked at.
         dark: Whether the page is light on dark.

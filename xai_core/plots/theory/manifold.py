@@ -27,9 +27,9 @@ def residuals(
     """Draw the law's residual against the step, both axes logarithmic, beside slopes 1 and 2.
 
     Args:
-        lengths: Of the steps, in latent units.
+        lengths: Lengths of the steps, in latent units.
         found: Residuals, in ink.
-        slope: Of the line fitted to them.
+        slope: Slope of the line fitted to them.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """
@@ -68,7 +68,7 @@ def singular_values(values: Sequence[Number], dark: bool, *, height: int = 330) 
     """Draw how much ink a unit of each tangent direction moves.
 
     Args:
-        values: Of dg/dz, the largest first.
+        values: Values of dg/dz, the largest first.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """

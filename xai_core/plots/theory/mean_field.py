@@ -33,9 +33,9 @@ def weights(
     """Draw each weight with two standard deviations to both sides, the strongest first.
 
     Args:
-        names: Of the weights.
-        mean: Of q(w).
-        std: Of q(w).
+        names: Names of the weights.
+        mean: Mean of q(w).
+        std: Standard deviation of q(w).
         dark: Whether the page is light on dark.
         row_height: Screen pixels a weight.
     """
@@ -191,8 +191,8 @@ def two_ellipses(
 
     Args:
         rho: Correlation of the first, of mean 0 and variances 1.
-        means: Of the second, step by step.
-        variance: Of both factors of the second.
+        means: Means of the second, step by step.
+        variance: Variance of both factors of the second.
         dark: Whether the page is light on dark.
         height: On the screen, in pixels.
     """

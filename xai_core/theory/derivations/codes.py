@@ -22,7 +22,7 @@ class Codes:
     """Codes with weights that sum to 1, so that a weighted mean is an expectation under q(z|x).
 
     Attributes:
-        weights: Of each code.
+        weights: Weights of each code.
         log_likelihood: log p(x|z).
         log_prior: log p(z).
         log_posterior: log q(z|x).

@@ -74,7 +74,7 @@ def of_image(key: str, numbers: ImageNumbers) -> Sequence[Sides | None]:
 
     Args:
         key: One of `OF_AN_IMAGE`.
-        numbers: Of the image.
+        numbers: Numbers of the image.
     """
     chosen: object = numbers
     if key in EXACT:

@@ -30,7 +30,7 @@ class ImageNumbers:
         pixels: x.
         drawn: g(z_1, c), the decoded image of the first draw under the likeliest cluster.
         drawn_log_likelihood: log p(x|z_1, c) by the model, in nats.
-        pixel_log_var: Of a Gaussian likelihood; None for a Bernoulli one.
+        pixel_log_var: Log variance of a Gaussian likelihood; None for a Bernoulli one.
     """
 
     draws: Draws

@@ -58,7 +58,7 @@ class Line(Generic[N]):
         start: Evaluates the other side; that of the line before where None.
         begins: Whether a chain starts here, so that there is no other side.
         relation: Between the side before and this one.
-        number: Of the equation in its source.
+        number: Number of the equation in its source.
         note: Where the source prints something else, said in one line.
         tolerance: As `Sides.tolerance`.
     """
@@ -84,7 +84,7 @@ class Derivation(Generic[N]):
         source: Where it stands in the source documents.
         setting: What the symbols mean where that is not obvious, in Markdown.
         lines: In order.
-        unit: Of the numbers.
+        unit: Unit of the numbers.
     """
 
     key: str

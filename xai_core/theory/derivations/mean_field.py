@@ -28,7 +28,7 @@ class CorrelatedGaussian:
     Attributes:
         rho: Correlation, in (-1, 1).
         mean: Means of q.
-        variance: Of both factors of q; None is the best, 1 - rho^2.
+        variance: Variance of both factors of q; None is the best, 1 - rho^2.
     """
 
     rho: float = 0.9

@@ -16,7 +16,7 @@ class Statement:
 
     Attributes:
         id: "R-1" (report), "X-1" (exercise sheet), "S-1" (slides), "B-1" (note) and so on.
-        document: Its name.
+        document: Name of the document.
         place: Section, equation or slide.
         statement: In words and symbols.
         page: Name of the page; empty where none says it yet.
@@ -37,7 +37,7 @@ class Erratum:
 
     Attributes:
         id: "E-1" and so on.
-        document: Its name.
+        document: Name of the document.
         serious: Whether it changes what one believes; else a slip that a careful reader mends.
         says: Where, and what stands there.
         holds: What holds instead.

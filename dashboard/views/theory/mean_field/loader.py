@@ -26,7 +26,7 @@ class Probe(NamedTuple):
     """A Bayesian logistic regression of a property on the latents.
 
     Attributes:
-        names: Of the weights: z0, z1, ..., and the intercept.
+        names: Names of the weights: z0, z1, ..., and the intercept.
         q: The posterior, of standardised latents.
         centre: Subtracted from latents; `scale` divides them.
         scale: See `centre`.
