@@ -97,13 +97,13 @@ def encode(
 def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:
     """Find the bundle's own images on the map, and place others among their neighbours."""
     known = bundle.latent_index
-    asked = [image.tobytes() for image in images.numpy()]
-    found = dict.fromkeys(asked, -1)  # not of the known images: they may be a million
+    contents = [image.tobytes() for image in images.numpy()]
+    found = dict.fromkeys(contents, -1)  # not of the known images: they may be a million
     parts = (bundle.dataset.train.images, bundle.dataset.test.images)
     for row, image in enumerate(chain.from_iterable(part.numpy() for part in parts)):
         if (pixels := image.tobytes()) in found:
             found[pixels] = row
-    rows = torch.tensor([found[pixels] for pixels in asked])
+    rows = torch.tensor([found[pixels] for pixels in contents])
     places, new = known.places[rows], rows < 0
     if new.any():
         index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))

@@ -225,11 +225,11 @@ def contrast(
         plus, minus = torch.eye(classes.count(bundle))[pair(bundle)]
         return nn.Sequential(*logits, _linear(plus - minus, bundle)).eval()
 
-    told = "" if classes.labelled else f"{classes.noun} "
+    prefix = "" if classes.labelled else f"{classes.noun} "
     return ExplainedOutput(
         name=f"{base.name}:{first}-{second}",
-        title=f"{told[:1].upper()}{told[1:]}{first} rather than {second}",
-        words=f"why {classes.who} sees {told}{first} rather than {second}",
+        title=f"{prefix[:1].upper()}{prefix[1:]}{first} rather than {second}",
+        words=f"why {classes.who} sees {prefix}{first} rather than {second}",
         unit=base.unit,
         needs=base.needs,
         function=function,

@@ -31,7 +31,7 @@ def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
 
     Raises:
         ValueError: If a tensor has another form.
-        DataError: If the values are no pixels; the message names the row.
+        DataError: If the values are not pixels; the message names the row.
     """
     if isinstance(images, np.ndarray):
         return convert_array(images, "images", bundle.preprocessing).images
@@ -53,7 +53,7 @@ def as_float_images(bundle: Bundle, images: Tensor | np.ndarray) -> Images:
 
     Raises:
         ValueError: If a tensor has another form.
-        DataError: If the values are no pixels; the message names the row.
+        DataError: If the values are not pixels; the message names the row.
     """
     if isinstance(images, Tensor) and images.is_floating_point():
         images = _of_form(bundle, images)

@@ -46,14 +46,16 @@ def train(
         Literal["bernoulli", "gaussian"] | None, typer.Option(help="Of pixels.")
     ] = None,
     decoder_conditioning: Annotated[
-        Literal["z", "z+c"] | None, typer.Option(help="What the decoder reads.")
+        Literal["z", "z+c"] | None, typer.Option(help="Input of the decoder.")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Of the cluster VAE; --min-steps is then 1.")
     ] = None,
     min_steps: Annotated[
         int | None,
-        typer.Option(help="Steps of the cluster VAE at least: epochs rise for a small set."),
+        typer.Option(
+            help="Minimum number of steps of the cluster VAE: small sets get more epochs."
+        ),
     ] = None,
     classifier_epochs: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
     classifier_min_steps: Annotated[int | None, typer.Option(help="Of the classifier.")] = None,
@@ -64,7 +66,9 @@ def train(
     critic_min_steps: Annotated[
         int | None, typer.Option(help="Of the critics and of their surrogate.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Over all processes, at most.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Largest batch, over all processes.")
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak of the one-cycle schedule of the cluster VAE.")
     ] = None,
@@ -76,7 +80,7 @@ def train(
         typer.Option(
             "--pseudo-label-images",
             "--guess-images",
-            help="Images on which the pseudo-labels, the first guess of the clusters, are made.",
+            help="Images on which the pseudo-labels, an initial clustering, are fitted.",
         ),
     ] = None,
     map_images: Annotated[
@@ -84,7 +88,7 @@ def train(
     ] = None,
     scored_images: Annotated[
         int | None,
-        typer.Option(help="Images of each split that are reconstructed to be scored."),
+        typer.Option(help="Images of each split that are reconstructed for the scores."),
     ] = None,
     likelihood_images: Annotated[
         int | None, typer.Option(help="Test images whose log likelihood is estimated.")
@@ -179,9 +183,9 @@ def train(
     first = runtime.is_first_process()
     with (
         display.shown(*dataset.report) if first else silence(),
-        event_file(events if first else None) as told,
+        event_file(events if first else None) as event_log,
     ):
-        told.on_begin(expected, model.num_clusters)
+        event_log.on_begin(expected, model.num_clusters)
         path = pipeline.train(
             dataset,
             out,
@@ -197,8 +201,10 @@ def train(
             ),
             resume=resume,
             overwrite=overwrite,
-            on_epoch=_each(display.on_epoch, told.on_epoch) if first else lambda _: None,
-            on_progress=_each(display.on_progress, told.on_progress) if first else lambda _: None,
+            on_epoch=_each(display.on_epoch, event_log.on_epoch) if first else lambda _: None,
+            on_progress=_each(display.on_progress, event_log.on_progress)
+            if first
+            else lambda _: None,
         )
     if runtime.is_first_process():
         show_card(path, load_bundle(path).manifest, as_json)

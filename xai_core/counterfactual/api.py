@@ -180,8 +180,8 @@ def find_counterfactual(
         )
     for functions in _copies((encode, decode, forward)):
         with left_as_found(*functions, prior):
-            asked = _Asked.of(images, functions, prior, config)
-            found = _search_all(asked, target, reference, config, on_progress)
+            inputs = _Asked.of(images, functions, prior, config)
+            found = _search_all(inputs, target, reference, config, on_progress)
         if _is_finite(found):
             return found.in_precision_of(images)
     raise ValueError(
@@ -239,16 +239,16 @@ class _Asked:
 
 
 def _search_all(
-    asked: _Asked,
+    inputs: _Asked,
     target: object,
     reference: Reference | None,
     config: CounterfactualConfig,
     on_progress: Callable[[int, int], None] | None,
 ) -> Counterfactual:
     """Search batch by batch; on a CPU, one batch per core at a time."""
-    images = asked.images
+    images = inputs.images
     if isinstance(target, str) and target == "all":
-        images, targets = _towards_all(images, asked.forward, config.batch_size)
+        images, targets = _towards_all(images, inputs.forward, config.batch_size)
     else:
         targets = class_numbers(target, len(images)).to(images.device)
 
@@ -257,10 +257,10 @@ def _search_all(
         return _search(
             images[rows],
             targets[rows],
-            asked.encode,
-            asked.decode,
-            asked.forward,
-            asked.prior,
+            inputs.encode,
+            inputs.decode,
+            inputs.forward,
+            inputs.prior,
             reference,
             config,
         )

@@ -117,11 +117,11 @@ def reference_of(
     Raises:
         ValueError: If the output has no classes.
     """
-    train, (_, said) = bundle.dataset.train, _with_classes(bundle, output)
-    if labels and said.labelled and train.labels is not None:
+    train, (_, predicted) = bundle.dataset.train, _with_classes(bundle, output)
+    if labels and predicted.labelled and train.labels is not None:
         classes = train.labels
     else:
-        column = bundle.index[said.column]
+        column = bundle.index[predicted.column]
         classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
     return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
 

@@ -83,14 +83,14 @@ class Reference:
         Fewer are returned if there are fewer images.
         """
         pixels = images.flatten(1)
-        apart = torch.cat(
+        difference = torch.cat(
             [
                 torch.cdist(pixels, _floats(part).to(images).flatten(1), p=1)
                 for part in self.images.split(KNOWN_AT_ONCE)
             ],
             dim=1,
         )
-        order = apart.topk(min(count, len(self.images)), largest=False).indices
+        order = difference.topk(min(count, len(self.images)), largest=False).indices
         return self.classes.to(order.device)[order]
 
     def nearest_rows(
@@ -105,8 +105,8 @@ class Reference:
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
-            apart = torch.cdist(codes[mine], self.codes[members].to(codes))
-            order = apart.topk(min(count, len(members)), largest=False).indices
+            difference = torch.cdist(codes[mine], self.codes[members].to(codes))
+            order = difference.topk(min(count, len(members)), largest=False).indices
             rows = members.to(order.device)[order]
             found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
         return found

@@ -185,23 +185,23 @@ def settings_for(
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     usual_model, usual = PRESETS[preset]
-    asked, asked_critic = _stated(training), _stated(critic)
-    asked_model = _stated(model)
+    given, given_critic = _stated(training), _stated(critic)
+    given_model = _stated(model)
     if image.look == "natural":
-        asked_model.setdefault("likelihood", "gaussian")
-    if "epochs" in asked:
-        asked.setdefault("min_steps", 1)
-    if "classifier_epochs" in asked or "epochs" in asked:
-        asked.setdefault("classifier_min_steps", 1)
-    if asked_critic.keys() & {"epochs", "surrogate_epochs"} or "epochs" in asked:
-        asked_critic.setdefault("min_steps", 1)
-    if "train_images" in asked:
-        most = asked["train_images"]
-        asked.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
-        asked.setdefault("scored_images", max(most, FEWEST))
-        asked.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
-    critics = None if usual.critic is None else replace(usual.critic, **asked_critic)
-    return replace(usual_model, **asked_model), replace(usual, **asked, critic=critics)
+        given_model.setdefault("likelihood", "gaussian")
+    if "epochs" in given:
+        given.setdefault("min_steps", 1)
+    if "classifier_epochs" in given or "epochs" in given:
+        given.setdefault("classifier_min_steps", 1)
+    if given_critic.keys() & {"epochs", "surrogate_epochs"} or "epochs" in given:
+        given_critic.setdefault("min_steps", 1)
+    if "train_images" in given:
+        most = given["train_images"]
+        given.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
+        given.setdefault("scored_images", max(most, FEWEST))
+        given.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
+    critics = None if usual.critic is None else replace(usual.critic, **given_critic)
+    return replace(usual_model, **given_model), replace(usual, **given, critic=critics)
 
 
 def _stated(settings: Mapping[str, Any]) -> dict[str, Any]:

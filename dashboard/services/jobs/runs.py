@@ -200,8 +200,10 @@ def read(name: str) -> Run:
         request, begun = _request(known["request"]), float(known["begun"])
         time.localtime(begun)  # refuses what is no time
     except (ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        said = f"{type(error).__name__}: {error}"
-        raise XaiError(f"`{folder}` is damaged ({said:.100}). Remove this training.") from error
+        sentence = f"{type(error).__name__}: {error}"
+        raise XaiError(
+            f"`{folder}` is damaged ({sentence:.100}). Remove this training."
+        ) from error
     return Run(request=request, begun=begun, state=state, why=why, news=news)
 
 
@@ -327,8 +329,10 @@ def _why(status: int | None, log: str) -> str:
     if status < 0:
         return f"It was ended by a signal ({signal.Signals(-status).name})."
     lines = log.splitlines()
-    said = [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
-    return f"{said[-1][:500]} (exit status {status})"
+    sentence = (
+        [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
+    )
+    return f"{sentence[-1][:500]} (exit status {status})"
 
 
 def _is_locked(folder: Path) -> bool:

@@ -37,27 +37,27 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show the distance and the judges' answers, then the law where the method takes its steps."""
-    found = counterfactuals.change(bundle, *asked[:4])
-    seen, usual = loader.evidence(bundle, *asked[:4]), decoder_images.usual_distance(bundle)
+    found = counterfactuals.change(bundle, *question[:4])
+    seen, usual = loader.evidence(bundle, *question[:4]), decoder_images.usual_distance(bundle)
     pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
     with pictures:
         _pictures(found, seen)
     with words:
         works = not health.problems(bundle, "reconstruction", "steps")
         st.markdown(f"**{_distance(seen, usual, works=works)}**")
-        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, asked, found, seen)))
+        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, question, found, seen)))
         table = pd.DataFrame(
             {
                 "distance": [seen.distance],
                 "distance_of_input": [seen.input_distance],
                 "usual_limit": [usual.limit],
-                "nearest_classes": [" ".join(asked.names[c] for c in seen.nearest)],
+                "nearest_classes": [" ".join(question.names[c] for c in seen.nearest)],
             }
         )
-        download.table(bundle, table, name="evidence", **asked.about)
-    _law(bundle, asked)
+        download.table(bundle, table, name="evidence", **question.about)
+    _law(bundle, question)
 
 
 def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
@@ -84,15 +84,15 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
         usual: Those of real images.
         works: Whether the decoder draws images at all; without that there is no verdict.
     """
-    said = (
+    text = (
         f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
         f"decoder was found to draw (the input: {seen.input_distance:.1f})."
     )
     if not works:
-        return said
+        return text
     inside = seen.distance <= usual.limit
     return (
-        f"{said} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
+        f"{text} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
         f"of {usual.images:,} {usual.split} images keep: "
         f"{'as near to' if inside else 'farther from'} what the decoder can draw "
         f"{'as' if inside else 'than'} real images are."
@@ -100,11 +100,11 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 
 
 def _judges(
-    bundle: "Bundle", asked: Question, found: counterfactuals.Change, seen: loader.Evidence
+    bundle: "Bundle", question: Question, found: counterfactuals.Change, seen: loader.Evidence
 ) -> list[str]:
     """State what each judge says, and that it agrees or disagrees with the target."""
     lines = []
-    other = outputs.second_opinion(bundle, asked.output)
+    other = outputs.second_opinion(bundle, question.output)
     if found.other is not None and other is not None:
         best = int(found.other.argmax())
         names = naming.class_names(bundle, other, len(found.other))
@@ -112,11 +112,13 @@ def _judges(
         lines.append(
             f"{outputs.classes(bundle, other).who.capitalize()}, which was not asked, takes it "
             f"for {messages.literal(called)} ({percent(found.other[best])})"
-            f"{_agreement(bundle, asked, best)}."
+            f"{_agreement(bundle, question, best)}."
         )
     if seen.nearest:
-        first, second = (messages.literal(asked.names[c]) for c in (asked.target, asked.source))
-        target, kept = (seen.nearest.count(c) for c in (asked.target, asked.source))
+        first, second = (
+            messages.literal(question.names[c]) for c in (question.target, question.source)
+        )
+        target, kept = (seen.nearest.count(c) for c in (question.target, question.source))
         agree = "agree" if target > len(seen.nearest) / 2 else "do not agree"
         lines.append(
             f"The {len(seen.nearest)} real train images that are nearest in pixels {agree} with "
@@ -125,24 +127,24 @@ def _judges(
     return lines
 
 
-def _agreement(bundle: "Bundle", asked: Question, best: int) -> str:
+def _agreement(bundle: "Bundle", question: Question, best: int) -> str:
     """Compare the other model's answer with the target, by the label of the cluster."""
-    by_label = outputs.classes(bundle, asked.output).labelled
-    cluster, label = (best, asked.target) if by_label else (asked.target, best)
+    by_label = outputs.classes(bundle, question.output).labelled
+    cluster, label = (best, question.target) if by_label else (question.target, best)
     named = bundle.cluster_labels[cluster]
     if named < 0:
         return ""
     return ": it agrees with the target" if named == label else ": it does not agree"
 
 
-def _law(bundle: "Bundle", asked: Question) -> None:
-    if asked.method not in counterfactuals.LATENT_METHODS:
+def _law(bundle: "Bundle", question: Question) -> None:
+    if question.method not in counterfactuals.LATENT_METHODS:
         st.caption(
-            f"*{METHODS[asked.method][0]}* takes no step in latent space, so the first-order law "
-            "of such steps does not apply to it."
+            f"*{METHODS[question.method][0]}* takes no step in latent space, so the first-order "
+            "law of such steps does not apply to it."
         )
         return
-    found = loader.law(bundle, asked.image_id, asked.output, asked.target)
+    found = loader.law(bundle, question.image_id, question.output, question.target)
     law, spectrum = st.columns(2, gap="large")
     with law:
         st.markdown(f"**Residual of the first-order law** ${LAW}$")
@@ -156,4 +158,4 @@ def _law(bundle: "Bundle", asked: Question) -> None:
             "The theorem holds for any direction, also towards a counterfactual that fails above."
         )
         table = pd.DataFrame({"length": found.lengths, "residual": found.residuals})
-        download.table(bundle, table, name="first-order law", **asked.about)
+        download.table(bundle, table, name="first-order law", **question.about)

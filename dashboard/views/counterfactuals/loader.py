@@ -172,12 +172,12 @@ def one_of_each(bundle: "Bundle", output: str, seed: int) -> list[str | None]:
     """
     classes = outputs.classes(bundle, output)
     index, rng = bundle.index, np.random.default_rng(seed)
-    said = index[classes.column].to_numpy()
-    named = said if classes.labelled else np.array(bundle.cluster_labels)[said]
+    predicted = index[classes.column].to_numpy()
+    named = predicted if classes.labelled else np.array(bundle.cluster_labels)[predicted]
     label = index["label"].to_numpy()
     fits = (index["split"] == "test").to_numpy() & ((label < 0) | (label == named))
     chosen: list[str | None] = []
     for wanted in range(classes.count(bundle)):
-        rows = np.flatnonzero(fits & (said == wanted))
+        rows = np.flatnonzero(fits & (predicted == wanted))
         chosen.append(str(index["id"].iat[rng.choice(rows)]) if len(rows) else None)
     return chosen

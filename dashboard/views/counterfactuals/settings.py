@@ -89,15 +89,17 @@ def ask(bundle: "Bundle") -> Question:
     return Question(image_id, output, method, target, source, names, colours, order)
 
 
-def sentence(bundle: "Bundle", asked: Question) -> str:
+def sentence(bundle: "Bundle", question: Question) -> str:
     """Return what the model sees in the image, and how the counterfactual is found; Markdown."""
-    probs = counterfactuals.decided(bundle, asked.image_id, asked.output)
-    classes, sure = outputs.classes(bundle, asked.output), percent(probs[asked.source])
+    probs = counterfactuals.decided(bundle, question.image_id, question.output)
+    classes, sure = outputs.classes(bundle, question.output), percent(probs[question.source])
     within = "" if classes.labelled else "in "
-    seen = messages.literal(naming.called(bundle, asked.output, asked.names[asked.source]))
-    title, how = METHODS[asked.method]
+    seen = messages.literal(
+        naming.called(bundle, question.output, question.names[question.source])
+    )
+    title, how = METHODS[question.method]
     return (
-        f"To {classes.who}, {naming.marked(asked.image_id)} is {within}{seen} ({sure}). "
+        f"To {classes.who}, {naming.marked(question.image_id)} is {within}{seen} ({sure}). "
         f"*{title}* {how}."
     )
 

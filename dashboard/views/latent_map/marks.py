@@ -56,7 +56,7 @@ def _path(bundle: "Bundle") -> Marks | None:
         (f"frame {i + 1} of {count}", f"{names[target]} at {percent(p)}")
         for i, p in enumerate(found.frame_probs[:, target])
     ]
-    return Marks(kind="way", places=found.places, images=found.frames, words=words)
+    return Marks(kind="path", places=found.places, images=found.frames, words=words)
 
 
 def _prior(bundle: "Bundle") -> Marks:

@@ -101,6 +101,6 @@ def _done(form: "Preprocessing", converted: "Converted") -> tuple[str, ...]:
     """Say what was done to an upload, as ends of the sentence "It was ..."."""
     if form.strategy == "digits":
         return ("cropped, scaled into 20 x 20 and centred by its mass in 28 x 28",)
-    inverted = ("inverted",) if any("inverted" in said for said in converted.report) else ()
+    inverted = ("inverted",) if any("inverted" in text for text in converted.report) else ()
     size = f"{form.width} x {form.height}"
     return (*inverted, f"scaled into {size}, as the images of the data set were")

@@ -50,8 +50,8 @@ def section(bundle: "Bundle", image_id: str, page: str) -> None:
     where = _where(chosen, page)
     sides = loader.sides(bundle, image_id, chosen.key, exactly=where == EXACT)
     st.markdown(f"**{chosen.title}.** {_escaped(chosen.setting)}")
-    said = naming.marked(image_id) if where == IMAGE else "an example of its own"
-    st.caption(f"{chosen.source}. Evaluated on {said}.")
+    sentence = naming.marked(image_id) if where == IMAGE else "an example of its own"
+    st.caption(f"{chosen.source}. Evaluated on {sentence}.")
     last = len(chosen.lines) - 1
 
     def draw(at: int) -> None:
@@ -96,8 +96,8 @@ def _line(chosen: "Derivation", number: int, sides: "Sides | None", *, now: bool
         left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
         left.latex(line.formula)
         with right:
-            said = f"**{line.number}** " if line.number else ""
-            st.markdown(f"{said}{_escaped(line.reason)}")
+            sentence = f"**{line.number}** " if line.number else ""
+            st.markdown(f"{sentence}{_escaped(line.reason)}")
             if sides is not None:
                 st.markdown(f"{_numbers(sides)} {chosen.unit}")
             if line.note:

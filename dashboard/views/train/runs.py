@@ -84,16 +84,18 @@ def _one(run: runs.Run) -> None:
 
 
 def _asked(run: runs.Run) -> str:
-    asked = run.request
+    question = run.request
     changed = {
-        "K": asked.clusters,
-        "d": asked.latent_dim,
-        "epochs": asked.epochs,
-        "images": asked.train_images,
+        "K": question.clusters,
+        "d": question.latent_dim,
+        "epochs": question.epochs,
+        "images": question.train_images,
     }
     parts = [f"{name} {value:,}" for name, value in changed.items() if value is not None]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.begun))
-    return " · ".join([asked.data, asked.preset, *parts, f"seed {asked.seed}", f"begun {when}"])
+    return " · ".join(
+        [question.data, question.preset, *parts, f"seed {question.seed}", f"begun {when}"]
+    )
 
 
 def _progress(run: runs.Run) -> str:

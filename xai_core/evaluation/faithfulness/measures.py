@@ -86,7 +86,7 @@ def deletion(
         images: The images explained.
         order: Pixel numbers, most important first, from `pixel_order`.
         score: The score to evaluate.
-        infill: Fills what is taken away.
+        infill: Fills removed pixels.
         shares: Shares of the pixels removed, increasing from 0 to 1.
 
     Returns:
@@ -159,7 +159,7 @@ def infidelity(
         images: The images explained.
         maps: Their maps.
         score: The score explained, in the units of the maps.
-        infill: Fills what is taken away.
+        infill: Fills removed pixels.
         masks: Masks of the pixels kept, shared by all images, from `removal_masks`.
         contribution: Whether values are shares, to be summed over the removed pixels, or slopes,
             to be multiplied by each pixel's change (the mean over its channels).

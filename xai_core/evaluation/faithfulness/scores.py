@@ -70,7 +70,7 @@ class Task:
         other: Another output, such as the second most probable; None if there is only one.
         module: Images to (batch, outputs).
         shown: Maps outputs to the scores of insertion and deletion, such as softmax.
-        infill: Fills what is taken away.
+        infill: Fills removed pixels.
     """
 
     images: Images

@@ -101,8 +101,8 @@ class FaithfulnessTable:
 
         Passing such a check says nothing about a method.
         """
-        asked = [name for name in CHECKS if any(name in row.passed for row in self.rows)]
-        return tuple(name for name in asked if not any(name in row.failed for row in self.rows))
+        original = [name for name in CHECKS if any(name in row.passed for row in self.rows)]
+        return tuple(name for name in original if not any(name in row.failed for row in self.rows))
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a table, with columns such as insertion, insertion_low and _high."""
@@ -233,9 +233,9 @@ def _measure(
 
     gap = None
     if card.complete:
-        asked = found(task.images, task.target, task.module)
-        if asked.convergence_delta is not None and asked.output_change is not None:
-            gap = completeness_gap(asked.convergence_delta, asked.output_change)
+        original = found(task.images, task.target, task.module)
+        if original.convergence_delta is not None and original.output_change is not None:
+            gap = completeness_gap(original.convergence_delta, original.output_change)
     return measure(
         task,
         explain,

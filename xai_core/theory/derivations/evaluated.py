@@ -49,16 +49,16 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "D-23": mixture_numbers,
     **dict.fromkeys(EXACT, lambda: codes_of_linear_vae(LinearVAE())),
 }
-"""What a derivation is evaluated on that needs no image, by its key."""
+"""Small examples for derivations that need no image, by key."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LatentStep:
-    """Where D-22 is evaluated.
+    """Point of evaluation of D-22.
 
     Attributes:
         code: One code, float64.
-        target: Class whose log probability is climbed.
+        target: Class whose log probability is maximised.
         decode: Codes to images, float64.
         forward: Images to logits.
     """

@@ -49,25 +49,25 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
         **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE, link="beside"),
     )  # fmt: skip
     facts, dark = image_data.facts(bundle, image_id), state.dark()
-    own, said = bounds.terms_of(facts), naming.display_name(image_id)
+    own, text = bounds.terms_of(facts), naming.display_name(image_id)
     name, other = bounds.beside(bundle.index, facts, choice)
     span = bounds.room(own, other)
     for place, key, title, terms in zip(
-        st.columns(2, gap="large"), ("own terms", "other terms"), (said, name), (own, other),
+        st.columns(2, gap="large"), ("own terms", "other terms"), (text, name), (own, other),
         strict=True,
     ):  # fmt: skip
         with place:
             st.markdown(f"**{title}**")
             chart(bounds.waterfall(terms, span, dark), key=key, alt=_words(title, terms))
-    apart = own["elbo"] - other["elbo"]
+    difference = own["elbo"] - other["elbo"]
     most = max(elbo_terms.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"${symbol}$ of {naming.marked(image_id)} is **{abs(apart):.1f} nats "
-            f"{'above' if apart >= 0 else 'below'}** that beside it ({name}); the largest "
+            f"${symbol}$ of {naming.marked(image_id)} is **{abs(difference):.1f} nats "
+            f"{'above' if difference >= 0 else 'below'}** that beside it ({name}); the largest "
             f"difference, {signed(own[most] - other[most])}, is in {_in_words(most)}."
         )
-        table = pd.DataFrame({"term": list(own), said: own.values(), name: other.values()})
+        table = pd.DataFrame({"term": list(own), text: own.values(), name: other.values()})
         download.table(bundle, table, name="bounds beside each other", image=image_id)
     _ask_about_terms(own)
 
@@ -159,8 +159,8 @@ def _in_words(term: str) -> str:
 
 
 def _words(name: str, terms: dict[str, float]) -> str:
-    said = (f"{elbo_terms.TERMS[key].name} {signed(terms[key])}" for key in elbo_terms.ORDER)
-    return f"Terms of the bound of {name} in nats: " + ", ".join(said)
+    text = (f"{elbo_terms.TERMS[key].name} {signed(terms[key])}" for key in elbo_terms.ORDER)
+    return f"Terms of the bound of {name} in nats: " + ", ".join(text)
 
 
 def _closing_words(curve: "EvidenceCurve", upper: float, lower: float) -> str:

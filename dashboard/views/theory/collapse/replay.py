@@ -175,15 +175,15 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
     trained = table[(table["run"] == run) & (table["epoch"] > 0)]
     lowest = trained.loc[trained["information"].idxmin()]
     end = trained.iloc[-1]
-    said = f"“{loader.titles()[run]}” "
+    text = f"“{loader.titles()[run]}” "
     if lowest.information < 0.05 * most and lowest.epoch < end.epoch:
         how = "every image in the same cluster" if lowest.kl_c > 0.8 * most else "q(c|x) near 1/K"
-        said += (
+        text += (
             f"collapsed to {lowest.information:.2f} nats by epoch {lowest.epoch:.0f} "
             f"({how}, KL {lowest.kl_c:.2f}) and "
         )
     return (
-        f"{said}ended at {end.information:.2f} nats, with {_accuracy(end)} of these "
+        f"{text}ended at {end.information:.2f} nats, with {_accuracy(end)} of these "
         "images in the cluster of their label"
     )
 

@@ -79,10 +79,10 @@ def factorisations() -> None:
         "parents of x_k. A node without incoming arrows has a factor p(x) of its own: it is "
         "drawn first, which does not make it independent of the rest."
     )
-    for column, (said, arrows) in zip(st.columns(3), GRAPHS.items(), strict=True):
+    for column, (text, arrows) in zip(st.columns(3), GRAPHS.items(), strict=True):
         with column:
             st.graphviz_chart(graphs.dot(arrows, state.dark()), width="content")
-            st.caption(said.replace("|", "\\|"))
+            st.caption(text.replace("|", "\\|"))
     st.caption(
         "In the second graph a and c are independent given b. For binary nodes the third needs "
         "1 + 1 + 2 + 4 + 2 = 10 numbers instead of 2⁵ − 1 = 31."

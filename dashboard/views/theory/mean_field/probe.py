@@ -56,7 +56,7 @@ def choice(bundle: "Bundle") -> tuple[str, str, int]:
     return titles[chosen], options[chosen], count
 
 
-def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
+def posterior(bundle: "Bundle", of: str, text: str, count: int) -> None:
     """Show the weights with their error bars, and how well the probe reads."""
     formulas(*FORMULA)
     found, dark = loader.probe(bundle, of, count, SAMPLES), state.dark()
@@ -71,7 +71,7 @@ def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
         )
     with right:
         st.metric(
-            f"“{messages.literal(said)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
+            f"“{messages.literal(text)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
             border=True, help=f"On {found.tested:,} test images; the error is one standard error",
         )  # fmt: skip
         st.metric("By always saying the commoner answer", f"{found.base:.1%}", border=True)
@@ -87,7 +87,7 @@ def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
 
 
 @st.fragment
-def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) -> None:
+def prediction(bundle: "Bundle", image_id: str, of: str, text: str, count: int) -> None:
     """Show p(yes) as one latent of the selected image moves, with its band."""
     found = loader.probe(bundle, of, count, SAMPLES)
     mean = np.abs(found.q.mean.numpy()[:-1])
@@ -109,7 +109,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) 
             reach, probs, low, high, f"{dim} moved, standard deviations over images", state.dark()
         ),
         key="band",
-        alt=f"{said}: {words.replace('`', '')}",
+        alt=f"{text}: {words.replace('`', '')}",
     )
     width = float((high - low).max())
     with st.container(horizontal=True, vertical_alignment="center"):

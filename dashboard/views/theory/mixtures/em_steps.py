@@ -155,8 +155,8 @@ def _at(
                 dark,
             )
             value = state_.log_likelihood / len(points)
-            said = f"{name} at iteration {state_.step}: log likelihood {value:.4f} nats per point"
-            chart(figure, key=f"gaussians {name}", alt=said)
+            text = f"{name} at iteration {state_.step}: log likelihood {value:.4f} nats per point"
+            chart(figure, key=f"gaussians {name}", alt=text)
             st.markdown(f"log likelihood **{plain(value, 4)}** nats per point")
             if state_.degenerate:
                 st.warning(
@@ -171,12 +171,12 @@ def _at(
         "log posterior (MAP)": [s.objective / len(points) for s in probable.states],
     }
     falls = any(b < a - 1e-9 for v in curves.values() for a, b in pairwise(v))
-    said = "one of which falls" if falls else "neither of which falls"
+    text = "one of which falls" if falls else "neither of which falls"
     ends = "; ".join(f"{name} from {v[0]:.3f} to {v[-1]:.3f}" for name, v in curves.items())
     chart(
         mixtures.objectives(curves, step, "nats per point", dark),
         key="objectives",
-        alt=f"Objectives over the iterations, {said}: {ends}",
+        alt=f"Objectives over the iterations, {text}: {ends}",
     )
     rows = [
         {"fit": name, "iteration": i, "nats per point": v}

@@ -56,11 +56,11 @@ def density(bundle: "Bundle") -> None:
     total = parts.sum(1)
     here = np.array([np.interp(at, x, parts[:, k]) for k in range(3)])
     modes = int(((total[1:-1] > total[:-2]) & (total[1:-1] > total[2:])).sum())
-    said = ", ".join(f"{r:.3f}" for r in here / here.sum())
+    text = ", ".join(f"{r:.3f}" for r in here / here.sum())
     chart(
         mixtures.line_density(x, parts, at, state.dark()),
         key="line density",
-        alt=f"A density with {modes} modes; responsibilities at {at}: {said}",
+        alt=f"A density with {modes} modes; responsibilities at {at}: {text}",
     )
     mean = float(WEIGHTS @ means)
     variance = float(WEIGHTS @ (VARIANCES + means**2) - mean**2)
@@ -68,7 +68,7 @@ def density(bundle: "Bundle") -> None:
         st.markdown(
             f"**{modes}** {'mode' if modes == 1 else 'modes'}; mean {plain(mean, 2)}, variance "
             f"{plain(variance, 2)}. At x = {plain(at, 1)} the components are responsible by "
-            f"**({said})**. Three Gaussians need not make three hills."
+            f"**({text})**. Three Gaussians need not make three hills."
         )
         table = pd.DataFrame({"x": x, "p": total})
         download.table(bundle, table, name="density", means=" ".join(map(str, means)))
