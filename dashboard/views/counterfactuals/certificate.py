@@ -1,4 +1,4 @@
-"""What speaks for the counterfactual that is shown, and the law behind steps in latent space."""
+"""Evidence for the counterfactual shown, and the first-order law of latent steps."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ HOW_TO_READ = (
     "may be smaller. It is compared with the same distance of real images. *Boundary search* "
     "keeps the ink of the input that the decoder cannot draw, so its distance is about that of "
     "the input; *latent ascent* returns a decoded image, so its distance is near 0 by "
-    "construction. **The judges** took no part in the search: the model that is not explained, "
+    "construction. **The judges** were not used in the search: the model that is not explained, "
     "and the nearest real train images in pixels. \n\n"
     "**The law** is Taylor's theorem for the decoder. It holds for any function and any "
     "direction, so it describes steps in latent space and is no evidence for a counterfactual. "
@@ -81,8 +81,8 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 
     Args:
         seen: The distance.
-        usual: Those of real images.
-        works: Whether the decoder draws images at all; without that there is no verdict.
+        usual: The distances of real images.
+        works: Whether the decoder works; otherwise no verdict is given.
     """
     text = (
         f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
@@ -102,7 +102,7 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 def _judges(
     bundle: "Bundle", question: Question, found: counterfactuals.Change, seen: loader.Evidence
 ) -> list[str]:
-    """State what each judge says, and that it agrees or disagrees with the target."""
+    """State each judge's answer and whether it agrees with the target."""
     lines = []
     other = outputs.second_opinion(bundle, question.output)
     if found.other is not None and other is not None:
@@ -110,8 +110,8 @@ def _judges(
         names = naming.class_names(bundle, other, len(found.other))
         called = naming.called(bundle, other, names[best])
         lines.append(
-            f"{outputs.classes(bundle, other).who.capitalize()}, which was not asked, takes it "
-            f"for {messages.literal(called)} ({percent(found.other[best])})"
+            f"{outputs.classes(bundle, other).who.capitalize()}, which was not used, classifies "
+            f"it as {messages.literal(called)} ({percent(found.other[best])})"
             f"{_agreement(bundle, question, best)}."
         )
     if seen.nearest:

@@ -1,4 +1,4 @@
-"""The path from an image to its counterfactual: a film, and the numbers along it."""
+"""The path from an image to its counterfactual: its frames and the numbers along it."""
 
 from typing import TYPE_CHECKING
 

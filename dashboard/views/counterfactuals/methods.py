@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOW_TO_READ = (
     "*Pixel ascent* changes pixels without the decoder: it is an adversarial example. Compare "
-    "what the second opinion makes of it, and its distance to the decoder's images under *What "
+    "its second opinion, and its distance to the decoder's images under *What "
     "speaks for it*. *Nearest real image* is a real train image of the target class: compare its "
     "L1. "
     "Counterfactual and change side by side, warm for added ink, cold for removed."
@@ -100,7 +100,9 @@ def _numbers(table: pd.DataFrame) -> None:
     columns = {
         "method": text("method"),
         "probability": text("p(target)"),
-        "second_opinion": text("second opinion", help="What the model that was not asked sees"),
+        "second_opinion": text(
+            "second opinion", help="The class given by the model that is not explained"
+        ),
         "l1": number("L1", format="%.1f", help="Ink changed, in full pixels"),
         "l2": number("L2", format="%.2f"),
         "log_p_z": number("log p(z)", format="%.1f", help="Of its code, in nats"),

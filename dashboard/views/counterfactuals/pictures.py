@@ -113,8 +113,8 @@ def _second_opinion(bundle: "Bundle", question: Question, found: counterfactuals
     best = int(found.other.argmax())
     name = naming.class_names(bundle, other, len(found.other))[best]
     return (
-        f" A second opinion: {outputs.classes(bundle, other).who}, which was not asked, takes it "
-        f"for {messages.literal(naming.called(bundle, other, name))} "
+        f" A second opinion: {outputs.classes(bundle, other).who}, which was not used, classifies "
+        f"it as {messages.literal(naming.called(bundle, other, name))} "
         f"({percent(found.other[best])})."
     )
 

@@ -22,12 +22,11 @@ METHODS: "dict[Method, tuple[str, str]]" = {
     ),
     "diffeomorphic": (
         "Latent ascent",
-        "climbs log p(target) in the latent space by steps of Adam: the diffeomorphic "
-        "counterfactual",
+        "maximises log p(target) in the latent space with Adam: the diffeomorphic counterfactual",
     ),
     "pixel": (
         "Pixel ascent",
-        "climbs the same log p(target) on the pixels themselves: an adversarial example, shown "
+        "maximises the same log p(target) on the pixels themselves: an adversarial example, shown "
         "for contrast",
     ),
     "nearest": (
@@ -42,7 +41,7 @@ METHODS: "dict[Method, tuple[str, str]]" = {
 class Question(NamedTuple):
     """The settings.
 
-    `source` is the class that the model sees in the image; `order` lists the classes by name.
+    `source` is the class that the model assigns to the image; `order` lists the classes by name.
     """
 
     image_id: str
@@ -90,7 +89,7 @@ def ask(bundle: "Bundle") -> Question:
 
 
 def sentence(bundle: "Bundle", question: Question) -> str:
-    """Return what the model sees in the image, and how the counterfactual is found; Markdown."""
+    """Describe the model's decision and the search, in Markdown."""
     probs = counterfactuals.decided(bundle, question.image_id, question.output)
     classes, sure = outputs.classes(bundle, question.output), percent(probs[question.source])
     within = "" if classes.labelled else "in "

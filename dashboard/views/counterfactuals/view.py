@@ -1,4 +1,4 @@
-"""Counterfactuals: what an image would have to look like to be something else."""
+"""Counterfactuals: how an image would have to change to belong to another class."""
 
 import streamlit as st
 
@@ -48,7 +48,7 @@ MORE = {
     ),
     "Other methods": (
         methods,
-        "The same question put to every method. Click one to see it above.",
+        "Every method for the same image and target. Click one to see it above.",
     ),
     "What speaks for it": (
         certificate,

@@ -1,4 +1,4 @@
-"""Whether heatmaps of train and of test images differ by more than chance."""
+"""Test whether the heatmaps of train and test images differ by more than chance."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ def show(bundle: "Bundle", question: Question) -> None:
         each = st.selectbox("Images per set", EACH, width=130, **bound)
         sets = st.segmented_control(
             "Compare", SETS, required=True,
-            help="Two halves of one set have nothing to find: a fair test stays silent.",
+            help="Two halves of one set do not differ, so the test should find nothing.",
             **state.bind("heat diff sets", SETS[0], SETS, link="diffsets"),
         )  # fmt: skip
     found = loader.compared(bundle, method, question.output, each, sets == SETS[1])
@@ -61,7 +61,7 @@ def _reading(found: "SetDifference", *, new_images: bool) -> str:
 
     Args:
         found: The result.
-        new_images: Whether one set is new to a model that works.
+        new_images: Whether one set is new to the model, and the model works.
     """
     if not found.differs:
         carries = " The explanation holds for new images too." if new_images else ""

@@ -1,4 +1,4 @@
-"""The selected image under one method, large; then every method, and which to believe."""
+"""The selected image under one method, enlarged; then every method with its scores."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PREDICTED, USUAL = -1, "usual"
 CLIP = 0.99
-"""The share of the pixels at which the colours of the large map end."""
+"""Quantile of the absolute values at which the colours of the large map end."""
 HEIGHT = 400
 HOW_TO_READ = (
     "Methods answer different questions, so different maps need not contradict: a *slope* says "
@@ -32,7 +32,7 @@ HOW_TO_READ = (
     "*mask* which pixels suffice. *Random* and *Edges* are controls, which ignore the model: a "
     "map that looks like those is no evidence of what the model does. A dot is the insertion "
     "area minus the deletion area; a method left of a control orders the pixels of this image "
-    "no better than a map that knows nothing."
+    "no better than a map that ignores the model."
 )
 FAMILIES = {
     "mask": "Learned",
@@ -46,7 +46,7 @@ FAMILIES = {
 @st.fragment
 @messages.errors_as_text()
 def show(bundle: "Bundle", question: Question, image_id: str) -> None:
-    """Draw the image, one map large, and the decision; then which map to believe."""
+    """Draw the image, one enlarged map and the decision; then all methods with their scores."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         method = _method(question)
         target = _target(question)
@@ -125,8 +125,8 @@ def _baseline(method: str) -> str | None:
     chosen = st.selectbox(
         "Measured from", [USUAL, *titles], width=220,
         format_func=lambda name: titles.get(name, "its usual baseline"),
-        help="What stands for an image with nothing in it: black is the background here, so a "
-        "black baseline says nothing of strokes that are absent.",
+        help="An image that represents the absence of content. Black is the background here, so a "
+        "black baseline cannot attribute anything to absent strokes.",
         **state.bind(f"heat baseline {method}", USUAL, [USUAL, *titles], link="base"),
     )  # fmt: skip
     return None if chosen == USUAL else chosen
@@ -258,7 +258,7 @@ def _grid(
         download.picture(bundle, sheet, name="every method", **about)
     meaning = "" if worth is None else (
         " **+** area under the probability while pixels are shown in the map's order (insertion, "
-        "high is good), **\N{MINUS SIGN}** while they are taken away (deletion, low is good)."
+        "high is good), **\N{MINUS SIGN}** while they are removed (deletion, low is good)."
     )  # fmt: skip
     st.caption("Each on a scale of its own, at its defaults. Click one to see it large." + meaning)
 

@@ -65,7 +65,7 @@ def show(bundle: "Bundle", question: Question) -> None:
 
 
 def _choose(bundle: "Bundle", split: str, how: exemplars.How, seed: int) -> tuple[str, ...]:
-    """Choose images of a split; one a cluster is in the order of the clusters' names."""
+    """Choose images of a split; with one per cluster, in the order of the clusters' names."""
     rows = exemplars.choose_for_split(bundle.index, split, how, count=COUNT, seed=seed)
     if how == "One a cluster":
         place = np.argsort(naming.cluster_order(bundle))

@@ -1,4 +1,4 @@
-"""Checks that can speak against a method on this model, measured on request."""
+"""Faithfulness checks of each method on this model, measured on request."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -81,7 +81,7 @@ def _table(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
 def verdict(
     bundle: "Bundle", question: Question, found: loader.Trust, titles: Mapping[str, str]
 ) -> str:
-    """State which methods no check speaks against, and how much that says."""
+    """State which methods fail no check, and how informative that is."""
     if health.problems(bundle, *health.needs(bundle, question.output)):
         return "What is explained does not work, so passing says nothing here."
     passed = set(found.table[found.table["trusted"]]["method"])

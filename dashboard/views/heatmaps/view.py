@@ -14,11 +14,11 @@ methods.show(bundle, question, image_id)
 layout.section(
     "Which ones fail a check",
     "Each method tested on many images, beside a random map and an edge detector.",
-    "Pixels are taken away in the order of a map and filled in by the model, not by black, which "
-    "would draw another digit. A method gets *do not trust* if it hardly notices that the model "
-    "was replaced by a random one, answers the same for another class, misses what it promises "
-    "to explain, or orders pixels no better than noise. Passing means that nothing speaks against "
-    "it, not that it is the truth.",
+    "Pixels are removed in the order of a map and filled in by the model, not with black, which "
+    "would draw another digit. A method gets *do not trust* if its map hardly changes when the "
+    "model is replaced by a random one or another class is explained, if its values do not sum "
+    "to the output's change as promised, or if it orders pixels no better than noise. Passing is "
+    "no proof that a map is right.",
 )
 trust.show(bundle, question)
 

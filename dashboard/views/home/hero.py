@@ -1,4 +1,4 @@
-"""What the model did, at a glance: the map, the prototypes, one sentence."""
+"""Overview of the model: the map, the prototypes, one sentence."""
 
 from typing import TYPE_CHECKING
 

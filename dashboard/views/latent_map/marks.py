@@ -1,4 +1,4 @@
-"""What the map shows beside the points: neighbours, samples, a path, a decoded place."""
+"""Marks on the map besides its points: neighbours, samples, a path, a decoded place."""
 
 from typing import TYPE_CHECKING
 
@@ -78,7 +78,7 @@ def _place(bundle: "Bundle", place: tuple[float, float]) -> Marks:
 
 
 def decoded_place(bundle: "Bundle") -> None:
-    """Show the decoded image of the marked place, and how far to trust it."""
+    """Show the decoded image of the marked place and two measures of its reliability."""
     place = state.place()
     if place is None:
         return

@@ -1,4 +1,4 @@
-"""The model's answers about one image, at a glance."""
+"""Overview of the model's results for one image."""
 
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from xai_core.evaluation.typicality import Typicality
 
 WIDTH = 168
-"""Screen pixels of a picture, six for each of the image's."""
+"""Side of a picture in screen pixels, six per image pixel."""
 HEIGHT = 240
-"""Least height of the map in screen pixels; it is as high as the bars beside it."""
+"""Minimum height of the map in screen pixels; otherwise it is as high as the bars beside it."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
@@ -47,7 +47,7 @@ def refuse() -> None:
 
 
 def prepare(bundle: "Bundle", image_id: str) -> None:
-    """Compute once what the first stroke would otherwise wait for."""
+    """Compute in advance what the first stroke needs."""
     image_data.typicality(bundle, image_id)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
@@ -192,7 +192,7 @@ def _warning(known: "Typicality", text: str) -> str:
 
 
 def _told_apart(*values: float) -> list[str]:
-    """Write numbers that are compared with as many digits as tell them apart, two at least."""
+    """Format compared numbers with enough digits to distinguish them, at least two."""
     for digits in range(2, 8):
         texts = [plain(value, digits) for value in values]
         if len(set(texts)) == len(set(values)):
