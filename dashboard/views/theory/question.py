@@ -1,4 +1,4 @@
-"""A question at the end of a page part, and whether the answer is right."""
+"""A question at the end of a section, with feedback on the answer."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def choose(key: str, question: str, choices: Sequence[str], *, right: int, becau
         key: Unique on the page; the answer is kept under it.
         question: The question.
         choices: Answers to choose from.
-        right: Which one is.
+        right: Index of the right answer.
         because: Why, with the numbers of this page.
     """
     with st.container(border=True, key=f"question-{key}"):
@@ -29,7 +29,7 @@ def choose(key: str, question: str, choices: Sequence[str], *, right: int, becau
 def estimate(
     key: str, question: str, *, values: Sequence[float], within: float, unit: str, because: str
 ) -> None:
-    """Ask for a number that can be read off the page or worked out from it.
+    """Ask for a number that can be read or computed from the page.
 
     Args:
         key: Unique on the page; the answer is kept under it.

@@ -1,4 +1,4 @@
-"""One image's bound: beside other images, and beside log p(x)."""
+"""One image's bound, compared with other images' and with log p(x)."""
 
 from typing import TYPE_CHECKING
 
@@ -107,10 +107,10 @@ def closing(bundle: "Bundle", image_id: str) -> None:
         st.caption(f"nats, log p(x) at k = {counts[-1]:,} minus $\\mathcal L$")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight. Pixels are drawn "
+            f"Effective sample size: {curve.effective:,.0f} of {counts[-1]:,}. Pixels are drawn "
             "to black or white, as the Bernoulli likelihood needs."
             if bundle.model.config.likelihood == "bernoulli"
-            else f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight."
+            else f"Effective sample size: {curve.effective:,.0f} of {counts[-1]:,}."
         )
         table = pd.DataFrame(
             {"k": counts, "mean": curve.mean, "low": curve.low, "high": curve.high,
@@ -125,8 +125,8 @@ def _ask_about_terms(own: dict[str, float]) -> None:
     total = float(np.sum(parts))
     question.estimate(
         "terms",
-        "Leave the reconstruction out: how many nats does this image pay for its code and its "
-        "cluster together, that is, the sum of the other three terms? The nearest whole number "
+        "Without the reconstruction: how many nats do the code and the cluster of this image cost "
+        "together, that is, what is the sum of the other three terms? The nearest whole number "
         "is enough, with or without its sign.",
         values=(total, -total),
         within=0.75,

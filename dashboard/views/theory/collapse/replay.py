@@ -1,4 +1,4 @@
-"""Recorded trainings with and without what keeps clusters, replayed, and what it costs."""
+"""Replay of recorded trainings with and without the cluster term, and the term's cost."""
 
 import math
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ def replay(bundle: "Bundle") -> None:
 
 
 def argument(bundle: "Bundle") -> None:
-    """State when the bound alone loses its clusters and what the cure costs, with the numbers."""
+    """State when the bound alone loses its clusters and the cost of the remedy, with numbers."""
     seen, titles, table = loader.recording(), loader.titles(), loader.collapse_summary()
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
@@ -71,7 +71,7 @@ def argument(bundle: "Bundle") -> None:
         border=True,
     )  # fmt: skip
     st.markdown(
-        "1. **1/K is not what the bound wants.** Given a fixed q(z|x), the optimal q(c|x) is "
+        "1. **1/K does not maximise the bound.** Given a fixed q(z|x), the optimal q(c|x) is "
         "$q^\\star$, which is 1/K only where the exponent is the same for every cluster. Early in "
         "training it nearly is: then a certain q(c|x) pays up to "
         f"ln K = {most:.2f} nats and gains little.\n"
@@ -189,7 +189,7 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
 
 
 def _price(seen: "Recording", titles: dict[str, str]) -> str:
-    """Say what the cluster term costs or gains in bound, on the same model."""
+    """Describe the effect of the cluster term on the bound of the same model."""
     price = seen.price("cure", "prior", seen.epochs[-1])
     verb = "costs" if price.nats > 0 else "gains"
     return (

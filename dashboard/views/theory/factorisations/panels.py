@@ -144,7 +144,7 @@ def _table(bundle: "Bundle", seen: loader.Factorised, image_id: str, choice: str
 
 
 def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
-    """Show both computations of the difference, and why its sign is what it is."""
+    """Show both computations of the difference, and the reason for its sign."""
     difference = seen.upper - seen.lower
     first, second, third = st.columns(3)
     first.metric("L, with q(c|z)", plain(seen.upper, 3), border=True)
@@ -154,7 +154,7 @@ def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
     same = abs(difference - seen.divergence) < 1e-3
     agree = (
         f"L \N{MINUS SIGN} L\u0302 is **{signed(difference, 4)}** nats, the divergences give "
-        f"**{signed(seen.divergence, 4)}**, computed apart: they {'agree' if same else 'differ'}. "
+        f"**{signed(seen.divergence, 4)}**; they {'agree' if same else 'differ'}. "
     )
     if bundle.model.config.decoder_conditioning == "z+c":
         st.markdown(

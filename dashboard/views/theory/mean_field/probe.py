@@ -57,7 +57,7 @@ def choice(bundle: "Bundle") -> tuple[str, str, int]:
 
 
 def posterior(bundle: "Bundle", of: str, text: str, count: int) -> None:
-    """Show the weights with their error bars, and how well the probe reads."""
+    """Show the weights with their error bars, and the probe's accuracy."""
     formulas(*FORMULA)
     found, dark = loader.probe(bundle, of, count, SAMPLES), state.dark()
     mean, std = found.q.mean.numpy(), found.q.std.numpy()
@@ -74,14 +74,14 @@ def posterior(bundle: "Bundle", of: str, text: str, count: int) -> None:
             f"“{messages.literal(text)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
             border=True, help=f"On {found.tested:,} test images; the error is one standard error",
         )  # fmt: skip
-        st.metric("By always saying the commoner answer", f"{found.base:.1%}", border=True)
+        st.metric("By always giving the more frequent answer", f"{found.base:.1%}", border=True)
         st.markdown(
             f"**{clear} of {len(mean)}** weights are clear of 0 (blue: more than two standard "
             f"deviations). With {found.fitted:,} images the average error bar is "
             f"± {2 * std.mean():.2f}; with more images it shrinks."
         )
         if not found.converged:
-            st.caption("The fit had not quite arrived when its steps ran out.")
+            st.caption("The fit had not fully converged when it reached its step limit.")
         table = pd.DataFrame({"weight": found.names, "mean": mean, "deviation": std})
         download.table(bundle, table, name="probe weights", of=of, images=found.fitted, seed=0)
 
@@ -120,7 +120,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, text: str, count: int) 
 
 @st.fragment
 def estimators(bundle: "Bundle", of: str, count: int) -> None:
-    """Show both gradients' variance against draws, and the ascent each one makes."""
+    """Show both gradients' variance against the number of draws, and each ascent."""
     formulas(*GRADIENTS)
     where = st.segmented_control(
         "Gradient at the fit's",
@@ -167,4 +167,4 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
 
 
 SAMPLES = 8
-"""Draws of w a step, for both estimators."""
+"""Draws of w per step, for both estimators."""

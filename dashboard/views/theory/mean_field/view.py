@@ -29,8 +29,8 @@ layout.section(
     "The predictive band",
     f"The probe's answer for {naming.marked(image_id)} as one latent of its code moves.",
     "The line is the prediction averaged over q(w), the band holds 95 % of q(w); the diamond is "
-    "the image itself. Far from the images the band is wide: the probe knows that it does not "
-    "know. The averaged line is less sure than the band's middle.",
+    "the image itself. Far from the images the band is wide: the prediction is "
+    "uncertain. The averaged line is less certain than the band's middle.",
 )
 probe.prediction(bundle, image_id, of, text, count)
 

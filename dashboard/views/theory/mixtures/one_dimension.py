@@ -31,7 +31,7 @@ ITERATIONS = 4
 
 @st.fragment
 def density(bundle: "Bundle") -> None:
-    """Show the density of three Gaussians, and who is responsible for a point."""
+    """Show the density of three Gaussians and their responsibilities for a point."""
     formulas(*DENSITY)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         means = np.array(
@@ -67,8 +67,8 @@ def density(bundle: "Bundle") -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{modes}** {'mode' if modes == 1 else 'modes'}; mean {plain(mean, 2)}, variance "
-            f"{plain(variance, 2)}. At x = {plain(at, 1)} the components are responsible by "
-            f"**({text})**. Three Gaussians need not make three hills."
+            f"{plain(variance, 2)}. At x = {plain(at, 1)} the responsibilities are "
+            f"**({text})**. Three Gaussians need not give three modes."
         )
         table = pd.DataFrame({"x": x, "p": total})
         download.table(bundle, table, name="density", means=" ".join(map(str, means)))
