@@ -1,4 +1,4 @@
-"""Entry point: `streamlit run dashboard/Home.py`. Security headers go with every answer."""
+"""Entry point: `streamlit run dashboard/Home.py`. Every response carries security headers."""
 
 import threading
 from collections.abc import AsyncIterator
@@ -23,17 +23,17 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""Scripts: Streamlit's components come as blobs, and Plotly compiles its accessors."""
+"""Scripts need `blob:` for Streamlit's components and `unsafe-eval` for Plotly's accessors."""
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to every answer that has none of that name."""
+    """Adds each of `HEADERS` to responses that lack it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and its answer back."""
+        """Forward a request and add headers to its response."""
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -47,7 +47,7 @@ class SecurityHeaders:
 
 @asynccontextmanager
 async def ready(_app: st.App) -> AsyncIterator[None]:
-    """Get ready for the first visitor while the browser still reads Streamlit's frontend."""
+    """Prepare for the first visitor while the browser loads Streamlit's frontend."""
     threading.Thread(target=_get_ready, daemon=True).start()
     yield
 
@@ -58,7 +58,7 @@ def _get_ready() -> None:
     bundles.get_ready()
 
 
-with suppress(OSError):  # Streamlit warns where there is none; the map says one it cannot write
+with suppress(OSError):  # Streamlit warns if it is missing; the map warns if it cannot be written
     Path(__file__).with_name("static").mkdir(exist_ok=True)
 
 app = st.App("navigation.py", lifespan=ready, middleware=[Middleware(SecurityHeaders)])

@@ -1,4 +1,4 @@
-"""The address of each page, and how settings are written into it: short, exact, and checked."""
+"""The address of each page, and the short, exact and checked encoding of settings in it."""
 
 import re
 from collections.abc import Sequence

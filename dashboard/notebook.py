@@ -22,7 +22,7 @@ import numpy as np
 import plotly.graph_objects as go
 from streamlit.logger import set_log_level
 
-set_log_level("ERROR")  # before the caches are made: each would warn that there is no page
+set_log_level("ERROR")  # before the caches are created: each would warn that there is no page
 
 from dashboard.services import (
     attributions,
@@ -223,12 +223,12 @@ def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = Fa
 def report(
     bundle: "Bundle", image_id: str, *, output: str | None = None, search: "Method" = "default"
 ) -> Page:
-    """Write all that the bundle knows about one image as one page.
+    """Return all results of the bundle for one image as one page.
 
     Args:
         bundle: The models.
         image_id: The image.
-        output: What is explained; the classifier where there is one, if None.
+        output: The output to explain; None for the classifier if there is one.
         search: Method of the counterfactuals.
     """
     found = reports.image_report(bundle, image_id, output, search)

@@ -15,17 +15,17 @@ from dashboard import links
 
 T = TypeVar("T")
 LINKED = {"bundle": "setting.bundle", "image": "image"}
-"""Parameters in every page's URL, and the key of the session for each."""
+"""Parameters in every page's URL, with their session keys."""
 LASSO, PLACE = "lasso", "place"
 STALE_FOR = 1.5
-"""Seconds for which the browser may still report a URL that has just been replaced."""
+"""Seconds during which the browser may still report a replaced URL."""
 Span = tuple[float, float, float]
 """Lowest value, highest value, step."""
 SEEDS: Span = (0, 10**9, 1)
 
 
 def read_link() -> None:
-    """Take the settings of a link that was just opened; called first on every page.
+    """Apply the settings of a newly opened link; called first on every page.
 
     A URL is a newly opened link unless this session wrote it last or replaced it a moment ago.
     A click is therefore never undone by the URL that it is about to replace. A link that names
@@ -213,7 +213,7 @@ def _keep(name: str) -> None:
 
 
 def _of_link(parameter: str, value: T, *, default: T, read: Callable[[str], T]) -> T:
-    """Return the value in a newly opened link, once; after that, the value as it is."""
+    """Return the value in a newly opened link, once; afterwards, the current value."""
     session = st.session_state
     found, taken = session.get("link", {}), session.get("link.read")
     if taken is None or parameter in taken:
@@ -225,7 +225,7 @@ def _of_link(parameter: str, value: T, *, default: T, read: Callable[[str], T]) 
 
 
 def _show(parameter: str, text: str | None) -> None:
-    """Note the URL's text for a setting; a fragment that runs alone writes it at once."""
+    """Record the URL's text for a setting; a fragment that runs alone writes it immediately."""
     session = st.session_state
     now = session.setdefault("link.now", {})
     now.pop(parameter, None)

@@ -28,7 +28,7 @@ class GivenFunction:
 
     Attributes:
         function: As it was given.
-        name: Of the argument, for messages.
+        name: Name of the argument, for messages.
         form: Key of `FORMS`: what it has to return.
         image_shape: (channels, height, width) of images, for the form "images".
         dtype: Precision to call it in; that of its argument where None.
@@ -221,7 +221,7 @@ def check_images(images: Tensor, name: str, *, in_unit_range: bool = False) -> N
 
     Args:
         images: What was given.
-        name: Of the argument, for messages.
+        name: Name of the argument, for messages.
         in_unit_range: Whether values must be in [0, 1].
 
     Raises:
@@ -252,7 +252,7 @@ def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> In
     Args:
         target: One for all rows or one for each: whole numbers of any kind, or class names.
         rows: How many.
-        names: Of the classes, where they have any; a name goes before a number.
+        names: Names of the classes, where they have any; a name goes before a number.
 
     Raises:
         ValueError: If it is none of these.

@@ -1,1 +1,1 @@
-"""Cached answers that several pages share, and who may compute them when."""
+"""Cached results that several pages share, and the scheduling of their computation."""

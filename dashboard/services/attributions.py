@@ -23,8 +23,8 @@ FIRST = "critic"
 class Maps(NamedTuple):
     """Maps of one method, (images, height, width), and the output explained, one per image.
 
-    `gap` is the share of the output's change that a complete method's map misses, (images,);
-    `warning` says so where that is too much, else it is empty.
+    `gap` is the completeness error as a share of the output's change, (images,); `warning`
+    describes it if it is too large, else it is empty.
     """
 
     values: NDArray[np.float32]
@@ -80,9 +80,9 @@ def maps(
         bundle: The models.
         ids: The images.
         method: Key of `METHODS`.
-        output: What is explained.
-        target: The class or cluster; the predicted one where None.
-        baseline: What is measured from; the method's own where None.
+        output: The output to explain.
+        target: The class or cluster; None for the predicted one.
+        baseline: The baseline; None for the method's default.
         controls: Settings of the method.
     """
     from xai_core.attribution.config import AttributionConfig

@@ -40,7 +40,7 @@ def usual(names: Sequence[str]) -> str:
 
 def get_ready() -> None:
     """Import torch and open the default bundle, as the first visit would."""
-    with suppress(BundleError):  # a page that asks for it says why
+    with suppress(BundleError):  # the page that opens it shows the error
         found = summaries()
         if names := whole(found):
             bundle(found[usual(names)].path)
@@ -69,7 +69,7 @@ def _open(path: str, changed: int, size: int) -> "Bundle":
     opened.dataset  # noqa: B018  read now, so that no page pays for it later
     opened.latent_index  # noqa: B018
     gc.collect()
-    gc.freeze()  # what was loaded stays: a collection need not look through it
+    gc.freeze()  # loaded modules stay alive: exclude them from garbage collection
     return opened
 
 
@@ -105,7 +105,7 @@ def latents(bundle: "Bundle") -> NDArray[np.float32]:
 
 
 def about(bundle: "Bundle", **more: object) -> dict[str, object]:
-    """Return where a download comes from: bundle, data set, version, and what is passed."""
+    """Return the provenance of a download: bundle, data set, version, and the arguments."""
     from xai_core._version import __version__
 
     return {

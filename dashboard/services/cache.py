@@ -1,4 +1,4 @@
-"""How caches tell bundles apart, and one cache for what is made once per bundle."""
+"""Cache keys of bundles, and a cache for values computed once per bundle."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Return 16 hex digits that change with anything in the bundle."""
+    """Return 16 hex digits that identify the bundle's content."""
     return bundle.digest[:16]
 
 
 BY_FINGERPRINT: Any = {"xai_core.bundle.reading.Bundle": fingerprint}
-"""How caches tell bundles apart."""
+"""Hash function of bundles for Streamlit's caches."""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def cached_per_bundle(bundle: "Bundle", name: str, _make: Callable[[], T]) -> T:
-    """Return what `_make` returned once per bundle and name; all sessions share it, read only."""
+    """Return the value of `_make`, computed once per bundle and name; shared, read only."""
     return _make()

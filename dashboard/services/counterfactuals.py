@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.task import Method
 
 FRAMES = 13
-"""Images along a path, as many as the search keeps codes, so that each has its own code."""
+"""Number of images along a path, equal to the number of codes that the search keeps."""
 LATENT_METHODS: "tuple[Method, ...]" = ("default", "diffeomorphic")
 Floats = NDArray[np.float32]
 
@@ -28,10 +28,10 @@ Floats = NDArray[np.float32]
 class Change(NamedTuple):
     """A counterfactual of one image, and the path to it.
 
-    `image`, `reconstruction` and `counterfactual` are pictures in [0, 1]; `frames` are those
-    along the path. `before`, `after` and `frame_probs` are the probabilities
-    that the explained function gives them. `codes`, `density` (log p(z), nats) and `places` (on
-    the map) belong to the frames. `other` are the probabilities that the other model gives the
+    `image`, `reconstruction` and `counterfactual` are pictures in [0, 1]; `frames` are those along
+    the path. `before`, `after` and `frame_probs` are the explained function's probabilities for
+    the image, the counterfactual and the frames. `codes`, `density` (log p(z), nats) and `places`
+    (on the map) belong to the frames. `other` holds the other model's probabilities for the
     counterfactual.
     """
 
@@ -130,7 +130,7 @@ def search(
     *,
     path_points: int = FRAMES,
 ) -> "tuple[Counterfactual, float]":
-    """Search, and return the result with the seconds that it took."""
+    """Search, and return the result and the time in seconds."""
     from xai_core.counterfactual.of_bundle import counterfactuals
     from xai_core.counterfactual.task import CounterfactualConfig
 

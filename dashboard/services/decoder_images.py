@@ -1,4 +1,4 @@
-"""Cached distances to the images that a decoder can draw, and what is usual for real images."""
+"""Cached distances to the decoder's images, with those of real images for comparison."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 CALIBRATED_ON = 100
-"""Real images whose distances to the decoder's images say what is usual."""
+"""Number of real images whose distances serve as a reference."""
 
 
 class UsualDistance(NamedTuple):
-    """The distance to the decoder's images that 95 % of `images` real images keep below."""
+    """The 95th percentile of the distances of `images` real images to the decoder's images."""
 
     limit: float
     images: int
@@ -26,7 +26,7 @@ class UsualDistance(NamedTuple):
 @st.cache_data(max_entries=3, show_spinner="Measuring real images", hash_funcs=BY_FINGERPRINT)
 @offload
 def usual_distance(bundle: "Bundle") -> UsualDistance:
-    """Measure how far real images lie from those that the decoder can draw."""
+    """Measure the distances of real images to the decoder's images."""
     from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.data.preprocessing import to_float
 

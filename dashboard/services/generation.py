@@ -1,4 +1,4 @@
-"""Images that the model makes up: decoded codes, traversals, samples, interpolations."""
+"""Generated images: decoded codes, traversals, samples, interpolations."""
 
 from typing import TYPE_CHECKING, NamedTuple
 

@@ -40,7 +40,7 @@ def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
 
 
 def shape(bundle: "Bundle") -> tuple[int, ...]:
-    """Return the shape of a picture of a bundle: height and width, before them colours."""
+    """Return the shape of a bundle's pictures: (height, width), channels first if in colour."""
     form = bundle.spec.shape
     return form if form[0] > 1 else form[1:]
 
@@ -53,7 +53,7 @@ def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
 
 
 def is_known(bundle: "Bundle", image_id: str) -> bool:
-    """Return whether an id is in the index, or holds an image that a visitor brought."""
+    """Return whether an id is in the index, or contains a visitor's own image."""
     from xai_core.data.user_images import own_image
 
     if not is_own(image_id):
@@ -65,7 +65,7 @@ def is_known(bundle: "Bundle", image_id: str) -> bool:
 
 
 def is_own(image_id: str) -> bool:
-    """Return whether an id holds an image that a visitor brought."""
+    """Return whether an id contains a visitor's own image."""
     from xai_core.data import user_images
 
     return user_images.is_own(image_id)
@@ -79,7 +79,7 @@ def as_own(bundle: "Bundle", image_id: str) -> str:
 
 
 def facts(bundle: "Bundle", image_id: str) -> pd.Series:
-    """Return the index row of an image; one that a visitor brought has split "own", label -1."""
+    """Return the index row of an image; a visitor's own has split "own" and label -1."""
     return table(bundle, [image_id]).iloc[0]
 
 
@@ -218,7 +218,7 @@ def boundary_images(
         bundle: The bundle to search.
         split: "train" or "test".
         cluster: Only images of this cluster; None for all.
-        count: Images at most.
+        count: Largest number of images.
 
     Returns:
         Ids, the smallest margin first, and q(c|x) of each, (images, clusters).

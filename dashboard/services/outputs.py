@@ -1,4 +1,4 @@
-"""What can be explained of a bundle, by name: names are what links and caches hold."""
+"""The outputs of a bundle by name, as links and caches store them."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ def explained(bundle: "Bundle", output: str) -> "ExplainedOutput":
 
 
 def classes(bundle: "Bundle", output: str) -> "Classes":
-    """Return the classes that an output tells apart.
+    """Return the classes of an output.
 
     Raises:
         ValueError: If it has none.
@@ -27,14 +27,14 @@ def classes(bundle: "Bundle", output: str) -> "Classes":
 
 
 def deciding(bundle: "Bundle") -> list[str]:
-    """List the outputs that tell at least two classes apart."""
+    """List the outputs with at least two classes."""
     from xai_core.bundle.explained_output import deciding_outputs
 
     return [found.name for found in deciding_outputs(bundle)]
 
 
 def second_opinion(bundle: "Bundle", output: str) -> str | None:
-    """Return another output with classes, which judges the counterfactuals of this one."""
+    """Return another output with classes, for a second opinion on counterfactuals."""
     from xai_core.bundle.explained_output import available_outputs
 
     others = (one.name for one in available_outputs(bundle) if one.classes is not None)
@@ -49,7 +49,7 @@ def registrations(bundle: "Bundle") -> "dict[str, Registration]":
 
 
 def _first(bundle: "Bundle", registration: "Registration") -> "ExplainedOutput | None":
-    """Return the output of the first choices; None where there is nothing to choose."""
+    """Return the output for the first value of every choice; None if there is none."""
     chosen: list[str] = []
     for choice in registration.choices:
         options = choice.options(bundle, tuple(chosen))

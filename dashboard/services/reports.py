@@ -1,4 +1,4 @@
-"""The report of one image: everything that a bundle knows about it."""
+"""The report of one image: all results of a bundle for it."""
 
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ def image_report(
 
     Args:
         bundle: The models.
-        image_id: An image of the bundle, or one that a visitor brought.
-        output: What is explained; the classifier where there is one, if None.
+        image_id: An image of the bundle, or a visitor's own.
+        output: The output to explain; None for the classifier if there is one.
         search: Method of the counterfactuals.
     """
     from xai_core.report.image_report import ReportConfig

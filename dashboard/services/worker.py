@@ -15,7 +15,7 @@ IDLE = 120.0
 
 
 def main() -> None:
-    """Answer each request with a list of its one result, or with an empty list if it failed."""
+    """Answer each request with a list of its result, empty if it failed."""
     number, path = sys.argv[1:]
     with contextlib.suppress(XaiError):
         bundles.bundle(Path(path))

@@ -1,1 +1,1 @@
-"""What pages share: names, charts, downloads, messages, links to the next pages."""
+"""Shared parts of the pages: names, charts, downloads, messages, links to other pages."""

@@ -1,4 +1,4 @@
-"""A Plotly chart with one button, which saves it."""
+"""A Plotly chart with a button to save it."""
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -9,13 +9,13 @@ from xai_core.plots import export, style
 
 
 def chart(figure: go.Figure, *, key: str, alt: str, **about: object) -> None:
-    """Show a figure; a file saved from it holds where it comes from.
+    """Show a figure; a file saved from it contains its provenance.
 
     Args:
         figure: Drawn with `style.styled`.
         key: Unique on the page; part of the name of a saved file.
         alt: A description for screen readers.
-        about: What a saved file holds beside bundle, image and version, such as settings.
+        about: Further provenance besides bundle, image and version, such as settings.
     """
     image = {"image": state.selected_id()} if state.selected_id() else {}
     known = state.setting("about", {}) | {"what": key} | image | about

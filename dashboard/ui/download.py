@@ -1,4 +1,4 @@
-"""Buttons that save what is shown, in files that hold where it comes from."""
+"""Buttons that save tables, images and figures with their provenance."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -36,7 +36,7 @@ def table(
         frame: The table that is shown.
         label: Text on the button; CSV if empty.
         name: Part of the file's name, unique on the page.
-        about: What the file holds beside bundle and version, such as image and settings.
+        about: Further provenance besides bundle and version, such as image and settings.
     """
     known = bundles.about(bundle, what=name, **about)
     _button("csv", lambda: export.csv(frame, known), bundle, name, about, label)

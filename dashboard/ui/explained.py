@@ -1,4 +1,4 @@
-"""Who is explained: the cluster model or the classifier, one choice for all pages."""
+"""The explained model, cluster model or classifier: one choice for all pages."""
 
 from typing import TYPE_CHECKING
 
@@ -19,26 +19,26 @@ MEANS = {
 
 
 def choices(bundle: "Bundle") -> list[str]:
-    """List what can be explained, the cluster model first; empty where nothing decides."""
+    """List the outputs with classes, the cluster model first."""
     return sorted(
         outputs.deciding(bundle), key=lambda name: outputs.classes(bundle, name).labelled
     )
 
 
 def chosen(bundle: "Bundle") -> str:
-    """Return who is explained; "" where nothing decides."""
+    """Return the chosen output; "" if none has classes."""
     found = choices(bundle)
     return str(state.keep("explained", found[0], found, link="of")) if found else ""
 
 
 def means(bundle: "Bundle", output: str) -> str:
-    """Say in one sentence who is explained; Markdown."""
+    """Describe the explained model in one sentence of Markdown."""
     words = outputs.explained(bundle, output).words
     return MEANS.get(output, f"Explained is {words}.")
 
 
 def chip(bundle: "Bundle") -> None:
-    """Let the visitor choose who is explained, on every page."""
+    """Let the visitor choose the explained model, on every page."""
     if found := choices(bundle):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="who"):
             st.markdown("Explaining:", width="content")

@@ -1,4 +1,4 @@
-"""The two charts of the first-order law: what it leaves over, and how far each direction moves."""
+"""The two charts of the first-order law: its residual and the singular values."""
 
 import numpy as np
 from numpy.typing import NDArray

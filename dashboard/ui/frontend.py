@@ -1,4 +1,4 @@
-"""Components written for the browser: their html, css and js lie beside the module that draws."""
+"""Browser components, whose html, css and js lie beside the module that draws them."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ from streamlit.components.v2.types import ComponentRenderer
 def component(
     script: str, name: str, *, html: str | None = None, css: bool = True
 ) -> ComponentRenderer:
-    """Register a component of the browser.
+    """Register a browser component.
 
     Args:
         script: `__file__` of the module that draws it.
-        name: Of the component, and of its files.
-        html: What it begins with, instead of a file.
-        css: Whether it has a style of its own.
+        name: Name of the component, and of its files.
+        html: Initial HTML, instead of a file.
+        css: Whether it has its own style sheet.
     """
     folder = Path(script).parent
 

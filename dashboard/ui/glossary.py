@@ -1,4 +1,4 @@
-"""The terms that the pages use, each defined once, and shown where a page uses them."""
+"""Definitions of the pages' terms, shown on the pages that use them."""
 
 import re
 
@@ -6,11 +6,11 @@ import streamlit as st
 
 TERMS = {
     "accuracy": "The share of images whose cluster was matched with their label.",
-    "adversarial example": "An image changed so little that a person sees the same, while the "
-    "model decides otherwise; it looks like noise.",
+    "adversarial example": "An image changed so little that a person sees no difference, while "
+    "the model's decision changes; the change looks like noise.",
     "ARI": "Adjusted Rand index: agreement of two groupings, 0 by chance, 1 at best.",
     "attribution": "A number per pixel: how much it contributed to one output of a model.",
-    "baseline": "What stands for an image with nothing in it; some methods measure from it.",
+    "baseline": "An image that represents the absence of content; some methods measure from it.",
     "boundary search": "A search for the nearest code of another class.",
     "cluster": "A group of images that the model found; no label was used to find it.",
     "cluster model": "The cluster VAE: it sorts images into clusters and draws them, and was "
@@ -22,8 +22,8 @@ TERMS = {
     "confidence": "The largest q(c|x): the probability of the cluster that the model chose.",
     "continuity": "The share of near images in latent space that stay near on the map.",
     "control": "A map that ignores the model; a method that does no better explains nothing.",
-    "counterfactual": "The image, changed as little as possible so that the model decides "
-    "otherwise.",
+    "counterfactual": "The image, changed as little as possible so that the model's decision "
+    "changes.",
     "decoder": "The part that draws an image from a code.",
     "deletion": "The area under the probability while pixels are removed, most important first; "
     "low is good.",
@@ -33,7 +33,7 @@ TERMS = {
     "heatmap": "An attribution drawn as an image.",
     "insertion": "The area under the probability while pixels are shown, most important first; "
     "high is good.",
-    "KL divergence": "How far one distribution is from another, in nats; 0 if they are equal.",
+    "KL divergence": "The difference of one distribution from another, in nats; 0 if equal.",
     "latent ascent": "Gradient ascent of log p(target) in latent space: the diffeomorphic "
     "counterfactual.",
     "latent space": "The few numbers into which the encoder turns an image.",
@@ -44,14 +44,14 @@ TERMS = {
     "out of distribution": "Unlike the images that the model was trained on.",
     "posterior": "What the model infers from an image: q(z|x) for the code, q(c|x) for the "
     "cluster.",
-    "prior": "How codes are distributed before an image is seen: one Gaussian per cluster.",
+    "prior": "The distribution of codes before an image is seen: one Gaussian per cluster.",
     "prototype": "The decoded centre of a cluster; no real image.",
     "reconstruction": "What the decoder draws from the image's code.",
-    "temperature": "The factor by which the spread of sampled codes is multiplied.",
+    "temperature": "A factor on the standard deviation of sampled codes.",
     "trustworthiness": "The share of near images on the map that are near in latent space.",
-    "UMAP": "The method that lays the codes out in two dimensions.",
+    "UMAP": "The method that maps the codes to two dimensions.",
 }
-"""Each term, and what it means in one sentence."""
+"""Each term and its definition in one sentence."""
 
 _FOUND = {
     term: re.compile(rf"(?<!\w){re.escape(term)}(s|es)?(?!\w)", 0 if term.isupper() else re.I)

@@ -1,4 +1,4 @@
-"""What the bundle on the screen failed to learn, with the command that would better it."""
+"""What the shown bundle failed to learn, with the command that improves it."""
 
 from typing import TYPE_CHECKING
 
@@ -17,22 +17,22 @@ _FAILURES: "dict[Part, tuple[Kind, ...]]" = {
     "encode": ("reconstruction", "steps"),
     "decode": ("reconstruction", "steps"),
 }
-"""How each part of a bundle may have failed to learn."""
+"""The kinds of failure of each part of a bundle."""
 
 
 def needs(bundle: "Bundle", output: str) -> tuple[Kind, ...]:
-    """Return what must have been learned for an explanation of an output to mean something."""
+    """Return the kinds of failure that invalidate explanations of an output."""
     kinds = [_FAILURES[part] for part in outputs.explained(bundle, output).needs]
     return tuple(dict.fromkeys(kind for some in kinds for kind in some))
 
 
 def problems(bundle: "Bundle", *kinds: Kind) -> list[Problem]:
-    """Return the bundle's problems of some kinds, of every kind where none is named."""
+    """Return the bundle's problems of some kinds, by default of all."""
     return [p for p in health_of(bundle.manifest) if not kinds or p.kind in kinds]
 
 
 def show(bundle: "Bundle", *kinds: Kind) -> None:
-    """Show each problem of some kinds in one sentence, and the command that would better it."""
+    """Show each problem of some kinds in one sentence, with the command that improves it."""
     for problem in problems(bundle, *kinds):
         st.warning(problem.sentence, icon=":material/health_and_safety:")
         st.code(problem.remedy, language="bash")

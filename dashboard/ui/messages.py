@@ -1,4 +1,4 @@
-"""Messages on pages, and the one escape for text that is shown as Markdown."""
+"""Messages on pages, and the escaping of text shown as Markdown."""
 
 import logging
 import re
@@ -15,11 +15,11 @@ from xai_core.plots.style import one_line
 log = logging.getLogger(__name__)
 
 _MARKUP = re.compile(r"[\\`*\[\]<|$~@]|[:&](?=\S)|^[-+#>=]|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown reads as its own, some of it only where a line begins."""
+"""Characters that Markdown interprets, some only at the start of a line."""
 _BETWEEN = re.compile(
     r"^(?=\d+[.)])|(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
 )
-"""Where Streamlit finds lists, addresses, icons and arrows that no backslash prevents."""
+"""Lists, addresses, icons and arrows that Streamlit finds despite a backslash."""
 _WORD_JOINER = "\N{WORD JOINER}"
 _CODE, _WORDS = re.compile(r"`([^`]+)`"), re.compile(r"\S+(?:\s+\S+)*")
 
@@ -27,14 +27,14 @@ _CODE, _WORDS = re.compile(r"`([^`]+)`"), re.compile(r"\S+(?:\s+\S+)*")
 def literal(text: object) -> str:
     """Return Markdown that shows a text exactly as it is, on one line.
 
-    Every string that a bundle, an upload or an address may hold goes through here before it is
-    shown as Markdown, which Streamlit reads in nearly all that it shows, labels and tables too.
+    Every string from a bundle, an upload or an address is escaped here before it is shown:
+    Streamlit interprets Markdown nearly everywhere, also in labels and tables.
     """
     return _BETWEEN.sub(_WORD_JOINER, _MARKUP.sub(r"\\\g<0>", one_line(str(text))))
 
 
 def code(text: object) -> str:
-    """Return Markdown that shows a text as code, backticks in it included."""
+    """Return Markdown that shows a text as code, including its backticks."""
     shown = one_line(str(text))
     fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
@@ -42,7 +42,7 @@ def code(text: object) -> str:
 
 
 def plain_message(text: str) -> str:
-    """Return Markdown for a message in plain text, whose `names` are shown as code."""
+    """Return Markdown for a plain-text message with `names` as code."""
     return "".join(
         code(part) if k % 2 else _WORDS.sub(lambda words: literal(words[0]), part)
         for k, part in enumerate(_CODE.split(text))
@@ -68,12 +68,12 @@ def errors_as_text() -> Iterator[None]:
 def empty(
     title: str, what_to_do: str, command: str | None = None, links: Mapping[str, str] | None = None
 ) -> NoReturn:
-    """Show that there is nothing to show yet and what to do about it, then stop the page.
+    """Explain that there is nothing to show yet and what to do, then stop the page.
 
     Args:
         title: What is missing.
-        what_to_do: About it, as Markdown.
-        command: That does it.
+        what_to_do: Instructions as Markdown.
+        command: Command that does it.
         links: Pages where it can be done, or that show something meanwhile: title and path.
     """
     with st.container(border=True):

@@ -41,7 +41,7 @@ def called(bundle: "Bundle", output: str, name: str) -> str:
 
 
 def cluster_names(bundle: "Bundle") -> list[str]:
-    """Return the name of each cluster, by number: what it holds."""
+    """Return the name of each cluster, by number."""
     return list(bundle.clusters.names)
 
 
@@ -62,17 +62,17 @@ def cluster_colours(bundle: "Bundle") -> list[str]:
 
 
 def names_mean(bundle: "Bundle") -> str:
-    """Explain the names of clusters by one of this bundle, as Markdown; "" without labels."""
+    """Explain the names of clusters by an example, as Markdown; "" without labels."""
     return messages.literal(bundle.clusters.meaning)
 
 
 def describe(bundle: "Bundle", image_id: str) -> str:
-    """Return one line on what is known of an image: id, label, cluster, confidence."""
+    """Return one line about an image: id, label, cluster, confidence."""
     return describe_all(bundle, [image_id])[0]
 
 
 def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
-    """Return one line per image on what is known of it; plain text."""
+    """Return one line about each image, in plain text."""
     known, names = image_data.table(bundle, ids), cluster_names(bundle)
     labels = [f", label {label_name(bundle, v)}" if v >= 0 else "" for v in known["label"]]
     return [
@@ -85,7 +85,7 @@ def describe_all(bundle: "Bundle", ids: Sequence[str]) -> list[str]:
 
 
 def display_name(image_id: str) -> str:
-    """Return an image's name in a sentence: its id, or "your image" if a visitor brought it."""
+    """Return an image's name for a sentence: its id, or "your image" for a visitor's own."""
     return "your image" if image_data.is_own(image_id) else image_id
 
 

@@ -52,7 +52,7 @@ def page_cards(pages: Sequence[tuple[str, str, str, str]], key: str = "") -> Non
 
     Args:
         pages: The cards.
-        key: Of the row, where its style is its own.
+        key: Key of the row, if it has its own style.
     """
     with st.container(horizontal=True, key=f"ways-{key or pages[0][0]}"):
         for path, title, icon, question in pages:

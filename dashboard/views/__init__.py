@@ -1,1 +1,1 @@
-"""One folder per page: its script `view.py`, its panels, and `loader.py`, its cached answers."""
+"""One folder per page: the script `view.py`, its panels, and `loader.py` with cached results."""

@@ -100,7 +100,7 @@ def pictures(page, server, point):
 
 def test_samples_and_a_way_have_pictures(open_page):
     page = open_map(open_page, "?also=samples-of-the-prior_path-to-another-class&image=test:18")
-    for kind, says in (("sample", "a sample, no real image"), ("way", "frame 7 of 13")):
+    for kind, says in (("sample", "a sample, no real image"), ("path", "frame 7 of 13")):
         where = page.locator(".box").evaluate(MARK, kind)
         page.mouse.move(where[0] + 200, where[1])
         page.mouse.move(*where)

@@ -1,10 +1,10 @@
 """Attribution: how much each pixel matters for one output of a function.
 
-One call over Captum's methods, two maps that know nothing of the model, and a trained critic.
+One call covers Captum's methods, two model-free reference maps and the learned mask (critic).
 
 References:
-    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896. Papers of the methods are
-    on their cards, in `METHODS`.
+    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896. `METHODS` cites the paper
+    of each method.
 """
 
 from collections.abc import Callable
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 LARGEST_GAP = 0.02
-"""Share of the output's change that a complete method may miss without a word."""
+"""Completeness error tolerated without a warning, as a share of the output's change."""
 ROUNDING = 1e-5
-"""Of the sum of a map's sizes: what its sum may be off by rounding."""
+"""Rounding error allowed in a map's sum, relative to the sum of its absolute values."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,15 +47,16 @@ class Attribution:
     """Maps, one row per image, in the units of the output explained.
 
     Attributes:
-        attributions: The maps, on the inputs' device and in their precision; one for all channels
-            of an image, as `reduce_channels` makes it.
+        attributions: The maps, on the inputs' device and in their precision; one per image,
+            channels reduced by `reduce_channels`.
         target: The output explained, one per image.
         method: Key in `METHODS`.
-        convergence_delta: Sum of the map minus `output_change`; None where the method promises
-            nothing.
-        output_change: f(x) - f(baseline), the mean over a set of baselines; None likewise.
-        channel_maps: The map of each channel, where they were asked for. Methods that change all
-            channels of a pixel at once give each an equal share.
+        convergence_delta: Sum of the map minus `output_change`; None where the method is not
+            complete.
+        output_change: f(x) - f(baseline), averaged over a set of baselines; None where the method
+            is not complete.
+        channel_maps: One map per channel, if requested. Methods that change all channels of a
+            pixel at once give each channel an equal share.
     """
 
     attributions: Float[Tensor, "batch height width"]
@@ -70,7 +71,7 @@ class Attribution:
 
     @property
     def incomplete(self) -> Bool[Tensor, " batch"]:
-        """Mark the maps whose sum misses more than 2 % of the output's change."""
+        """Mark the maps whose sum is off by more than 2 % of the output's change."""
         delta, change = self.convergence_delta, self.output_change
         if delta is None or change is None:
             return torch.zeros_like(self.target, dtype=torch.bool)
@@ -79,16 +80,16 @@ class Attribution:
 
     @property
     def warning(self) -> str:
-        """Say by how much maps miss the output's change; empty where all are complete."""
+        """Describe the completeness error of the maps; empty if all are complete."""
         missed = self.incomplete
         if not missed.any() or self.convergence_delta is None or self.output_change is None:
             return ""
         shares = (self.convergence_delta.abs() / self.output_change.abs())[missed]
         share, count = float(shares.median()), len(missed)
-        said = f"{share:.0%}" if share < 10 else "over 1,000%"
+        shown = f"{share:.0%}" if share < 10 else "over 1,000%"
         of = f" (the median of {int(missed.sum())} of {count} images)" if count > 1 else ""
         return (
-            f"The shares of `{self.method}` do not sum to the output's change, they miss {said} "
+            f"The shares of `{self.method}` do not sum to the output's change, they miss {shown} "
             f"of it{of}: more steps or samples help where the method has them, else `forward` "
             "uses an operation without a rule."
         )
@@ -108,31 +109,32 @@ def attribute(
 ) -> Attribution:
     """Explain one output for each image of a batch.
 
-    The networks of `forward` are evaluated in evaluation mode, and left as they were found. It is
-    called in its own precision; numbers are added up in float32 at least. Safe from several
-    threads at once on one module, and the same call with the same `torch.get_num_threads()` gives
-    the same bits whatever runs beside it. An image's map does not depend on the others of its
-    batch, beyond rounding.
+    The networks of `forward` run in evaluation mode and are then restored to their previous mode.
+    `forward` is called in its own precision; sums use at least float32. Several threads may
+    explain one module at once: with the same `torch.get_num_threads()`, a call gives the same bits
+    whatever else runs. Up to rounding, an image's map does not depend on the rest of its batch.
 
     Args:
-        inputs: Images, grey or colour; a map is for all channels of its image.
+        inputs: Images, grey or colour; each gets one map for all its channels.
         forward: The function to explain, images to (batch, outputs). It may return (batch,), or a
             tuple or mapping with one such tensor or one called "logits".
         target: The output: a whole number, or one per image; None where there is only one.
         method: Key of `METHODS`.
-        baselines: One image for all or one per image where the card says "one"; a set that serves
-            all images where it says "set"; zeros where None.
-        config: Settings; each method reads those on its card.
-        seed: Of everything random.
+        baselines: One image for all or one per image if the card says "one"; a set shared by all
+            images if it says "set"; zeros if None.
+        config: Settings; a method reads those listed on its card.
+        seed: Seed of all random draws.
         mask_of: Returns the masks of "critic".
-        keep_channels: Whether to return the map of each channel, too.
+        keep_channels: Whether to return one map per channel as well.
 
     Returns:
-        Maps; read `warning` where the method promises to explain all of the output's change.
+        Maps; read `warning` if the method is complete, that is, promises shares that sum to the
+        output's change.
 
     Raises:
-        ValueError: If there is no such method or output, the baselines do not fit, `forward` has
-            another form or is random, the method does not apply to it, or a result is not finite.
+        ValueError: If the method or output does not exist, the baselines do not fit, `forward`
+            returns another form or is random, the method does not apply to it, or a result is not
+            finite.
     """
     card = method_card(method)
     check_images(inputs, "inputs")
@@ -174,7 +176,7 @@ def _explained(
     dtype: torch.dtype,
     keep_channels: bool,
 ) -> Attribution:
-    """Run a method on a function whose form and precision are known."""
+    """Run a method on a function whose output form and precision are known."""
     differentiable = card.needs in ("gradient", "layers")
     if card.needs not in ("nothing", "mask"):
         task = _probed(task, card, single=single)
@@ -199,7 +201,7 @@ def _explained(
 
 
 def _probed(task: AttributionTask, card: MethodCard, *, single: bool) -> AttributionTask:
-    """Call the function for the first time, and refuse it where the method does not apply."""
+    """Call the function once and raise an error if the method does not apply to it."""
     assert isinstance(task.forward, GivenFunction)
     with torch.inference_mode(False):
         forward, outputs = task.forward.probed(task.inputs)
@@ -220,7 +222,7 @@ def _not_finite(found: Attribution) -> str:
         wrong |= ~found.output_change.isfinite()
     return (
         f"`{found.method}` gave NaN or infinity for {int(wrong.sum())} of {len(wrong)} images, "
-        f"first in row {int(wrong.int().argmax())}. See whether `forward` is finite there, or "
+        f"first in row {int(wrong.int().argmax())}. Check that `forward` is finite there, or "
         "give it in float32."
     )
 

@@ -1,6 +1,6 @@
-"""Baselines: images that stand for "nothing there", which attribution measures change from.
+"""Baselines: images that represent "nothing there", from which attribution measures change.
 
-On MNIST black is the background: a black baseline says nothing of strokes that are absent.
+On MNIST, black is the background: a black baseline cannot attribute anything to absent strokes.
 
 References:
     Visualizing the Impact of Feature Attribution Baselines (Sturmfels et al., 2020),
@@ -19,14 +19,14 @@ __all__ = ["BASELINES", "BaselineCard", "blurred"]
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineCard:
-    """What a baseline is.
+    """Description of a baseline.
 
     Attributes:
         name: Key in `BASELINES`.
-        title: For people.
-        per_image: Whether each image has its own, which methods that take a set cannot use.
-        several: Whether it is several images, which methods that take one cannot use.
-        note: What it is, in a sentence.
+        title: Title shown to users.
+        per_image: Whether each image has its own; methods that take a set cannot use these.
+        several: Whether it is a set of images; methods that take one baseline cannot use it.
+        note: One-sentence description.
     """
 
     name: str
@@ -36,7 +36,7 @@ class BaselineCard:
     note: str
 
     def serves(self, wanted: str) -> bool:
-        """Return whether a method that takes "none", "one" or a "set" can use it."""
+        """Return whether a method that takes "none", "one" or a "set" can use this baseline."""
         return (wanted == "one" and not self.several) or (wanted == "set" and not self.per_image)
 
 
@@ -73,11 +73,12 @@ BASELINES = {
 
 
 def blurred(images: Images, deviation: float | int | None = None) -> Images:
-    """Blur images by a Gaussian, their borders continued.
+    """Blur images with a Gaussian, replicating their borders.
 
     Args:
         images: In [0, 1].
-        deviation: Of the Gaussian, in pixels; None for a seventh of the shorter side.
+        deviation: Standard deviation of the Gaussian, in pixels; None for a seventh of the shorter
+            side.
     """
     deviation = min(images.shape[-2:]) / 7 if deviation is None else deviation
     radius = min(int(3 * deviation), min(images.shape[-2:]) - 1)

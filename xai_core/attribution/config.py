@@ -1,4 +1,4 @@
-"""What a person may set in an attribution method: names, ranges, units, defaults."""
+"""Settings of the attribution methods: names, ranges, units and defaults."""
 
 from dataclasses import dataclass, replace
 
@@ -13,14 +13,14 @@ class Control:
 
     Attributes:
         name: Field of `AttributionConfig`.
-        title: In a word or two.
-        default: Value where none is given; an int for counts.
+        title: Title in a word or two.
+        default: Default value; an int for counts.
         low: Smallest value allowed.
         high: Largest value allowed.
-        step: Of a slider.
-        unit: What the value counts or measures.
-        share: The default as a share of an image's shorter side, for what is counted in pixels;
-            `default` and `high` are then those of 28 pixels.
+        step: Step of a slider.
+        unit: Unit of the value.
+        share: For settings in pixels, the default as a share of the image's shorter side;
+            `default` and `high` then hold for 28 pixels.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Control:
     share: float | None = None
 
     def at(self, side: int) -> "Control":
-        """Return the control for images whose shorter side has this many pixels."""
+        """Return the control for images with this shorter side, in pixels."""
         if self.share is None:
             return self
         return replace(self, default=max(1, round(self.share * side)), high=max(1, side // 2))
@@ -127,7 +127,7 @@ CONTROLS = {
         ),
     )
 }
-"""Every setting by its name; a method's card lists those it reads."""
+"""All settings by name; a method's card lists those it reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class AttributionConfig:
     Attributes:
         n_steps: Points of the quadrature along the path of integrated gradients.
         n_samples: Noisy copies averaged by smoothgrad.
-        n_points: Points of gradient_shap, rounded up to as many for each baseline.
+        n_points: Points of gradient_shap, rounded up to a multiple of the number of baselines.
         stdevs: Standard deviation of smoothgrad's noise, in pixels' range [0, 1].
         n_permutations: Random orders averaged by shapley_sampling.
         patch: Side of the squares that are removed together, in pixels; None for a seventh of
@@ -159,11 +159,11 @@ class AttributionConfig:
     epsilon: float = CONTROLS["epsilon"].default
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name, control in CONTROLS.items():
             value = getattr(self, name)
             if control.share is not None and (value is None or value >= control.low):
-                continue  # how large it may be depends on the image
+                continue  # the upper limit depends on the image size
             if not control.low <= value <= control.high:
                 raise ConfigError(
                     f"`{name}` must be in [{control.low:g}, {control.high:g}], got {value}."
@@ -175,8 +175,8 @@ class AttributionConfig:
         """Return the side of the squares removed and the step between them, in pixels.
 
         Args:
-            height: Of the images.
-            width: Of the images.
+            height: Height of the images.
+            width: Width of the images.
 
         Raises:
             ConfigError: If the squares are larger than the images.

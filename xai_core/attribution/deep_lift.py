@@ -1,15 +1,16 @@
-"""DeepLift: compare what each operation makes of an image with what it makes of a baseline.
+"""DeepLift: compare the activations of an image with those of a baseline, layer by layer.
 
-Every operation distributes the difference of its output over the differences of its inputs, with
-nothing left, so that the shares of pixels sum to f(x) - f(baseline):
+Every operation distributes the whole difference of its output over the differences of its inputs,
+so the shares of the pixels sum to f(x) - f(baseline):
 
 - elementwise ones by the rescale rule, delta out / delta in;
-- max pooling by the maximum across image and baseline: what exceeds the baseline's maximum to the
-  image's argument, the rest to the baseline's. Windows that overlap add their shares;
+- max pooling by the maximum of image and baseline: the part above the baseline's maximum goes to
+  the image's argmax, the rest to the baseline's argmax. Overlapping windows add their shares;
 - products by the mean of the other factor;
 - softmax and log-softmax by the mean gradient between both ends, the Aumann-Shapley rule.
 
-Linear operations need no rule. What else is called keeps its gradient, and the sum shows it.
+Linear operations need no rule. Any other operation keeps its gradient; the map's sum then shows
+the error.
 
 References:
     Learning Important Features Through Propagating Activation Differences (Shrikumar et al.,
@@ -17,8 +18,8 @@ References:
     A Unified Approach to Interpreting Model Predictions (Lundberg & Lee, 2017),
     https://arxiv.org/abs/1705.07874
     Values of Non-Atomic Games (Aumann & Shapley, 1974), for softmax.
-    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896, whose numbers these are
-    where its rules hold.
+    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896; results equal Captum's
+    where its rules apply.
 """
 
 from collections.abc import Callable
@@ -36,9 +37,10 @@ from .task import AT_ONCE, AttributionTask, Baselines
 __all__ = ["deep_lift", "deep_lift_shap"]
 
 SMALLEST = 1e-10
-"""Differences below it are none, and the gradient is handed on."""
+"""Smaller differences count as zero; the gradient is then used instead of the quotient."""
 SMALLEST_SMOOTH = 1e-3
-"""Likewise of smooth operations, whose quotient is the less exact the smaller it is."""
+"""The same threshold for smooth operations, whose quotient loses precision as differences
+shrink."""
 ELEMENTWISE = (
     *("relu", "leaky_relu", "prelu", "threshold", "clamp", "clamp_min", "clip", "relu6", "abs"),
     *("hardtanh", "hardswish", "hardsigmoid", "gelu", "silu", "elu", "selu", "celu", "mish"),
@@ -48,7 +50,7 @@ ELEMENTWISE = (
 )
 PIECEWISE = ("relu", "leaky_relu", "prelu", "threshold", "clamp", "clamp_min", "clip", "relu6",
              "abs", "hardtanh", "maximum", "minimum")  # fmt: skip
-"""Their quotient is exact however small the difference."""
+"""Operations whose difference quotient is exact for any difference."""
 
 
 def deep_lift(problem: AttributionTask) -> Images:
@@ -84,12 +86,12 @@ def _shares(problem: AttributionTask, x: Images, b: Baselines, target: Tensor) -
 
 
 def _halves(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Split what belongs to images from what belongs to their baselines."""
+    """Split a batch into the halves of the images and of their baselines."""
     return values[: len(values) // 2], values[len(values) // 2 :]
 
 
 def _twice(values: Tensor) -> Tensor:
-    """Repeat what images and baselines share, once for each half."""
+    """Repeat values shared by images and baselines, once for each half."""
     return torch.cat([values, values])
 
 
@@ -106,7 +108,7 @@ def _mean(values: Tensor) -> Tensor:
 
 
 class _Rescale(Function):
-    """An elementwise operation with the slope of its secant."""
+    """An elementwise operation whose gradient is the slope of its secant."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor, call: Call) -> Tensor:
@@ -129,7 +131,7 @@ class _Rescale(Function):
 
 
 class _MaxPool(Function):
-    """Max pooling; each window gives its difference to one or two pixels."""
+    """Max pooling whose windows give their difference to one or two pixels."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor, pool: Callable) -> tuple[Tensor, Tensor]:
@@ -174,7 +176,7 @@ class _Product(Function):
 class _Softmax(Function):
     """Softmax or its logarithm, with its mean gradient between both ends.
 
-    What the quadrature misses is added along the change.
+    The quadrature error is distributed in proportion to the change.
     """
 
     @staticmethod

@@ -1,8 +1,8 @@
-"""Attribution by gradients of any differentiable function; nothing is hooked.
+"""Attribution by gradients of any differentiable function, without hooks.
 
-Captum takes the gradients. Where Captum would draw from the global random numbers, which threads
-share, the draws are made here, from a seed: the same for every image, so that an image's map
-does not depend on which others are asked for with it.
+Captum computes the gradients. Where it would draw from the global random generator, which threads
+share, the draws are made here from a seed. They are the same for every image, so an image's map
+does not depend on the rest of its batch.
 
 References:
     Deep Inside Convolutional Networks (Simonyan et al., 2014), https://arxiv.org/abs/1312.6034
@@ -33,12 +33,12 @@ __all__ = [
 
 
 def saliency(problem: AttributionTask) -> Images:
-    """Take the absolute gradient of the target: how strongly each pixel could move it."""
+    """Return the absolute gradient of the target: its sensitivity to each pixel."""
     return _gradient(problem, problem.leaf(), 1).abs()
 
 
 def input_x_gradient(problem: AttributionTask) -> Images:
-    """Multiply pixels with their gradient: the first-order share of each."""
+    """Multiply pixels by their gradient: the first-order contribution of each."""
     from captum.attr import InputXGradient
 
     return (
@@ -76,8 +76,9 @@ def smoothgrad(problem: AttributionTask) -> Images:
 def gradient_shap(problem: AttributionTask) -> Images:
     """Average (x - b) times the gradient at random points between the image and baselines b.
 
-    Every baseline gets the same number of points, which may make them a few more than asked for,
-    on a grid that is shifted at random: the mean is that of plain draws, the error much smaller.
+    Every baseline gets the same number of points, so there may be a few more than requested. They
+    lie on a randomly shifted grid: the expectation is that of independent draws, the error much
+    smaller.
     """
     n, x = problem.config.n_points, problem.inputs.detach()
     which, alphas = path_points(n, len(problem.baselines), problem.generator())
@@ -94,16 +95,16 @@ def gradient_shap(problem: AttributionTask) -> Images:
 def path_points(
     count: int, num_baselines: int, generator: torch.Generator
 ) -> tuple[Tensor, Float[Tensor, " points"]]:
-    """Choose the baseline of each point, and its place on the path from it, in [0, 1].
+    """Choose the baseline of each point and its position on the path, in [0, 1].
 
     Args:
-        count: Points at least; rounded up to as many for each baseline.
-        num_baselines: Baselines.
-        generator: Of the order of the baselines and of one shift.
+        count: Minimum number of points; rounded up to a multiple of `num_baselines`.
+        num_baselines: Number of baselines.
+        generator: Draws the order of the baselines and one shift of the grid.
 
     Returns:
-        For each point its baseline, and its place: uniform in [0, 1], while those of one baseline
-        have equal distances and those of all together have too.
+        The baseline and the position of each point. A position is uniform in [0, 1]; the positions
+        of one baseline are equally spaced, and so are those of all baselines together.
     """
     each = -(-count // num_baselines)
     which = torch.arange(num_baselines).repeat(each)
@@ -114,12 +115,12 @@ def path_points(
 
 
 def _parts(problem: AttributionTask, count: int) -> Iterator[Tensor]:
-    """Split samples so that all images times the samples of a part are few enough."""
+    """Split samples into parts small enough to evaluate for all images at once."""
     yield from torch.arange(count).split(max(AT_ONCE // len(problem.inputs), 1))
 
 
 def _gradient(problem: AttributionTask, points: Baselines, copies: int) -> Baselines:
-    """Take the gradient at points, `copies` in a row for each image."""
+    """Compute the gradient at points, `copies` consecutive ones per image."""
     from captum.attr import Saliency
 
     target = problem.target.repeat_interleave(copies)

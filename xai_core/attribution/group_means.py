@@ -3,7 +3,7 @@
 References:
     Permutation, Parametric and Bootstrap Tests of Hypotheses (Good, 2005), for the exact test.
     Nonparametric Permutation Tests for Functional Neuroimaging (Nichols & Holmes, 2002),
-    https://doi.org/10.1002/hbm.1058, for one limit that holds for all pixels at once.
+    https://doi.org/10.1002/hbm.1058, for one threshold that controls the error over all pixels.
 """
 
 import math
@@ -20,12 +20,12 @@ __all__ = ["GroupMeans", "SetDifference", "compare_sets", "group_means", "shares
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GroupMeans:
-    """The mean map of each group and how far its images stray; NaN for a group of none.
+    """Mean map and standard deviation of each group; NaN for an empty group.
 
     Attributes:
         mean: Mean map.
         spread: Standard deviation over the group's images.
-        count: Images in the group.
+        count: Number of images in the group.
     """
 
     mean: Float[Tensor, "groups *channels height width"]
@@ -35,18 +35,18 @@ class GroupMeans:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SetDifference:
-    """How far the mean maps of two sets are apart, as a share of the length of the mean map.
+    """Distance between the mean maps of two sets, relative to the norm of the overall mean.
 
     Attributes:
         distance: |mean A - mean B| / |mean of all|.
-        low: End of an interval that holds the true distance; 0 exactly where `distance` is
-            within what chance gives.
-        high: Its other end.
-        chance: What 95 of 100 random splits of the same images stay below.
-        p_value: Of the exact permutation test that both sets come from one source.
+        low: Lower end of the confidence interval of the distance; 0 exactly if `distance` is at
+            most `chance`.
+        high: Upper end of that interval.
+        chance: Distance that 95 of 100 random splits of the same images stay below.
+        p_value: p-value of the exact permutation test that both sets come from one source.
         difference: mean A - mean B, in units of the maps compared.
-        pixel_limit: What the largest pixel of `difference` stays below in 95 of 100 splits.
-        level: 0.95, the share of intervals that hold the distance.
+        pixel_limit: Value that the largest pixel of `difference` stays below in 95 of 100 splits.
+        level: Confidence level, such as 0.95.
     """
 
     distance: float
@@ -60,17 +60,17 @@ class SetDifference:
 
     @property
     def differs(self) -> bool:
-        """Return whether chance alone explains the distance badly."""
+        """Return whether the distance is larger than chance explains."""
         return self.p_value <= 1 - self.level
 
     @property
     def pixels(self) -> Bool[Tensor, "height width"]:
-        """Mark the pixels that differ by more than chance gives any of them."""
+        """Mark the pixels that differ by more than `pixel_limit`."""
         return self.difference.abs() > self.pixel_limit
 
 
 def shares_of_attention(maps: Maps) -> Maps:
-    """Divide each map by the sum of its sizes, so that every image weighs the same."""
+    """Divide each map by the sum of its absolute values, so that all images weigh the same."""
     total = maps.flatten(1).abs().sum(1).reshape(-1, 1, 1)
     return maps / torch.where(total > 0, total, 1)
 
@@ -80,12 +80,12 @@ def group_means(
     groups: Int[Tensor, " batch"],
     num_groups: int,
 ) -> GroupMeans:
-    """Average maps by group, such as their images' cluster.
+    """Average maps by group, such as the cluster of their image.
 
     Args:
         maps: Maps, or the images themselves, one per image.
         groups: The group of each, in [0, num_groups).
-        num_groups: Rows of the result.
+        num_groups: Number of groups, the rows of the result.
     """
     member = torch.nn.functional.one_hot(groups, num_groups).T.double()
     count, flat = member.sum(1, keepdim=True), maps.flatten(1).double()
@@ -107,19 +107,19 @@ def compare_sets(
     draws: int = 999,
     level: float = 0.95,
 ) -> SetDifference:
-    """Test whether two sets of maps have one mean, such as those of train and of test images.
+    """Test whether two sets of maps have the same mean, such as train and test images.
 
-    The statistic, chosen in advance: the distance of the mean maps, each map first divided by the
-    sum of its sizes. Under "both sets come from one source" all splits of the images into sets of
-    these sizes are equally likely, which makes the test exact for any distribution of maps. With r
-    the quantile of the splits' distances, the interval [distance - r, distance + r], cut at
-    0, holds the true distance by the triangle inequality.
+    The test statistic is the distance of the mean maps, each map first divided by the sum of its
+    absolute values. Under the null hypothesis that both sets come from one source, all splits of
+    the images into sets of these sizes are equally likely, so the test is exact for any
+    distribution of maps. With r the quantile of the splits' distances, the interval [distance - r,
+    distance + r], cut at 0, contains the true distance by the triangle inequality.
 
     Args:
         first: Maps of one set.
         second: Maps of the other.
-        seed: Of the splits.
-        draws: Random splits.
+        seed: Seed of the splits.
+        draws: Number of random splits.
         level: 1 minus the rate of false alarms.
 
     Raises:
@@ -153,6 +153,6 @@ def compare_sets(
 
 
 def _limit(values: Float[Tensor, " draws"], level: float) -> float:
-    """Return the value that a new one exceeds with probability 1 - level at most."""
+    """Return the value that a new draw exceeds with probability at most 1 - level."""
     rank = math.ceil(level * (len(values) + 1))
     return float(values.sort().values[min(rank, len(values)) - 1])

@@ -1,7 +1,7 @@
-"""Attribution by gradients that are changed in every ReLU of the backward pass.
+"""Attribution by gradients with a modified backward pass through every ReLU.
 
-Each rule is set on the calls of ReLU, so it holds for modules and functional calls alike. A
-function with a rectifier that the rule is not defined for is refused.
+Each rule applies to the calls of ReLU, so it covers modules and functional calls alike. A function
+with another rectifier, for which the rule is not defined, raises an error.
 
 References:
     Striving for Simplicity (Springenberg et al., 2015), https://arxiv.org/abs/1412.6806
@@ -25,21 +25,21 @@ OTHER_RECTIFIERS = (
     *("Softplus", "Hardtanh", "Hardswish", "Hardsigmoid", "Mish", "Threshold", "Clamp"),
     *("ClampMin", "DifferentiableGraph", "CompiledFunction"),
 )
-"""What autograd calls operations that stand in the place of ReLU and have no rule here."""
+"""Autograd's names of other rectifiers, for which no rule is defined."""
 
 
 def guided_backprop(problem: AttributionTask) -> Images:
-    """Take the gradient, with negative ones stopped at every ReLU that was active."""
+    """Compute the gradient, keeping only positive values of active units at every ReLU."""
     return _rectified_gradient(problem, _GuidedReLU)
 
 
 def deconvolution(problem: AttributionTask) -> Images:
-    """Take the gradient, with negative ones stopped at every ReLU, active or not."""
+    """Compute the gradient, keeping only positive values at every ReLU, active or not."""
     return _rectified_gradient(problem, _DeconvolvedReLU)
 
 
 def guided_gradcam(problem: AttributionTask) -> Images:
-    """Weigh guided backpropagation by where the last convolution saw evidence."""
+    """Multiply guided backpropagation by the Grad-CAM map of the last convolution."""
     cam = nn.functional.interpolate(_grad_cam(problem), problem.inputs.shape[-2:], mode="bilinear")
     return guided_backprop(problem) * cam
 
@@ -78,7 +78,7 @@ def _rectified_gradient(problem: AttributionTask, relu: type[Function]) -> Image
 
 
 def _check_rectifiers(outputs: Tensor, own: str) -> None:
-    """Refuse functions with rectifiers that the rule does not reach."""
+    """Raise an error for functions with rectifiers that have no rule."""
     for name, written in graph_operations(outputs):
         if name in OTHER_RECTIFIERS or (written and name != own):
             raise ValueError(
@@ -88,9 +88,9 @@ def _check_rectifiers(outputs: Tensor, own: str) -> None:
 
 
 def _grad_cam(problem: AttributionTask) -> ChannelMaps:
-    """Weigh the last convolution's features by their mean gradients, and keep the positive sum.
+    """Weight the last convolution's features by their mean gradients; keep the positive part.
 
-    Its features are what its ReLU passes on, where one follows: its sums may all be negative.
+    If a ReLU follows, the features are taken after it: before it, all may be negative.
     """
     seen: dict[str, Tensor] = {}
 

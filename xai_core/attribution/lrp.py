@@ -1,16 +1,17 @@
 """Layer-wise relevance: each operation distributes its relevance over its inputs.
 
-Gamma rule in convolutions, epsilon in dense ones and in what else is linear, while activations
-pass relevance on. A sum of two branches divides it by what each branch added.
+Convolutions use the gamma rule, dense and other linear operations the epsilon rule, and
+activations pass relevance through unchanged. A sum of two branches divides relevance in proportion
+to the terms.
 
-Captum sets such rules on modules of a network without branches; zennit on modules too, with a
-canoniser for each architecture. Set on calls they need neither, and any function that is made of
-known operations can be explained: the graph of autograd says whether it is.
+Captum sets such rules on the modules of a network without branches; zennit also uses modules, with
+a canoniser for each architecture. Rules set on calls need neither, so any function composed of
+known operations can be explained; the autograd graph shows whether it is.
 
 References:
     Layer-Wise Relevance Propagation: An Overview (Montavon et al., 2019),
     https://doi.org/10.1007/978-3-030-28954-6_10, for the rule of each layer.
-    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896, whose numbers these are.
+    Captum (Kokhlikyan et al., 2020), https://arxiv.org/abs/2009.07896; results equal Captum's.
 """
 
 from collections.abc import Callable
@@ -26,12 +27,12 @@ from .task import AttributionTask
 __all__ = ["lrp"]
 
 STABILISER = 1e-9
-"""Of operations that have no epsilon of their own."""
+"""Epsilon of operations that `AttributionConfig.epsilon` does not cover."""
 LINEAR = (
     *("max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "flatten"),
     *("batch_norm", "mean", "sum", "conv_transpose2d", "interpolate"),
 )
-"""Linear for given maxima; they divide relevance by what each input added."""
+"""Operations that are linear once the maxima are fixed; they divide relevance by contribution."""
 ACTIVATIONS = (
     *("relu", "clamp", "clamp_min", "leaky_relu", "gelu", "silu", "elu", "selu", "celu", "mish"),
     *("tanh", "hardswish", "hardtanh", "relu6", "softplus", "prelu"),
@@ -43,13 +44,13 @@ MOVES = (
     *("ConstantPadNd", "ToCopy", "CopyBackwards", "Alias", "Split", "Unbind", "Flip", "Roll"),
     *("PixelShuffle", "AsStrided", "SplitWithSizes"),
 )
-"""What autograd calls operations that move values without changing them."""
+"""Autograd's names of operations that move values without changing them."""
 
 
 def lrp(problem: AttributionTask) -> Images:
     """Propagate the output back: gamma rule in convolutions, epsilon in dense operations.
 
-    It begins at the logit where the function ends in a softmax or its logarithm.
+    If the function ends in a softmax or log-softmax, propagation starts at the logit.
     """
     leaf = problem.leaf()
     last: dict[str, Tensor] = {}
@@ -78,7 +79,7 @@ def _refusal(what: str) -> str:
 
 
 class _Relevance(Function):
-    """An operation that divides relevance among its inputs by what each added to the output."""
+    """An operation that divides relevance among its inputs by their contributions."""
 
     @staticmethod
     def forward(
@@ -101,7 +102,7 @@ class _Relevance(Function):
 
 
 class _Passed(Function):
-    """An activation that passes relevance on."""
+    """An activation that passes relevance through unchanged."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor, call: Call) -> Tensor:
@@ -138,7 +139,7 @@ def _rules(gamma: float, epsilon: float) -> dict[str, Callable[[Call], Tensor]]:
 
 
 def _with_gamma(call: Call, gamma: float) -> Callable[[Tensor], Tensor]:
-    """Evaluate a convolution with more weight on what speaks for its output."""
+    """Evaluate a convolution with extra weight on positive contributions."""
     names = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
     given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
     weight = given.pop("weight").detach()
@@ -148,7 +149,7 @@ def _with_gamma(call: Call, gamma: float) -> Callable[[Tensor], Tensor]:
 
 
 def _added(call: Call) -> Tensor:
-    """Share a sum between two branches; a constant takes its part like a bias."""
+    """Divide relevance between two summands; a constant absorbs its share like a bias."""
     if not depends(call.args[1]):
         return _Relevance.apply(call.on, call.on, STABILISER, call.x)
     if not depends(call.args[0]) or call.kwargs or call.args[0].shape != call.args[1].shape:

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 DEFAULT_BASELINES = {"one": "mean", "set": "prototypes"}
-"""By what a method's card asks for."""
+"""Default baseline of each kind that a method's card may ask for."""
 IMAGES_AT_ONCE = 500
 
 
@@ -47,25 +47,26 @@ def attributions(
     seed: int = 0,
     keep_channels: bool = False,
 ) -> Attribution:
-    """Explain what the bundle says of images.
+    """Explain an output of a bundle for images.
 
     Args:
         bundle: The models, on the device to compute on.
-        images: As `as_byte_images` takes them.
+        images: Images in a form that `as_byte_images` accepts.
         method: Key of `METHODS`.
-        output: What is explained, as `explained_output` takes it.
-        target: Class or cluster, by number or class name: one for all or one per image; the
-            predicted one where None. An output that is one number has none.
-        baseline: Key of `BASELINES`; that of `DEFAULT_BASELINES` where None.
-        config: Settings; each method reads those on its card.
-        seed: Of everything random.
-        keep_channels: Whether to return the map of each channel, too.
+        output: The output to explain, as `explained_output` accepts it.
+        target: Class or cluster, by number or class name, one for all or one per image; None for
+            the predicted one. A scalar output takes no target.
+        baseline: Key of `BASELINES`; None for the entry in `DEFAULT_BASELINES`.
+        config: Settings; a method reads those listed on its card.
+        seed: Seed of all random draws.
+        keep_channels: Whether to return one map per channel as well.
 
     Returns:
         Maps on the CPU, one per image.
 
     Raises:
-        ValueError: If the method, output, target or baseline is none, or they do not go together.
+        ValueError: If the method, output, target or baseline does not exist, or they do not fit
+            together.
         BundleError: If the bundle lacks a part that the output needs, or its critic.
     """
     card = method_card(method)
@@ -92,7 +93,7 @@ def attributions(
 
 
 def methods_for(bundle: Bundle, output: str | ExplainedOutput) -> list[str]:
-    """List the methods that apply to what is explained, in the order of `METHODS`."""
+    """List the methods that apply to an output, in the order of `METHODS`."""
     output, lacking = explained_output(bundle, output), set()
     if output.layers(bundle) is None:
         lacking.add("layers")
@@ -153,10 +154,10 @@ def _baselines(
 
 
 def mask_of(bundle: Bundle, output: ExplainedOutput) -> MaskOf:
-    """Return the bundle's critic of the explained function.
+    """Return the critic that was trained for the explained output.
 
     Raises:
-        BundleError: If there is none; the message says which there are.
+        BundleError: If there is none; the message lists the existing ones.
     """
     if output.name not in bundle.critics:
         found = ", ".join(f"`{name}`" for name in bundle.critics) or "none"
@@ -168,7 +169,7 @@ def mask_of(bundle: Bundle, output: ExplainedOutput) -> MaskOf:
 
 
 def _together(parts: list[Attribution]) -> Attribution:
-    """Put the rows of all parts into one result on the CPU."""
+    """Concatenate the parts into one result on the CPU."""
 
     def column(values: list[Tensor | None]) -> Tensor | None:
         there = [value.cpu() for value in values if value is not None]
@@ -185,15 +186,15 @@ def _together(parts: list[Attribution]) -> Attribution:
 
 
 def baselines_of(bundle: Bundle, images: Images, name: str) -> Baselines:
-    """Return the baseline of a name: one image for all, one per image, or several for all.
+    """Return a named baseline: one image for all, one per image, or a set for all.
 
     Args:
         bundle: The model and its data.
-        images: Those that are explained, on the bundle's device.
+        images: The images to explain, on the bundle's device.
         name: Key of `BASELINES`.
 
     Raises:
-        ValueError: If there is none of that name; the message says which there are.
+        ValueError: If there is no such baseline; the message lists the existing ones.
     """
     if name not in BASELINES:
         raise ValueError(f"`baseline` must be one of {', '.join(BASELINES)}, got {name!r}.")
@@ -220,12 +221,12 @@ def prototypes(bundle: Bundle) -> Images:
 
 @torch.no_grad()
 def other_cluster(bundle: Bundle, images: Images) -> Images:
-    """Decode each image's place in its own cluster, carried over to its second best.
+    """Transfer each code from its most probable cluster to the next, and decode it.
 
     z' = (z - mu_s) sigma_o / sigma_s + mu_o, s the most probable cluster and o the next.
 
     Raises:
-        ValueError: If the model has one cluster only.
+        ValueError: If the model has only one cluster.
     """
     model = bundle.model
     if model.config.num_clusters < 2:

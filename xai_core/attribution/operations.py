@@ -1,8 +1,8 @@
 """Run any function with some of its operations replaced, wherever it calls them.
 
-A rule of attribution changes the backward pass of an operation. Rules apply to the calls of
-torch itself, so that modules, functional calls, hooks and skip connections are all seen, the
-function runs as it was given, and no network is copied or changed.
+An attribution rule changes the backward pass of an operation. Rules intercept calls of torch
+itself, so they see modules, functional calls, hooks and skip connections alike. The function runs
+unmodified; no network is copied or changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,11 +21,11 @@ class Call:
     """One call of an operation whose first argument needs a gradient.
 
     Attributes:
-        name: Of the operation, without the mark of an in-place variant.
-        function: What was called.
-        args: Its arguments.
-        kwargs: Its named arguments, without `inplace`.
-        in_place: Whether its first argument is to be overwritten.
+        name: Name of the operation, without the in-place suffix.
+        function: The function called.
+        args: Positional arguments.
+        kwargs: Keyword arguments, without `inplace`.
+        in_place: Whether the call overwrites its first argument.
     """
 
     name: str
@@ -36,33 +36,33 @@ class Call:
 
     @property
     def x(self) -> Tensor:
-        """Return the first argument; a copy where it is overwritten afterwards."""
+        """Return the first argument; a copy if the call overwrites it."""
         return self.args[0].clone() if self.in_place else self.args[0]
 
     def on(self, x: Tensor) -> Tensor:
-        """Evaluate the operation with another first argument, which stays as it is."""
+        """Evaluate the operation with another first argument, which is not overwritten."""
         return self.function(x.clone() if self.in_place else x, *self.args[1:], **self.kwargs)
 
     def again(self) -> Tensor:
-        """Evaluate the operation as it was called, but for overwriting."""
+        """Repeat the call without overwriting its argument."""
         return self.function(self.x, *self.args[1:], **self.kwargs)
 
 
 Context = Any
-"""The context of a `torch.autograd.Function`, which keeps `kept` for the backward pass."""
+"""The context of a `torch.autograd.Function`; it stores `kept` for the backward pass."""
 Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
-"""Evaluates a call with a gradient of its own."""
+"""Evaluates a call with a custom gradient."""
 
 
 class Replaced(TorchFunctionMode):
-    """Evaluates a function while calls that depend on its argument follow their rule."""
+    """Evaluates a function, applying rules to the calls that depend on its argument."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         super().__init__()
         self.rules = rules
 
     def run(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        """Evaluate a function of `x`, on this thread."""
+        """Evaluate a function at `x`, on this thread."""
         _mark(x)
         with self:
             return function(x)
@@ -90,7 +90,7 @@ class Replaced(TorchFunctionMode):
 
 
 def depends(value: object) -> bool:
-    """Return whether a value, or one in a list, was computed from the argument of `run`."""
+    """Return whether a value, or an element of a list, was computed from the argument of `run`."""
     if isinstance(value, list | tuple):
         return any(map(depends, value))
     return isinstance(value, Tensor) and getattr(value, "_from_argument", False)
@@ -106,7 +106,7 @@ def graph_operations(output: Tensor) -> Iterator[tuple[str, bool]]:
     """Name every operation between an output and its inputs, as autograd recorded them.
 
     Yields:
-        The name, and whether it is written in Python, as a `torch.autograd.Function`.
+        The name, and whether it is a `torch.autograd.Function` written in Python.
     """
     waiting, seen = [output.grad_fn], set()
     while waiting:

@@ -1,6 +1,6 @@
-"""Attribution by replacing squares of pixels with the baseline; any function, no gradient.
+"""Attribution by replacing squares of pixels with the baseline, without gradients.
 
-A square is replaced in all channels at once, so one map serves all of them.
+A square is replaced in all channels at once, so there is one map for all of them.
 
 References:
     Visualizing and Understanding Convolutional Networks (Zeiler & Fergus, 2014),
@@ -21,7 +21,7 @@ __all__ = ["feature_ablation", "occlusion", "patches", "shapley_sampling"]
 
 
 def occlusion(problem: AttributionTask) -> ChannelMaps:
-    """Slide a window of baseline over the image; a pixel gets the mean drop it takes part in."""
+    """Slide a window of baseline over the image; a pixel gets the mean drop of its windows."""
     from captum.attr import Occlusion
 
     channels, *size = problem.inputs.shape[1:]
@@ -52,9 +52,9 @@ def feature_ablation(problem: AttributionTask) -> ChannelMaps:
 
 
 def shapley_sampling(problem: AttributionTask) -> ChannelMaps:
-    """Add patches to the baseline in random orders; a patch's mean gain is shared by its pixels.
+    """Add patches to the baseline in random orders; a patch's pixels share its mean gain.
 
-    Captum's sampler, its orders drawn from the seed instead of the global random numbers.
+    This is Captum's sampler, with orders drawn from the seed instead of the global generator.
     """
     from captum.attr import ShapleyValueSampling
 
@@ -79,7 +79,7 @@ def shapley_sampling(problem: AttributionTask) -> ChannelMaps:
 
 
 def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:
-    """Number the squares of a grid, row by row; those at the far edges may be smaller."""
+    """Number the squares of a grid row by row; those at the right and bottom may be smaller."""
     columns = -(-width // side)
     rows = torch.arange(height) // side
     return rows.unsqueeze(1) * columns + torch.arange(width) // side

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what a real method has to beat.
+"""Maps that ignore the model: the baselines that an attribution method has to beat.
 
 References:
     Sanity Checks for Saliency Maps (Adebayo et al., 2018), https://arxiv.org/abs/1810.03292,
@@ -16,7 +16,7 @@ __all__ = ["edges", "random_map"]
 
 
 def random_map(problem: AttributionTask) -> ChannelMaps:
-    """Draw a normal number for each pixel, from the seed and the image's own bytes."""
+    """Draw a normal number for each pixel, seeded by the seed and the image's bytes."""
     x = problem.inputs.detach().cpu()
     seeds = [zlib.crc32(image.numpy().tobytes(), problem.seed) for image in x]
     shape = (1, *x.shape[2:])
@@ -25,7 +25,7 @@ def random_map(problem: AttributionTask) -> ChannelMaps:
 
 
 def edges(problem: AttributionTask) -> ChannelMaps:
-    """Measure the length of the image's gradient by Sobel's filters, over all channels."""
+    """Compute the norm of the image's gradient with Sobel filters, over all channels."""
     x = problem.inputs.detach()
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).to(x) / 8
     filters = torch.stack([across, across.T]).unsqueeze(1).repeat(x.shape[1], 1, 1, 1)

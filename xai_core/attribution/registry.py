@@ -1,4 +1,4 @@
-"""The attribution methods, one entry each: how it runs, what it needs, what its values mean."""
+"""The registry of attribution methods: how each runs, what it needs, what its values mean."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,28 +22,28 @@ Needs = Literal["nothing", "function", "gradient", "layers", "mask"]
 
 @dataclass(frozen=True, kw_only=True)
 class MethodCard:
-    """A method, and what a person should know of it before reading its map.
+    """A method and the facts needed to read its map.
 
     Attributes:
         name: Key in `METHODS`.
-        run: Returns one map per image of a task, with a channel for each of the image's or with
-            one for all.
-        title: For people.
-        kind: How it works; a "baseline" knows nothing of the model.
-        needs: "function": any; "gradient": a differentiable one; "layers": one that is made of
-            operations for which the method has a rule; "mask": a trained critic; "nothing": the
+        run: Returns one map per image, with one channel per image channel or one for all.
+        title: Title shown to users.
+        kind: How it works; a "baseline" ignores the model.
+        needs: "function": any function; "gradient": a differentiable one; "layers": one composed
+            of operations that the method has rules for; "mask": a trained critic; "nothing": the
             image alone.
-        signed: Whether a negative value speaks against the target; else values are sizes.
-        contribution: Whether values are shares of the output's change from the baseline, or of
-            it; else slopes or weights in [0, 1], whose unit is another.
-        complete: Whether the values promise to sum to f(x) - f(baseline).
-        baseline: Whether it takes none, one (an image's own), or a set of baselines.
-        controls: What may be set.
+        signed: Whether negative values are evidence against the target; otherwise values are
+            magnitudes.
+        contribution: Whether values are shares of the output or of its change from the baseline;
+            otherwise they are slopes, or weights in [0, 1], in other units.
+        complete: Whether the values sum to f(x) - f(baseline), as the method promises.
+        baseline: Whether it takes no baseline, one per image, or a set of baselines.
+        controls: Its settings.
         seeded: Whether it draws random numbers.
         paper: Authors and title.
-        year: Of the paper.
-        url: Of the paper.
-        note: How to read the map, in a sentence.
+        year: Year of the paper.
+        url: URL of the paper.
+        note: One sentence on how to read the map.
     """
 
     name: str
@@ -64,15 +64,15 @@ class MethodCard:
 
     @property
     def by_size(self) -> bool:
-        """Return whether pixels are ranked by the size of their values, as slopes are."""
+        """Return whether pixels are ranked by absolute value, as slopes are."""
         return self.signed and not self.contribution
 
 
 def method_card(name: str) -> MethodCard:
-    """Look a method up.
+    """Look up a method.
 
     Raises:
-        ValueError: If there is none of that name; the message says which there are.
+        ValueError: If there is no such method; the message lists the existing ones.
     """
     if name not in METHODS:
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, got {name!r}.")
@@ -102,7 +102,7 @@ _CARDS = (
         paper="Simonyan et al., Deep Inside Convolutional Networks",
         year=2014,
         url="https://arxiv.org/abs/1312.6034",
-        note="Size of the slope: where a small change of ink would move the output most.",
+        note="Absolute gradient: where a small change of ink would move the output most.",
     ),
     MethodCard(
         name="input_x_gradient",
@@ -115,7 +115,7 @@ _CARDS = (
         paper="Shrikumar et al., Not Just a Black Box",
         year=2016,
         url="https://arxiv.org/abs/1605.01713",
-        note="Ink times slope: the background, which is 0, always gets 0.",
+        note="Ink times gradient: the background, which is 0, always gets 0.",
     ),
     MethodCard(
         name="integrated_gradients",
@@ -146,7 +146,7 @@ _CARDS = (
         paper="Smilkov et al., SmoothGrad: Removing Noise by Adding Noise",
         year=2017,
         url="https://arxiv.org/abs/1706.03825",
-        note="Slope averaged over noisy copies: positive where more ink would help.",
+        note="Gradient averaged over noisy copies: positive where more ink would help.",
     ),
     MethodCard(
         name="gradient_shap",
@@ -163,7 +163,7 @@ _CARDS = (
         paper="Lundberg & Lee, A Unified Approach to Interpreting Model Predictions",
         year=2017,
         url="https://arxiv.org/abs/1705.07874",
-        note="Integrated gradients averaged over baselines, by random points.",
+        note="Integrated gradients averaged over baselines, estimated at random points.",
     ),
     MethodCard(
         name="deep_lift",
@@ -179,7 +179,7 @@ _CARDS = (
         "Differences",
         year=2017,
         url="https://arxiv.org/abs/1704.02685",
-        note="Shares of the output's change, handed back layer by layer.",
+        note="Shares of the output's change, propagated back layer by layer.",
     ),
     MethodCard(
         name="deep_lift_shap",
@@ -207,7 +207,7 @@ _CARDS = (
         paper="Springenberg et al., Striving for Simplicity",
         year=2015,
         url="https://arxiv.org/abs/1412.6806",
-        note="Slope without the paths that speak against; known to redraw the image.",
+        note="Gradient without its negative paths; known to resemble the image itself.",
     ),
     MethodCard(
         name="deconvolution",
@@ -220,7 +220,7 @@ _CARDS = (
         paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks",
         year=2014,
         url="https://arxiv.org/abs/1311.2901",
-        note="As guided backpropagation, through silent units too; known to redraw the image.",
+        note="As guided backpropagation, also through inactive units: also resembles the image.",
     ),
     MethodCard(
         name="guided_gradcam",
@@ -233,7 +233,7 @@ _CARDS = (
         paper="Selvaraju et al., Grad-CAM",
         year=2017,
         url="https://arxiv.org/abs/1610.02391",
-        note="Guided backpropagation where the last convolution sees evidence.",
+        note="Guided backpropagation, restricted to where the last convolution finds evidence.",
     ),
     MethodCard(
         name="lrp",
@@ -247,7 +247,7 @@ _CARDS = (
         paper="Bach et al., On Pixel-Wise Explanations by Layer-Wise Relevance Propagation",
         year=2015,
         url="https://doi.org/10.1371/journal.pone.0130140",
-        note="The logit handed back to the ink; what biases explain is lost on the way.",
+        note="The logit propagated back to the ink; the biases absorb part of it.",
     ),
     MethodCard(
         name="occlusion",
@@ -262,7 +262,7 @@ _CARDS = (
         paper="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks",
         year=2014,
         url="https://arxiv.org/abs/1311.2901",
-        note="How far the output falls when a window shows the baseline.",
+        note="Drop of the output when a window is replaced with the baseline.",
     ),
     MethodCard(
         name="feature_ablation",
@@ -277,7 +277,7 @@ _CARDS = (
         paper="Kokhlikyan et al., Captum",
         year=2020,
         url="https://arxiv.org/abs/2009.07896",
-        note="How far the output falls when one patch shows the baseline.",
+        note="Drop of the output when one patch is replaced with the baseline.",
     ),
     MethodCard(
         name="shapley_sampling",
@@ -321,7 +321,7 @@ _CARDS = (
         paper="Adebayo et al., Sanity Checks for Saliency Maps",
         year=2018,
         url="https://arxiv.org/abs/1810.03292",
-        note="Noise: what any method has to beat.",
+        note="Noise: every method has to beat it.",
     ),
     MethodCard(
         name="edges",
@@ -334,8 +334,8 @@ _CARDS = (
         paper="Adebayo et al., Sanity Checks for Saliency Maps",
         year=2018,
         url="https://arxiv.org/abs/1810.03292",
-        note="Where the ink begins and ends: looks like an explanation, ignores the model.",
+        note="The edges of the strokes: looks like an explanation but ignores the model.",
     ),
 )
 METHODS = {card.name: card for card in _CARDS}
-"""The cards of all methods by name, in the order to show them."""
+"""The cards of all methods by name, in display order."""

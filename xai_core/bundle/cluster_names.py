@@ -1,4 +1,4 @@
-"""What clusters are called, and the order in which they are listed."""
+"""Names of clusters and the order in which they are listed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 PURE, MOSTLY = 0.9, 0.5
-"""Shares of a cluster's labelled images from which it is called "4s", and "mostly 4s"."""
+"""Least shares of a cluster's labelled images for the names "4s" and "mostly 4s"."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class ClusterNames:
     """Names of clusters.
 
     Attributes:
-        names: One per cluster, each of them different.
-        order: The clusters in the order of their names: by label, those without one last.
+        names: One distinct name per cluster.
+        order: The clusters sorted by label, those without one last.
         labelled: Whether the names come from labels.
     """
 
@@ -32,7 +32,7 @@ class ClusterNames:
 
     @property
     def meaning(self) -> str:
-        """Explain the names in one sentence; "" where they come from no labels."""
+        """Explain the names in one sentence; "" if they do not come from labels."""
         if not self.labelled:
             return ""
         example = self.names[self.order[0]]
@@ -47,12 +47,12 @@ class ClusterNames:
 def name_clusters(
     index: pd.DataFrame, num_clusters: int, class_names: Sequence[str]
 ) -> ClusterNames:
-    """Name each cluster by what it holds.
+    """Name each cluster after its images' labels.
 
     Args:
         index: The bundle's index, with `split`, `label` (-1 for none) and `cluster`. Train images
             are counted, or all labelled ones where no train image has a label.
-        num_clusters: Also counts clusters that no image is in.
+        num_clusters: Number of clusters, including empty ones.
         class_names: Names of labels.
 
     Returns:

@@ -23,11 +23,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoded:
-    """What a bundle says about images, on the CPU.
+    """Outputs of a bundle's models for images, on the CPU.
 
     Attributes:
         encoding: q(z|x), q(c|x) and the bound's terms.
-        class_probs: Of the classifier; None in a bundle without one.
+        class_probs: Class probabilities of the classifier; None in a bundle without one.
         umap: Places on the bundle's map.
     """
 
@@ -64,21 +64,21 @@ def encode(
 ) -> Encoded:
     """Encode images, classify them, and place them on the bundle's map.
 
-    An image that is one of the bundle's own lies where the map has it.
+    An image from the bundle's own data keeps its place on the map.
 
     Args:
         bundle: The models, on the device to compute on, and the map.
-        images: As `as_byte_images` takes them.
-        seed: Of the one draw of z per image.
-        first: Images before these in a larger set, in thousands.
-        on_progress: Told how many images are encoded, of how many.
+        images: Images in a form that `as_byte_images` accepts.
+        seed: Seed of the one draw of z per image.
+        first: Number of images before these in a larger set, a multiple of 1,000.
+        on_progress: Called with the numbers of images done and in total.
 
     Returns:
         Tensors on the CPU, one row per image.
 
     Raises:
         ValueError: If the images have another form.
-        DataError: If their values are no pixels; the message names the row.
+        DataError: If their values are not pixels; the message names the row.
     """
     images = as_byte_images(bundle, images)
     encoding = encode_dataset(
@@ -97,13 +97,13 @@ def encode(
 def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "images 2"]:
     """Find the bundle's own images on the map, and place others among their neighbours."""
     known = bundle.latent_index
-    asked = [image.tobytes() for image in images.numpy()]
-    found = dict.fromkeys(asked, -1)  # of those asked for, since the known may be a million
+    contents = [image.tobytes() for image in images.numpy()]
+    found = dict.fromkeys(contents, -1)  # not of the known images: they may be a million
     parts = (bundle.dataset.train.images, bundle.dataset.test.images)
     for row, image in enumerate(chain.from_iterable(part.numpy() for part in parts)):
         if (pixels := image.tobytes()) in found:
             found[pixels] = row
-    rows = torch.tensor([found[pixels] for pixels in asked])
+    rows = torch.tensor([found[pixels] for pixels in contents])
     places, new = known.places[rows], rows < 0
     if new.any():
         index = LatentIndex(known.latents.to(bundle.device), known.places.to(bundle.device))

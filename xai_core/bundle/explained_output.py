@@ -1,9 +1,9 @@
-"""What is explained: one object per output of a bundle, and the registry of their names.
+"""The outputs of a bundle that can be explained, and the registry of their names.
 
-A new output is one registration in `OUTPUTS`: how people write its name, how a name is read, and
-the choices that the name is made of. The library, the command line and the pages read the rest
-from the `ExplainedOutput` that comes out. An output needs no registration to be explained from
-Python: every function that takes `output` takes an `ExplainedOutput` as well as a name.
+A new output is one registration in `OUTPUTS`: the pattern of its name, the function that parses a
+name, and the choices that make up the name. The library, the command line and the pages read the
+rest from the resulting `ExplainedOutput`. From Python, an output needs no registration: every
+function that takes `output` accepts an `ExplainedOutput` as well as a name.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,27 +37,27 @@ __all__ = [
 ]
 
 Part = Literal["encode", "decode", "cluster_probs", "class_probs"]
-"""What a bundle can compute: q(z|x), images of codes, q(c|x), and a classifier's answer."""
+"""The parts of a bundle: q(z|x), decoded images, q(c|x), and the classifier."""
 PARTS: dict[Part, tuple[str, Callable[[Bundle], bool]]] = {
     "encode": ("encoder", lambda bundle: bundle.model is not None),
     "decode": ("decoder", lambda bundle: bundle.model is not None),
     "cluster_probs": ("cluster model", lambda bundle: bundle.model is not None),
     "class_probs": ("classifier", lambda bundle: bundle.classifier is not None),
 }
-"""What each part is called, and whether a bundle has it."""
+"""The name of each part, and a test whether a bundle has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classes:
-    """The classes that an output tells apart, one value of the output each.
+    """The classes that an output distinguishes, one value of the output per class.
 
     Attributes:
-        noun: What one of them is called: "class" or "cluster".
-        who: Who tells them apart, as part of a sentence.
-        symbol: Of their probabilities, in formulas: "p" or "q".
-        column: Of the bundle's index, that holds the most probable class of every image.
-        labelled: Whether they are the classes of the data's labels, and have their names.
-        count: Counts them.
+        noun: "class" or "cluster".
+        who: The model that predicts them, as part of a sentence.
+        symbol: Symbol of their probabilities, in formulas: "p" or "q".
+        column: Column of the bundle's index that holds the most probable class of every image.
+        labelled: Whether they are the classes of the data's labels and share their names.
+        count: Returns their number.
     """
 
     noun: str
@@ -68,7 +68,7 @@ class Classes:
     count: Callable[[Bundle], int]
 
     def names(self, bundle: Bundle) -> Sequence[str]:
-        """Return the names by which one can be asked for, beside its number."""
+        """Return the names accepted in place of numbers."""
         return bundle.dataset.class_names if self.labelled else ()
 
     def numbers(self, bundle: Bundle, target: object, rows: int) -> Int[Tensor, " rows"]:
@@ -85,16 +85,16 @@ class ExplainedOutput:
     """One function of an image that a bundle can evaluate and explainers explain.
 
     Attributes:
-        name: As links, files and command lines write it; a critic of that name explains it.
-        title: For headings.
-        words: What is explained, as part of a sentence.
-        unit: Of its values.
+        name: Name in links, files and command lines; a critic for it has the same name.
+        title: Title for headings.
+        words: Description as part of a sentence.
+        unit: Unit of its values.
         needs: Parts that a bundle must have.
         function: Returns the module, images to (batch, outputs). Its weights are the bundle's:
             put hooks on a deep copy only.
-        layers: Returns the same function as a sequence of layers, which methods with rules on
-            layers need; None where it is not made of layers alone.
-        classes: The classes it tells apart; None for a single number.
+        layers: Returns the same function as a sequence of layers, for methods with rules on
+            layers; None if it is not composed of layers alone.
+        classes: The classes it distinguishes; None for a scalar.
     """
 
     name: str
@@ -107,21 +107,21 @@ class ExplainedOutput:
     classes: Classes | None = None
 
     def lacks(self, bundle: Bundle) -> list[str]:
-        """Name the parts that it needs and a bundle does not have."""
+        """Return the names of required parts that a bundle lacks."""
         return [PARTS[part][0] for part in self.needs if not PARTS[part][1](bundle)]
 
     def shown(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, "batch outputs"]:
-        """Return what scores follow: probabilities of classes, or the number itself."""
+        """Return the values that scores use: class probabilities, or the scalar itself."""
         return outputs if self.classes is None else self.classes.probs(outputs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One part of a name that people choose, such as the number of a latent.
+    """One part of a name chosen by the user, such as the number of a latent.
 
     Attributes:
-        name: As links write it.
-        title: For people.
+        name: Name in links.
+        title: Title shown to users.
         options: Returns the values with their titles, given the choices made before it.
     """
 
@@ -132,13 +132,13 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """An output, or outputs whose names differ in what was chosen.
+    """An output, or a family of outputs whose names differ in the choices.
 
     Attributes:
         pattern: The name as help texts write it, such as "latent:J".
-        title: For people who choose among registrations.
-        read: Returns the output of a name; None if the name is not of this pattern. Raises
-            ValueError if it is, and says something that there is not.
+        title: Title in the list of registrations.
+        read: Returns the output of a name; None if the name does not match the pattern. Raises
+            ValueError if it matches but names something that does not exist.
         name: The name with a pair of braces for each choice.
         choices: In the order of the braces.
     """
@@ -151,14 +151,14 @@ class Registration:
 
 
 def explained_output(bundle: Bundle, output: str | ExplainedOutput) -> ExplainedOutput:
-    """Return the output of a name, once it is clear that the bundle can evaluate it.
+    """Return the output of a name after checking that the bundle can evaluate it.
 
     Args:
         bundle: The models.
         output: A name of a pattern in `OUTPUTS`, or the output itself.
 
     Raises:
-        ValueError: If the name is unknown, or names a class or dimension that there is not.
+        ValueError: If the name is unknown, or names a class or dimension that does not exist.
         BundleError: If the bundle lacks a part that the output needs; the message says which.
     """
     if isinstance(output, str):
@@ -178,13 +178,13 @@ def explained_output(bundle: Bundle, output: str | ExplainedOutput) -> Explained
 
 
 def available_outputs(bundle: Bundle) -> list[ExplainedOutput]:
-    """Return the outputs that need no choice and that a bundle can evaluate, in order."""
+    """Return the outputs without choices that a bundle can evaluate, in order."""
     found = [r.read(bundle, r.name) for r in OUTPUTS.values() if not r.choices]
     return [output for output in found if output is not None and not output.lacks(bundle)]
 
 
 def deciding_outputs(bundle: Bundle) -> list[ExplainedOutput]:
-    """Return the outputs that tell at least two classes apart."""
+    """Return the outputs with at least two classes."""
     found = available_outputs(bundle)
     return [one for one in found if one.classes is not None and one.classes.count(bundle) > 1]
 
@@ -197,7 +197,7 @@ def contrast(
     Args:
         first: The class explained, by number or name.
         second: The class it is compared with.
-        of: The output that tells them apart: "classifier" or "cluster", or an output.
+        of: The output with these classes: "classifier", "cluster" or an output.
     """
     base = PLAIN[of] if isinstance(of, str) and of in PLAIN else of
     if isinstance(base, str) or base.classes is None:
@@ -225,11 +225,11 @@ def contrast(
         plus, minus = torch.eye(classes.count(bundle))[pair(bundle)]
         return nn.Sequential(*logits, _linear(plus - minus, bundle)).eval()
 
-    told = "" if classes.labelled else f"{classes.noun} "
+    prefix = "" if classes.labelled else f"{classes.noun} "
     return ExplainedOutput(
         name=f"{base.name}:{first}-{second}",
-        title=f"{told[:1].upper()}{told[1:]}{first} rather than {second}",
-        words=f"why {classes.who} sees {told}{first} rather than {second}",
+        title=f"{prefix[:1].upper()}{prefix[1:]}{first} rather than {second}",
+        words=f"why {classes.who} sees {prefix}{first} rather than {second}",
         unit=base.unit,
         needs=base.needs,
         function=function,
@@ -277,7 +277,7 @@ def logit_layers(output: ExplainedOutput, bundle: Bundle) -> nn.Sequential | Non
 
 
 def _linear(weight: Float[Tensor, " inputs"], bundle: Bundle) -> nn.Linear:
-    """Return a layer that sums its inputs with some weights."""
+    """Return a layer that computes a weighted sum of its inputs."""
     layer = nn.Linear(len(weight), 1, bias=False).requires_grad_(False)
     layer.weight.copy_(weight.unsqueeze(0))
     return layer.to(bundle.device)
@@ -289,7 +289,7 @@ def _classifier(bundle: Bundle) -> Classifier:
 
 
 def _cluster_layers(bundle: Bundle) -> nn.Sequential | None:
-    """There are none where q(c|x) is not a branch of the encoder."""
+    """Return None unless q(c|x) is a branch of the encoder."""
     encoder = bundle.model.cluster_encoder
     return None if encoder is None else nn.Sequential(encoder, nn.LogSoftmax(-1))
 
@@ -306,7 +306,7 @@ class _Cluster(nn.Module):
 
 
 class _Term(nn.Module):
-    """The bound, or a term of it, with its one draw of z at the mean of q(z|x)."""
+    """The bound, or a term of it, evaluated at z = the mean of q(z|x)."""
 
     def __init__(self, model: ClusterVAE, term: str) -> None:
         super().__init__()
@@ -396,8 +396,8 @@ PLAIN = {
         ),
     )
 }
-"""Outputs that need no choice: the classifier's logits; log q(c|x); the ELBO, or its
-reconstruction term, at the mean of q(z|x), which makes it a function of the image alone."""
+"""Outputs without choices: the classifier's logits; log q(c|x); the ELBO and its reconstruction
+term, evaluated at the mean of q(z|x), so that they are functions of the image alone."""
 
 
 def _plain(output: ExplainedOutput) -> Registration:
@@ -415,7 +415,7 @@ def _read_latent(bundle: Bundle, name: str) -> ExplainedOutput | None:
     if kind != "latent" or not (number.isascii() and number.isdigit() and len(number) < 10):
         return None
     found = latent(int(number))
-    found.layers(bundle)  # refuses a dimension that there is not
+    found.layers(bundle)  # raises an error for a missing dimension
     return found
 
 
@@ -426,7 +426,7 @@ def _read_contrast(bundle: Bundle, name: str) -> ExplainedOutput | None:
     if base is None or base.classes is None or not pair:
         return None
     if base.lacks(bundle):
-        return base  # whose lack is what there is to say
+        return base  # so that the error names the missing part
     words = pair.split("-")
     for cut in range(1, len(words)):
         first, second = "-".join(words[:cut]), "-".join(words[cut:])
@@ -480,4 +480,4 @@ OUTPUTS = {
         ),
     ),
 }
-"""The registrations, in the order in which people choose among them."""
+"""The registrations, in display order."""

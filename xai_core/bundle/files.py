@@ -38,15 +38,15 @@ _COLUMN_TYPES = {
     "float64": pa.float64(),
 }
 LARGEST = 1e6
-"""Absolute value of a number in a tensor at most; beyond it the networks overflow."""
+"""Largest absolute value in a tensor; beyond it the networks overflow."""
 MAX_ROWS = 1_000_000
-"""Rows of a table at most where their number is not known beforehand."""
+"""Largest number of rows of a table whose length is not known beforehand."""
 MAX_CELLS = 4_000_000
-"""Rows times columns at most, likewise."""
+"""Largest number of rows times columns of such a table."""
 MAX_TEXT = 1000
-"""Bytes of one text in a table at most."""
+"""Largest length of a text in a table, in bytes."""
 SPARE = 1 << 20
-"""Unpacked bytes that a column may have beside its rows: 1 MiB."""
+"""Unpacked bytes that a column may have in addition to its rows: 1 MiB."""
 
 
 def kind_of(tensor: Tensor) -> TensorKind:
@@ -118,7 +118,7 @@ def write_table(path: Path, table: pd.DataFrame, columns: Mapping[str, str]) -> 
         sink,
         compression="zstd",
         use_dictionary=[name for name in columns if name not in floats],
-        use_byte_stream_split=floats,  # a third smaller: exponents beside exponents
+        use_byte_stream_split=floats,  # a third smaller: the exponents are stored together
     )
     write_bytes(path, sink.getvalue())
 
@@ -135,11 +135,11 @@ def read_table(
     Args:
         path: A Parquet file.
         columns: Type by name, in the order of the file.
-        num_rows: Rows it must have; any number where None.
+        num_rows: Required number of rows; None for any number.
         more_columns: Whether further columns of these types may follow.
 
     Returns:
-        The table; where a float is missing, NaN.
+        The table; missing floats are NaN.
 
     Raises:
         BundleError: If the file is damaged, or has other columns, types or rows.
@@ -170,12 +170,12 @@ def write_bytes(path: Path, content: bytes | pa.Buffer) -> None:
 
 
 def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> None:
-    """Refuse what would take more memory than its rows need."""
+    """Raise an error for a file that would take more memory than its rows need."""
     groups = [about.row_group(number) for number in range(about.num_row_groups)]
     found = sum(group.num_rows for group in groups)
     if num_rows is not None and (about.num_rows, found) != (num_rows, num_rows):
         raise damaged_bundle(
-            path, f"it must have {num_rows} rows, one an image, got {about.num_rows}"
+            path, f"it must have {num_rows} rows, one per image, got {about.num_rows}"
         )
     if max(about.num_rows, found) > MAX_ROWS and num_rows is None:
         raise damaged_bundle(path, f"it has {found} rows, at most {MAX_ROWS} are read")
@@ -183,14 +183,14 @@ def _check_rows(path: Path, about: pq.FileMetaData, num_rows: int | None) -> Non
         raise damaged_bundle(
             path, f"it has {about.num_columns} columns of {found} rows, which is too much"
         )
-    for group in groups:  # not its columns: pyarrow ends the process where one contradicts itself
+    for group in groups:  # not column metadata: pyarrow aborts the process on inconsistent ones
         if group.total_byte_size > SPARE + MAX_TEXT * group.num_rows * group.num_columns:
             size = f"{group.total_byte_size >> 20} MiB"
             raise damaged_bundle(path, f"it claims {size} for {group.num_rows} rows")
 
 
 def _spelled_out(path: Path, rows: pa.Table, texts: list[str]) -> pa.Table:
-    """Expand texts that are stored once each, unless one of them is too long to repeat."""
+    """Expand dictionary-encoded texts, unless one of them is too long."""
     for name in texts:
         place = rows.column_names.index(name)
         for chunk in rows.column(place).chunks:

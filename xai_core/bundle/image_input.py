@@ -18,11 +18,11 @@ __all__ = [
 def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
     """Bring images to the form in which a bundle stores them.
 
-    NumPy arrays are images as they come: they are read as the images of the bundle were, with
-    their size, colours, range and polarity. Tensors are in the form of `bundle.dataset` already.
+    NumPy arrays are raw images: they are converted in size, colours, range and polarity like the
+    images of the bundle. Tensors must already have the form of `bundle.dataset`.
 
     Args:
-        bundle: The bundle, which says how its images were read.
+        bundle: The bundle, which stores how its images were read.
         images: A NumPy array as `check_pixels` takes it; or a tensor, uint8 or float, of shape
             (N, C, H, W), (N, H, W) or (N, H, W, 3).
 
@@ -31,7 +31,7 @@ def as_byte_images(bundle: Bundle, images: Tensor | np.ndarray) -> ByteImages:
 
     Raises:
         ValueError: If a tensor has another form.
-        DataError: If the values are no pixels; the message names the row.
+        DataError: If the values are not pixels; the message names the row.
     """
     if isinstance(images, np.ndarray):
         return convert_array(images, "images", bundle.preprocessing).images
@@ -46,14 +46,14 @@ def as_float_images(bundle: Bundle, images: Tensor | np.ndarray) -> Images:
 
     Args:
         bundle: The models.
-        images: As `as_byte_images` takes them; floats in [0, 1] are not rounded.
+        images: Images in a form that `as_byte_images` accepts; floats in [0, 1] are not rounded.
 
     Returns:
         float32 (N, C, H, W) in [0, 1].
 
     Raises:
         ValueError: If a tensor has another form.
-        DataError: If the values are no pixels; the message names the row.
+        DataError: If the values are not pixels; the message names the row.
     """
     if isinstance(images, Tensor) and images.is_floating_point():
         images = _of_form(bundle, images)

@@ -17,7 +17,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class BundleSummary:
-    """A bundle that was found: its manifest, or the error that opening it would meet."""
+    """A bundle that was found: its manifest, or the error that opening it would raise."""
 
     name: str
     path: Path
@@ -28,8 +28,8 @@ class BundleSummary:
 def list_bundles(roots: Iterable[Path] | None = None) -> list[BundleSummary]:
     """List the bundles in `roots`, by default those of `bundle_roots`; broken ones too.
 
-    Manifests, the presence of files and their sizes are checked, hashes are not. Of two bundles
-    of one name the first is the one that the name means.
+    Manifests and the presence and sizes of files are checked, hashes are not. If two bundles have
+    the same name, the name refers to the first.
     """
     places = bundle_roots() if roots is None else roots
     return [_summary(folder) for folder in bundle_folders(places)]

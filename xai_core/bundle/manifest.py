@@ -41,19 +41,19 @@ KNOWN_FILES = (
     "critic.safetensors",
     "images.safetensors",
 )
-"""Files a manifest may list: a new part of a bundle is named here."""
+"""Files that a manifest may list; a new part of a bundle is added here."""
 MAX_BYTES = 1 << 22
 """The largest manifest that is read: 4 MiB."""
 LARGEST = 1e18
-"""Absolute value of a number in a manifest at most."""
+"""Largest absolute value of a number in a manifest."""
 MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
 DEEPEST = 20
-"""Objects and lists within each other in a manifest at most."""
+"""Largest nesting depth of objects and lists in a manifest."""
 MOST_CLASSES = 10_000
 PACKAGED_IMAGES = 70_000
-"""Of MNIST, the one data set that a bundle need not carry."""
+"""SHA-256 of MNIST, the only data set that a bundle need not contain."""
 FORM = ("channels", "height", "width")
-"""Fields of `Preprocessing` that are those of the form of the images."""
+"""Fields of `Preprocessing` that describe the form of the images."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VALUES_OF: dict[str, type | tuple[type, ...]] = {
@@ -66,19 +66,19 @@ _VALUES_OF: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """Which data a bundle is of.
+    """The data set of a bundle.
 
     Attributes:
         name: "mnist", or the folder's or file's name.
-        sha256: Of images and labels, as `Dataset.sha256`.
+        sha256: SHA-256 of images and labels, as `Dataset.sha256`.
         num_train: Train images.
         num_test: Test images.
         class_names: The name of each label; empty without labels.
         source: Its authors and licence, or the path it was read from.
         report: What was done to the images, in sentences.
-        own_images: Whether the bundle carries the images; otherwise they are package data.
+        own_images: Whether the bundle contains the images; otherwise they are package data.
         image: Their form: the fields of `ImageSpec`.
-        preprocessing: How they were read: the fields of `Preprocessing` but those of the form.
+        preprocessing: How they were read: the fields of `Preprocessing` except those of the form.
     """
 
     name: str
@@ -106,23 +106,23 @@ class DatasetCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What `manifest.json` says.
+    """The content of `manifest.json`.
 
     Attributes:
         name: The bundle's name when it was saved.
-        dataset: Which data it is of.
-        configs: Settings by part: "model", and others as they were given.
-        seed: Of everything random.
-        device: What it was trained on.
-        versions: Of Python and the packages that matter.
+        dataset: Its data set.
+        configs: Settings by part: "model", and others as given.
+        seed: Seed of all random draws.
+        device: Device it was trained on.
+        versions: Versions of Python and the packages that matter.
         metrics: "train", "test": scores by name; "map": its quality; "critic": scores of each
             critic by name; "health": what `health_of` reads, of test images, where measured;
             "cluster_labels": the label of each cluster, -1 for none.
         files: SHA-256 and size in bytes of each file, by name.
         created: ISO 8601, UTC.
-        seconds: Spent, by stage.
-        schema_version: Of this layout, see `migrations`.
-        more: Fields of a newer minor version, as they were found.
+        seconds: Training time by stage.
+        schema_version: Version of this layout, see `migrations`.
+        more: Fields of a newer minor version, unchanged.
     """
 
     name: str
@@ -158,14 +158,14 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a bundle; its files are looked at elsewhere.
+    """Read and check the manifest of a bundle, but not its files.
 
     Args:
         folder: The bundle.
 
     Raises:
         BundleVersionError: If it was written by another schema version.
-        BundleError: If it is missing, not a file, not JSON, or says something else than expected.
+        BundleError: If it is missing, not a file, not JSON, or has unexpected content.
     """
     path = regular_file(folder, MANIFEST)
     with readable(path):
@@ -217,7 +217,7 @@ def regular_file(folder: Path, name: str) -> Path:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Report by name a file of a bundle that cannot be read.
+    """Turn an `OSError` into an error that names the file.
 
     Raises:
         BundleError: In place of an `OSError` of the body.
@@ -226,8 +226,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BundleError(
-            f"`{path}` cannot be read: {error.strerror or error}. See whether it is still there "
-            "and may be read."
+            f"`{path}` cannot be read: {error.strerror or error}. Check that it still exists "
+            "and is readable."
         ) from error
 
 
@@ -268,13 +268,13 @@ def _check_fields(
     Args:
         found: The object.
         kind: The dataclass.
-        prefix: Of its fields in messages.
-        path: Of the manifest.
+        prefix: Prefix of its fields in messages.
+        path: Path of the manifest.
         newer: Whether a newer version wrote it, which may have further fields.
-        but: Fields of the dataclass that are not of this object.
+        but: Fields of the dataclass that this object does not have.
 
     Returns:
-        The fields that are known, and the others.
+        The known fields, and the others.
     """
     entries = [entry for entry in dataclasses.fields(kind) if entry.name not in {*but, "more"}]
     expected = {entry.name: entry.type for entry in entries}
@@ -367,7 +367,7 @@ def _check_metrics(manifest: Manifest, path: Path) -> None:
 
 
 def _check_leaves(found: object, path: Path) -> None:
-    """Refuse numbers and texts that cannot be shown, and values that are nested too deep."""
+    """Raise an error for numbers and texts that cannot be shown, and for deep nesting."""
     values = [(found, 0)]
     while values:
         value, depth = values.pop()
@@ -387,7 +387,7 @@ def _check_leaves(found: object, path: Path) -> None:
 
 
 def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> None:
-    """Refuse a count of images for which there are no bytes."""
+    """Raise an error if the file is too small for the number of images."""
     claimed = data.num_train + data.num_test
     size = math.prod(data.spec.shape)
     there = files["images.safetensors"]["bytes"] // size if data.own_images else 0
@@ -407,7 +407,7 @@ def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:
 
 
 def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the files of a bundle that are there and as long as the manifest says."""
+    """Yield the files of a bundle after comparing their sizes with the manifest."""
     for name, entry in manifest.files.items():
         path, size = regular_file(folder, name), entry["bytes"]
         with readable(path):
@@ -424,15 +424,17 @@ def check_hashes(
 
     Args:
         folder: The bundle.
-        manifest: Of this bundle.
-        largest: Bytes that each file may have; a larger one is not read. None for no limit.
+        manifest: Manifest of this bundle.
+        largest: Largest size of each file in bytes; larger ones are not read. None for no limit.
 
     Raises:
-        BundleError: If a file is missing, a link, too large, or not the one that was written.
+        BundleError: If a file is missing, a link, too large or changed.
     """
     for path, entry in sized_files(folder, manifest):
         if largest is not None and entry["bytes"] > largest[path.name]:
-            problem = f"it has {entry['bytes']} bytes, for what is in it {largest[path.name]} do"
+            problem = (
+                f"it has {entry['bytes']} bytes, its content takes at most {largest[path.name]}"
+            )
             raise damaged_bundle(path, problem)
         with readable(path):
             found = file_entry(path)

@@ -1,8 +1,8 @@
-"""Manifests of older versions brought to the present one, step by step.
+"""Migrate manifests of older versions to the current one, step by step.
 
-A version is "MAJOR.MINOR". A step of the minor number adds fields only, so an older package opens
-a newer minor version: it keeps the fields that it does not know, and ignores them. A newer major
-version is refused. Each step is tested on a stored bundle of its version.
+A version is "MAJOR.MINOR". A new minor version only adds fields, so an older package can open it:
+it keeps unknown fields but ignores them. A newer major version raises an error. Each step is
+tested on a stored bundle of its version.
 
     1     grey images of 28 x 28 pixels, `inverted` and `full_scale` in `dataset`
     2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
@@ -21,17 +21,17 @@ __all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 Version = tuple[int, int]
 
 VERSION: Version = (2, 0)
-"""Written by this package."""
+"""The version that this package writes."""
 DIGITS = ("mnist", "emnist-digits")
-"""Data sets of which version 1 centred what users drew."""
+"""Data sets for which version 1 centred users' drawings."""
 _PARTS = 100_000
-"""Majors and minors are below it."""
+"""Upper limit of major and minor numbers."""
 RENAMED = {
     "prior_alignment": "expected_log_prior",
     "guess_weight": "pseudo_label_weight",
     "guess_images": "pseudo_label_images",
 }
-"""The present name of each score, setting and column that version 1 called otherwise."""
+"""The current name of each score, setting and column that version 1 named differently."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Migrated:
     """A manifest in the present version.
 
     Attributes:
-        found: What it says.
+        found: Its content.
         newer: Whether a newer minor version wrote it, which may have fields unknown here.
     """
 
@@ -48,11 +48,11 @@ class Migrated:
 
 
 def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
-    """Bring what a manifest says to the present version.
+    """Migrate the content of a manifest to the current version.
 
     Args:
         found: The JSON object, not checked yet.
-        path: Of the manifest, for messages.
+        path: Path of the manifest, for messages.
 
     Raises:
         BundleVersionError: If a newer major version wrote it.
@@ -74,7 +74,7 @@ def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
 
 
 def present_names(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is stored under names of version 1 under those of today."""
+    """Replace names of version 1 by the current ones."""
     return {RENAMED.get(name, name): value for name, value in found.items()}
 
 
@@ -101,7 +101,7 @@ def _text(version: Version) -> str:
 
 
 def _form_of_images(found: dict[str, Any]) -> dict[str, Any]:
-    """Say what version 1 took for granted: grey images of 28 x 28 pixels."""
+    """Add the form that version 1 assumed: grey images of 28 x 28 pixels."""
     found = _renamed(found)
     card = found.get("dataset")
     if not isinstance(card, dict):
@@ -140,4 +140,4 @@ def _renamed(found: dict[str, Any]) -> dict[str, Any]:
 STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     (1, 0): ((2, 0), _form_of_images),
 }
-"""The version after each older one, and what brings a manifest there."""
+"""For each older version, the next one and the function that migrates to it."""

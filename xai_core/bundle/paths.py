@@ -1,4 +1,4 @@
-"""Where bundles are found: names, search folders, and replacing a folder atomically."""
+"""Paths of bundles: names, search folders, and atomic replacement of a folder."""
 
 import os
 import secrets
@@ -18,16 +18,16 @@ __all__ = ["bundle_folders", "bundle_roots", "check_target", "find_bundle", "rep
 
 MAKE_ONE = "Make one with `xai train`."
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
-"""Bundles of the package: in a checkout a link to the repository's own checkpoints/."""
+"""Bundles of the package; in a checkout, a link to the repository's checkpoints/."""
 A_DAY = 86_400.0
-"""Seconds; writing a bundle takes far less."""
+"""In seconds; writing a bundle takes far less."""
 
 
 def bundle_roots() -> tuple[Path, ...]:
-    """Return the folders in which names are looked for, each once.
+    """Return the folders in which bundles are searched, each once.
 
-    They are ./checkpoints, then the folders of $XAI_BUNDLES, then the bundles that come with the
-    package: one rule for a checkout, a wheel and every working directory.
+    The order is ./checkpoints, the folders of $XAI_BUNDLES, then the package's own bundles, for a
+    checkout, a wheel and every working directory alike.
     """
     named = os.environ.get("XAI_BUNDLES", "").split(os.pathsep)
     roots: dict[str, Path] = {}
@@ -63,19 +63,19 @@ def find_bundle(name_or_path: str | Path) -> Path:
 
     Args:
         name_or_path: A path (a `Path`, text with a separator, or a folder with a manifest), or a
-            name that is looked for in the folders of `bundle_roots`, in their order.
+            name to search for in the folders of `bundle_roots`, in order.
 
     Returns:
         The folder; `load_bundle` checks that it is a whole bundle.
 
     Raises:
-        BundleNotFoundError: If there is none; the message says which there are.
+        BundleNotFoundError: If there is none; the message lists those that exist.
     """
     text = os.fspath(name_or_path)
     path = expand_home(text)
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
-    if is_path or os.path.isfile(path / MANIFEST):  # never raises, however odd the name
+    if is_path or os.path.isfile(path / MANIFEST):  # never raises, whatever the name
         if os.path.isdir(path):
             return Path(os.path.abspath(path))
         raise BundleNotFoundError(f"There is no folder `{path}`. {MAKE_ONE}")
@@ -99,12 +99,12 @@ def find_bundle(name_or_path: str | Path) -> Path:
 def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a new folder to write into, and move it to `target` at the end.
 
-    If the body raises, `target` stays as it is. A bundle that is replaced is kept beside it as
-    `.NAME.previous` until the new one has its place.
+    If the body raises, `target` stays unchanged. A replaced bundle is kept beside it as
+    `.NAME.previous` until the new one is in place.
 
     Args:
         target: An absolute path.
-        overwrite: Whether a bundle that is there may be replaced.
+        overwrite: Whether an existing bundle may be replaced.
 
     Raises:
         BundleError: If `target` may not be written.
@@ -127,7 +127,7 @@ def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse names that cannot be looked up, and folders with what is not a bundle's.
+    """Raise an error for names that cannot be found again and folders with other files.
 
     Raises:
         BundleError: If no bundle may be written there.
@@ -183,7 +183,7 @@ def _is_bundle(folder: Path) -> bool:
     try:
         return any((folder / name).exists() for name in (MANIFEST, *KNOWN_FILES))
     except OSError:
-        return True  # a folder that may not be read is listed with that error
+        return True  # list an unreadable folder together with its error
 
 
 def _previous(target: Path) -> Path:

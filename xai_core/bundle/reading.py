@@ -1,7 +1,7 @@
-"""Bundles: a folder that holds a trained model and all it learned about a data set.
+"""Bundles: folders that hold trained models and their results on a data set.
 
-A bundle is written beside its place and renamed, so it is whole or absent; it is opened only when
-every file agrees with the manifest's hash and with the model.
+A bundle is written beside its final path and then renamed, so it is complete or absent. It opens
+only if every file agrees with its hash in the manifest and with the model.
 """
 
 import hashlib
@@ -61,25 +61,25 @@ HISTORY_COLUMNS = {
         "float64",
     ),
 }
-"""Columns every history has, with their types; a training may add others."""
+"""Columns of every history, with their types; a training may add others."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Bundle:
-    """An opened bundle. It is shared by all its readers: never change what it holds.
+    """An opened bundle, shared by all readers: never change its content.
 
     Attributes:
         path: Its folder.
         name: The folder's name.
         manifest: Its data, settings, and scores.
-        digest: SHA-256 of `manifest.json`, which holds the hash of everything else.
-        model: The cluster VAE on `device`, in evaluation mode, its weights fixed.
-        classifier: The independent CNN, likewise; None if the data have no labels.
-        critics: Those of the classifier and of the clusters, likewise, by the names "classifier"
-            and "cluster"; none in a bundle that was trained without critics.
+        digest: SHA-256 of `manifest.json`, which contains the hash of every other file.
+        model: The cluster VAE on `device`, in evaluation mode, with frozen weights.
+        classifier: The independent CNN, in the same state; None if the data have no labels.
+        critics: The critics, in the same state, by the names "classifier" and "cluster"; empty in
+            a bundle trained without critics.
         index: One row per image, train and then test, with `index.index_columns`.
         history: One row per epoch, with at least `HISTORY_COLUMNS`.
-        device: Where the models live.
+        device: Device of the models.
     """
 
     path: Path
@@ -103,7 +103,7 @@ class Bundle:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """Read the images, from the bundle or from the package, and check that they are the ones.
+        """Read the images, from the bundle or from the package, and check their hash.
 
         Raises:
             BundleError: If they are damaged, or not those the bundle was made of.
@@ -128,7 +128,7 @@ class Bundle:
 
     @cached_property
     def latent_index(self) -> LatentIndex:
-        """Return what finds neighbours among all images and places new ones on the map."""
+        """Return the index that finds neighbours and places new images on the map."""
         places = self.index[["umap_x", "umap_y"]].to_numpy(np.float32, copy=True)
         return LatentIndex(self.latents, torch.from_numpy(places))
 
@@ -140,7 +140,7 @@ class Bundle:
 
     @cached_property
     def clusters(self) -> ClusterNames:
-        """Return what the clusters are called, and the order in which they are listed."""
+        """Return the names of the clusters and the order in which to list them."""
         return name_clusters(
             self.index, self.model.config.num_clusters, self.manifest.dataset.class_names
         )
@@ -149,7 +149,7 @@ class Bundle:
         """Return one image.
 
         Raises:
-            DataError: If there is no such id; the message says which there are.
+            DataError: If there is no such id; the message lists those that exist.
         """
         return self.dataset.image(image_id)
 
@@ -157,7 +157,7 @@ class Bundle:
         """Return the row of an image in `index` and `latents`.
 
         Raises:
-            DataError: If there is no such id; the message says which there are.
+            DataError: If there is no such id; the message lists those that exist.
         """
         split, row = parse_id(image_id)
         data = self.manifest.dataset
@@ -169,10 +169,10 @@ class Bundle:
         return row if split == "train" else data.num_train + row
 
     def row(self, image_id: str) -> pd.Series:
-        """Return what the index says about one image.
+        """Return the row of the index of one image.
 
         Raises:
-            DataError: If there is no such id; the message says which there are.
+            DataError: If there is no such id; the message lists those that exist.
         """
         return self.index.iloc[self.position(image_id)]
 
@@ -180,17 +180,17 @@ class Bundle:
 def load_bundle(
     name_or_path: str | Path = "mnist", *, device: torch.device | str = "cpu"
 ) -> Bundle:
-    """Open a bundle once every file of it has been checked.
+    """Open a bundle after checking all its files.
 
     Args:
-        name_or_path: As `find_bundle` takes it.
-        device: Where the models shall live.
+        name_or_path: Name or path, as `find_bundle` accepts it.
+        device: Device of the models.
 
     Returns:
         The bundle; its images are read at first use.
 
     Raises:
-        BundleNotFoundError: If there is none; the message says which there are.
+        BundleNotFoundError: If there is none; the message lists those that exist.
         BundleVersionError: If it was written by another schema version.
         BundleError: If a file is missing, damaged, a link, or does not fit the manifest or the
             model; the message names the file.

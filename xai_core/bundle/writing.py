@@ -1,4 +1,4 @@
-"""Write a bundle: whole or not at all."""
+"""Write a bundle atomically."""
 
 import dataclasses
 import importlib.metadata
@@ -47,23 +47,22 @@ def save_bundle(
     critics: Mapping[str, Critic] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a bundle beside its place, open it as a check, and rename it.
+    """Write a bundle to a temporary folder, open it as a check, and rename the folder.
 
     Args:
         path: Its folder; the last part is the bundle's name.
         model: The cluster VAE.
         classifier: The independent CNN, or None.
-        dataset: The images; they are written too unless they are the package's MNIST.
-        index: As `build_index` makes it.
+        dataset: The images; they are stored too, unless they are the package's MNIST.
+        index: The table from `build_index`.
         history: One row per epoch, with `HISTORY_COLUMNS` and possibly others.
         configs: Settings by part; "model", "classifier" and "critic" are added.
-        seed: Of everything random.
-        metrics: As `Manifest.metrics` describes them.
-        device: What it was trained on.
-        seconds: Spent, by stage.
-        critics: All of one configuration, by the name of what each explains.
-        overwrite: Whether to replace a bundle that is there; it is kept until the new one is
-            whole.
+        seed: Seed of all random draws.
+        metrics: Scores, as described in `Manifest.metrics`.
+        device: Device it was trained on.
+        seconds: Training time by stage.
+        critics: Critics with the same settings, by explained output.
+        overwrite: Whether to replace an existing bundle; it is kept until the new one is complete.
 
     Returns:
         The folder.
@@ -113,7 +112,7 @@ def _critic_settings(critics: Mapping[str, Critic]) -> dict[str, Any]:
 
 
 def _check_whole(folder: Path, target: Path) -> None:
-    """Open what was written, so that nothing is put in place that cannot be opened."""
+    """Open the written folder, so that no unreadable bundle is put in place."""
     try:
         load_bundle(folder).dataset  # noqa: B018  reads and checks the images
     except BundleError as error:

@@ -4,7 +4,7 @@ Exit status: 0 only on success, 1 with one line `error: ...` that names the fix,
 130 when interrupted.
 """
 
-# torch takes seconds to import: each command imports what it needs, so that `xai --help` does not
+# torch takes seconds to import, so each command imports what it needs and `xai --help` stays fast
 import os
 from typing import Annotated, Any
 
@@ -33,10 +33,10 @@ LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device 
 
 
 class _Commands(TyperGroup):
-    """Turns errors of the library into one line and an exit status."""
+    """Converts the library's errors into one line and an exit status."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
-        """Replace `~` where a shell does not, as in `--out=~/z.npz`."""
+        """Expand `~` where the shell does not, as in `--out=~/z.npz`."""
         return super().parse_args(ctx, [_expanded(text) for text in args])
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer keeps its own context class
@@ -71,7 +71,7 @@ def _no_memory(error: BaseException) -> bool:
 
 app = typer.Typer(
     cls=_Commands,
-    help="Train a cluster VAE, keep what it learned in a bundle, and ask it why.",
+    help="Train a cluster VAE, save it in a bundle, and explain its decisions.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""`xai attribute` and `xai faithfulness`: heatmaps, and how far to trust them."""
+"""`xai attribute` and `xai faithfulness`: heatmaps and their faithfulness."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,7 +152,7 @@ def faithfulness(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score heatmaps against random ones and edges, and name those not to trust."""
+    """Score heatmaps against random maps and edges, and list those not to trust."""
     import torch
 
     from ..evaluation.faithfulness.scores import FaithfulnessConfig
@@ -274,7 +274,9 @@ def _show(name: str, table: "FaithfulnessTable") -> None:
             if METHODS[row.method].kind == "baseline" and check in row.passed
         ]
         also = f", not even {' or '.join(blind)}" if blind else ""
-        typer.echo(f"No method here fails the check '{CHECKS[check]}'{also}: it tells none apart.")
+        typer.echo(
+            f"No method here fails the check '{CHECKS[check]}'{also}: it does not discriminate."
+        )
 
 
 def _cell(found: "Interval") -> str:

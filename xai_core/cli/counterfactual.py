@@ -1,4 +1,4 @@
-"""`xai counterfactual`: what images would have to look like to belong to another class."""
+"""`xai counterfactual`: change images until they belong to another class."""
 
 import io
 from collections.abc import Callable
@@ -96,15 +96,15 @@ def counterfactual(
             bundle=bundle,
             images=images,
             launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
-            block=config.batch_size,  # of "all", too, which makes whole batches of each
+            block=config.batch_size,  # for "all" too, which makes whole batches from each image
             about=about,
             as_json=as_json,
         )
         return
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
-    with spinner("Searching") as told:
-        found = search(opened, pixels, told)
+    with spinner("Searching") as progress:
+        found = search(opened, pixels, progress)
         arrays = _arrays(found)
         write_arrays(out, arrays)
     if figure is not None:

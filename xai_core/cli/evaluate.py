@@ -46,7 +46,7 @@ def evaluate(
     from ..evaluation.metrics import evaluate as score
 
     opened = open_bundle(bundle, device)
-    with spinner(f"Scoring the {split} images, at last log p(x)") as told:
+    with spinner(f"Scoring the {split} images, at last log p(x)") as progress:
         found = score(
             opened.model,
             opened.classifier,
@@ -57,7 +57,7 @@ def evaluate(
             seed=seed,
             num_likelihood_images=likelihood_images,
             num_likelihood_samples=likelihood_samples,
-            on_progress=told,
+            on_progress=progress,
         ).as_dict()
     if as_json:
         print_json({"bundle": opened.name, "split": split, "seed": seed, **found})
@@ -96,8 +96,8 @@ def encode(
         )
         return
     opened = open_bundle(bundle, device)
-    with spinner("Encoding") as told:
-        found = run(opened, images_of(opened, images), seed=seed, on_progress=told)
+    with spinner("Encoding") as progress:
+        found = run(opened, images_of(opened, images), seed=seed, on_progress=progress)
         arrays = found.arrays()
         write_arrays(out, arrays)
     shapes = shapes_of(arrays)
@@ -129,7 +129,7 @@ def verify(
     if as_json:
         print_json({"bundle": opened.name, "files": whole, "facts": rows, "holds": not failed})
     else:
-        typer.echo(f"Files as they were written: {', '.join(whole)}")
+        typer.echo(f"Files that match their hashes: {', '.join(whole)}")
         print_table(
             f"{opened.name}: facts on up to {num_images} images",
             [

@@ -40,7 +40,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="BUNDLE",
-        help="A path, or a name looked for in ./checkpoints, $XAI_BUNDLES and the package.",
+        help="A path, or a name in ./checkpoints, $XAI_BUNDLES or the package.",
     ),
 ]
 Images = Annotated[

@@ -21,7 +21,7 @@ def record_collapse(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Train with and without what prevents collapse; record q(c|x) and the bound by epoch."""
+    """Train with and without the terms that prevent collapse; record q(c|x) and the bound."""
     from ..data.registry import load_dataset
     from ..runtime import Launch
     from ..training.collapse import RECIPES

@@ -1,4 +1,4 @@
-"""Work on very many images: each process writes the results of its share as one part.
+"""Process very many images: each process writes the results of its share as one part.
 
 The parts are one Parquet data set, the same whatever the number of processes:
 
@@ -35,13 +35,13 @@ __all__ = [
 ]
 
 AXES = {"umap": ("umap_x", "umap_y"), "distances": ("l1", "l2")}
-"""Columns whose names are not numbered."""
+"""Columns with named instead of numbered axes."""
 BLOCKS_AT_ONCE = 20
 """Blocks computed and written together, so that memory does not grow with the share."""
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is not empty, since its files would be read as parts too.
+    """Raise an error if the folder is not empty, since its files would be read as parts too.
 
     Raises:
         DataError: If the folder is not empty, or is a file.
@@ -60,10 +60,10 @@ def write_part(
 ) -> Path | None:
     """Compute and write this process's share of the images; waits for the other processes.
 
-    If the work goes in batches of `block` images and its random numbers depend on an image's row
-    alone, the results do not depend on the number of processes: they are equal to the bit on
-    devices of one kind with the same `torch.get_num_threads()`, which decides the order of sums,
-    and equal up to rounding elsewhere.
+    If `work` uses batches of `block` images and random numbers that depend only on an image's row,
+    the results do not depend on the number of processes. They are bitwise equal on devices of one
+    kind with the same `torch.get_num_threads()`, which determines the order of sums, and equal up
+    to rounding otherwise.
 
     Args:
         work: Returns arrays by name for a slice of the images: one row, or equally many rows,
@@ -75,7 +75,8 @@ def write_part(
 
     Returns:
         This process's part; None if there are fewer blocks than processes. `row` is an image's
-        place in the set. A matrix has one column per axis (`mean` has mean_0, mean_1 and so on);
+        position in the set. A matrix has one column per axis (`mean` has mean_0, mean_1 and so
+        on);
         arrays with more axes are a column of tensors, which other readers see as flat lists.
 
     Raises:
@@ -141,10 +142,10 @@ def write_parts(
 
     Args:
         folder: New or empty folder of the parts.
-        work: Returns what is written, given the bundle, some images and the number of images
+        work: Returns the arrays to write, given the bundle, some images and the number of images
             before them; see `write_part`.
         bundle: Name or path.
-        images: As `images_of` takes them.
+        images: Ids, as `images_of` accepts them.
         launch: Devices and processes.
         block: Images computed together.
         about: Further values to report.
@@ -169,9 +170,9 @@ def write_parts(
     if not is_first_process():
         return
     files = sorted(path.name for path in folder.iterdir())
-    told = {"bundle": opened.name, **about, "out": str(folder)}
-    told |= {"images": len(pixels), "parts": files}
+    summary = {"bundle": opened.name, **about, "out": str(folder)}
+    summary |= {"images": len(pixels), "parts": files}
     if as_json:
-        print_json(told)
+        print_json(summary)
     else:
-        print_table(f"{folder}", list(told.items()))
+        print_table(f"{folder}", list(summary.items()))

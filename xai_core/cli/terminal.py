@@ -1,4 +1,4 @@
-"""What the `xai` command shows: results on stdout, progress and errors on stderr."""
+"""Output of the `xai` command: results on stdout, progress and errors on stderr."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a spinner on stderr; yields a function that takes the steps done and of all."""
+    """Show a spinner on stderr; yields a function of the steps done and in total."""
     with Console(stderr=True).status(text) as status:
         yield lambda done, total: status.update(f"{text}: {done:,} of {total:,}")
 

@@ -125,9 +125,9 @@ def train(
     first = runtime.is_first_process()
     with (
         display.shown(*dataset.report) if first else silence(),
-        event_file(events if first else None) as told,
+        event_file(events if first else None) as event_log,
     ):
-        told.on_begin(expected, model.num_clusters)
+        event_log.on_begin(expected, model.num_clusters)
         path = pipeline.train(
             dataset,
             out,
@@ -143,8 +143,10 @@ def train(
             ),
             resume=resume,
             overwrite=overwrite,
-            on_epoch=_each(display.on_epoch, told.on_epoch) if first else lambda _: None,
-            on_progress=_each(display.on_progress, told.on_progress) if first else lambda _: None,
+            on_epoch=_each(display.on_epoch, event_log.on_epoch) if first else lambda _: None,
+            on_progress=_each(display.on_progress, event_log.on_progress)
+            if first
+            else lambda _: None,
         )
     if runtime.is_first_process():
         show_card(path, load_bundle(path).manifest, as_json)

@@ -1,8 +1,8 @@
 """Several different counterfactuals of one image for one target.
 
-The search ends in the part of the target class that it starts in, so different starts give
-different answers: each begins at the mean of a few real codes of the target class, and these
-groups are spread over the class by farthest-point sampling.
+The search ends in the part of the target class where it starts, so different starts give different
+results. Each start is the mean of a few real codes of the target class; farthest-point sampling
+spreads these groups over the class.
 
 References:
     Explaining Machine Learning Classifiers through Diverse Counterfactual Explanations
@@ -30,12 +30,11 @@ from .task import CounterfactualConfig
 __all__ = ["Alternatives", "alternatives"]
 
 GROUP = 8
-"""Real codes that a start is the mean of."""
+"""Real codes averaged for one start."""
 NEAREST = 3000
-"""Members of the target class, the nearest to the image, over which starts are spread."""
+"""Nearest members of the target class, among which the starts are chosen."""
 APART = 0.5
-"""Two counterfactuals differ if this share of the ink that the nearer one changes is between
-them."""
+"""Two counterfactuals differ if their L1 distance is at least this share of the ink changed."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +43,7 @@ class Alternatives:
 
     Attributes:
         found: One row per start, in the order of the starts.
-        kept: Rows that converged and differ from each other, the nearest to the image first.
+        kept: Rows that converged and differ from each other, nearest to the image first.
     """
 
     found: Counterfactual
@@ -53,7 +52,7 @@ class Alternatives:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Starts(Reference):
-    """Real images that give each row of a batch codes of its own to start from."""
+    """Real images with separate start codes for each row of a batch."""
 
     starts: Float[Tensor, "batch group latent"]
 
@@ -82,16 +81,16 @@ def alternatives(
     Args:
         bundle: The models and the real images.
         image: One image: uint8 (1, C, H, W), or floats in [0, 1].
-        target: Class, by number or name, or cluster to reach, with at least one real image.
+        target: Class (by number or name) or cluster to reach; it must have at least one real
+            image.
         output: An output that tells classes apart, such as "classifier" or "cluster".
         count: How many to keep at most.
-        starts: Searches.
+        starts: Number of searches.
         config: Settings of each search; the method is "default".
-        seed: Of the first start; the others are spread from it.
+        seed: Seed of the first start; farthest-point sampling gives the others.
 
     Returns:
-        Every search, and which of them to show: fewer than `count` where searches fail or come
-        to the same.
+        All searches, and which to show: fewer than `count` if searches fail or agree.
 
     Raises:
         ValueError: If there is not exactly one image, or no real image of the target.
@@ -132,7 +131,7 @@ def alternatives(
 def _groups(
     reference: Reference, code: Latents, target: int, starts: int, seed: int
 ) -> Float[Tensor, "starts group latent"]:
-    """Spread starts over the near part of a class; each is some members near each other."""
+    """Spread groups of neighbouring codes over the near part of a class."""
     codes = reference.codes[reference.members(target)].to(code)
     near = torch.cdist(code, codes)[0].topk(min(NEAREST, len(codes)), largest=False).indices
     codes = codes[near]
@@ -148,7 +147,7 @@ def _groups(
 
 
 def _different(found: Counterfactual, count: int) -> tuple[int, ...]:
-    """Keep, the nearest first, what differs from all that was kept before."""
+    """Keep each result that differs from all nearer ones that were kept."""
     images, ink = found.counterfactuals.flatten(1), found.l1
     kept: list[int] = []
     for row in ink.argsort().tolist():

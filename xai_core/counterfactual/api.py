@@ -1,7 +1,7 @@
-"""Counterfactuals: what an image would have to look like to be of another class.
+"""Counterfactuals: how an image would have to change to belong to another class.
 
-One call, four methods (`CounterfactualConfig.method`); every image comes back with its path,
-whether it converged, and why not.
+One function offers four methods (`CounterfactualConfig.method`). Every result holds its path,
+whether it converged and, if not, the reason.
 
 References:
     Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
@@ -40,25 +40,25 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counterfactual:
-    """Images that became their targets, or did not; one row per image, on the CPU.
+    """Counterfactual images and how they were found; one row per image, on the CPU.
 
     Attributes:
         method: The search.
         images: The inputs x.
-        reconstructions: g(z(x)), what the decoder knows of x.
+        reconstructions: g(z(x)).
         counterfactuals: x'.
         source: Class of x.
-        target: Class asked for. Where the image is of that class already, and probably enough,
-            it comes back unchanged.
-        source_probabilities: Of every class, at x.
-        probabilities: Of every class, at x'.
-        path: Codes, the start first; rows past `num_steps` repeat the last. "default" walks
-            straight from z(x); "pixel" and "nearest" have the codes of both ends alone.
-        path_probabilities: Of every class, along the path.
-        num_steps: Codes on the path.
-        evaluations: Gradients taken.
-        converged: Whether the target is at least `target_probability` probable at x'.
-        reasons: Why not, "" where converged.
+        target: Target class. An image that already has it, with sufficient probability, is
+            returned unchanged.
+        source_probabilities: Probability of every class at x.
+        probabilities: Probability of every class at x'.
+        path: Codes from the start on; rows past `num_steps` repeat the last. The path of "default"
+            is a straight line from z(x); "pixel" and "nearest" hold only the codes of both ends.
+        path_probabilities: Probability of every class along the path.
+        num_steps: Number of codes on the path.
+        evaluations: Number of gradient evaluations.
+        converged: Whether the target has at least `target_probability` at x'.
+        reasons: Why a search did not converge; "" where it did.
         l1: Distance of x' to x in ink, summed over pixels.
         l2: Euclidean distance of x' to x.
         decode: The decoder, for `frames`.
@@ -90,17 +90,18 @@ class Counterfactual:
         return len(self.images)
 
     def frames(self, row: int, count: int) -> Images:
-        """Show one image change: evenly spaced along its path, the counterfactual last.
+        """Return frames evenly spaced along the path of one image, the counterfactual last.
 
-        "default" begins at the image itself, "diffeomorphic" at its reconstruction, since it
-        shows what the decoder draws; "pixel" and "nearest" have no path of images and fade.
+        "default" begins at the image itself, "diffeomorphic" at its reconstruction, because its
+        frames are decoded; "pixel" and "nearest" have no path of images, so their frames
+        cross-fade.
 
         Args:
-            row: Which image.
-            count: Frames.
+            row: Row of the image.
+            count: Number of frames.
 
         Raises:
-            ValueError: If there is no room for both ends.
+            ValueError: If `count` is less than 2.
         """
         if count < 2:
             raise ValueError(f"`count` must be at least 2, to hold both ends, got {count}.")
@@ -115,12 +116,12 @@ class Counterfactual:
         return torch.cat([drawn[:-1], end])
 
     def in_precision_of(self, images: Tensor) -> "Counterfactual":
-        """Return the images in the precision that they were given in; the rest as computed."""
+        """Cast the images to the precision of the inputs; leave the rest as computed."""
         names = ("images", "reconstructions", "counterfactuals")
         return replace(self, **{name: getattr(self, name).to(images.dtype) for name in names})
 
     def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
-        """Decode codes at shares of the path between its recorded ones."""
+        """Decode codes interpolated between the recorded ones, at fractions of the path."""
         place = along * (int(self.num_steps[row]) - 1)
         left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
         right = (left + 1).clamp(max=int(self.num_steps[row]) - 1)
@@ -141,31 +142,32 @@ def find_counterfactual(
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Counterfactual:
-    """Change images until `forward` finds the target in them.
+    """Change images until `forward` assigns them to the target.
 
-    The networks behind the three functions are evaluated in evaluation mode, and left as they were
-    found. Each function is called in its own precision; the search computes in float32 at least.
+    The networks behind the three functions run in evaluation mode and are then restored to their
+    previous mode. Each function is called in its own precision; the search uses at least float32.
 
     Args:
         images: In [0, 1], grey or colour, on the device of the models.
-        target: Class to reach: a whole number for all, one per image, or "all": each image towards
-            every class but its own, rows image-major.
+        target: Class to reach: a whole number for all, one per image, or "all" for every class but
+            the image's own, rows image-major.
         encode: Images to codes, the mean of q(z|x); it may return (mean, log_var).
         decode: Codes to images in [0, 1]; it may return as many numbers in rows.
-        forward: Images to logits of at least two classes: the function to explain. All three are
-            called from several threads where a CPU has work for several cores.
-        prior: Mixture that codes are drawn from; it keeps "default" where data are.
-        reference: Real images, which "nearest" needs and "default" starts from. For "default"
-            their classes should be what `forward` says, so that it is `forward` that is explained.
+        forward: The function to explain, images to logits of at least two classes. On a CPU with
+            several cores, all three functions may be called from several threads.
+        prior: Mixture prior of the codes; it keeps "default" in regions of high density.
+        reference: Real images, required by "nearest" and used by "default" as starts. For
+            "default", their classes should be those that `forward` predicts, since `forward` is
+            explained.
         config: Method and settings.
-        on_progress: Told how many images are done, of how many, after each batch.
+        on_progress: Called after each batch with the numbers of images done and in total.
 
     Returns:
-        One row per image and target; read `converged` before trusting one.
+        One row per image and target; check `converged` before using one.
 
     Raises:
-        ValueError: If images are no floats (batch, channels, height, width), one is not finite or
-            leaves [0, 1], `target` is no class, a function has another form or gives no gradient,
+        ValueError: If images are not floats (batch, channels, height, width), finite and in [0,
+            1], `target` is not a class, a function returns another form or has no gradient,
             `forward` has fewer than two classes, "nearest" has no reference, or a result is not
             finite.
     """
@@ -178,18 +180,18 @@ def find_counterfactual(
         )
     for functions in _copies((encode, decode, forward)):
         with left_as_found(*functions, prior):
-            asked = _Asked.of(images, functions, prior, config)
-            found = _search_all(asked, target, reference, config, on_progress)
+            inputs = _Asked.of(images, functions, prior, config)
+            found = _search_all(inputs, target, reference, config, on_progress)
         if _is_finite(found):
             return found.in_precision_of(images)
     raise ValueError(
-        f"The method '{config.method}' gave NaN or infinity. See whether `encode`, `decode` and "
+        f"The method '{config.method}' gave NaN or infinity. Check that `encode`, `decode` and "
         "`forward` are finite there, or give them in float32."
     )
 
 
 def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
-    """Return functions as they are, then in float32 where that may help."""
+    """Yield the functions unchanged, then as float32 copies if that may help."""
     yield functions
     wider = tuple(in_float32(f) if is_half(dtype_of(f)) else f for f in functions)
     if wider != functions and None not in wider:
@@ -198,7 +200,7 @@ def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Asked:
-    """Images, functions and prior in the precision of the search, each function with one form."""
+    """Images, functions and prior in the precision of the search, with checked output forms."""
 
     images: Images
     encode: GivenFunction
@@ -214,7 +216,7 @@ class _Asked:
         prior: MixturePrior | None,
         config: CounterfactualConfig,
     ) -> "_Asked":
-        """Call every function once, and refuse what the search cannot use."""
+        """Call every function once and raise an error if the search cannot use it."""
         shape = tuple(images.shape[1:])
         owns = [dtype_of(function) or images.dtype for function in functions]
         x = images.detach().to(working_dtype(*owns))
@@ -237,16 +239,16 @@ class _Asked:
 
 
 def _search_all(
-    asked: _Asked,
+    inputs: _Asked,
     target: object,
     reference: Reference | None,
     config: CounterfactualConfig,
     on_progress: Callable[[int, int], None] | None,
 ) -> Counterfactual:
-    """Search batch after batch, on a CPU one on each core."""
-    images = asked.images
+    """Search batch by batch; on a CPU, one batch per core at a time."""
+    images = inputs.images
     if isinstance(target, str) and target == "all":
-        images, targets = _towards_all(images, asked.forward, config.batch_size)
+        images, targets = _towards_all(images, inputs.forward, config.batch_size)
     else:
         targets = class_numbers(target, len(images)).to(images.device)
 
@@ -255,10 +257,10 @@ def _search_all(
         return _search(
             images[rows],
             targets[rows],
-            asked.encode,
-            asked.decode,
-            asked.forward,
-            asked.prior,
+            inputs.encode,
+            inputs.decode,
+            inputs.forward,
+            inputs.prior,
             reference,
             config,
         )
@@ -286,7 +288,7 @@ def _search(
     reference: Reference | None,
     config: CounterfactualConfig,
 ) -> Counterfactual:
-    """Search one batch; images that are there already are left as they are."""
+    """Search one batch; images that already have their target stay unchanged."""
     with torch.no_grad():
         logits = forward(images)
         _check_target(target, logits.shape[-1])
@@ -326,7 +328,7 @@ def _unchanged(problem: CounterfactualTask) -> Found:
 
 
 def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
-    """Put the rows that were searched among those that were left unchanged."""
+    """Merge the searched rows into the unchanged ones."""
     steps = found.path.shape[1]
     merged = Found(
         images=all_.images,
@@ -374,7 +376,7 @@ def _result(
 
 
 def _joined(parts: list[Counterfactual]) -> Counterfactual:
-    """Put batches together, their paths made equally long by repeating the last code."""
+    """Concatenate batches, padding paths to equal length with their last code."""
     if len(parts) == 1:
         return parts[0]
     steps = max(part.path.shape[1] for part in parts)
@@ -403,7 +405,7 @@ def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, "
 def _towards_all(
     images: Images, forward: Callable[[Images], Logits], batch_size: int
 ) -> tuple[Float[Tensor, "rows channels height width"], Int[Tensor, " rows"]]:
-    """Repeat each image once a class other than its own."""
+    """Repeat each image once for every class other than its own."""
     with torch.no_grad():
         logits = torch.cat([forward(part) for part in images.split(batch_size)])
     classes = logits.shape[1]

@@ -1,17 +1,18 @@
-"""The default search: a few curved steps along the border of the decision, near the image.
+"""The default search: a few curved steps along the decision boundary, near the image.
 
 Minimises, over codes z, the ink changed ||x'(z) - x||_1 plus a weight times -log p(z), subject to
-a lead of the target of at least what `search_probability` asks for. x'(z) carries over what the
-decoder does not draw; the lead is the soft minimum of the explained function's log odds and of a
-second opinion, the mixture's reading of the code (`reading`), so that the search does not end
-in an image that fools the function alone. Each step goes to the linearised border and along it,
+the constraint that the target's margin reaches what `search_probability` requires. x'(z) transfers
+the residual that the decoder does not reproduce. The margin is the soft minimum of two log odds:
+those of the explained function and those of the mixture prior at the code (`cluster_prior`), so
+that the search does not end in an image that fools the function alone. Each step goes to the
+linearised boundary and along it,
 
     delta = (b - m) a / |a|^2 - P g / h,   P = I - a a^T / |a|^2,   h = D / ||z - z_0||^2
 
-with m the lead, b what is asked for, a and g the gradients of the lead and of the objective, and h
-the curvature across the line to the image's own code z_0 of a distance D that grows linearly along
-it. Where this ends farther away than a real image of the target class, b is lowered step by step,
-never below `target_probability`.
+with m the margin, b the required margin, a and g the gradients of margin and objective, and h the
+curvature of a distance D that grows linearly from the image's code z_0, across the line to z_0. If
+the search ends farther away than a real image of the target class, b is lowered step by step, but
+not below `target_probability`.
 
 References:
     Numerical Optimization (Nocedal & Wright, 2006), chapter 18, for the two parts of a step.
@@ -36,46 +37,46 @@ __all__ = [
 ]
 
 COMPARED_STARTS = 2
-"""Starts tried on every image; the others wait for those that stall."""
+"""Starts tried on every image; the others are used if these stall."""
 RETRIES = 3
-"""For those that stall: from the surest of all starts, and last from where plain ascent leads."""
+"""Restarts of stalled images: at the starts with the largest odds, then by plain ascent."""
 ASCENT_STEPS = 200
 REAL_COMPARED = 32
-"""Real images of the target class that the distance is compared with, those of nearest codes."""
+"""Real images of the target class, those with the nearest codes, that bound the distance."""
 LONGEST_STEP = 1.0
-"""Across the border, in latent units."""
+"""Longest step across the boundary, in latent units."""
 REACH = 1.0
-"""Of the first step along the border, in latent units; it shrinks to nothing."""
+"""Longest first step along the boundary, in latent units; the limit shrinks to 0."""
 SLACK = 1.5
-"""Log odds aimed at beyond what is asked for, since the odds bend down on the way there."""
+"""Log odds aimed at beyond the required ones, since the odds are concave along a step."""
 PIXELS = 784
-"""Ink is counted as if an image had this many values, so that what follows holds for any size."""
+"""Ink is scaled to images of this many values, so that the limits below hold for any size."""
 SETTLED = 1.0
-"""Ink that another step must promise to save, or the image leaves the batch."""
+"""Predicted saving of ink below which an image leaves the batch."""
 AT_ONCE = 256
 """Images of paths decoded at once."""
 ENOUGH = 4
-"""Steps after which an image that is nearer than a real one leaves the batch."""
+"""Steps after which an image nearer than a real one leaves the batch."""
 CONCESSION = 1.0
-"""Log odds given up at a step by an image that is farther than a real one."""
+"""Decrease of the required log odds per step, for an image farther away than a real one."""
 OPINION = 2.5
-"""Log odds asked of the second opinion, which counts twice: it is the flatter of the two."""
+"""Log odds required of the mixture prior, weighted by two because they are the flatter ones."""
 
 Row = Float[Tensor, " batch"]
 
 
 @dataclass(frozen=True, eq=False)
 class _Point:
-    """Codes and what is known there.
+    """Codes and the values evaluated there.
 
-    `odds` are the explained function's alone; `cost` is what is minimised.
+    `odds` are those of the explained function alone; `cost` is the objective.
     """
 
     codes: Latents
     images: Images
     probabilities: Probs
     odds: Row
-    lead: Row
+    margin: Row
     distance: Row
     cost: Row
 
@@ -83,7 +84,7 @@ class _Point:
     def columns(self) -> tuple[Tensor, ...]:
         return (
             *(self.codes, self.images, self.probabilities),
-            *(self.odds, self.lead, self.distance, self.cost),
+            *(self.odds, self.margin, self.distance, self.cost),
         )
 
     def rows(self, rows: Tensor) -> "_Point":
@@ -99,16 +100,16 @@ class _Point:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Boundary:
-    """The problem with what its search asks for."""
+    """The task with the constraints of its search."""
 
     problem: CounterfactualTask
     reading: ClusterPrior | None
     least: float
-    """Log odds without which a search has failed."""
+    """Log odds below which a search has failed."""
     goal: float
-    """Lead asked for."""
+    """Required margin."""
     allowed: Row
-    """Distance past which the lead asked for is lowered."""
+    """Distance beyond which the required margin is lowered."""
     density_weight: float
 
     def rows(self, rows: Tensor) -> "_Boundary":
@@ -122,7 +123,7 @@ class _Boundary:
         )
 
     def plain(self) -> "_Boundary":
-        """Ask for what must be, and nothing else."""
+        """Keep only the constraint that a valid counterfactual must satisfy."""
         return _Boundary(
             problem=self.problem,
             reading=None,
@@ -133,40 +134,40 @@ class _Boundary:
         )
 
     def point(self, codes: Latents) -> _Point:
-        """Evaluate codes, with a gradient where it is switched on."""
+        """Evaluate codes, with a gradient if it is enabled."""
         problem = self.problem
         images = transfer_residual(problem.images, problem.reconstructions, problem.decode(codes))
         logits = problem.forward(images)
         odds = _log_odds(logits, problem.target)
         distance = (images - problem.images).abs().sum((1, 2, 3)) * _scale(images)
-        lead, cost = odds, distance
+        margin, cost = odds, distance
         if problem.prior is not None:
             joint = problem.prior.log_joint(codes)
             cost = distance - self.density_weight * joint.logsumexp(-1)
             if self.reading is not None:
                 opinion = self.reading.log_odds(joint, problem.target, OPINION)
-                lead = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
-        return _Point(codes, images, logits.softmax(-1), odds, lead, distance, cost)
+                margin = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
+        return _Point(codes, images, logits.softmax(-1), odds, margin, distance, cost)
 
 
 def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
-    """Find a near image that the target's part of the latent space has to offer."""
+    """Find a near counterfactual in the target's part of the latent space."""
     near = None
     if problem.reference is not None:
         near = problem.reference.nearest_rows(problem.codes, problem.target, REAL_COMPARED)
-    border = _boundary(problem, config, near)
+    boundary = _boundary(problem, config, near)
     candidates = candidate_codes(problem, near)
     climbed = torch.zeros_like(problem.target)
     if candidates is None:
         codes, climbed = _ascended(problem, config)
         candidates = codes.unsqueeze(1)
-    best, steps = _descend(border, config, _best_start(border, candidates))
+    best, steps = _descend(boundary, config, _best_start(boundary, candidates))
     steps += climbed
     for attempt in range(RETRIES):
-        stalled = (best.odds < border.least).nonzero().squeeze(1)
+        stalled = (best.odds < boundary.least).nonzero().squeeze(1)
         if not len(stalled):
             break
-        part = border.rows(stalled).plain()
+        part = boundary.rows(stalled).plain()
         if attempt < RETRIES - 1:
             starts = _surest(part, candidates[stalled], attempt)
         else:
@@ -176,13 +177,13 @@ def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -
         better = found.odds > best.odds[stalled]
         best.put(stalled[better], found.rows(better))
         steps[stalled] += taken
-    return _finish(border, config, best, steps)
+    return _finish(boundary, config, best, steps)
 
 
 def _ascended(
     problem: CounterfactualTask, config: CounterfactualConfig
 ) -> tuple[Latents, Int[Tensor, " batch"]]:
-    """Climb from the images' own codes, where nothing says where the target's codes are."""
+    """Ascend from the images' own codes, for use when no codes of the target are known."""
     plain = replace(config, method="diffeomorphic", max_steps=ASCENT_STEPS, path_points=2)
     found = ascend_in_latent_space(problem, plain)
     return found.path[:, -1], found.evaluations
@@ -211,64 +212,64 @@ def _boundary(
 
 
 def _scale(images: Images) -> float:
-    """Return what turns the ink of an image into that of an image of `PIXELS` values."""
+    """Return the factor that scales the ink of an image to one of `PIXELS` values."""
     return PIXELS / images[0].numel()
 
 
 def _best_start(
-    border: _Boundary, candidates: Float[Tensor, "batch candidates latent"]
+    boundary: _Boundary, candidates: Float[Tensor, "batch candidates latent"]
 ) -> Latents:
-    """Choose the start whose line to the image's own code crosses the border the nearest."""
-    problem, compared = border.problem, candidates[:, :COMPARED_STARTS]
+    """Choose the start whose line to the image's code crosses the boundary nearest to it."""
+    problem, compared = boundary.problem, candidates[:, :COMPARED_STARTS]
     at_image = problem.probabilities.gather(1, problem.target.unsqueeze(1))
     before = torch.logit(at_image.double().clamp(1e-30, 1 - 1e-7)).to(at_image.dtype)
-    point = _tried(border, compared)
-    lead, distance = (found.view(compared.shape[:2]) for found in (point.lead, point.distance))
-    share = ((border.goal - before) / (lead - before).clamp(min=1e-3)).clamp(0, 1)
-    promised = torch.where(lead >= border.goal, share * distance, 1e4 - lead)
-    best = promised.argmin(1)
+    point = _tried(boundary, compared)
+    margin, distance = (found.view(compared.shape[:2]) for found in (point.margin, point.distance))
+    share = ((boundary.goal - before) / (margin - before).clamp(min=1e-3)).clamp(0, 1)
+    predicted = torch.where(margin >= boundary.goal, share * distance, 1e4 - margin)
+    best = predicted.argmin(1)
     rows = torch.arange(len(best), device=best.device)
     return torch.lerp(problem.codes, compared[rows, best], share[rows, best].unsqueeze(1))
 
 
 def _surest(
-    border: _Boundary, candidates: Float[Tensor, "batch candidates latent"], rank: int
+    boundary: _Boundary, candidates: Float[Tensor, "batch candidates latent"], rank: int
 ) -> Latents:
-    """Choose the start at which the target is surest, or a later one in that order."""
+    """Choose the start with the `rank`-th largest log odds."""
     rows, count = candidates.shape[:2]
-    odds = _tried(border, candidates).odds.view(rows, count)
+    odds = _tried(boundary, candidates).odds.view(rows, count)
     chosen = odds.argsort(1, descending=True)[:, min(rank, count - 1)]
     return candidates[torch.arange(rows, device=chosen.device), chosen]
 
 
-def _tried(border: _Boundary, candidates: Float[Tensor, "batch candidates latent"]) -> _Point:
+def _tried(boundary: _Boundary, candidates: Float[Tensor, "batch candidates latent"]) -> _Point:
     """Evaluate all candidates of all images, row by row."""
     rows, count = candidates.shape[:2]
     images = torch.arange(rows, device=candidates.device).repeat_interleave(count)
     with torch.no_grad():
-        return border.rows(images).point(candidates.flatten(0, 1))
+        return boundary.rows(images).point(candidates.flatten(0, 1))
 
 
 def _descend(
-    border: _Boundary, config: CounterfactualConfig, start: Latents
+    boundary: _Boundary, config: CounterfactualConfig, start: Latents
 ) -> tuple[_Point, Int[Tensor, " batch"]]:
-    """Step along the border; keep the nearest point across, or the one with the largest lead."""
-    problem, part, codes = border.problem, border, start
+    """Step along the boundary; keep the nearest point beyond it, or that of the largest margin."""
+    problem, part, codes = boundary.problem, boundary, start
     rows = torch.arange(len(start), device=start.device)
     steps, best = torch.zeros_like(problem.target), None
-    wanted = torch.full_like(border.allowed, border.goal)
+    wanted = torch.full_like(boundary.allowed, boundary.goal)
     for step in range(config.step_limit):
-        point, slope, climb = _gradients(part, codes)
+        point, slope, ascent = _gradients(part, codes)
         steps[rows] += 1
         best = point.clone() if best is None else _keep(best, point, rows, wanted)
-        too_far = (best.distance[rows] > part.allowed) & (best.lead[rows] >= wanted[rows])
-        wanted[rows] = (wanted[rows] - CONCESSION * too_far).clamp(min=border.least)
+        too_far = (best.distance[rows] > part.allowed) & (best.margin[rows] >= wanted[rows])
+        wanted[rows] = (wanted[rows] - CONCESSION * too_far).clamp(min=boundary.least)
         reach = REACH * (1 - step / config.step_limit)
-        delta = _step(part.problem, point, slope, climb, wanted[rows] + SLACK, reach)
+        delta = _step(part.problem, point, slope, ascent, wanted[rows] + SLACK, reach)
         codes = codes + delta
-        promised = -(slope * delta).sum(-1)
+        predicted = -(slope * delta).sum(-1)
         near = (best.distance[rows] <= part.allowed) & (step + 1 >= ENOUGH)
-        going = (best.lead[rows] < wanted[rows]) | ((promised > SETTLED) & ~near)
+        going = (best.margin[rows] < wanted[rows]) | ((predicted > SETTLED) & ~near)
         if not going.all():
             left = going.nonzero().squeeze(1)
             if not len(left):
@@ -280,28 +281,28 @@ def _descend(
     return _keep(best, last, rows, wanted), steps
 
 
-def _gradients(border: _Boundary, codes: Latents) -> tuple[_Point, Latents, Latents]:
-    """Evaluate a point, d cost / dz and d lead / dz."""
+def _gradients(boundary: _Boundary, codes: Latents) -> tuple[_Point, Latents, Latents]:
+    """Evaluate a point, d cost / dz and d margin / dz."""
     with torch.enable_grad():
         codes = codes.detach().requires_grad_()
-        point = border.point(codes)
-        (climb,) = torch.autograd.grad(point.lead.sum(), codes, retain_graph=True)
+        point = boundary.point(codes)
+        (ascent,) = torch.autograd.grad(point.margin.sum(), codes, retain_graph=True)
         (slope,) = torch.autograd.grad(point.cost.sum(), codes)
-    return _Point(*(column.detach() for column in point.columns)), slope, climb
+    return _Point(*(column.detach() for column in point.columns)), slope, ascent
 
 
 def _step(
     problem: CounterfactualTask,
     point: _Point,
     slope: Latents,
-    climb: Latents,
+    ascent: Latents,
     wanted: Row,
     reach: float,
 ) -> Latents:
-    """Go to the linearised border, and along it where that brings the image nearer."""
-    steepness = climb.square().sum(-1, keepdim=True).clamp(min=1e-6)
-    across = (wanted - point.lead).unsqueeze(1) * climb / steepness
-    along = slope - (slope * climb).sum(-1, keepdim=True) * climb / steepness
+    """Step to the linearised boundary, and along it if that brings the image nearer."""
+    steepness = ascent.square().sum(-1, keepdim=True).clamp(min=1e-6)
+    across = (wanted - point.margin).unsqueeze(1) * ascent / steepness
+    along = slope - (slope * ascent).sum(-1, keepdim=True) * ascent / steepness
     away = (point.codes - problem.codes).square().sum(-1).clamp(min=1e-2)
     curvature = (point.distance.clamp(min=1.0) / away).unsqueeze(1)
     return _shortened(across, LONGEST_STEP) - _shortened(along / curvature, reach)
@@ -313,26 +314,26 @@ def _shortened(moves: Latents, longest: float) -> Latents:
 
 
 def _keep(best: _Point, point: _Point, rows: Tensor, wanted: Row) -> _Point:
-    """Put points into their rows where they are better than the best so far."""
-    better = _is_better(point, best.lead[rows], best.distance[rows], wanted[rows])
+    """Replace the best points so far by those that are better."""
+    better = _is_better(point, best.margin[rows], best.distance[rows], wanted[rows])
     chosen = better.nonzero().squeeze(1)
     if len(chosen):
         best.put(rows[chosen], point.rows(chosen))
     return best
 
 
-def _is_better(point: _Point, lead: Row, distance: Row, wanted: Row) -> Bool[Tensor, " batch"]:
-    """Prefer what is across the border, then what is nearer, or else what leads by more."""
-    across, was_across = point.lead >= wanted, lead >= wanted
-    nearer = torch.where(across & was_across, point.distance < distance, point.lead > lead)
+def _is_better(point: _Point, margin: Row, distance: Row, wanted: Row) -> Bool[Tensor, " batch"]:
+    """Prefer points beyond the boundary, then nearer ones, otherwise larger margins."""
+    across, was_across = point.margin >= wanted, margin >= wanted
+    nearer = torch.where(across & was_across, point.distance < distance, point.margin > margin)
     return nearer & (across | ~was_across)
 
 
 def _finish(
-    border: _Boundary, config: CounterfactualConfig, best: _Point, steps: Int[Tensor, " batch"]
+    boundary: _Boundary, config: CounterfactualConfig, best: _Point, steps: Int[Tensor, " batch"]
 ) -> Found:
-    """Lay the path from the image's own code straight to the one found."""
-    problem = border.problem
+    """Build the straight path from the image's code to the code found."""
+    problem = boundary.problem
     share = torch.linspace(0, 1, config.path_points).to(best.codes).reshape(1, -1, 1)
     path = torch.lerp(problem.codes.unsqueeze(1), best.codes.unsqueeze(1), share)
     between = _probs_between(problem, path[:, 1:-1])

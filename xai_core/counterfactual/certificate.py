@@ -27,7 +27,7 @@ from ..models.jacobian import decoder_jacobian
 __all__ = ["Certificate", "certify"]
 
 LENGTHS = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-"""In latent units: short, since a ReLU that changes side on the path has no second order."""
+"""In latent units; short, because the law's order fails where a ReLU changes its sign."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,11 +35,11 @@ class Certificate:
     """How well the first-order law holds at some codes.
 
     Attributes:
-        singular_values: Of dg/dz, the largest first, in ink per latent unit.
+        singular_values: Singular values of dg/dz, the largest first, in ink per latent unit.
         lengths: lam |v|, the lengths of the steps tried, in latent units.
         residuals: |g(z + lam v) - g(z) - lam U S^2 U^T df_t/dx|, in ink.
         shares: |U U^T (g(z + lam v) - g(z))|^2 / |g(z + lam v) - g(z)|^2, in [0, 1].
-        slope: Of log residual against log length, 2 where the law holds.
+        slope: Slope of log residual against log length, 2 where the law holds.
     """
 
     singular_values: Float[Tensor, "batch latent"]
@@ -65,14 +65,14 @@ def certify(
     """Measure the first-order law along the gradient of log p(target).
 
     Args:
-        codes: Where; float64 with functions that take it.
-        target: Class whose log probability is ascended, one for all or one per row.
+        codes: Codes to certify; float64 if the functions accept it.
+        target: Class whose log probability increases along the step, one for all or one per row.
         decode: Codes to images.
         forward: Images to logits.
-        lengths: Steps to try, in latent units, rising.
+        lengths: Step lengths in latent units, increasing.
 
     Raises:
-        ValueError: If there are fewer than two lengths, or they do not rise above 0.
+        ValueError: If `lengths` are fewer than two, or not positive and increasing.
     """
     if len(lengths) < 2 or lengths[0] <= 0 or list(lengths) != sorted(set(lengths)):
         raise ValueError(f"`lengths` must be at least two that rise above 0, got {lengths}.")

@@ -1,14 +1,14 @@
-"""What the mixture reads in a code: the odds that it lies where a class lives.
+"""Log odds of a class at a code, according to the mixture prior.
 
-An image that a classifier is sure of may still be no image of the class. The mixture prior knows
-no labels and is not what is explained, so it gives a second opinion on the code that the image
-is drawn from: find its cluster p(c|z), and translate clusters to classes by what the explained
-function says about real images,
+An image that a classifier is sure of may still not look like the class. The mixture prior is
+independent of the explained function and of labels, so it is a second opinion on the image's code:
+take the responsibilities p(c|z) and translate clusters to classes by the explained function's
+predictions on real images,
 
     p(t|z) = sum_c p(t|c) p(c|z),   p(t|c) = share of the real images of cluster c it calls t
 
-Where the function's classes have nothing to do with the clusters, p(t|c) is flat and the opinion
-is silent.
+If the function's classes are unrelated to the clusters, p(t|c) is flat and the constraint has no
+effect.
 """
 
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ __all__ = [
 COUNTED = 1000
 """Real images that p(t|c) is estimated on."""
 SOFTEST = 1e-3
-"""Added to the shares, so that no cluster excludes a class for certain."""
+"""Added to the shares, so that no cluster gives a class zero probability."""
 BELOW_BEST = 0.5
-"""Log odds by which an opinion may fall short of the best the clusters can give."""
+"""Slack in log odds below the largest that the clusters can give."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClusterPrior:
-    """The second opinion.
+    """Log odds of the classes under the mixture prior.
 
     Attributes:
         log_shares: log p(t|c) and log(1 - p(t|c)).
-        most: Log odds of t up to which an opinion is asked for, just below the best there are.
+        most: Largest log odds of t that may be required, just below the attainable maximum.
     """
 
     log_shares: Float[Tensor, "classes 2 clusters"]
@@ -47,7 +47,7 @@ class ClusterPrior:
 
     @classmethod
     def fit(cls, prior: MixturePrior, reference: Reference, classes: int) -> "ClusterPrior":
-        """Count which classes the real images of each cluster have."""
+        """Estimate the class shares of each cluster from real images."""
         device = prior.mean.device
         rows = torch.linspace(0, len(reference.codes) - 1, min(COUNTED, len(reference.codes)))
         rows = rows.round().long()
@@ -68,15 +68,15 @@ class ClusterPrior:
     def log_odds(
         self, log_joint: Logits, target: Int[Tensor, " batch"], wanted: float
     ) -> Float[Tensor, " batch"]:
-        """Evaluate log p(t|z) / (1 - p(t|z)), less what is asked for.
+        """Evaluate log p(t|z) / (1 - p(t|z)) minus the required log odds.
 
         Args:
             log_joint: log p(z, c) of the prior at z, for each c.
             target: t.
-            wanted: Log odds asked for, where the clusters can give as much.
+            wanted: Required log odds, capped at what the clusters can give.
 
         Returns:
-            At least 0 where the opinion agrees.
+            Values that are at least 0 where the requirement is met.
         """
         read = (log_joint.unsqueeze(1) + self.log_shares[target]).logsumexp(-1)
         return read[:, 0] - read[:, 1] - self.most[target].clamp(max=wanted)

@@ -1,8 +1,8 @@
 """Gradient ascent of log p(target), in the decoder's latent space or on pixels.
 
-Both take Adam's steps, or plain ones, on the log probability alone and stop when the target is
-probable enough: in latent space this is the diffeomorphic counterfactual, on pixels the
-adversarial contrast.
+Both maximise the log probability alone, by Adam or plain gradient steps, and stop when the target
+is probable enough. In latent space this gives the diffeomorphic counterfactual, on pixels an
+adversarial example for contrast.
 
 References:
     Diffeomorphic Counterfactuals with Generative Models (Dombrowski et al., 2022),
@@ -29,7 +29,7 @@ Variables = Float[Tensor, "batch ..."]
 
 
 def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
-    """Move codes uphill from those of the images, z <- z + step(d log f_t(g(z)) / dz)."""
+    """Ascend from the images' codes, z <- z + step(d log f_t(g(z)) / dz)."""
     trace = Trace()
     codes, probs, steps = _ascend(
         problem, config, problem.codes, problem.decode, lambda z: z, trace.record
@@ -53,7 +53,7 @@ def ascend_on_pixels(
     config: CounterfactualConfig,
     encode: Callable[[Images], Tensor],
 ) -> Found:
-    """Move pixels uphill inside [0, 1]; the path has the codes of both ends."""
+    """Ascend on pixels within [0, 1]; the path holds the codes of both ends."""
     images, probs, steps = _ascend(
         problem, config, problem.images, lambda x: x, lambda x: x.clamp(0, 1), _unrecorded
     )
@@ -78,7 +78,7 @@ def _ascend(
     project: Callable[[Tensor], Tensor],
     record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
 ) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:
-    """Take steps with every row until it is there; rows that are leave the batch."""
+    """Take steps; rows that reach their target leave the batch."""
     final, probs_at = start.clone(), problem.probabilities.clone()
     steps = torch.zeros_like(problem.target)
     rows, target = torch.arange(len(start), device=start.device), problem.target.unsqueeze(1)
@@ -114,4 +114,4 @@ def _ascend(
 
 
 def _unrecorded(rows: Tensor, images: Tensor, probs: Tensor) -> None:
-    """Keep nothing: images along the path would be large."""
+    """Record nothing, because images along the path need much memory."""

@@ -1,4 +1,4 @@
-"""Codes to begin a search at that already lie in the target's part of the latent space."""
+"""Start codes of a search that already lie in the target's part of the latent space."""
 
 import torch
 from jaxtyping import Float, Int
@@ -14,15 +14,15 @@ NEIGHBOURS = 8
 def candidate_codes(
     problem: CounterfactualTask, near: Int[Tensor, "batch count"] | None
 ) -> Float[Tensor, "batch candidates latent"] | None:
-    """Propose codes of the target class, the most promising first; None where none is known.
+    """Propose codes of the target class, most promising first; None if none are known.
 
-    With real images to refer to: the mean of the nearest codes of the target class, the nearest
-    of them, and its others in turn. With a mixture prior: the code carried from its cluster to
-    every cluster, z' = (z - mu_s) sigma_c / sigma_s + mu_c.
+    With reference images: the mean of the nearest codes of the target class, then these codes,
+    nearest first. With a mixture prior: the code transported from its cluster to every cluster, z'
+    = (z - mu_s) sigma_c / sigma_s + mu_c.
 
     Args:
-        problem: What is searched.
-        near: Rows of the reference, the nearest first, from its `nearest_rows`.
+        problem: The counterfactual task.
+        near: Rows of the reference, nearest first, from its `nearest_rows`.
     """
     proposed = []
     if problem.reference is not None and near is not None:
@@ -34,7 +34,7 @@ def candidate_codes(
 
 
 def _transported(problem: CounterfactualTask) -> Float[Tensor, "batch clusters latent"]:
-    """Carry each code's place in its own cluster over to every cluster."""
+    """Transport each code from its own cluster to every cluster."""
     assert problem.prior is not None
     mean, scale = problem.prior.mean.detach(), problem.prior.scale.detach()
     source = problem.prior.responsibilities(problem.codes).argmax(-1)

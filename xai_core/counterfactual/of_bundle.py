@@ -51,23 +51,23 @@ def counterfactuals(
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Counterfactual:
-    """Change images until the explained function finds the target in them.
+    """Change images until the explained function assigns them to the target.
 
     Args:
         bundle: The models, on the device to compute on, and the real images.
-        images: As `as_byte_images` takes them.
+        images: Images in a form that `as_byte_images` accepts.
         target: Class or cluster to reach, by number or class name: one for all, one per image, or
-            "all": each image towards every class but its own, rows image-major.
-        output: An output that tells classes apart, such as "classifier" or "cluster".
-        method: As `CounterfactualConfig.method`, and instead of it where given.
+            "all" for every class but the image's own, rows image-major.
+        output: An output with several classes, such as "classifier" or "cluster".
+        method: Overrides `CounterfactualConfig.method`.
         config: Settings.
-        on_progress: Told how many rows are done, of how many.
+        on_progress: Called with the numbers of rows done and in total.
 
     Returns:
-        One row per image and target; read `converged` before trusting one.
+        One row per image and target; check `converged` before using one.
 
     Raises:
-        ValueError: If images have another form, are not finite or leave [0, 1], `target` is no
+        ValueError: If images have another form, are not finite or not in [0, 1], `target` is not a
             class, or `output` has no classes.
         BundleError: If the bundle lacks a part that the output needs.
     """
@@ -111,24 +111,24 @@ def reference_of(
 
     Args:
         bundle: The bundle.
-        output: What says the classes.
-        labels: Whether the data's labels are the classes, where there are any and they are.
+        output: Output whose predictions are the classes.
+        labels: Whether to use the data's labels as classes, if they have the same meaning.
 
     Raises:
         ValueError: If the output has no classes.
     """
-    train, (_, said) = bundle.dataset.train, _with_classes(bundle, output)
-    if labels and said.labelled and train.labels is not None:
+    train, (_, predicted) = bundle.dataset.train, _with_classes(bundle, output)
+    if labels and predicted.labelled and train.labels is not None:
         classes = train.labels
     else:
-        column = bundle.index[said.column]
+        column = bundle.index[predicted.column]
         classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
     return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
 
 
 LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)
-"""Steps tried, in latent units: long enough for float64, and short enough that hardly a ReLU of
-the decoder changes side on the way; where one does, the decoder has no second order."""
+"""Step lengths in latent units: long enough for float64, and so short that few ReLUs of the
+decoder change sign along a step; where one does, the residual is not of second order."""
 
 
 def certify_images(
@@ -139,15 +139,15 @@ def certify_images(
     output: str | ExplainedOutput | None = None,
     lengths: tuple[float, ...] = LENGTHS,
 ) -> Certificate:
-    """Check the first-order law at the codes of images, towards a class of what is explained.
+    """Measure the first-order law at the codes of images, towards a class of the output.
 
     Args:
         bundle: The models.
         images: uint8 (N, C, H, W); their codes are the means of q(z|x).
-        target: Class ascended; the least probable one of each reconstruction where None.
-        output: What is explained; where None, the first output that tells classes apart, or
-            log q(c|x) if there is none.
-        lengths: Steps to try, in latent units, rising.
+        target: Class to ascend; None for the least probable class of each reconstruction.
+        output: The output to explain; None for the first with several classes, or log q(c|x) if
+            there is none.
+        lengths: Step lengths in latent units, increasing.
 
     Returns:
         The certificate, on the CPU.
@@ -172,13 +172,13 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
         count: At most the latent dimension.
 
     Returns:
-        Signed images (N * count, C, H, W) of unit length, those of one image together.
+        Signed images (N * count, C, H, W) of unit norm, image-major.
     """
     model, decode = _decoder(bundle)
     with _quietly():
         jacobian = decoder_jacobian(_codes(model, images), decode)
     left = torch.linalg.svd(jacobian.detach(), full_matrices=False)[0][:, :, :count]
-    # a singular vector's sign is free: let most of its ink be added
+    # a singular vector's sign is arbitrary: choose the one that adds more ink
     left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
     return left.mT.reshape(left.shape[0] * left.shape[2], -1, *images.shape[-2:])
 
@@ -200,7 +200,7 @@ def step_functions(
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep to itself what torch warns of its own parts at the first forward-mode pass."""
+    """Suppress torch's warnings about its own internals at the first forward-mode pass."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*torch.jit.script.*", FutureWarning)
         yield
@@ -220,7 +220,7 @@ def _decoder(bundle: Bundle) -> tuple[ClusterVAE, Callable[[Latents], Images]]:
 def _judge(
     bundle: Bundle, model: ClusterVAE, output: str | ExplainedOutput
 ) -> Callable[[Images], Tensor]:
-    """Return the logits of an output in float64, on the CPU; `model` is so already."""
+    """Return the logits of an output in float64 on the CPU, as `model` already is."""
     classifier = copy.deepcopy(bundle.classifier)
     classifier = None if classifier is None else classifier.cpu().double().eval()
     exact = replace(bundle, model=model, classifier=classifier, device=torch.device("cpu"))

@@ -25,12 +25,13 @@ __all__ = ["NearestDrawn", "nearest_drawn"]
 
 STEPS = 40
 STEP_SIZE = 0.1
-"""Of Adam, in latent units: on MNIST, five times the steps find distances 3 % smaller."""
+"""Adam's learning rate, in latent units; on MNIST, five times the steps give 3 % shorter
+distances."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NearestDrawn:
-    """The nearest images that a decoder was found to draw, one per image.
+    """The nearest decoded images found, one per image.
 
     Attributes:
         images: Decoded images.
@@ -52,16 +53,16 @@ def nearest_drawn(
     steps: int = STEPS,
     step_size: float = STEP_SIZE,
 ) -> NearestDrawn:
-    """Search the code whose decoded image is nearest to each image in L1.
+    """Search for the code whose decoded image is nearest to each image in L1.
 
-    Adam starts at the image's own code; the best code that it visits is kept.
+    Adam starts at the image's own code; the best code visited is kept.
 
     Args:
         images: In [0, 1].
         encode: Images to codes.
         decode: Codes to images.
         steps: Gradient steps; 0 measures the distance to the reconstruction.
-        step_size: Of Adam, in latent units.
+        step_size: Adam's learning rate, in latent units.
 
     Raises:
         ValueError: If `steps` is negative.

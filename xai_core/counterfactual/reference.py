@@ -1,4 +1,4 @@
-"""Real images of every class, to start from and to compare with."""
+"""Real images of every class, used as starts and for comparison."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ __all__ = ["Reference"]
 
 COMPARED_AT_ONCE = 64
 KNOWN_AT_ONCE = 10_000
-"""Real images held as floats at once, of a class that may have very many."""
+"""Real images converted to floats at once, to limit memory for large classes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
-    """Real images, their classes and codes, on the CPU or where the models live.
+    """Real images, their classes and codes, on the CPU or on the models' device.
 
     Attributes:
         images: Grey images (images, height, width), or (images, channels, height, width); bytes,
             or floats in [0, 1].
-        classes: What each is.
+        classes: Class of each image.
         codes: Means of q(z|x), one per image.
     """
 
@@ -34,7 +34,7 @@ class Reference:
     codes: Float[Tensor, "images latent"]
 
     def __post_init__(self) -> None:
-        """Refuse parts of different lengths, and none."""
+        """Raise an error for empty or unequally long fields."""
         lengths = {len(self.images), len(self.classes), len(self.codes)}
         if lengths == {0}:
             raise ValueError("`images` must hold at least one image, got none; give no reference.")
@@ -80,33 +80,33 @@ class Reference:
     def nearest_classes(self, images: Images, *, count: int = 10) -> Int[Tensor, "batch count"]:
         """Return the classes of the `count` images nearest to each image in L1, nearest first.
 
-        They are fewer if there are not so many.
+        Fewer are returned if there are fewer images.
         """
         pixels = images.flatten(1)
-        apart = torch.cat(
+        difference = torch.cat(
             [
                 torch.cdist(pixels, _floats(part).to(images).flatten(1), p=1)
                 for part in self.images.split(KNOWN_AT_ONCE)
             ],
             dim=1,
         )
-        order = apart.topk(min(count, len(self.images)), largest=False).indices
+        order = difference.topk(min(count, len(self.images)), largest=False).indices
         return self.classes.to(order.device)[order]
 
     def nearest_rows(
         self, codes: Latents, target: Int[Tensor, " batch"], count: int
     ) -> Int[Tensor, "batch count"]:
-        """Find the rows of the target class with the nearest codes, the nearest first.
+        """Find the rows of the target class with the nearest codes, nearest first.
 
-        Fewer than `count` are repeated; a class without an image gives rows of -1.
+        If there are fewer than `count`, rows repeat; a class without images gives -1.
         """
         found = torch.full((len(codes), count), -1, device=codes.device)
         for wanted in target.unique().tolist():
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
-            apart = torch.cdist(codes[mine], self.codes[members].to(codes))
-            order = apart.topk(min(count, len(members)), largest=False).indices
+            difference = torch.cdist(codes[mine], self.codes[members].to(codes))
+            order = difference.topk(min(count, len(members)), largest=False).indices
             rows = members.to(order.device)[order]
             found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
         return found
@@ -114,21 +114,21 @@ class Reference:
     def codes_at(
         self, rows: Int[Tensor, "batch count"], codes: Latents
     ) -> Float[Tensor, "batch count latent"]:
-        """Return the codes of rows, each image's own; its own code for a row of -1."""
+        """Return the codes of each image's rows; for a row of -1, the image's own code."""
         known = self.codes[rows.to(self.codes.device)].to(codes.device)
         return torch.where(rows.unsqueeze(-1) < 0, codes.unsqueeze(1), known)
 
     def distance_bound(
         self, images: Images, rows: Int[Tensor, "batch count"]
     ) -> Float[Tensor, " batch"]:
-        """Bound the L1 distance to the nearest image of a class from above, by some of it.
+        """Bound the L1 distance to the nearest image of a class from above, by some of them.
 
         Args:
             images: Images in [0, 1].
-            rows: Of images of the class, each image's own; -1 for none, as of `nearest_rows`.
+            rows: Rows of the class for each image, from `nearest_rows`; -1 for none.
 
         Returns:
-            The least distance; infinite where a row is -1.
+            The smallest distance; infinite where a row is -1.
         """
         pixels = _floats(self.images[rows.to(self.images.device)].to(images.device))
         pixels = pixels.to(images).reshape(*rows.shape, *images.shape[1:])

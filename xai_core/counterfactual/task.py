@@ -1,4 +1,4 @@
-"""What every search for a counterfactual takes and gives back."""
+"""Configuration, inputs and results shared by all counterfactual searches."""
 
 import math
 from collections.abc import Callable
@@ -32,22 +32,23 @@ class CounterfactualConfig:
     """How to search for a counterfactual.
 
     Attributes:
-        method: "default" searches near the image in latent space and carries over what the
-            decoder does not draw; "diffeomorphic" is gradient ascent in latent space;
+        method: "default" searches near the image in latent space and transfers the residual of the
+            reconstruction; "diffeomorphic" is gradient ascent in latent space;
             "pixel" the same on pixels; "nearest" returns a real image.
         target_probability: An image has converged when its target is at least this probable.
-        max_steps: Gradient steps at most; None is 300 for the two ascents, 7 for "default".
-        ascent: Steps of the two ascents: Adam's, or "plain", the rate times the gradient.
-        learning_rate: Of the two ascents; None is, with Adam, 0.05 latent units for
-            "diffeomorphic" and 0.01 of full ink for "pixel"; 0.1 for plain steps.
-        search_probability: What "default" aims at, at least `target_probability`: the nearer to
-            1, the further across the border it stops, and the farther from the image.
-        nearer_than_real: Share of the distance to a real image of the target class past which
-            "default" aims lower, down to `target_probability`.
-        density_weight: Of -log p(z) in nats against the L1 distance in ink, in "default"; the
-            ink of an image of 28 x 28, to which that of other sizes is scaled.
-        path_points: Codes kept of each path, its ends included; 2 is the fastest.
-        batch_size: Images searched at once.
+        max_steps: Maximum number of gradient steps; None is 300 for the two ascents, 7 for
+            "default".
+        ascent: Optimiser of the two ascents: Adam, or "plain" gradient steps.
+        learning_rate: Learning rate of the two ascents. None is 0.1 for plain steps; with Adam,
+            0.05 latent units for "diffeomorphic" and 0.01 of full ink for "pixel".
+        search_probability: Probability that "default" aims at, at least `target_probability`: the
+            nearer to 1, the further it goes beyond the boundary and from the image.
+        nearer_than_real: Beyond this share of the distance to a real image of the target class,
+            "default" lowers its aim, down to `target_probability`.
+        density_weight: Weight of -log p(z), in nats, relative to the L1 distance in "default"; ink
+            is scaled to an image of 28 x 28.
+        path_points: Number of codes kept per path, ends included; 2 is the fastest.
+        batch_size: Number of images searched at once.
     """
 
     method: Method = "default"
@@ -62,7 +63,7 @@ class CounterfactualConfig:
     batch_size: int = 250
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         if self.method not in get_args(Method):
             choices = ", ".join(map(repr, get_args(Method)))
             raise ConfigError(f"`method` must be one of {choices}, got {self.method!r}.")
@@ -91,12 +92,12 @@ class CounterfactualConfig:
 
     @property
     def step_limit(self) -> int:
-        """Return `max_steps`, or the method's own."""
+        """Return `max_steps`, or the method's default."""
         return self.max_steps or (7 if self.method == "default" else 300)
 
     @property
     def rate(self) -> float:
-        """Return `learning_rate`, or the method's own."""
+        """Return `learning_rate`, or the method's default."""
         own = 0.1 if self.ascent == "plain" else 0.01 if self.method == "pixel" else 0.05
         return own if self.learning_rate is None else self.learning_rate
 
@@ -110,11 +111,11 @@ class CounterfactualTask:
         codes: z(x).
         reconstructions: g(z(x)).
         target: Class to reach, one per image.
-        probabilities: Of every class, at x.
+        probabilities: Probability of every class at x.
         decode: Codes to images.
         forward: Images to logits.
-        prior: Mixture that codes are drawn from, where known.
-        reference: Real images of every class, where known.
+        prior: Mixture prior of the codes, if known.
+        reference: Real images of every class, if available.
     """
 
     images: Images
@@ -135,7 +136,7 @@ class CounterfactualTask:
     def rows(
         self, rows: Int[Tensor, " some"] | Bool[Tensor, " batch"] | slice
     ) -> "CounterfactualTask":
-        """Keep some images."""
+        """Select some images."""
         return CounterfactualTask(
             images=self.images[rows],
             codes=self.codes[rows],
@@ -155,12 +156,12 @@ class Found:
 
     Attributes:
         images: x'.
-        probabilities: Of every class, at x'.
-        path: Codes, the start first; rows past `num_steps` repeat the last.
-        path_probabilities: Of every class, along it.
-        num_steps: Codes on the path.
-        evaluations: Gradients taken.
-        why_not: Why an image whose target is not probable enough is not better.
+        probabilities: Probability of every class at x'.
+        path: Codes from the start on; rows past `num_steps` repeat the last.
+        path_probabilities: Probability of every class along the path.
+        num_steps: Number of codes on the path.
+        evaluations: Number of gradient evaluations.
+        why_not: Why the search stopped, for images whose target is not probable enough.
     """
 
     images: Images
@@ -173,14 +174,14 @@ class Found:
 
 
 class Trace:
-    """Records codes and probabilities of a shrinking set of rows, and thins them at the end."""
+    """Records codes and probabilities of a shrinking set of rows, then thins the paths."""
 
     def __init__(self) -> None:
         self._codes: list[Latents] = []
         self._probs: list[Probs] = []
 
     def record(self, rows: Int[Tensor, " some"], codes: Latents, probs: Probs) -> None:
-        """Add a point to the paths of some rows; the first call is of all rows."""
+        """Add a point to the paths of some rows; the first call covers all rows."""
         if self._codes and len(rows) < len(self._codes[0]):
             codes = self._codes[-1].index_copy(0, rows, codes)
             probs = self._probs[-1].index_copy(0, rows, probs)
@@ -197,8 +198,8 @@ class Trace:
         """Return at most `points` points per path, evenly spaced, both ends included.
 
         Args:
-            lengths: Points recorded of each row.
-            points: Points to keep.
+            lengths: Number of points recorded for each row.
+            points: Maximum number of points to keep.
         """
         kept = lengths.clamp(max=points)
         place = torch.arange(int(kept.max()), device=kept.device)

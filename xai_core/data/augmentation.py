@@ -25,7 +25,7 @@ ELASTIC = 0.06
 
 
 BRIGHTNESS = 0.2
-"""Largest change of the brightness, as a share of it."""
+"""Largest relative change of brightness."""
 
 
 def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) -> Images:
@@ -33,20 +33,20 @@ def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) ->
 
     Args:
         x: Images.
-        generator: Of all draws.
-        how: Its `invariances` say which deformations there are. What comes into the frame is
-            black, or the border continued where images are natural.
+        generator: Source of all draws.
+        how: Its `invariances` select the deformations. Pixels that enter the frame are black, or
+            continue the border for photographs.
     """
-    count, asked = len(x), set(how.invariances or ())
+    count, invariances = len(x), set(how.invariances or ())
 
     def uniform(limit: float, *names: Invariance) -> torch.Tensor:
         draw = torch.rand(count, generator=generator, device=x.device)
-        return (2 * draw - 1) * (limit if not asked.isdisjoint(names) else 0.0)
+        return (2 * draw - 1) * (limit if not invariances.isdisjoint(names) else 0.0)
 
-    turn = math.pi if "rotation" in asked else ROTATION
+    turn = math.pi if "rotation" in invariances else ROTATION
     angle, shear = uniform(turn, "tilt", "rotation"), uniform(SHEAR, "shear")
     wide, high = 1 + uniform(SCALE, "scale"), 1 + uniform(SCALE, "scale")
-    if "flip" in asked:
+    if "flip" in invariances:
         wide = wide * uniform(1.0, "flip").sign()
     cos, sin, ratio = angle.cos(), angle.sin(), x.shape[-2] / x.shape[-1]
     rows = [
@@ -54,23 +54,23 @@ def deform(x: Images, generator: torch.Generator, how: Preprocessing = MNIST) ->
         torch.stack([sin * high / ratio, cos * high, uniform(SHIFT, "shift")], -1),
     ]
     grid = functional.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
-    if "elastic" in asked:
+    if "elastic" in invariances:
         control = torch.randn(count, 2, 5, 5, generator=generator, device=x.device) * ELASTIC
         grid = grid + functional.interpolate(
             control, size=x.shape[-2:], mode="bicubic", align_corners=True
         ).permute(0, 2, 3, 1)
     beyond = "border" if how.strategy == "natural" else "zeros"
     deformed = functional.grid_sample(x, grid, padding_mode=beyond, align_corners=False)
-    if "brightness" in asked:
+    if "brightness" in invariances:
         light = 1 + uniform(BRIGHTNESS, "brightness")
         deformed = (deformed * light.view(-1, 1, 1, 1)).clamp(max=1)
-    if "hue" in asked and x.shape[1] == 3:
+    if "hue" in invariances and x.shape[1] == 3:
         deformed = _other_hue(deformed, uniform(math.pi, "hue"))
     return deformed.contiguous(memory_format=torch.channels_last)
 
 
 def _other_hue(x: Images, angle: torch.Tensor) -> Images:
-    """Turn the colours of each image about the grey axis by an angle."""
+    """Rotate the colours of each image around the grey axis by an angle."""
     cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
     third = (1 - cos) / 3
     row = torch.stack([cos + third, third - sin, third + sin], -1)

@@ -1,6 +1,6 @@
-"""Data sets in memory: two splits of images, their labels, and a hash of it all.
+"""Data sets in memory: two splits of images, their labels, and a hash.
 
-An image is known everywhere by its id, `train:0` or `test:123`: split and row.
+An image is identified by split and row, as `train:0` or `test:123`.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ __all__ = [
 ]
 
 AT_ONCE = 10_000
-"""Images that are summed at once."""
+"""Images summed at once."""
 
 _ID = re.compile(r"(train|test):(0|[1-9][0-9]{0,15})")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Images of one split, on the CPU, and their labels where the source has any."""
+    """Images of one split, on the CPU, and their labels if there are any."""
 
     images: UInt8[Tensor, "images ..."]
     """(N, C, H, W); grey images may be given as (N, H, W), colour ones as (N, H, W, 3)."""
@@ -56,7 +56,7 @@ class Split:
 class Dataset:
     """Train and test images with the hash that identifies them; see `build_dataset`.
 
-    The tensors are shared: never write into them.
+    The tensors are shared: never modify them.
     """
 
     name: str
@@ -67,11 +67,11 @@ class Dataset:
     sha256: str
     """SHA-256 of the image bytes, train then test, then of the labels as little-endian int64."""
     report: tuple[str, ...]
-    """How the images were brought to one form, in sentences."""
+    """How the images were converted, in sentences."""
     source: str
     """Its authors and licence, or the path it was read from."""
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    """How they were read; see there for the form of the images."""
+    """How they were read, including the form of the images."""
 
     @property
     def ids(self) -> list[str]:
@@ -87,7 +87,7 @@ class Dataset:
     @cached_property
     def mean_image(self) -> Images:
         """Average the train images: (1, C, H, W) in [0, 1]."""
-        parts = self.train.images.split(AT_ONCE)  # summed as int64, which are copies of them
+        parts = self.train.images.split(AT_ONCE)  # in parts, since the sum converts them to int64
         total = torch.stack([part.sum(0, dtype=torch.int64) for part in parts]).sum(0).double()
         return (total / (255 * len(self.train))).float()[None]
 
@@ -105,7 +105,7 @@ class Dataset:
         """Return one image.
 
         Raises:
-            DataError: If there is no such id; the message says which there are.
+            DataError: If there is no such id; the message lists those that exist.
         """
         return self.images([image_id])[0]
 
@@ -113,7 +113,7 @@ class Dataset:
         """Return a copy of the images of those ids, in their order.
 
         Raises:
-            DataError: If there is no such id; the message says which there are.
+            DataError: If there is no such id; the message lists those that exist.
         """
         keys = [self._checked_id(image_id) for image_id in ids]
         rows = torch.tensor([row for _, row in keys], dtype=torch.int64)
@@ -124,7 +124,7 @@ class Dataset:
         return images
 
     def without_labels(self) -> "Dataset":
-        """Return the same images as a data set that never had labels, with its own hash."""
+        """Return the same images as a data set without labels, with its own hash."""
         return build_dataset(
             name=self.name,
             train=dataclasses.replace(self.train, labels=None),
@@ -181,16 +181,16 @@ def build_dataset(
     source: str = "",
     preprocessing: Preprocessing | None = None,
 ) -> Dataset:
-    """Put a data set together, check that it can be used, and hash it.
+    """Assemble a data set, check it and hash it.
 
     Args:
-        name: What to call it.
+        name: Name of the data set.
         train: At least two images.
         test: At least one image, labelled if and only if `train` is.
         class_names: A name for each label; empty without labels.
         report: What was done to the images.
         source: Its authors and licence, or its path.
-        preprocessing: How the images were read; None for images that came in their form.
+        preprocessing: How the images were read; None for images that needed no conversion.
 
     Raises:
         DataError: If there are too few images, or labels and names do not fit together.

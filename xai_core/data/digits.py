@@ -1,4 +1,4 @@
-"""One drawn or uploaded digit in MNIST's form.
+"""Convert a drawn or uploaded digit to MNIST's form.
 
 References:
     Gradient-Based Learning Applied to Document Recognition (LeCun et al., 1998), section III.A:
@@ -25,7 +25,7 @@ _CENTRE = 14
 _INK = 0.1
 """Share of the brightest pixel above which a pixel counts as ink when a digit is cropped."""
 _SAMPLE = 50
-"""Images by which the form of a set is judged."""
+"""Number of images from which the form of a set is determined."""
 _SAME = 0.01
 """Mean change of a pixel below which an image has MNIST's form; MNIST itself has 0 to 0.002."""
 
@@ -33,11 +33,11 @@ _SAME = 0.01
 def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
     """Bring one drawn or uploaded digit to MNIST's form.
 
-    The median of the border is the background and becomes black; what differs from it is ink, be
-    it lighter or darker. The ink is cropped, its longer side resized to 20 pixels with
-    antialiasing, the brightest pixel becomes 255, and the centre of mass is moved to row 14,
-    column 14 within half a pixel. Ink never leaves the frame, which takes precedence for very
-    lopsided shapes. MNIST's own digits stay as they are, but for a grey level here and there.
+    The median of the border is the background and becomes black; pixels that differ from it,
+    lighter or darker, are ink. The ink is cropped, its longer side resized to 20 pixels with
+    antialiasing and its brightest pixel set to 255; its centre of mass is moved to row 14, column
+    14, within half a pixel, unless ink would leave the frame. MNIST's own digits change by at most
+    a few grey levels.
 
     Args:
         image: (H, W) or (1, H, W), up to 25 megapixels, in a range that `check_pixels` knows.
@@ -46,7 +46,7 @@ def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
         uint8 (28, 28).
 
     Raises:
-        DataError: If the shape, type or a value is another, or if the image is blank.
+        DataError: If the shape, the type or a value is invalid, or the image is blank.
     """
     array = np.asarray(image.detach().cpu() if isinstance(image, Tensor) else image)
     array = array[0] if array.ndim == 3 and len(array) == 1 else array
@@ -71,7 +71,7 @@ def _cropped_ink(
 ) -> Float[Tensor, "1 1 ink_height ink_width"]:
     """Return the bounding box of the ink in [0, 1], with the background at 0."""
     ink = pixels[0].astype(np.float32) - border_median(pixels)[0]
-    if np.vdot(ink, np.abs(ink)) < 0:  # most of what stands out is darker
+    if np.vdot(ink, np.abs(ink)) < 0:  # most pixels that differ are darker
         ink = -ink
     if ink.max() <= 0:
         raise DataError("`image` is blank: nothing stands out from its border. Draw a digit.")
@@ -89,7 +89,7 @@ def _centred(profile: Float[Tensor, " pixels"]) -> int:
 
 
 def are_digits(images: ByteImages) -> bool:
-    """Return whether images have MNIST's form already: normalising them hardly changes them."""
+    """Return whether images already have MNIST's form, so that normalising hardly changes them."""
     if images.shape[1:] != (1, SIDE, SIDE):
         return False
     sample = images[:: max(1, len(images) // _SAMPLE)][:_SAMPLE, 0]

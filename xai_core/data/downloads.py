@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 
 _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 _FILES = 4
-"""Of a set: images and labels of both splits."""
+"""Files of a data set: images and labels of both splits."""
 _LARGEST = 1 << 26
-"""Bytes that are unpacked of one of them: 64 MiB; 60,000 images have 47 MB."""
+"""Largest unpacked size of one file: 64 MiB; 60,000 images have 47 MB."""
 _TIMEOUT = 30.0
-"""Seconds without a byte after which a server is given up."""
+"""Seconds to wait for a server's next byte."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,17 +71,19 @@ class RemoteSplit:
 
 
 def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
-    """Read one split of a data set of `REMOTE`, after downloading it if it is not there.
+    """Read one split of a data set of `REMOTE`, downloading it if necessary.
 
     Args:
         name: A key of `REMOTE`.
-        root: Folder where downloads are kept.
+        root: Folder for downloads.
         train: Train or test split.
 
     Raises:
         DataError: If it cannot be downloaded or its files are damaged.
     """
-    from torchvision import datasets  # here, because it takes seconds that MNIST does not need
+    from torchvision import (
+        datasets,
+    )  # imported here, because it takes seconds that MNIST does not need
 
     remote = REMOTE[name]
     variant = {} if remote.variant is None else {"split": remote.variant}
@@ -100,9 +102,9 @@ def read_remote(name: str, root: Path, *, train: bool) -> RemoteSplit:
 
 @contextmanager
 def _laid_out(root: Path, remote: RemoteSet) -> Iterator[Path]:
-    """Yield a folder in which torchvision finds what lies packed in `root` itself.
+    """Yield a folder laid out for torchvision, for files that lie packed in `root` itself.
 
-    That is how Debian has it, packed anew, so that torchvision's hashes of the files do not hold.
+    Debian packages the files like this, repacked, so torchvision's hashes do not match.
     """
     files = list(root.glob("*-ubyte.gz")) if root.is_dir() else []
     if len(files) < _FILES or (root / remote.factory).is_dir():
@@ -125,7 +127,7 @@ def _report_failures(name: str, folder: Path) -> Iterator[None]:
     except _NETWORK_ERRORS as error:
         raise DataError(_unreachable(name, folder, error)) from error
     except (RuntimeError, AssertionError, ValueError, TypeError, EOFError, BadZipFile) as error:
-        # torchvision wraps what its mirrors said into a RuntimeError, as torch does a short file
+        # torchvision wraps its mirrors' errors into a RuntimeError, as torch does for a short file
         if "download" in str(error):
             raise DataError(_unreachable(name, folder, error)) from error
         raise DataError(_damaged(name, folder, type(error).__name__)) from error
@@ -133,7 +135,7 @@ def _report_failures(name: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _timeout(seconds: float) -> Iterator[None]:
-    """Bound each wait for a server; torchvision has no setting of its own for it."""
+    """Set a timeout for server responses; torchvision has no setting for it."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:

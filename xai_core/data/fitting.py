@@ -1,4 +1,4 @@
-"""Images of any size brought to one: scaled, centred, their background continued."""
+"""Convert images to one size: scale, centre and pad with the background."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ def border_median(pixels: np.ndarray) -> Float[np.ndarray, "..."]:
 
 
 def fitted_size(height: int, width: int, into: tuple[int, int]) -> tuple[int, int]:
-    """Return height and width once the image just fits into another height and width."""
+    """Return the largest height and width, in proportion, that fit into the given ones."""
     scale = min(into[0] / height, into[1] / width)
     return max(1, round(height * scale)), max(1, round(width * scale))
 
@@ -35,7 +35,7 @@ def resize(
 
 
 def fit(pixels: np.ndarray, into: tuple[int, int]) -> np.ndarray:
-    """Scale images into one size, centre them, and continue the border's median, unrounded.
+    """Scale images into one size, centre them and pad with the border's median, unrounded.
 
     Args:
         pixels: (N, C, H, W).

@@ -1,6 +1,6 @@
-"""The ground of grey ink: which side of it the ink is on, and other grounds brought to it.
+"""The background of grey ink: its polarity, and conversion of other backgrounds.
 
-The ground of an image is the median of its border, never a fixed grey.
+The background (`ground`) of an image is the median of its border, never a fixed grey.
 """
 
 import dataclasses
@@ -15,23 +15,23 @@ from .preprocessing_config import Preprocessing
 __all__ = ["on_plain_ground", "polarity", "polarity_report", "to_ground", "with_polarity"]
 
 _CONTRAST = 8
-"""How often the squared difference to the background must be larger on one side than the other."""
+"""Factor by which the squared difference to the background must be larger on one side."""
 _PLAIN = 16
-"""Grey levels by which a plain ground may differ from its median."""
+"""Grey levels by which a plain background may differ from its median."""
 _MOST_OF_A_BORDER = 0.9
-"""Share of a border's pixels that a plain ground has."""
+"""Share of the border's pixels within this tolerance on a plain background."""
 _OTHER_GROUND = 24
-"""Grey levels from which a ground counts as another than the set's."""
+"""Difference in grey levels from which a background differs from the set's."""
 _STANDS_OUT = 32
-"""Grey levels by which ink must be lighter than another ground, to be brought to the set's."""
+"""Grey levels by which ink must be lighter than a different background to be converted."""
 _AT_ONCE = 10_000
-"""Images that are compared with their backgrounds at once."""
+"""Images compared with their backgrounds at once."""
 
 
 def polarity(
     images: UInt8[np.ndarray, "images height width"], grounds: Float[np.ndarray, " images"]
 ) -> tuple[Bool[np.ndarray, " images"], Bool[np.ndarray, " images"]]:
-    """Return where the ground is clearly lighter than what stands out, and where darker."""
+    """Mark the images whose background is clearly lighter than the ink, and clearly darker."""
     energies = np.empty((2, len(images)), np.float32)
     for start in range(0, len(images), _AT_ONCE):
         rows = slice(start, start + _AT_ONCE)
@@ -48,7 +48,7 @@ def with_polarity(
     dark: Bool[np.ndarray, " images"],
     form: Preprocessing,
 ) -> Preprocessing:
-    """Decide polarity and ground of a set, and whether all of its images agree with both."""
+    """Determine polarity and background of a set, and whether all its images agree with them."""
     inverted = 2 * int(dark.sum()) > len(dark)
     levels = 255 - grounds if inverted else grounds
     ground = int(np.rint(np.median(levels)))
@@ -58,7 +58,7 @@ def with_polarity(
 
 
 def polarity_report(dark: int, count: int, inverted: bool) -> tuple[str, ...]:
-    """Say whether a set was inverted, and how many of its images are dark on light."""
+    """Report whether a set was inverted, and how many of its images are dark on light."""
     if inverted and dark == count:
         return (f"{counted(count)} dark on light and inverted.",)
     if inverted:
@@ -74,7 +74,7 @@ def to_ground(
     plain: Bool[np.ndarray, " images"],
     ground: int,
 ) -> None:
-    """Bring images on another plain ground to a ground; their brightest pixel becomes white."""
+    """Convert images on another plain background to `ground`, their brightest pixel to white."""
     highest = images.max((1, 2, 3)).astype(np.float32)
     other = (np.abs(grounds - ground) > _OTHER_GROUND) & (highest - grounds >= _STANDS_OUT)
     for row in np.flatnonzero(plain & other).tolist():
@@ -86,7 +86,7 @@ def to_ground(
 def on_plain_ground(
     images: UInt8[np.ndarray, "images channels height width"],
 ) -> Bool[np.ndarray, " images"]:
-    """Return where nearly all pixels of the border are about its median."""
+    """Mark the images whose border pixels are nearly all close to its median."""
     edge = border(images)
     near = np.abs(edge - np.median(edge, -1, keepdims=True)) <= _PLAIN
     return (near.mean(-1) >= _MOST_OF_A_BORDER).all(-1)

@@ -1,4 +1,4 @@
-"""Labels and splits that come with a data set, checked, and a split drawn where none comes."""
+"""Check the labels and splits of a data set, and draw a split if there is none."""
 
 import numpy as np
 from jaxtyping import Bool, Int64
@@ -16,21 +16,22 @@ _TEST_SHARE = 7
 def check_labels(
     labels: np.ndarray, num_images: int, name: str, names: np.ndarray | None = None
 ) -> tuple[Int64[np.ndarray, " images"], tuple[str, ...]]:
-    """Number the classes of labels that came with images.
+    """Number the classes of given labels.
 
-    There are as many classes as distinct labels, in sorted order, each called as its label is.
+    There is one class per distinct label, in sorted order, with the label's name.
 
     Args:
         labels: (N,) or (N, 1): whole numbers, words, or truth values.
         num_images: N.
-        name: What to call them in a message.
-        names: What the labels 0, 1, ... are called, if that is known.
+        name: Name used in error messages.
+        names: Names of the labels 0, 1, ..., if known.
 
     Returns:
         The class of each image from 0, and the name of each class.
 
     Raises:
-        DataError: If they are of another number or type, not whole, or of more than 1,000 classes.
+        DataError: If their number or type is wrong, they are not whole, or have more than 1,000
+            classes.
     """
     if labels.shape == (num_images, 1):
         labels = labels[:, 0]
@@ -66,7 +67,7 @@ def _whole(labels: np.ndarray, name: str) -> np.ndarray:
 
 
 def _named(distinct: np.ndarray, names: np.ndarray, name: str) -> tuple[str, ...]:
-    """Return what the labels that occur are called."""
+    """Return the names of the labels that occur."""
     fits = distinct.dtype.kind in "iu" and distinct[0] >= 0 and distinct[-1] < names.size
     if not fits or names.ndim != 1 or names.dtype.kind != "U" or len(set(names)) < len(names):
         raise DataError(
@@ -80,15 +81,15 @@ def check_split(split: np.ndarray, num_images: int, name: str) -> Bool[np.ndarra
     """Check a split given as words, and return which rows are in test.
 
     Args:
-        split: (N,), 'train' and 'test', or words like them such as 'training' and 'val'.
+        split: (N,), the words 'train' and 'test' or synonyms such as 'training' and 'val'.
         num_images: N.
-        name: What to call it in a message.
+        name: Name used in error messages.
 
     Returns:
         True for test rows.
 
     Raises:
-        DataError: If there are other words or another number of them.
+        DataError: If there are other words, or not N of them.
     """
     _check_length(split, num_images, name)
     words, rows = np.unique(split, return_inverse=True)
@@ -100,13 +101,13 @@ def check_split(split: np.ndarray, num_images: int, name: str) -> Bool[np.ndarra
 
 
 def draw_test(labels: Int64[np.ndarray, " images"], seed: int) -> Bool[np.ndarray, " images"]:
-    """Draw one in seven of each label for test, at least one of a label that has two.
+    """Draw one in seven images of each label for test, at least one if a label has two.
 
-    Where no label has two, one in seven of all images is drawn.
+    If no label has two images, one in seven of all images is drawn.
 
     Args:
-        labels: All alike where there are none.
-        seed: Draws the permutation; labels and seed decide alone.
+        labels: Labels; all equal if there are none.
+        seed: Seed of the permutation; the split depends only on labels and seed.
 
     Returns:
         True for test rows.

@@ -1,12 +1,11 @@
-"""Images brought to the form of a data set, by one of three strategies.
+"""Convert images to the form of a data set, by one of three strategies.
 
     digits   grey ink, cropped, scaled into 20 x 20 and centred in 28 x 28, as MNIST's are
     glyphs   grey ink on plain ground, scaled into one size, light on dark
     natural  as they are, in colour or grey, scaled into one size
 
-How the images of a data set are read is one decision for the whole set. A bundle stores it, and
-the same functions read images that are brought to the bundle later: files, arrays, uploads and
-drawings.
+The strategy is chosen once for a whole data set and stored in the bundle. The same functions later
+read new images for the bundle: files, arrays, uploads and drawings.
 """
 
 import dataclasses
@@ -45,24 +44,24 @@ __all__ = [
 ]
 
 GLYPH_SIZE = (28, 28)
-"""Height and width of grey ink, unless others are wanted."""
+"""Default height and width of grey ink."""
 NATURAL_SIDE = 64
-"""Pixels of the longer side of photographs of several sizes or beyond `LARGEST_KEPT`."""
+"""Longer side, in pixels, of photographs with several sizes or larger than `LARGEST_KEPT`."""
 LARGEST_KEPT = 96
-"""Pixels of a side up to which photographs of one size stay as they are."""
+"""Largest side, in pixels, up to which photographs of one size stay unscaled."""
 _COLOURED = 3.0
-"""Mean distance of a pixel's highest channel from its lowest above which a set has colour."""
+"""A set has colour if the mean range of a pixel's channels exceeds this."""
 _MOSTLY = 0.1
-"""Share of a set's images in colour from which all are read in colour."""
+"""Share of colour images from which all images of a set are read in colour."""
 _SAMPLE = 200
-"""Images by which the form of a set is chosen."""
+"""Number of images from which the form of a set is chosen."""
 _PIXELS_AT_ONCE = 1 << 23
-"""Pixels that are resized at once."""
+"""Pixels resized at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a user says about the form of a set; None is chosen by what is in it.
+    """The user's choice of a set's form; fields that are None are chosen from the images.
 
     Attributes:
         strategy: "digits", "glyphs" or "natural".
@@ -77,7 +76,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Converted:
-    """Images brought to one form, how, and what it took, in sentences."""
+    """Converted images, the preprocessing, and a report in sentences."""
 
     images: ByteImages
     report: tuple[str, ...]
@@ -88,15 +87,15 @@ def read_images(
     path: str | Path,
     preprocessing: Preprocessing = Preprocessing(),  # noqa: B008  frozen
 ) -> ByteImages:
-    """Read images that are to be explained, as the images of a data set are read.
+    """Read images to explain in the same way as the images of a data set.
 
     Args:
-        path: An .npz or .npy of images, an image file, or a folder of image files, with
-            sub-folders for classes and splits or without.
+        path: An .npz or .npy of images, an image file, or a folder of image files, with or without
+            sub-folders for classes and splits.
         preprocessing: How the images of the bundle were read; see `Bundle.preprocessing`.
 
     Returns:
-        uint8 (N, C, H, W), in the order of the file or of the names.
+        uint8 (N, C, H, W), in the order of the array or of the file names.
 
     Raises:
         DataError: For anything else; the message names the file, the row and the fix.
@@ -131,7 +130,7 @@ def convert_path(path: str | Path, preprocessing: Preprocessing | None) -> Conve
 
 
 def to_float(images: ByteImages, device: torch.device | str = "cpu") -> Images:
-    """Bring stored images to a device in the form that models read.
+    """Convert stored images to floats on a device, as models read them.
 
     Args:
         images: uint8 (N, C, H, W).
@@ -155,15 +154,15 @@ def convert_array(
     """Bring an array of images of one size to the form of a data set.
 
     Args:
-        array: As `check_pixels` takes it.
-        name: What to call it in a message.
-        preprocessing: How the set was read that the images belong to; decided here where None.
-        wanted: What the user says of the form, where it is decided here.
-        flat: Whether rows (N, H * W) of square images are meant by a matrix.
-        notes: Sentences to begin the report with.
+        array: Images in a form that `check_pixels` accepts.
+        name: Name used in error messages.
+        preprocessing: How the data set of the images was read; None to choose it from the images.
+        wanted: The user's choice of the form, if it is chosen here.
+        flat: Whether a matrix holds square images as rows (N, H * W).
+        notes: First sentences of the report.
 
     Raises:
-        DataError: If the array is not made of images.
+        DataError: If the array does not hold images.
     """
     new = preprocessing is None
     known = None if preprocessing is None else preprocessing.full_scale
@@ -194,7 +193,7 @@ def convert_files(
     *,
     wanted: Wanted = Wanted(),
 ) -> Converted:
-    """Bring image files of any size and mode to one form, by `convert_array`'s rules.
+    """Convert image files of any size and mode, by the rules of `convert_array`.
 
     Raises:
         DataError: If a file cannot be read; no file is skipped.
@@ -205,7 +204,7 @@ def convert_files(
 
 
 def convert_picture(picture: Picture, preprocessing: Preprocessing) -> Converted:
-    """Bring one image, read from a file or an upload, to the form of a data set.
+    """Convert one image, read from a file or an upload, to the form of a data set.
 
     Raises:
         DataError: If it is blank and a digit was expected.
@@ -263,7 +262,7 @@ def _natural_size(sizes: Int[np.ndarray, "images 2"]) -> tuple[int, int]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Fitted:
-    """Images of one size as bytes, and their grounds as they were before they were scaled."""
+    """Images of one size as bytes, and their backgrounds before scaling."""
 
     images: UInt8[np.ndarray, "images channels height width"]
     grounds: Float[np.ndarray, " images"]
@@ -271,7 +270,7 @@ class _Fitted:
 
 
 def _fitted(values: np.ndarray, white: int, form: Preprocessing) -> _Fitted:
-    """Bring values from 0 to `white`, (N, C, H, W), to bytes of the form's size."""
+    """Convert values from 0 to `white`, (N, C, H, W), to bytes of the form's size."""
     if form.strategy == "digits":
         values, white = _centred_digits(as_bytes(values, white), form), 255
     return _Fitted(
@@ -283,9 +282,9 @@ def _fitted(values: np.ndarray, white: int, form: Preprocessing) -> _Fitted:
 def _centred_digits(
     images: UInt8[np.ndarray, "images 1 height width"], form: Preprocessing
 ) -> UInt8[np.ndarray, "images 1 28 28"]:
-    """Crop and centre digits that have not MNIST's form yet: 28 x 28, the ground black.
+    """Crop and centre digits that do not have MNIST's form yet: 28 x 28, black background.
 
-    They come out as they would have been stored: dark on light where the set was.
+    The result has the polarity of the stored set: dark on light if that is.
     """
     black = 255 if form.inverted else 0
     ready = (border_median(images)[:, 0] == black) & (images.shape[2:] == (28, 28))
@@ -298,7 +297,7 @@ def _centred_digits(
 
 
 def _convert_pictures(pictures: Iterable[Picture], form: Preprocessing, *, new: bool) -> Converted:
-    """Fit pictures one by one; which value is white is decided by all of them."""
+    """Fit pictures one by one; the value of white is chosen from all of them."""
     held, grounds, sizes, kinds = [], [], [], []
     highest: dict[np.dtype, int] = {}
     notes: Counter[str] = Counter()
@@ -307,7 +306,7 @@ def _convert_pictures(pictures: Iterable[Picture], form: Preprocessing, *, new: 
         values = np.moveaxis(np.atleast_3d(picture.pixels), 2, 0)[None]
         sizes.append(values.shape[2:])
         notes.update(picture.notes)
-        if form.strategy == "digits":  # each is stretched to its own white
+        if form.strategy == "digits":  # each picture is scaled by its own white
             white = full_scale(int(values.max()), values.dtype, known) or 255
             values = _centred_digits(as_bytes(values, white), form)
         held.append(fit(values, (form.height, form.width)))
@@ -328,7 +327,7 @@ def _convert_pictures(pictures: Iterable[Picture], form: Preprocessing, *, new: 
 
 
 def _finish(found: _Fitted, form: Preprocessing, report: Sequence[str], *, new: bool) -> Converted:
-    """Bring grey ink to light on dark, as the set is; decide what the set is where it is new."""
+    """Convert grey ink to light on dark, as in the set; determine the polarity of a new set."""
     if form.strategy == "natural":
         images = np.array(found.images, order="C")
     else:
@@ -356,7 +355,7 @@ def _finish(found: _Fitted, form: Preprocessing, report: Sequence[str], *, new: 
 def _form_report(
     sizes: Int[np.ndarray, "images 2"], form: Preprocessing, *, new: bool, limit: int = 5
 ) -> list[str]:
-    """Say in which form a new set is read, and which images were resized."""
+    """Report the form in which a new set is read, and which images were resized."""
     report = [f"{counted(len(sizes))} read in colour."] if new and form.channels == 3 else []
     other = (sizes != (form.height, form.width)).any(axis=1)
     found, counts = np.unique(sizes[other], axis=0, return_counts=True)

@@ -1,4 +1,4 @@
-"""How the images of a data set are read: settings that a bundle stores and any reader follows."""
+"""How the images of a data set are read: settings stored in a bundle for all readers."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ from ..image_spec import ImageSpec, Look
 __all__ = ["INVARIANCES", "Invariance", "Preprocessing", "Strategy"]
 
 Strategy = Literal["digits", "glyphs", "natural"]
-"""How images are read: digits cropped and centred as MNIST's are; grey ink on plain ground; or
-as they are, in colour or grey."""
+"""How images are read: digits, cropped and centred as in MNIST; grey ink on a plain background; or
+photographs, unchanged, in colour or grey."""
 
 Invariance = Literal[
     "tilt", "rotation", "scale", "shear", "shift", "elastic", "flip", "brightness", "hue"
@@ -25,25 +25,26 @@ INVARIANCES: Mapping[Strategy, tuple[Invariance, ...]] = {
     "glyphs": ("tilt", "scale", "shear", "shift", "elastic"),
     "natural": ("rotation", "scale", "shift", "flip", "brightness"),
 }
-"""Those of each strategy, unless others are asked for."""
+"""The default deformations of each strategy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """How the images of a data set were read, which decides how others are read beside them.
+    """How the images of a data set were read, and so how new ones are read.
 
     Attributes:
         strategy: "digits", "glyphs" or "natural".
         channels: 1 or 3; images of the other number are converted.
-        height: That images are scaled into, keeping their proportions.
-        width: Likewise.
-        inverted: Whether the images were inverted, being dark on light.
-        by_border: Whether an image is judged by its own border before `inverted` is: only where
-            no image of the set contradicts the set.
-        ground: Grey level of the background, after inversion. An image on another plain ground
-            is brought to this one.
+        height: Height that images are scaled into, keeping their proportions.
+        width: Width, in the same way.
+        inverted: Whether the images were dark on light and have been inverted.
+        by_border: Whether the polarity of a new image follows its own border rather than
+            `inverted`; only if no image of the set contradicts the set's polarity.
+        ground: Grey level of the background, after inversion. Images on another plain background
+            are converted to this one.
         full_scale: The stored value that was taken as white.
-        invariances: Deformations that must not change the cluster; those of the strategy if None.
+        invariances: Deformations that must not change the cluster; None for the strategy's
+            default.
     """
 
     strategy: Strategy = "glyphs"
@@ -57,7 +58,7 @@ class Preprocessing:
     invariances: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse settings that contradict each other."""
+        """Raise an error for settings that contradict each other."""
         if self.strategy not in get_args(Strategy):
             raise ConfigError(
                 f"`strategy` must be one of {listed(get_args(Strategy))}, got {self.strategy!r}."
@@ -75,7 +76,7 @@ class Preprocessing:
 
     @property
     def spec(self) -> ImageSpec:
-        """Return the form of the images that were read so."""
+        """Return the form of the images."""
         look: Look = "dark_on_light" if self.inverted else "light_on_dark"
         return ImageSpec(
             channels=self.channels,
@@ -86,5 +87,5 @@ class Preprocessing:
 
     @property
     def of_drawings(self) -> "Preprocessing":
-        """Return the same for what is drawn light on dark."""
+        """Return the same settings for drawings, which are light on dark."""
         return dataclasses.replace(self, inverted=False, by_border=False, full_scale=255)

@@ -1,4 +1,4 @@
-"""Where data sets come from: package data, torchvision, a folder of images, an .npz file."""
+"""Sources of data sets: package data, torchvision, a folder of images, an .npz file."""
 
 import dataclasses
 import functools
@@ -45,7 +45,7 @@ _MNIST_FILES = {
 
 
 def available_offline(root: Path | None = None) -> tuple[str, ...]:
-    """Return the sets of `BUILT_IN` that need no network: ours and those downloaded before."""
+    """Return the sets of `BUILT_IN` that need no network: packaged or already downloaded."""
     folders = {name: _downloads(root) / remote.factory / "raw" for name, remote in REMOTE.items()}
     return (
         "mnist",
@@ -63,23 +63,23 @@ def load_dataset(
 ) -> Dataset:
     """Load a data set.
 
-    Grey images become light ink on dark, 28 x 28 pixels; images in colour stay as they are, see
+    Grey images become light ink on dark, 28 x 28 pixels; colour images are kept, see
     `preprocessing`.
 
     Args:
-        source: One of `BUILT_IN`; or a folder of images, with one sub-folder per label or none,
-            and with `train` and `test` above them or not; or an .npz with `images` (N, H, W) or
-            (N, H, W, 3), and if you like `labels` (N,), `class_names` and `split` (N,), the words
-            'train' and 'test'. A folder called mnist is meant by `./mnist`.
-        root: Where downloads are kept; $XAI_DATA or ~/.cache/xai by default.
-        seed: Draws the test images where the source has no split: one in seven of each label.
-        wanted: The form of the images of a folder or .npz, where it shall be another.
+        source: One of `BUILT_IN`; a folder of images, optionally with one sub-folder per label and
+            with `train` and `test` above them; or an .npz with `images` (N, H, W) or (N, H, W, 3),
+            and optionally `labels` (N,), `class_names` and `split` (N,), the words 'train' and
+            'test'. Write `./mnist` for a folder called mnist.
+        root: Folder for downloads; $XAI_DATA or ~/.cache/xai by default.
+        seed: Seed of the test images if the source has no split: one in seven of each label.
+        wanted: The form of the images of a folder or .npz, if not the default.
 
     Returns:
         The data set; read its `report`.
 
     Raises:
-        DataError: If it is missing, damaged, too small, or not made of images; the message names
+        DataError: If it is missing, damaged, too small, or does not hold images; the message names
             the file, the row or the network, and the fix.
     """
     if source == "mnist":
@@ -90,7 +90,7 @@ def load_dataset(
         return _load_remote(str(source), root)
     path = expand_home(source)
     if not is_text(f"{path}{path.resolve().name}"):
-        raise DataError(f"{str(path)!a} is no UTF-8, which a bundle could not name. Rename it.")
+        raise DataError(f"{str(path)!a} is not UTF-8, which a bundle could not name. Rename it.")
     if path.is_dir():
         return _load_folder(path, seed, wanted)
     if path.is_file() and path.suffix.lower() == ".npz":

@@ -1,7 +1,8 @@
-"""Colour images made by a seed: one shape on a ground, with its mask as the ground truth.
+"""Synthetic colour images: one shape on a background, with its mask as the ground truth.
 
 Shape, hue, size, place, angle and background vary independently; the label is the shape. In the
-variant with a shortcut a small white patch goes with one shape in train, and with none in test.
+variant with a shortcut, a small white patch accompanies one shape in the train split, and none in
+the test split.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ SHAPES = ("circle", "cross", "square", "star", "triangle")
 SIDE = 48
 NUM_TRAIN, NUM_TEST = 4_000, 1_000
 PATCH = 5
-"""Pixels of a side of the shortcut's patch, in the upper left corner."""
+"""Side of the shortcut's patch in pixels, in the upper left corner."""
 SHORTCUT = SHAPES.index("star")
 RADII = (0.22, 0.36)
 """Smallest and largest radius, as a share of the side."""
@@ -31,7 +32,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shapes:
-    """Images with their labels, and which pixels are the shape's."""
+    """Images with their labels and the masks of their shapes."""
 
     images: UInt8[Tensor, "images 3 height width"]
     labels: Int[Tensor, " images"]
@@ -39,12 +40,12 @@ class Shapes:
 
 
 def draw_shapes(count: int, *, seed: int, side: int = SIDE, shortcut: bool = False) -> Shapes:
-    """Draw shapes; the labels take turns.
+    """Draw shapes, cycling through the labels.
 
     Args:
-        count: Images.
-        seed: Of all that varies.
-        side: Pixels of a side.
+        count: Number of images.
+        seed: Seed of all that varies.
+        side: Side of an image in pixels.
         shortcut: Whether every star has a white patch in the upper left corner.
     """
     rng = np.random.default_rng(seed)
@@ -61,7 +62,7 @@ def draw_shapes(count: int, *, seed: int, side: int = SIDE, shortcut: bool = Fal
 
 
 def load_shapes(name: str = "shapes") -> Dataset:
-    """Make the data set of 4,000 train and 1,000 test images that a name stands for."""
+    """Generate the named data set of 4,000 train and 1,000 test images."""
     shortcut = name == "shapes-shortcut"
     train = draw_shapes(NUM_TRAIN, seed=0, shortcut=shortcut)
     test = draw_shapes(NUM_TEST, seed=1)
@@ -78,7 +79,7 @@ def load_shapes(name: str = "shapes") -> Dataset:
 def _some(
     labels: Int[np.ndarray, " images"], rng: np.random.Generator, side: int, shortcut: bool
 ) -> tuple[UInt8[np.ndarray, "images 3 height width"], Bool[np.ndarray, "images height width"]]:
-    """Draw one image for each label, in float64, so that every machine rounds alike."""
+    """Draw one image per label, in float64, so that all machines round alike."""
     count = len(labels)
     radius = rng.uniform(*RADII, count) * side
     angle = rng.uniform(0, 2 * np.pi, count)
@@ -107,7 +108,7 @@ def _cover(
     centre: Float[np.ndarray, "images 2"],
     side: int,
 ) -> Float[np.ndarray, "images height width"]:
-    """Return how much of each pixel a shape covers, by its radius in each direction."""
+    """Return the share of each pixel that a shape covers, from its radius per direction."""
     rows, columns = np.mgrid[:side, :side] + 0.5
     down = rows - centre[:, 0, None, None]
     right = columns - centre[:, 1, None, None]

@@ -1,4 +1,4 @@
-"""Images that users bring: the id of each holds its pixels."""
+"""Users' own images: the id of each contains its pixels."""
 
 import base64
 import binascii
@@ -20,14 +20,14 @@ from .dataset import Dataset
 __all__ = ["OWN", "images_of", "is_own", "own_id", "own_image"]
 
 OWN = "own:"
-"""Prefix of the ids of images that belong to no data set."""
+"""Prefix of the ids of users' images."""
 
 _CODE = re.compile(r"(?:([13])x([0-9]{1,3})x([0-9]{1,3}):)?([A-Za-z0-9_-]+)")
-"""Channels, height and width where they are not 1 x 28 x 28, and base64."""
+"""Channels, height and width if they are not 1 x 28 x 28, then base64."""
 
 
 def is_own(image_id: str) -> bool:
-    """Return whether an id claims to hold its image; `own_image` checks that it does."""
+    """Return whether an id claims to contain its image; `own_image` checks it."""
     return image_id.startswith(OWN)
 
 
@@ -45,10 +45,10 @@ def own_id(image: UInt8[np.ndarray, "..."] | UInt8[Tensor, "..."]) -> str:
 
 
 def own_image(image_id: str) -> UInt8[Tensor, "channels height width"]:
-    """Read the image that an id holds.
+    """Decode the image contained in an id.
 
     Raises:
-        DataError: If the id is cut short, changed, or of another kind.
+        DataError: If the id is truncated, changed, or of another kind.
     """
     found = _CODE.fullmatch(image_id.removeprefix(OWN)) if is_own(image_id) else None
     shape = _shape(*found.groups()[:3]) if found else ()
@@ -63,10 +63,10 @@ def own_image(image_id: str) -> UInt8[Tensor, "channels height width"]:
 
 
 def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
-    """Return the images of some ids, stored in a data set or brought by a user, in their order.
+    """Return the images of some ids, from a data set or from users, in order.
 
     Raises:
-        DataError: If an id is not in the data set and holds no image of its form.
+        DataError: If an id is neither in the data set nor contains an image of its form.
     """
     images = torch.empty(len(ids), *dataset.spec.shape, dtype=torch.uint8)
     own = torch.tensor([is_own(image_id) for image_id in ids], dtype=torch.bool)
@@ -83,13 +83,13 @@ def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
 
 
 def _shape(channels: str | None, height: str | None, width: str | None) -> tuple[int, int, int]:
-    """Read the shape of an image; MNIST's is not written."""
+    """Parse the shape of an image; MNIST's is omitted."""
     return int(channels or 1), int(height or 28), int(width or 28)
 
 
 def _unpacked(code: str, size: int) -> bytes:
     """Inflate a code to at most one byte more than an image has; return b"" if it is broken."""
-    if len(code) > 1.4 * size + 300:  # base64 of as many bytes as zlib needs for any so many
+    if len(code) > 1.4 * size + 300:  # the base64 of as many bytes as zlib needs at most
         return b""
     try:
         packed = base64.b64decode(code + "=" * (-len(code) % 4), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""How far two clusterings of the same images agree, and on which images they differ.
+"""Measure the agreement of two clusterings and find the images on which they differ.
 
 References:
     Comparing Partitions (Hubert & Arabie, 1985), for the adjusted Rand index.

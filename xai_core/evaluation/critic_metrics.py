@@ -1,4 +1,4 @@
-"""How well the pixels that a critic marks carry the decision, compared with random strokes."""
+"""Measure how well a critic's marked pixels preserve the decision, against random strokes."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +18,7 @@ AT_ONCE = 250
 
 @dataclass(frozen=True, kw_only=True)
 class CriticScores:
-    """Shares of the images, except for `pixels`.
+    """Scores of a critic: shares of images, except where stated.
 
     Attributes:
         pixels: Mean number of marked pixels per image.
@@ -59,7 +59,7 @@ def score_critic(
         forward: The function that it explains.
         reconstruct: Returns the model's reconstruction of each image.
         neutral: One image that stands for "unknown", such as the mean of the train images.
-        device: Where to compute.
+        device: Device to compute on.
         seed: Seed of the random strokes.
 
     Raises:

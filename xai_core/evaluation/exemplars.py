@@ -36,14 +36,13 @@ def smallest_margins(
 ) -> tuple[Rows, Float[np.ndarray, "rows clusters"]]:
     """Find the rows with the smallest margins without evaluating all of them.
 
-    A margin is at least 2 confidence - 1, since the second probability is at most what the
-    first leaves. So rows are evaluated in the order of their confidence until no later one can
-    have a smaller margin.
+    A margin is at least 2 confidence - 1, since the second probability is at most 1 - confidence.
+    So rows are evaluated in order of confidence until no later one can have a smaller margin.
 
     Args:
         confidence: The largest probability of each row.
         probs_of: Evaluates the probabilities of some rows, (rows, clusters).
-        count: Rows to find.
+        count: Number of rows to find.
         batch: Rows evaluated at once.
 
     Returns:
@@ -76,7 +75,7 @@ CHOICES: dict[Choice, str] = {
 def pick(
     index: pd.DataFrame, choice: Choice, *, count: int, seed: int, cluster_labels: list[int]
 ) -> NDArray[np.int64]:
-    """Choose rows of the index, of test images where the bundle has any.
+    """Choose rows of the index, from the test images if the bundle has any.
 
     Args:
         index: The bundle's index.
@@ -137,9 +136,9 @@ def most_confused(index: pd.DataFrame, cluster_labels: Sequence[int]) -> Confuse
     """Find the label and the cluster that are confused most often, confident mistakes first.
 
     Args:
-        index: Of the bundle.
-        cluster_labels: The label that each cluster is named after, -1 for none. Images in such
-            a cluster and images without a label do not count as mistakes.
+        index: Index of the bundle.
+        cluster_labels: The label that each cluster is named after, -1 for none. Images in a
+            cluster with -1 and images without a label do not count as mistakes.
 
     Returns:
         The pair and its rows; no rows if no image is confused.

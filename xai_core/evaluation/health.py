@@ -17,7 +17,7 @@ __all__ = ["Kind", "Problem", "health_of"]
 Kind = Literal["classifier", "reconstruction", "collapse", "steps", "images"]
 
 LEAST_SKILL = 0.25
-"""(accuracy - chance) / (1 - chance) of a classifier that learned something, at least."""
+"""Least (accuracy - chance) / (1 - chance) of a classifier that has learned something."""
 LEAST_KEPT = 0.8
 """Least share of test images whose reconstruction keeps its class."""
 LEAST_R2 = 0.25
@@ -49,8 +49,8 @@ def health_of(manifest: Manifest) -> tuple[Problem, ...]:
     """List what a bundle failed to learn.
 
     Args:
-        manifest: Of the bundle. Numbers are read from `metrics["health"]`, which older bundles
-            lack, and from `metrics["test"]`.
+        manifest: Manifest of the bundle. Numbers come from `metrics["health"]`, which older
+            bundles lack, and `metrics["test"]`.
 
     Returns:
         The problems, none where the bundle is healthy or holds no numbers to judge it by.
@@ -111,7 +111,7 @@ def _collapse(manifest: Manifest) -> Problem | None:
     guided = _setting(manifest, "pseudo_label_weight", 1) > 0
     return Problem(
         kind="collapse",
-        sentence=f"The clusters have collapsed: they tell {information:.2f} nats about the images "
+        sentence=f"The clusters have collapsed: they carry {information:.2f} nats on the images, "
         f"of at most ln {clusters} = {math.log(clusters):.2f}.",
         remedy=_train(manifest, f"--clusters {fewer}" if guided else "--preset default"),
     )

@@ -27,10 +27,10 @@ def score_health(
     """Measure on test images what reconstructions keep, and what guessing would score.
 
     Args:
-        model: Lives on `device`.
+        model: The model, on `device`.
         classifier: Likewise, or None.
         dataset: Its test images are reconstructed; the mean of its train images is the reference.
-        device: Where to compute.
+        device: Device to compute on.
         num_images: Test images that are reconstructed, the first ones; all where None.
 
     Returns:

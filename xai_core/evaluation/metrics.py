@@ -60,9 +60,9 @@ class Evaluation:
         entropy_z: Its term -E_q[log q(z|x)].
         reconstruction_l1: Mean over images of sum over pixels of |x - g(z(x))|.
         cluster_kept: Share of images whose reconstruction falls into their own cluster.
-        classifier_accuracy: Of the independent classifier.
+        classifier_accuracy: Accuracy of the independent classifier.
         log_likelihood: Mean log p(x) in nats, of binarised images for a Bernoulli likelihood.
-        log_likelihood_standard_error: Of that mean, over images.
+        log_likelihood_standard_error: Standard error of that mean, over images.
         log_likelihood_samples: Draws of z per image.
         log_likelihood_images: Number of images it is estimated on.
     """
@@ -218,10 +218,10 @@ def evaluate(
         classifier: The classifier, on `device`, or None.
         dataset: Images, and labels where it has any.
         split: "train" or "test".
-        device: Where to compute.
+        device: Device to compute on.
         cluster_labels: The label of each cluster, as `fit_cluster_labels` found it on the train
             split; found here where None.
-        encoding: Of this split, if it is known already.
+        encoding: Encoding of this split, if it is known already.
         predicted: The classifier's classes of this split, if they are known already.
         seed: Seed of all noise and of the choice of images for the likelihood.
         batch_size: Images per batch.

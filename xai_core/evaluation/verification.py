@@ -1,4 +1,4 @@
-"""Facts that hold for any model and image: both sides of each, measured on a bundle."""
+"""Verify facts that hold for any model and image, by measuring both sides on a bundle."""
 
 import math
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ from .metrics import binarise
 __all__ = ["Fact", "verify"]
 
 FEWEST = 2
-"""Test images below which facts are measured on all images: means need a standard error."""
+"""With fewer test images, facts are measured on all images: means need a standard error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +138,11 @@ def _difference(bundle: Bundle, draws: Draws) -> Iterator[Fact]:
     upper = bounds.bound_given_z(draws).elbo
     choices = cluster_choices(draws)
     best = bounds.bound_given_x(draws, choices["best"]).elbo
-    for said in (name for name in ("average", "encoder") if name in choices):
-        lower = bounds.bound_given_x(draws, choices[said]).elbo
-        six = bounds.six_expectations(draws, choices[said])
+    for objective in (name for name in ("average", "encoder") if name in choices):
+        lower = bounds.bound_given_x(draws, choices[objective]).elbo
+        six = bounds.six_expectations(draws, choices[objective])
         yield Fact(
-            name=f"L - L^ is the signed sum of six expectations, q(c|x): {said}",
+            name=f"L - L^ is the signed sum of six expectations, q(c|x): {objective}",
             left=(upper - lower).mean().item(),
             relation="==",
             right=six.difference.mean().item(),
@@ -150,7 +150,7 @@ def _difference(bundle: Bundle, draws: Draws) -> Iterator[Fact]:
         )
         if bundle.model.config.decoder_conditioning == "z":
             yield Fact(
-                name=f"L >= L^ for every image, least difference, q(c|x): {said}",
+                name=f"L >= L^ for every image, least difference, q(c|x): {objective}",
                 left=six.difference.min().item(),
                 relation=">=",
                 right=0.0,
@@ -248,12 +248,12 @@ def _mixture(bundle: Bundle, seed: int) -> Iterator[Fact]:
     if not clusters:
         return
     prior = reference_prior(latents, clusters)
-    for said, given in (("likelihood", None), ("posterior", prior)):
+    for objective, given in (("likelihood", None), ("posterior", prior)):
         config = MixtureConfig(num_clusters=clusters, prior=given, max_steps=40, tolerance=-1.0)
         states = fit_gaussian_mixture(latents, config, seed=seed).states
         rises = [after.objective - before.objective for before, after in pairwise(states)]
         yield Fact(
-            name=f"EM on {len(latents)} latents: the log {said} never falls, its least rise",
+            name=f"EM on {len(latents)} latents: the log {objective} never falls, its least rise",
             left=min(rises),
             relation=">=",
             right=0.0,
@@ -278,10 +278,10 @@ def _chain(latents: Tensor, states: tuple[MixtureState, ...]) -> Iterator[Fact]:
         free_energy(latents, old.responsibilities, new.parameters) for old, new in pairwise(states)
     ]
     likelihoods = [state.log_likelihood for state in states]
-    apart = max(abs(f - value) for f, value in zip(touched, likelihoods, strict=True))
+    difference = max(abs(f - value) for f, value in zip(touched, likelihoods, strict=True))
     yield Fact(
         name="EM: after the E-step F(q, theta) is log p(x), largest error",
-        left=apart,
+        left=difference,
         relation="<=",
         right=1e-6,
     )
@@ -330,9 +330,9 @@ def _mean_field(bundle: Bundle, seed: int) -> Iterator[Fact]:
 
 
 def _manifold(bundle: Bundle, images: ByteImages) -> Iterator[Fact]:
-    """Check Taylor's law of steps in latent space at the codes of some images, in float64.
+    """Check the first-order law of latent steps at the codes of some images, in float64.
 
-    A bundle whose classifier and clusters tell a single class has no other class to reach.
+    Skipped if classifier and clusters have only one class: there is no other class to reach.
     """
     if not deciding_outputs(bundle):
         return
@@ -366,7 +366,7 @@ def _drawn(bundle: Bundle, count: int, seed: int) -> Tensor:
 
 
 def _stored(bundle: Bundle, rows: Tensor, images: ByteImages) -> Iterator[Fact]:
-    """Compare the index with fresh answers of the models."""
+    """Compare the index with newly computed outputs of the models."""
     test = bundle.index[bundle.index["split"] == "test"]
     stored = bundle.index.iloc[rows.tolist()]
     encoding = encode_dataset(bundle.model, images, device=bundle.device)

@@ -1,1 +1,1 @@
-"""Where images lie: encoding, the two-dimensional map, neighbours, interpolation."""
+"""The latent space: encoding, the two-dimensional map, neighbours, interpolation."""

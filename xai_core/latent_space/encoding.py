@@ -25,18 +25,18 @@ __all__ = [
 ]
 
 BATCH = 1000
-"""Images at once, where nothing else is said."""
+"""Default batch size."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """What a model says about images, on the CPU: q(z|x), q(c|x) and the bound's terms."""
+    """Encoded images, on the CPU: q(z|x), q(c|x) and the terms of the bound."""
 
     mean: Float[Tensor, "images latent"]
     log_var: Float[Tensor, "images latent"]
     cluster_probs: Float[Tensor, "images clusters"]
     terms: ElboTerms
-    """In nats per image, at one draw of z; log p(x|z, c) is that of the grey pixels."""
+    """In nats per image, at one draw of z; log p(x|z, c) is evaluated on the grey pixels."""
 
     @property
     def clusters(self) -> Labels:
@@ -84,18 +84,19 @@ def encode_dataset(
     """Encode images and evaluate the bound of each, in one pass.
 
     Args:
-        model: Lives on `device`.
+        model: The model, on `device`.
         images: uint8 (N, C, H, W).
-        device: Where to compute.
-        batch_size: Images whose noise is drawn at once, and most that are worked on at once; the
-            noise of an image depends on it.
-        seed: Of the one draw of z per image.
-        first: Images before these in a larger set, whole batches; their noise is passed over.
-        on_progress: Told how many images are done, of how many.
+        device: Device to compute on.
+        batch_size: Images per draw of noise, and the largest batch processed at once; an image's
+            noise depends on it.
+        seed: Seed of the one draw of z per image.
+        first: Number of images before these in a larger set, a multiple of the batch size; their
+            noise is skipped.
+        on_progress: Called with the numbers of images done and in total.
 
     Returns:
-        Tensors on the CPU, one row per image. Where memory is short, fewer images are worked on at
-        once, with the same noise.
+        Tensors on the CPU, one row per image. If memory runs out, smaller batches are used with
+        the same noise.
 
     Raises:
         OutOfMemoryError: If there is not enough for a single image.
@@ -110,7 +111,7 @@ def encode_dataset(
         ]
     )
 
-    # written in place: small tensors kept from every part keep its large ones from being freed
+    # written in place: keeping small views of each part would keep its large tensors alive
     found = Encoding._room_for(len(images), model.config)
 
     @torch.inference_mode()
@@ -149,7 +150,7 @@ def classify(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Set a module to evaluation mode, and back to its former mode at the end."""
+    """Set a module to evaluation mode, then restore its previous mode."""
     was_training = module.training
     module.eval()
     try:
@@ -161,7 +162,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 def predicted_classes(
     classifier: nn.Module | None, dataset: Dataset, device: torch.device | str
 ) -> list[Tensor]:
-    """Return the classifier's classes of the train and test images; -1 without one."""
+    """Return the classifier's predictions for train and test images; -1 without a classifier."""
     parts = (dataset.train.images, dataset.test.images)
     if classifier is None:
         return [torch.full((len(part),), -1) for part in parts]

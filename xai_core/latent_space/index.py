@@ -1,4 +1,4 @@
-"""Where images lie: a two-dimensional map of the latents, neighbours, placing a new image.
+"""The latent index: neighbours, places on the two-dimensional map, placing new images.
 
 References:
     UMAP (McInnes et al., 2018), https://arxiv.org/abs/1802.03426
@@ -29,10 +29,10 @@ class LatentIndex:
 
     Args:
         latents: Codes of known images, float32.
-        places: Their places on the map.
+        places: Their coordinates on the map.
 
     Raises:
-        ValueError: If the two differ in length or there are none.
+        ValueError: If the two differ in length or are empty.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class LatentIndex:
     def neighbours(
         self, z: Latents, k: int
     ) -> tuple[Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
-        """Return the stored images nearest to codes; a stored code finds itself first.
+        """Return the stored images nearest to codes; the nearest to a stored code is itself.
 
         Args:
             z: Codes.
-            k: How many, in [1, len(self)].
+            k: Number of neighbours, in [1, len(self)].
 
         Returns:
             Rows, nearest first, and Euclidean distances.
@@ -82,8 +82,8 @@ class LatentIndex:
     ) -> tuple[Latents, Int[Tensor, "batch k"], Float[Tensor, "batch k"]]:
         """Estimate codes for places on the map from the nearest stored images.
 
-        This is an interpolation: the map has no inverse. The codes of the `k` nearest images on
-        the map are averaged with weights 1 / distance^2; a place where an image lies has its code.
+        The map has no inverse, so this interpolates: it averages the codes of the `k` nearest
+        images on the map with weights 1 / distance^2. The place of an image gives its own code.
 
         Args:
             places: In map units.
@@ -115,12 +115,12 @@ def index_columns(latent_dim: int) -> dict[str, str]:
 class NeighbourSearch:
     """Finds nearest points by exact distances, a block of codes at a time.
 
-    The nearest p has the largest p.z - |p|^2 / 2: one product of matrices.
+    The nearest p maximises p.z - |p|^2 / 2, one matrix product.
     """
 
     def __init__(self, points: Float[Tensor, "points latent"]) -> None:
         self.points = points
-        self.centre = points.mean(0)  # keeps digits where points lie far from the origin
+        self.centre = points.mean(0)  # centring keeps precision if points lie far from the origin
         centred = points - self.centre
         half_squares = centred.square().sum(-1, keepdim=True) / 2
         self.matrix = torch.cat([centred, -half_squares], 1).T.contiguous()

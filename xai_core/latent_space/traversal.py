@@ -23,8 +23,8 @@ __all__ = [
 def carried_nats(mean: Latents, log_var: Latents) -> Float[Tensor, " latent"]:
     """Estimate the information that each latent dimension carries about an image, in nats.
 
-    Reads each dimension as a Gaussian channel: 1/2 ln(1 + Var[mean] / E[exp(log_var)]), the
-    variance and the expectation over images; 0 where q(z_j|x) is the same for every image.
+    Treats each dimension as a Gaussian channel, 1/2 ln(1 + Var[mean] / E[exp(log_var)]), with
+    variance and expectation over images; 0 if q(z_j|x) is the same for every image.
 
     Args:
         mean: Means of q(z|x), one row per image.
@@ -51,7 +51,7 @@ def traverse(
     deviation: Float[Tensor, " latent"],
     offsets: Float[Tensor, " steps"],
 ) -> Float[Tensor, "latent steps latent"]:
-    """Move one dimension of a code at a time, the others kept.
+    """Vary one dimension of a code at a time and keep the others fixed.
 
     Args:
         z: The code to start from.

@@ -1,4 +1,4 @@
-"""Lay out the two-dimensional map of the latent space with UMAP, and measure it."""
+"""Compute the two-dimensional UMAP of the latent space and measure its quality."""
 
 import logging
 import warnings
@@ -29,23 +29,23 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 QUALITY_SAMPLE = 5_000
-"""Images on which a map is measured at most, and at most as many as it was fitted on."""
+"""Largest number of fitted images on which the quality of a map is measured."""
 MAP_NEIGHBOURS = 15
 LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
-"""An image's latent neighbours, and how far down its map neighbours they are looked for."""
+"""Latent neighbours of an image, and the number of map neighbours searched for them."""
 AT_ONCE = 50_000
-"""Images whose neighbours on the map are looked for at once: 60 MB."""
+"""Images whose map neighbours are computed at once: 60 MB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapQuality:
-    """How well a map keeps neighbourhoods.
+    """How well a map preserves neighbourhoods.
 
     Attributes:
         trustworthiness: 1 if neighbours on the map are neighbours in latent space; 0.5 by chance.
         continuity: 1 if neighbours in latent space are neighbours on the map.
-        n_neighbors: Neighbours counted in both.
-        sample: Images, drawn by the seed, on which both were measured.
+        n_neighbors: Size of the neighbourhoods.
+        sample: Number of randomly drawn images used to measure both.
         fitted: Images UMAP was fitted on; the others were placed by their neighbours.
     """
 
@@ -68,19 +68,19 @@ def build_index(
     max_fitted: int = 100_000,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[pd.DataFrame, MapQuality]:
-    """Encode every image, lay the codes out on a map, and measure what the map loses.
+    """Encode every image, compute a map of the codes and measure its quality.
 
     Args:
-        model: Lives on `device`.
-        classifier: Lives on `device`, or None.
+        model: The model, on `device`.
+        classifier: The classifier, on `device`, or None.
         dataset: All its images are indexed, train rows and then test rows.
-        device: Where to compute; UMAP runs on the CPU.
-        seed: Of the draws of z, the map and the samples.
-        encodings: Of train and test, if they are there already.
-        predicted: The classifier's classes of train and test images, likewise.
-        max_fitted: Images UMAP is fitted on, drawn by the seed, at least 3; the others are placed
-            by their neighbours among these.
-        progress: Called with what begins.
+        device: Device to compute on; UMAP runs on the CPU.
+        seed: Seed of the draws of z, the map and the samples.
+        encodings: Encodings of train and test images, if already computed.
+        predicted: The classifier's predictions for train and test images, if already computed.
+        max_fitted: Largest number of images to fit UMAP on, at least 3, drawn at random; the
+            others are placed by their neighbours among these.
+        progress: Called with a description of each step as it begins.
 
     Returns:
         The table, with `index_columns`, and the map's quality. `distortion` is the share of an
@@ -132,7 +132,7 @@ def _lay_out(
     graph: _Graph,
     seed: int,
 ) -> Float[np.ndarray, "points 2"]:
-    """Fit UMAP on the chosen codes, centre the map, and place the others by their neighbours."""
+    """Fit UMAP on the chosen codes, centre the map, place the others by their neighbours."""
     chosen, neighbours = graph.chosen, min(MAP_NEIGHBOURS, len(graph.chosen) - 1)
     nearest = tuple(
         np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
@@ -161,7 +161,7 @@ def _lay_out(
 def _distortion(
     graph: _Graph, places: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, " points"]:
-    """Share of latent neighbours lost on the map, of each point, the point itself left out."""
+    """Return each point's share of latent neighbours lost on the map, excluding the point."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(places[graph.chosen])
@@ -177,7 +177,7 @@ def _lost(
     tree: "cKDTree",
     places: Float[np.ndarray, "points 2"],
 ) -> Float[np.ndarray, " points"]:
-    """Compare the neighbours of points with those on the map; `own` is -1 if not chosen."""
+    """Compare latent neighbours with map neighbours; `own` is -1 for points not chosen."""
     is_self = rows == own[:, None]
     order = np.argsort(is_self, axis=1, kind="stable")[:, :LATENT_NEIGHBOURS]
     near = np.take_along_axis(rows, order, axis=1)[:, : tree.n - 1]
@@ -214,7 +214,7 @@ def _table(
     distortion: Float[np.ndarray, " points"],
     predicted: Int[np.ndarray, " points"],
 ) -> pd.DataFrame:
-    """Put the columns together in the order of `index_columns`."""
+    """Assemble the columns in the order of `index_columns`."""
     terms, dim = encoding.terms, encoding.mean.shape[1]
     splits = (("train", dataset.train), ("test", dataset.test))
     labels = [

@@ -1,1 +1,1 @@
-"""What is learned: the cluster VAE, its prior, the classifier, the critic."""
+"""Networks and distributions: the cluster VAE, its prior, the classifier, the critic."""

@@ -16,7 +16,7 @@ WIDTHS = (24, 48, 96)
 
 
 class Classifier(nn.Sequential):
-    """Images to logits of classes: convolutions and max pooling, as deep as their size asks."""
+    """Map images to class logits by convolutions and max pooling; depth follows image size."""
 
     def __init__(self, num_classes: int = 10, image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
         height, width = (image.height + 1) // 2, (image.width + 1) // 2

@@ -19,12 +19,12 @@ DecoderConditioning = Literal["z", "z+c"]
 Prior = Literal["mixture", "standard"]
 
 LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
-"""More would be a slip of the pen, or a bundle that means harm."""
+"""Larger values are a typing error or a malicious bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterVAEConfig:
-    """What the model is.
+    """Settings of the cluster VAE.
 
     Attributes:
         num_clusters: K; 1 is the plain VAE, with its prior N(0, I).
@@ -32,10 +32,10 @@ class ClusterVAEConfig:
         factorisation: How q(z, c|x) factorises.
         likelihood: p(x|z, c): pixels in {0, 1}, or grey and colour with one learned variance
             (sigma-VAE, Rybkin et al., 2021, https://arxiv.org/abs/2006.13202).
-        decoder_conditioning: Whether the decoder reads c beside z.
-        prior: p(z|c): one Gaussian a cluster, or N(0, I) for all (knows no cluster).
+        decoder_conditioning: Whether the decoder is conditioned on c as well as on z.
+        prior: p(z|c): one Gaussian per cluster, or N(0, I) for all clusters.
         channels: Widths of the encoders' convolutions, from full resolution inwards.
-        decoder_channels: Widths of the decoder's, likewise.
+        decoder_channels: Widths of the decoder's convolutions, in the same order.
         hidden: Width of the fully connected layers.
     """
 
@@ -50,7 +50,7 @@ class ClusterVAEConfig:
     hidden: int = 192
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
         for name, value in [

@@ -23,17 +23,17 @@ from .pixel_masks import top_pixels
 __all__ = ["Critic", "CriticConfig", "critic_config", "marked"]
 
 GRID = 28
-"""Pixels of a side at most on which scores are computed; larger images are averaged to it."""
+"""Largest side of the grid of scores, in pixels; larger images are averaged down to it."""
 HIGHEST = 12.0
-"""Scores end here, so that no two values of a mask fall together in float32."""
+"""Scores are limited to this, so that distinct ones stay distinct after the float32 sigmoid."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CriticConfig:
-    """What a critic is.
+    """Settings of a critic.
 
     Attributes:
-        budget: Pixels it marks of each image.
+        budget: Number of pixels marked per image.
         hidden: Width of its two hidden layers.
     """
 
@@ -41,7 +41,7 @@ class CriticConfig:
     hidden: int = 256
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         if not 1 <= self.budget < LARGEST_SIDE**2:
             raise ConfigError(f"`budget` must be in [1, {LARGEST_SIDE**2}), got {self.budget}.")
         if self.hidden < 1:
@@ -49,11 +49,11 @@ class CriticConfig:
 
 
 class Critic(nn.Module):
-    """Images and targets to masks in [0, 1].
+    """Map images and targets to masks in [0, 1].
 
-    Exactly `config.budget` pixels of a mask are above 1/2; the others are in their order. The
-    layers are dense, for a pixel's worth depends on strokes anywhere, and images are aligned. Of
-    images larger than `GRID` the worth of a pixel is that of its place on a coarser grid.
+    Exactly `config.budget` pixels of a mask are above 1/2; all values keep the order of the
+    scores. The layers are dense because a pixel's score depends on strokes anywhere and images are
+    aligned. Images larger than `GRID` are scored on a coarser grid.
     """
 
     def __init__(
@@ -89,9 +89,9 @@ class Critic(nn.Module):
     def scores(
         self, x: Images, target: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch height width"]:
-        """Score each pixel, within +-`HIGHEST`; the differences between pixels count.
+        """Score each pixel within +-`HIGHEST`; only differences between pixels matter.
 
-        The score of a pixel is a + b x: what it is worth if black, and the more for its ink.
+        The score is a + b x: a value for a black pixel plus a term for its ink.
         """
         seen = x if self.factor == 1 else functional.adaptive_avg_pool2d(x, self.grid)
         hidden = (self.first(seen.flatten(1)) + self.first_of_target(target)).relu()
@@ -108,7 +108,7 @@ class Critic(nn.Module):
         return functional.interpolate(scores[:, None], size, mode="bilinear")[:, 0]
 
     def forward(self, x: Images, target: Int[Tensor, " batch"]) -> Mask:
-        """Mark the pixels that speak for `target`: the threshold of the budget is at 1/2."""
+        """Mark the evidence for `target`, scaled so that the budget's threshold is at 1/2."""
         scores = self.scores(x, target)
         top = scores.flatten(1).topk(self.config.budget + 1).values
         threshold = (top[:, -1] + top[:, -2]) / 2
@@ -116,10 +116,10 @@ class Critic(nn.Module):
 
 
 def critic_config(image: ImageSpec) -> CriticConfig:
-    """Return the settings of a critic of images: 31 of MNIST's 784 pixels, and the same share."""
+    """Return the settings for a form of images: a budget of 31 of 784 pixels or the same share."""
     return CriticConfig(budget=image.share_of(31), hidden=256 if image.pixels <= 784 else 64)
 
 
 def marked(mask: Mask, budget: int) -> Mask:
-    """Return the mask of zeros and ones of the `budget` highest pixels, as it is judged."""
+    """Binarise a mask, as it is evaluated: ones at the `budget` highest pixels."""
     return top_pixels(mask, budget)

@@ -30,7 +30,7 @@ LOG_2PI = math.log(2 * math.pi)
 def sample_normal(
     mean: Latents, log_var: Latents, *, generator: torch.Generator | None = None
 ) -> Latents:
-    """Draw one reparameterised sample a row: mean + exp(log_var / 2) * eps."""
+    """Draw one reparameterised sample per row: mean + exp(log_var / 2) * eps."""
     eps = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
     return mean + torch.exp(0.5 * log_var) * eps
 
@@ -52,7 +52,7 @@ def expected_normal_log_prob(
     centres: Float[Tensor, "clusters latent"],
     scales: Float[Tensor, " clusters"],
 ) -> Logits:
-    """Expect log N(z; centre_c, scale_c^2 I) under N(z; mean, diag(exp(log_var))).
+    """Evaluate E[log N(z; centre_c, scale_c^2 I)] under N(z; mean, diag(exp(log_var))).
 
     In closed form: log N(mean; centre_c, scale_c^2 I) - sum exp(log_var) / (2 scale_c^2).
     A vanishing `log_var` (minus infinity) gives the log density at `mean` itself.
@@ -65,7 +65,8 @@ def expected_normal_log_prob(
 
 def categorical_kl_to_uniform(probs: Probs) -> Float[Tensor, " batch"]:
     """KL(q || uniform over K) = ln K - H(q); 0 for uniform rows, ln K for certain ones."""
-    # a probability that underflowed to 0 adds 0, and a finite gradient that softmax then stops
+    # a probability that underflows to 0 adds 0 and a finite gradient, which softmax multiplies by
+    # 0
     logs = probs.clamp(min=torch.finfo(probs.dtype).tiny).log()
     return math.log(probs.shape[-1]) + (probs * logs).sum(-1)
 

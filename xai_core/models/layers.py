@@ -1,7 +1,7 @@
 """The networks: one ReLU module per use and no normalisation layers.
 
-Every layer is one that Captum's hook-based methods have rules for, and none mixes the images
-of a batch, so that processes which share a batch compute what one process would.
+Captum's hook-based methods have rules for every layer. No layer mixes the images of a batch, so
+processes that share a batch compute the same as a single process.
 """
 
 import math
@@ -19,7 +19,7 @@ MNIST = ImageSpec()
 
 
 def depth_of(image: ImageSpec) -> int:
-    """Return how often networks halve an image: 3 times at 28 x 28 pixels, to some 4 x 4."""
+    """Return the number of halvings of an image: 3 for 28 x 28 pixels, down to 4 x 4."""
     return max(1, round(math.log2(math.sqrt(image.pixels) / 4)))
 
 
@@ -29,7 +29,7 @@ def _widths(channels: tuple[int, int, int], depth: int) -> list[int]:
 
 
 class ConvEncoder(nn.Sequential):
-    """Images to `outputs` numbers, by as many strided convolutions as their size asks for."""
+    """Map images to `outputs` numbers by strided convolutions; depth follows image size."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class ConvEncoder(nn.Sequential):
         """Build the network.
 
         Args:
-            channels: Widths of the first three convolutions; the third is that of further ones.
+            channels: Widths of the first three convolutions; further ones repeat the third.
             hidden: Width of the fully connected layer.
             outputs: Numbers per image.
             image: Form of the images.
-            more_inputs: Channels beside those of the image.
+            more_inputs: Input channels in addition to the image's.
         """
         layers: list[nn.Module] = []
         inputs, height, width = image.channels + more_inputs, image.height, image.width
@@ -66,7 +66,7 @@ class ConvEncoder(nn.Sequential):
 
 
 class ConvDecoder(nn.Module):
-    """Latents, and cluster probabilities where it reads them, to logits of pixels.
+    """Map latents, and optionally cluster probabilities, to logits of pixels.
 
     The last layers are sub-pixel convolutions (Shi et al., 2016, https://arxiv.org/abs/1609.05158):
     they cost half of a transposed convolution at full resolution.
@@ -117,12 +117,12 @@ class ConvDecoder(nn.Module):
         if self.from_cluster is not None and conditions is not None:
             hidden = hidden + self.from_cluster(conditions)
         decoded = self.layers(hidden)
-        height, width = self.size  # sides that are no multiple of the doublings are cut
+        height, width = self.size  # crop sides that are not a multiple of the upsampling factor
         return decoded if decoded.shape[2:] == self.size else decoded[..., :height, :width]
 
 
 def initialise(module: nn.Module) -> None:
-    """Scale the weights for ReLU (He et al., 2015), in channels-last memory; leave meta ones."""
+    """Initialise weights for ReLU (He et al., 2015), channels last; skip meta tensors."""
     if next(module.parameters()).is_meta:
         return
     for layer in module.modules():

@@ -13,14 +13,14 @@ __all__ = ["foreground", "log_uniform", "random_masks", "random_strokes", "top_p
 INK = 0.5
 """A grey pixel brighter than this belongs to a stroke."""
 OTHER_COLOUR = 0.15
-"""A coloured pixel whose channels differ from the border's median by more belongs to an object."""
+"""A coloured pixel that differs more from the border's median, per channel, is foreground."""
 MOST_STROKES = 96 / 784
 """Share of the pixels."""
 MOST_PIXELS = 256 / 784
 
 
 def foreground(x: Images) -> Bool[Tensor, "batch height width"]:
-    """Return which pixels belong to a stroke or an object, not to the ground."""
+    """Mark the pixels of strokes or objects, as opposed to the background."""
     if x.shape[1] == 1:
         return x[:, 0] > INK
     sides = (x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1])
@@ -29,10 +29,10 @@ def foreground(x: Images) -> Bool[Tensor, "batch height width"]:
 
 
 def random_masks(x: Images, generator: torch.Generator) -> Mask:
-    """Draw masks that know nothing of a decision: random stroke pixels and random pixels.
+    """Draw masks independent of any decision: random stroke pixels and random pixels.
 
-    Of each image some 4 to 96 of 784 pixels are seen in strokes, some 4 to 256 anywhere, or both,
-    the numbers uniform in their logarithm.
+    Each mask shows 4 to 96 of 784 pixels in strokes, 4 to 256 anywhere, or both; the counts are
+    log-uniform.
 
     Args:
         x: Images.
@@ -69,7 +69,7 @@ def top_pixels(scores: Float[Tensor, "batch height width"], count: int) -> Mask:
         Masks of zeros and ones.
 
     Raises:
-        ValueError: If a map has not that many pixels.
+        ValueError: If a map has fewer pixels.
     """
     flat = scores.flatten(1)
     if not 0 <= count <= flat.shape[1]:
@@ -79,7 +79,7 @@ def top_pixels(scores: Float[Tensor, "batch height width"], count: int) -> Mask:
 
 
 def log_uniform(low: float, high: float, draws: Tensor) -> Tensor:
-    """Turn draws that are uniform in [0, 1) into ones uniform in their logarithm."""
+    """Transform uniform draws in [0, 1) to log-uniform ones in [low, high)."""
     return torch.exp(math.log(low) + (math.log(high) - math.log(low)) * draws)
 
 
@@ -88,7 +88,7 @@ def _uniform(generator: torch.Generator, like: Tensor, *shape: int) -> Tensor:
 
 
 def _numbers(generator: torch.Generator, like: Tensor, most: float) -> Tensor:
-    """Draw a number of pixels per image, uniform in its logarithm up to a share of them."""
+    """Draw a log-uniform number of pixels per image, up to a share of all pixels."""
     pixels = like[0, 0].numel()
     draws = _uniform(generator, like, len(like), 1, 1)
     return log_uniform(4 * pixels / 784, most * pixels, draws)

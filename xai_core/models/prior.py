@@ -22,7 +22,7 @@ SCALE_FLOOR = 1e-3
 class MixturePrior(nn.Module):
     """K spherical Gaussians with equal weights, means and scales learned unless `fixed`.
 
-    A fixed prior is N(0, I) for every cluster: the plain VAE's prior, which knows no cluster.
+    A fixed prior is N(0, I) for every cluster, as in a plain VAE.
 
     Args:
         num_clusters: K.
@@ -47,7 +47,7 @@ class MixturePrior(nn.Module):
         return functional.softplus(self.raw_scale) + SCALE_FLOOR
 
     def expected_log_prob(self, mean: Latents, log_var: Latents) -> Logits:
-        """Expect log p(z|c) under a diagonal Gaussian, for each c, in nats."""
+        """Evaluate E[log p(z|c)] under a diagonal Gaussian, for each c, in nats."""
         return expected_normal_log_prob(mean, log_var, self.mean, self.scale)
 
     def log_prob_given_cluster(self, z: Latents) -> Logits:
@@ -73,7 +73,7 @@ class MixturePrior(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Latents:
-        """Draw z ~ N(mu_c, (temperature sigma_c)^2 I), one a cluster number given."""
+        """Draw z ~ N(mu_c, (temperature sigma_c)^2 I), one per entry of `clusters`."""
         centres = self.mean[clusters]
         eps = torch.randn(centres.shape, generator=generator, device=centres.device)
         return centres + temperature * self.scale[clusters].unsqueeze(-1) * eps

@@ -90,7 +90,7 @@ class ClusterVAE(nn.Module):
         self.cluster_encoder = (
             ConvEncoder(config.channels, config.hidden, clusters, image=image)
             if config.factorisation == "c_given_x" and clusters > 1
-            else None  # a single cluster needs no branch to tell it
+            else None  # with a single cluster, q(c|x) is constant
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
@@ -110,7 +110,7 @@ class ClusterVAE(nn.Module):
         return self.latent_encoder(x).float().chunk(2, dim=-1)[0]
 
     def cluster_logits(self, x: Images) -> Logits:
-        """Evaluate the logits of q(c|x), without the decoder's share of the work."""
+        """Evaluate the logits of q(c|x) without running the decoder."""
         if self.cluster_encoder is not None:
             return self.cluster_encoder(x).float()
         return self.encode(x).cluster_logits
@@ -124,7 +124,7 @@ class ClusterVAE(nn.Module):
 
         Args:
             z: Codes.
-            cluster_probs: What a decoder that reads c is given; p(c|z) where None.
+            cluster_probs: Input of a decoder conditioned on c; None for p(c|z).
 
         Returns:
             Images of the form `image`.
@@ -140,7 +140,7 @@ class ClusterVAE(nn.Module):
         return self.decoder(z, cluster_probs).float()
 
     def reconstruct(self, x: Images) -> Images:
-        """Decode the mean of q(z|x), under q(c|x) where the decoder reads c."""
+        """Decode the mean of q(z|x), with q(c|x) if the decoder is conditioned on c."""
         if self.config.decoder_conditioning == "z":
             return self.decode(self.encode_mean(x))
         posterior = self.encode(x)
@@ -156,12 +156,12 @@ class ClusterVAE(nn.Module):
     ) -> ElboTerms:
         """Evaluate the evidence lower bound, term by term.
 
-        Only log p(x|z, c), and under "c_given_z" the mixture's terms, are sampled; the sum
-        over c is exact, the rest is closed form.
+        Only log p(x|z, c) and, under "c_given_z", the mixture's terms are sampled. The sum over c
+        is exact; the other terms have a closed form.
 
         Args:
             x: Images the encoder reads.
-            target: Images the likelihood is of; `x` where None.
+            target: Images whose likelihood is evaluated; None for `x`.
             generator: Source of the noise.
             num_samples: Draws of z averaged.
 
@@ -208,7 +208,7 @@ class ClusterVAE(nn.Module):
         one_hot = torch.eye(clusters, device=z.device, dtype=z.dtype)
         logits = self.decode_logits(
             z.repeat_interleave(clusters, 0), one_hot.repeat(len(z), 1)
-        )  # image-major: clusters of one image are neighbours
+        )  # image-major: the clusters of one image are adjacent
         repeated = x.repeat_interleave(clusters, 0)
         return self.log_likelihood(repeated, logits).reshape(len(z), clusters)
 

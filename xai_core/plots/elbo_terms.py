@@ -30,8 +30,8 @@ class Term:
     """One summand of the bound.
 
     Attributes:
-        name: In a sentence.
-        formula: In the notation of the Theory page.
+        name: Name in running text.
+        formula: Formula in the notation of the Theory pages.
         sign: Whether it is added (1) or subtracted (-1).
     """
 
@@ -63,15 +63,15 @@ def added(facts: pd.Series, term: str) -> float:
 
 
 def peers(facts: pd.Series) -> str:
-    """Name the split that an image is compared with: its own, or test for one of no data set."""
+    """Return the split that an image is compared with: its own, or test for a user's image."""
     return "train" if facts["split"] == "train" else "test"
 
 
 def summary(index: pd.DataFrame, facts: pd.Series) -> pd.DataFrame:
     """Tabulate one image's terms: nats added to the bound, and percentile among its peers.
 
-    The percentile is the share of the split's images to whose bound the term adds less; those
-    to whose bound it adds the same count half.
+    The percentile is the share of the split's images whose bound gains less from the term; ties
+    count half.
     """
     same = (index["split"] == peers(facts)).to_numpy()
     lines = []
@@ -85,20 +85,20 @@ def summary(index: pd.DataFrame, facts: pd.Series) -> pd.DataFrame:
 def extremes(
     index: pd.DataFrame, term: str, split: str, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the rows of a split to whose bound a term adds most, and least, in order."""
+    """Find the rows of a split whose bound gains most, and least, from a term, in order."""
     rows = np.flatnonzero((index["split"] == split).to_numpy())
     order = rows[np.argsort(-contributions(index, term)[rows], kind="stable")]
     return order[:count], order[::-1][:count]
 
 
 def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300) -> go.Figure:
-    """Draw how the terms add up to the bound, and where each lies among the split's images.
+    """Draw the terms as steps up to the bound, and each term's percentile in the split.
 
     Args:
-        table: What `summary` gives, the bound in its last row.
+        table: Result of `summary`, with the bound in the last row.
         split: "train" or "test", for the axis.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     names = [label(key) for key in ORDER]
     ranks = _ranks(table["percentile"].tolist(), names, split, dark)
@@ -123,13 +123,13 @@ def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300)
 def steps(
     nats: Sequence[Number], names: Sequence[str], dark: bool, *, digits: int = 1
 ) -> go.Waterfall:
-    """Draw contributions as steps that add up, their sum, which comes last, as a bar.
+    """Draw contributions as cumulative steps and their sum, the last value, as a bar.
 
     Args:
-        nats: Of each contribution, and their sum.
-        names: Of each, and of the sum.
-        dark: Whether the page is light on dark.
-        digits: After the decimal point.
+        nats: Value in nats of each contribution, and their sum.
+        names: Names of each, and of the sum.
+        dark: Whether the page has a dark theme.
+        digits: Digits after the decimal point.
     """
     colours = theme.hex_colours(theme.diverging(dark))
     return go.Waterfall(
@@ -160,7 +160,7 @@ def _ranks(percentiles: list[Number], names: list[str], split: str, dark: bool) 
 
 
 def _room(table: pd.DataFrame) -> list[float]:
-    """Leave space for the numbers that stand beside the bars."""
+    """Widen the range for the numbers beside the bars."""
     sums = table["nats"].to_numpy()[:-1].cumsum()
     low, high = min(sums.min(), 0.0), max(sums.max(), 0.0)
     pad = 0.45 * (high - low)
@@ -168,6 +168,6 @@ def _room(table: pd.DataFrame) -> list[float]:
 
 
 def label(key: str) -> str:
-    """Name a term with the sign it enters the bound by."""
+    """Return a term's name with its sign in the bound."""
     sign = "=" if key == "elbo" else "\N{MINUS SIGN}" if TERMS[key].sign < 0 else "+"
     return TERMS[key].name if key == "reconstruction" else f"{sign} {TERMS[key].name}"

@@ -1,4 +1,4 @@
-"""What leaves the page: tables and pictures that say where they come from."""
+"""Export tables and pictures with their provenance."""
 
 import io
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ __all__ = [
 ]
 
 About = Mapping[str, object]
-"""Where a file comes from: bundle, image, settings, version."""
+"""Provenance of a file: bundle, image, settings, version."""
 
 
 def csv(table: pd.DataFrame, about: About) -> bytes:
-    """Write a table as CSV, with a comment line for each thing to know about it.
+    """Write a table as CSV, with its provenance as comment lines.
 
     Read it back with `pandas.read_csv(file, comment="#")`.
     """
@@ -43,12 +43,12 @@ def png(pixels: NDArray[np.generic], about: About, scale: int = 4) -> bytes:
 
 
 def file_name(*parts: object, suffix: str) -> str:
-    """Make a file name of some words, safe on every system."""
+    """Build a file name from words that is safe on every system."""
     return f"{stem(*parts)}.{suffix}"
 
 
 def stem(*parts: object) -> str:
-    """Make a file name without its suffix."""
+    """Build a file name without its suffix."""
     words = "-".join(str(part) for part in parts)
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in words)
 

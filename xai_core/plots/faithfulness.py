@@ -1,4 +1,4 @@
-"""How far heatmaps can be believed: scores of methods, and the curves behind them."""
+"""Faithfulness of heatmaps: scores of methods and their curves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,13 +18,13 @@ __all__ = [
 ]
 
 SCORES = {
-    "insertion": ("insertion ↑", "Area under p while the first pixels are shown; high is good."),
-    "deletion": ("deletion ↓", "Area under p while they are taken away; low is good."),
-    "infidelity": ("infidelity ↓", "Share of the output's changes it does not foretell."),
-    "sensitivity": ("max-sensitivity ↓", "Largest relative move under noise of 0.02; a constant "
+    "insertion": ("insertion ↑", "Area under p as pixels are inserted; high is good."),
+    "deletion": ("deletion ↓", "Area under p as pixels are removed; low is good."),
+    "infidelity": ("infidelity ↓", "Share of the output's changes it does not predict."),
+    "sensitivity": ("max-sensitivity ↓", "Largest relative change under noise of 0.02; a constant "
                     "map has 0, so never read it alone."),
-    "gap": ("gap ↓", "Share of the output's change that is missed, where a method promises all."),
-    "sparsity": ("sparsity", "Gini index of the map: 0 all pixels alike, 1 a single pixel."),
+    "gap": ("gap ↓", "Completeness error of complete methods, as a share of the change."),
+    "sparsity": ("sparsity", "Gini index of the map: 0 all pixels equal, 1 a single pixel."),
     "randomisation": ("randomised model ↓", "Rank correlation with the map of the same network "
                       "with random weights: near 0 if it reads what was learned."),
     "class_sensitivity": ("other class ↓", "Rank correlation with the map for the second best "
@@ -39,7 +39,7 @@ def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
     """Write the scores with their 95 % intervals, a dash where one is not defined.
 
     Args:
-        table: With columns such as insertion, insertion_low and insertion_high.
+        table: Table with columns such as insertion, insertion_low and insertion_high.
         titles: Names of the methods, by their keys.
     """
     known = table["method"].isin(list(_CONTROLS)).to_numpy()
@@ -71,7 +71,7 @@ def dots(
     Args:
         worth: Insertion minus deletion by method; "random" and "edges" are the controls.
         titles: Names of the methods, by their keys.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         emphasised: The method in question.
     """
     listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__)
@@ -118,15 +118,15 @@ def curves(
     emphasised: str,
     axis: str,
 ) -> go.Figure:
-    """Draw p over the share of pixels: one method thick, the blind ones dashed, others faint.
+    """Draw p over the share of pixels: one method thick, the controls dashed, others faint.
 
     Args:
         by_method: Mean curves.
-        shares: Of the pixels, rising from 0 to 1.
+        shares: Shares of the pixels, rising from 0 to 1.
         titles: Names of the methods, by their keys.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         emphasised: The method in question.
-        axis: What happens to the pixels.
+        axis: Label of the axis of pixels.
     """
     ink, lines = theme.ink(dark), []
     styles = _CONTROLS

@@ -1,4 +1,4 @@
-"""Rows of images and of maps on one scale, as in a paper: coloured once, for page and print."""
+"""Rows of images and maps on one scale, coloured once for page and print."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = [
 GAP = 2
 """Pixels between images."""
 NAMES = 27
-"""Screen pixels for the columns' names."""
+"""Height of the columns' names in screen pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,13 +31,13 @@ class Row:
     """One row of a sheet.
 
     Attributes:
-        name: At its left.
-        values: Ink in [0, 1], or what a map says of each pixel: (images, height, width), or
-            (images, channels, height, width).
-        kind: "ink" is drawn as the image is, grey or colour; "map" in colours about 0, warm where
-            positive, and by the mean of its channels.
-        limit: Of a map: the absolute value at both ends of the colours, one for all images.
-        under: Ink, as `values`, that shines through a map.
+        name: Name at its left.
+        values: Ink in [0, 1] or values of a map: (images, height, width), or (images, channels,
+            height, width).
+        kind: "ink" is drawn as is, grey or colour; "map" averages channels and diverges about 0,
+            warm where positive.
+        limit: For a map, the absolute value at both ends of the colour scale, one for all images.
+        under: Ink, in the form of `values`, visible through a map.
     """
 
     name: str
@@ -49,14 +49,14 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sheet:
-    """A sheet's pixels, and the number behind each.
+    """A sheet's pixels and their values.
 
     Attributes:
         pixels: (height, width, 3) colours.
         numbers: (height, width) values, NaN between images.
         rows: Names of the rows.
         columns: Names of the columns.
-        limits: The maps' scales, a row each; None for ink.
+        limits: The maps' scales, one per row; None for ink.
         cell: Height and width of an image.
     """
 
@@ -69,7 +69,7 @@ class Sheet:
 
 
 def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998) -> float:
-    """Return one scale for maps that are compared: nearly the largest absolute value of all."""
+    """Return a common scale for maps: a high quantile of their absolute values."""
     sizes = np.concatenate([np.abs(np.asarray(part)).ravel() for part in maps])
     sizes = sizes[~np.isnan(sizes)]  # a group without images has no mean
     return max(float(np.quantile(sizes, quantile)), 1e-9) if sizes.size else 1.0
@@ -78,13 +78,13 @@ def shared_limit(maps: Sequence[NDArray[np.floating]], quantile: Number = 0.998)
 def compose(
     rows: Sequence[Row], columns: Sequence[str], dark: bool, *, through: Number = 0.0
 ) -> Sheet:
-    """Colour images and lay them out, a row each.
+    """Colour images and arrange them, one row per entry.
 
     Args:
-        rows: With as many images as there are columns.
+        rows: Rows with one image per column.
         columns: Names above the images.
-        dark: Whether the page is light on dark.
-        through: How much of the ink below a map shows, 0 to 1.
+        dark: Whether the page has a dark theme.
+        through: Opacity of the ink below a map, 0 to 1.
     """
     page = 24 if dark else 255
     pixels = [sprites.sheet(_coloured(r, dark, through), len(columns), GAP, page) for r in rows]
@@ -102,13 +102,13 @@ def compose(
 
 
 def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
-    """Draw a sheet; pointing at a pixel gives its number.
+    """Draw a sheet; hovering over a pixel shows its value.
 
     Args:
         sheet: From `compose`.
-        dark: Whether the page is light on dark.
-        unit: What a map's numbers are.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        unit: Unit of a map's values.
+        height: Height on the screen, in pixels.
     """
     down, across = (
         [(side + GAP) * i + (side - 1) / 2 for i in range(count)]
@@ -168,7 +168,7 @@ def _numbers(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
-    """Return the colour bar of the maps, where they share one scale."""
+    """Return the colour bar of the maps if they share one scale."""
     limits = {limit for limit in sheet.limits if limit is not None}
     if len(limits) != 1:
         return []

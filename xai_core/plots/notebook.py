@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["attribution", "bundle", "counterfactual"]
 
 SHOWN = 10
-"""Images at most."""
+"""Largest number of images shown."""
 
 
 def attribution(found: "Attribution") -> str:

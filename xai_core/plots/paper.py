@@ -1,6 +1,6 @@
-"""A sheet of images as a figure for paper: names at its sides, a scale below, PNG or SVG.
+"""A sheet of images as a figure for print: names at its sides, a scale below, PNG or SVG.
 
-The pixels are those of `image_sheet.compose`, which the page draws too.
+The pixels come from `image_sheet.compose`, which the page uses too.
 """
 
 import io
@@ -25,9 +25,9 @@ __all__ = [
 ]
 
 SIDE = 84
-"""About the printed pixels of an image's side: three for each of its own, if they are 28."""
+"""Approximate side of an image in printed pixels: three per pixel of a 28-pixel side."""
 TEXT = 13
-"""Height of letters, in printed pixels."""
+"""Font size in printed pixels."""
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED = "#1c2330", "#5b6472"
 PAD = 12
@@ -35,7 +35,7 @@ PAD = 12
 
 @dataclass(frozen=True, kw_only=True)
 class _Text:
-    """Words, anchored at their start, middle or end, at the middle of their height."""
+    """Text, anchored at its start, middle or end, vertically centred."""
 
     x: Number
     y: Number
@@ -58,15 +58,15 @@ class _Picture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paper:
-    """A figure laid out; sizes in printed pixels.
+    """The layout of a figure; sizes in printed pixels.
 
     Attributes:
-        width: Of the whole.
-        height: Of the whole.
-        pictures: What is drawn first.
-        texts: What is written over it.
-        title: Its own words, also those for who cannot see it.
-        about: Where it comes from, written into the file.
+        width: Width of the figure.
+        height: Height of the figure.
+        pictures: Images, drawn first.
+        texts: Texts, drawn over them.
+        title: Title, also used as alternative text.
+        about: Provenance, written into the file.
     """
 
     width: int
@@ -82,8 +82,8 @@ def lay_out(sheet: Sheet, *, title: str, unit: str, about: Mapping[str, object])
 
     Args:
         sheet: From `image_sheet.compose`, not dark.
-        title: Above all.
-        unit: What a map's numbers are, below the scale.
+        title: Title at the top.
+        unit: Unit of a map's values, below the scale.
         about: Bundle, method, images, version.
     """
     scale = max(1, round(SIDE / max(sheet.cell)))
@@ -124,7 +124,7 @@ def lay_out(sheet: Sheet, *, title: str, unit: str, about: Mapping[str, object])
 
 
 def svg(paper: Paper) -> bytes:
-    """Write a figure as SVG: letters stay letters, images are embedded pixel by pixel."""
+    """Write a figure as SVG, with text as text and images embedded pixel by pixel."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{paper.width}" height="{paper.height}" '
         f'viewBox="0 0 {paper.width} {paper.height}" role="img" font-family="{FONT}">',
@@ -152,7 +152,7 @@ def png(paper: Paper, density: int = 2) -> bytes:
 
     Args:
         paper: The figure.
-        density: Pixels of the file a printed pixel.
+        density: File pixels per printed pixel.
     """
     size = (paper.width * density, paper.height * density)
     image = Image.new("RGB", size, "#ffffff")
@@ -165,7 +165,7 @@ def png(paper: Paper, density: int = 2) -> bytes:
     for text in paper.texts:
         pen.text(
             (float(text.x * density), float(text.y * density)),
-            text.words.replace("\N{MINUS SIGN}", "-"),  # Pillow's own font has none
+            text.words.replace("\N{MINUS SIGN}", "-"),  # Pillow's default font lacks them
             fill=text.colour,
             anchor=anchors[text.anchor],
             font=ImageFont.load_default(text.size * density),
@@ -180,7 +180,7 @@ def png(paper: Paper, density: int = 2) -> bytes:
 def _scale(
     sheet: Sheet, left: int, top: int, width: int, unit: str
 ) -> tuple[list[_Picture], list[_Text], int]:
-    """Draw the colour bar where all maps share one; else say how long each row's scale is."""
+    """Draw the colour bar if all maps share one, otherwise write each row's scale."""
     limits = [limit for limit in sheet.limits if limit is not None]
     if not limits:
         return [], [], top

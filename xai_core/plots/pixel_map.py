@@ -1,4 +1,4 @@
-"""One image large, with its numbers: ink on a grey scale, or signed values about 0."""
+"""One enlarged image with pixel values: ink on a grey scale, or signed values about 0."""
 
 from typing import Any
 
@@ -39,15 +39,15 @@ def signed_map(
     height: int = 350,
     under: NDArray[np.floating] | None = None,
 ) -> go.Figure:
-    """Draw signed values about 0, the colours symmetric.
+    """Draw signed values with a symmetric colour scale about 0.
 
     Args:
-        values: (height, width), or (channels, height, width) of which the mean is drawn; such
-            as input minus reconstruction.
-        dark: Whether the page is light on dark.
+        values: (height, width), or (channels, height, width), which is averaged; such as input
+            minus reconstruction.
+        dark: Whether the page has a dark theme.
         limit: The absolute value at both ends of the colours.
-        words: What the values are.
-        height: On the screen, in pixels.
+        words: Description of the values.
+        height: Height on the screen, in pixels.
         under: An image in [0, 1], whose contour is drawn over the values.
     """
     scale = theme.plotly_scale(theme.diverging(dark), 33)
@@ -58,12 +58,12 @@ def signed_map(
 
 
 def error_limit(error: NDArray[np.floating]) -> float:
-    """Return the end of a colour scale fitted to one error: its largest absolute value."""
+    """Return the largest absolute error, the end of its colour scale."""
     return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
 
 
 def _contour(image: NDArray[np.floating], dark: bool) -> go.Contour:
-    """Draw the line at which the ink of an image is half of the most."""
+    """Draw the contour of an image at half of its maximal ink."""
     return go.Contour(
         z=np.asarray(image, np.float32),
         contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},

@@ -32,10 +32,10 @@ def bar_chart(
     Args:
         probs: (clusters,), sum 1.
         names: One per cluster.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         order: The clusters in the order of bars and colours; by number if None.
         before: Probabilities to compare with, drawn as a line across each bar.
-        symbol: What is drawn, for the axis.
+        symbol: Symbol for the axis.
         row_height: Screen pixels per bar.
     """
     order = list(range(len(names)) if order is None else order)
@@ -66,10 +66,10 @@ def bar_chart(
 
 
 def percent(probability: Number) -> str:
-    """Write a probability with one digit after the point, without rounding it to 0 or to 1.
+    """Format a probability with one decimal, without rounding it to 0 or 1.
 
-    A float32 probability that is 0 or 1 has been rounded already, so these two are not written
-    as certain either.
+    A float32 probability of exactly 0 or 1 is itself a rounding result, so it is not shown as
+    certain either.
     """
     if probability <= 0.0005:
         return "under 0.1 %"
@@ -79,7 +79,7 @@ def percent(probability: Number) -> str:
 
 
 def share(counted: Number) -> str:
-    """Write a share of counted things: as `percent`, but exact where it is all or none."""
+    """Format a share of a count: as `percent`, but exact for all or none."""
     return f"{100 * counted:.0f} %" if counted in (0, 1) else percent(counted)
 
 

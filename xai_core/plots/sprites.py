@@ -1,4 +1,4 @@
-"""Many small images as one, grey or colour: their bytes, sheets of them, and PNG."""
+"""Many small images as one sheet, grey or colour, as bytes and PNG."""
 
 import base64
 import io
@@ -22,14 +22,14 @@ Pixels = NDArray[np.uint8]
 
 
 def as_bytes(images: NDArray[np.generic]) -> Pixels:
-    """Turn floats in [0, 1] into bytes, NaN into 0; bytes stay as they are."""
+    """Convert floats in [0, 1] to bytes, NaN to 0; bytes are returned unchanged."""
     if images.dtype != np.uint8:
         images = (np.clip(np.nan_to_num(images), 0, 1) * 255).round()
     return images.astype(np.uint8, copy=False)
 
 
 def pixels(images: NDArray[np.generic]) -> Pixels:
-    """Bring images to the form that Pillow draws: bytes, with the colours last.
+    """Convert images to the form that Pillow reads: bytes, with the channels last.
 
     Args:
         images: (images, height, width) or (images, 1, height, width), grey; (images, 3, height,
@@ -45,23 +45,23 @@ def pixels(images: NDArray[np.generic]) -> Pixels:
 
 
 def rgb(images: NDArray[np.generic]) -> Pixels:
-    """Bring images, as `pixels` takes them, to (images, height, width, 3)."""
+    """Convert images in a form that `pixels` accepts to (images, height, width, 3)."""
     found = pixels(images)
     return found if found.ndim == 4 else found[..., None].repeat(3, -1)
 
 
 def levels(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return one number per pixel: (images, height, width) as it is, else the channels' mean."""
+    """Return one number per pixel: (images, height, width) unchanged, else the channels' mean."""
     values = np.asarray(values)
     return values if values.ndim == 3 else values.mean(1)
 
 
 def sheet(images: NDArray[np.generic], columns: int, gap: int = 0, fill: int = 0) -> Pixels:
-    """Lay images out in rows, left to right.
+    """Arrange images in rows, left to right.
 
     Args:
-        images: As `pixels` takes them.
-        columns: Images a row; the last row is filled up.
+        images: Images in a form that `pixels` accepts.
+        columns: Images per row; the last row is padded.
         gap: Pixels between neighbouring images.
         fill: Grey level of gaps and empty cells.
     """
@@ -88,5 +88,5 @@ def sprite_sheet(images: NDArray[np.generic], columns: int = 20, level: int = 6)
 
 
 def data_url(image: bytes, kind: str = "png") -> str:
-    """Write a PNG, or an SVG with kind "svg+xml", as a URL that carries it."""
+    """Encode a PNG, or an SVG with kind "svg+xml", as a data URL."""
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"

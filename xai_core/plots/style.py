@@ -1,4 +1,4 @@
-"""What all Plotly figures share: transparent, in the page's font, with quiet axes."""
+"""The style of all Plotly figures: transparent, in the page's font, with unobtrusive axes."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ __all__ = [
 
 FONT = '"Source Sans", sans-serif'
 BAR = 52
-"""Screen pixels that a colour bar takes, a figure's top margin."""
+"""Height of a colour bar in screen pixels, the top margin of a figure."""
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
@@ -31,9 +31,9 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
 def one_line(text: str) -> str:
-    """Return a text without line breaks, control characters and marks that turn its direction.
+    """Return a text without line breaks, control characters and direction marks.
 
-    Words that are written from right to left are isolated, so that they move nothing beside them.
+    Right-to-left text is isolated, so that it does not reorder its surroundings.
     """
     line = _CONTROLS.sub(" ", _DIRECTIONS.sub("", text)).strip()
     if not _RIGHT_TO_LEFT.search(line):
@@ -42,29 +42,29 @@ def one_line(text: str) -> str:
 
 
 def literal(text: object) -> str:
-    """Return text that Plotly draws exactly as it is: no tags, no formulas, no templates.
+    """Escape a text for Plotly, so that it is not read as tags, formulas or templates.
 
-    Every name that a bundle may hold goes through here before it is part of a figure.
+    Every name from a bundle is escaped here before it enters a figure.
     """
     line = escape(one_line(str(text)), quote=False)
     return line.replace("$", "&#36;").replace("%{", "%&#123;")
 
 
 def styled(traces: Sequence[Any], dark: bool, *, height: int, **layout: Any) -> go.Figure:  # noqa: ANN401
-    """Draw traces with the page's looks.
+    """Draw traces in the page's style.
 
     Args:
-        traces: Of `plotly.graph_objects`.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
-        layout: More of Plotly's layout, which wins.
+        traces: Traces of `plotly.graph_objects`.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
+        layout: Further Plotly layout, which takes precedence.
     """
     return go.Figure(list(traces), {"template": looks(dark), "height": height, **layout})
 
 
 @cache
 def looks(dark: bool) -> go.layout.Template:
-    """Return the template of all figures; a template is checked once, a layout every time."""
+    """Return the template of all figures; Plotly validates a template only once."""
     quiet = theme.muted(dark)
     axis = {
         "gridcolor": quiet,
@@ -91,12 +91,12 @@ def looks(dark: bool) -> go.layout.Template:
 
 
 def colour_bar(words: str, ends: Sequence[str], values: Sequence[Number]) -> dict[str, Any]:
-    """Lay a colour bar above a figure, its words below it.
+    """Place a colour bar above a figure, with its title below it.
 
     Args:
-        words: What the colours say.
-        ends: What is written at some values.
-        values: These values.
+        words: Title of the colour bar.
+        ends: Tick labels.
+        values: Values of the ticks.
     """
     return {
         "orientation": "h",
@@ -114,7 +114,7 @@ def colour_bar(words: str, ends: Sequence[str], values: Sequence[Number]) -> dic
 
 
 def signed(value: Number, digits: int = 1) -> str:
-    """Write a number with its sign, a true minus and no negative zero."""
+    """Format a number with its sign, a true minus and no negative zero."""
     text = f"{value:+.{digits}f}"
     if float(text) == 0:
         return text[1:]
@@ -122,5 +122,5 @@ def signed(value: Number, digits: int = 1) -> str:
 
 
 def plain(value: Number, digits: int = 2) -> str:
-    """Write a number without a plus, with a true minus and no negative zero."""
+    """Format a number without a plus, with a true minus and no negative zero."""
     return signed(value, digits).removeprefix("+")

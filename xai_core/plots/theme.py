@@ -1,6 +1,6 @@
 """Colours: clusters, signed maps and ordered values, for light and dark pages.
 
-Categories are Petroff's ten (https://arxiv.org/abs/2107.02270), which stay apart under
+Categories use Petroff's ten colours (https://arxiv.org/abs/2107.02270), distinguishable under
 simulated colour blindness. Signed maps diverge about 0 and are warm where positive.
 """
 
@@ -53,7 +53,7 @@ def cluster_colours(order: Sequence[int]) -> list[str]:
     """Return one colour per cluster; the colours follow the order in which clusters are listed.
 
     Args:
-        order: The clusters in that order, as `Bundle.clusters.order` holds them.
+        order: The clusters in that order, from `Bundle.clusters.order`.
     """
     by_place = dict(zip(order, categorical(len(order)), strict=True))
     return [by_place[c] for c in range(len(order))]
@@ -61,13 +61,13 @@ def cluster_colours(order: Sequence[int]) -> list[str]:
 
 @cache
 def diverging(dark: bool) -> Lut:
-    """Return the map for signed values; row 128 is 0 and recedes, warm is positive."""
+    """Return the colour map for signed values; row 128, for 0, fades into the page."""
     return _receding(_ramp(_MANAGUA_R), "#1b222d") if dark else _ramp(_RDBU_R)
 
 
 @cache
 def sequential(dark: bool) -> Lut:
-    """Return the map for ordered values; a higher value stands out more from the page."""
+    """Return the colour map for ordered values; higher values contrast more with the page."""
     rows = _ramp(_VIRIDIS)
     picked = np.linspace(40, 255, 256) if dark else np.linspace(225, 0, 256)
     return rows[picked.round().astype(int)]
@@ -75,7 +75,7 @@ def sequential(dark: bool) -> Lut:
 
 @cache
 def shares(dark: bool) -> Lut:
-    """Return the map for shares of a whole: the page's own colour at 0, one hue above."""
+    """Return the colour map for shares: the page's colour at 0, one hue above."""
     return _ramp("#10141b #2b3a78 #5f78d8 #b9c6ff" if dark else "#ffffff #c9d3f5 #6f86d6 #2a3f94")
 
 
@@ -89,12 +89,12 @@ def colourise(values: NDArray[np.floating], lut: Lut, limit: Number) -> NDArray[
 
 
 def hex_colours(lut: Lut) -> list[str]:
-    """Write a map's rows as `#rrggbb`."""
+    """Format a colour map's rows as `#rrggbb`."""
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in lut]
 
 
 def plotly_scale(lut: Lut, steps: int = 11) -> list[tuple[float, str]]:
-    """Write a map as a Plotly colour scale."""
+    """Format a colour map as a Plotly colour scale."""
     at = np.linspace(0, 255, steps).round().astype(int)
     return [(float(a) / 255, c) for a, c in zip(at, hex_colours(lut[at]), strict=True)]
 
@@ -105,7 +105,7 @@ def ink(dark: bool) -> str:
 
 
 def muted(dark: bool) -> str:
-    """Return the colour of what is there but not in question: grid lines, greyed points."""
+    """Return the colour of secondary elements: grid lines, greyed points."""
     return "#3a4250" if dark else "#d5d9e0"
 
 
@@ -117,13 +117,13 @@ def _ramp(stops: str) -> Lut:
 
 
 def _receding(lut: Lut, page: str) -> Lut:
-    """Fade the middle of a map into the page, the ends kept."""
+    """Blend the middle of a colour map with the page and keep its ends."""
     kept = 1 - (1 - np.abs(np.linspace(-1, 1, len(lut)))[:, None]) ** 3
     return (kept * lut + (1 - kept) * np.array(rgb(page))).round().astype(np.uint8)
 
 
 def rgb(colour: str) -> list[int]:
-    """Read a colour such as `#3366cc` as three numbers in 0..255."""
+    """Parse a colour such as `#3366cc` into three numbers in 0..255."""
     return list(bytes.fromhex(colour[1:]))
 
 

@@ -1,4 +1,4 @@
-"""Everything a bundle says about one image, as one self-contained HTML page.
+"""All results of a bundle for one image, as one self-contained HTML page.
 
 `report.html` holds the text; this module computes the values in it, which Jinja escapes.
 """
@@ -41,7 +41,7 @@ SEARCHES = {
 
 @dataclass(frozen=True)
 class _Number:
-    """A number as it is read, with all its digits and a name for programs."""
+    """A number as shown, with all its digits and a machine-readable name."""
 
     digits: str
     shown: str
@@ -50,7 +50,7 @@ class _Number:
 
 @dataclass(frozen=True)
 class _Picture:
-    """An image as a data URL, and another one for dark screens."""
+    """An image as a data URL, with a variant for dark themes."""
 
     light: str
     alt: str
@@ -77,13 +77,13 @@ class _Table:
 
 
 def html(bundle: "Bundle", found: "ImageReport") -> bytes:
-    """Return the HTML page of what a bundle says about one image.
+    """Return the HTML page of a bundle's results for one image.
 
-    Every number is also there with all its digits, in the `value` of its `data` element.
+    Every number is also included with all its digits, in the `value` of its `data` element.
 
     Args:
-        bundle: The bundle that was asked.
-        found: Its answers, from `image_report`.
+        bundle: The bundle.
+        found: Its results, from `image_report`.
     """
     from ..bundle.explained_output import explained_output
 
@@ -166,7 +166,7 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
     if classes is not None:
         best = int(classes[0].argmax())
         named = _class_names(bundle, None, classes.shape[1])[best]
-        facts.append(f"the classifier takes it for {named} ({percent(float(classes[0, best]))})")
+        facts.append(f"the classifier predicts {named} ({percent(float(classes[0, best]))})")
     if not found.image_id.startswith("own:"):
         label = int(bundle.row(found.image_id)["label"])
         if label >= 0:

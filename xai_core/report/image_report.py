@@ -1,4 +1,4 @@
-"""Everything a bundle says about one image, and the commands that reproduce it."""
+"""All results of a bundle for one image, and the commands that reproduce them."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageReport:
-    """What a bundle says about one image, on the CPU.
+    """The results of a bundle for one image, on the CPU.
 
     Attributes:
         image_id: Id in the data set, or of the user's own image.
@@ -58,7 +58,7 @@ class ImageReport:
         encoded: q(z|x), q(c|x), the bound's terms, the classifier's answer, the place on the map.
         reconstruction: In [0, 1].
         maps: One heatmap per method.
-        scores: Scores of the heatmaps, one row per method; None if the output is no probability.
+        scores: Scores of the heatmaps, one row per method; None without probabilities.
         changed: Counterfactuals towards every other class; None if there are no classes.
         commands: Commands that reproduce it, from encoding to the report itself.
     """
@@ -79,7 +79,7 @@ class ImageReport:
 def image_report(
     bundle: Bundle, image_id: str, *, config: ReportConfig | None = None
 ) -> ImageReport:
-    """Collect everything a bundle says about one image.
+    """Compute all results of a bundle for one image.
 
     Args:
         bundle: The models, on the device to compute on.

@@ -31,14 +31,14 @@ Metrics = Mapping[str, Any]
 
 _MEASURES = (
     ("accuracy", "%", "Images whose cluster carries their label. Labels were never used to train; "
-     "clusters were named afterwards, one label a cluster, on the train images."),
-    ("nmi", "", "Normalised mutual information of cluster and label; 1 if one tells the other."),
+     "clusters were named afterwards, one label per cluster, on the train images."),
+    ("nmi", "", "Normalised mutual information of cluster and label; 1 if they agree fully."),
     ("ari", "", "Adjusted Rand index: agreement on pairs of images, 0 by chance, 1 at best."),
-    ("cluster_information", "nats", "I(c; x): what an image tells about its cluster. At most "
+    ("cluster_information", "nats", "I(c; x): information about the image in its cluster. At most "
      "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
-    ("ece", "%", "Expected calibration error: how far confidence and accuracy lie apart."),
-    ("elbo", "nats", "A lower bound on log p(x) of the grey images, and a part of what is "
-     "trained. The sum of the next four."),
+    ("ece", "%", "Expected calibration error: mean gap of confidence and accuracy."),
+    ("elbo", "nats", "A lower bound on log p(x) of the grey images, and part of the training "
+     "objective. The sum of the next four."),
     ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
     ("expected_log_prior", "nats", "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
     ("kl_c", "nats", "KL(q(c|x) || p(c)): the cost of a certain q(c|x); at most {ceiling}."),
@@ -148,11 +148,11 @@ def summary(manifest: "Manifest", clusters: int) -> str:
         "digits" if data.class_names and all(n.isdecimal() for n in data.class_names) else "images"
     )
     groups = _COUNTS[clusters] if clusters < len(_COUNTS) else f"{clusters:,}"
-    said = f"This model sorted {count:,} {kind} into {groups} groups without labels"
+    sentence = f"This model sorted {count:,} {kind} into {groups} groups without labels"
     accuracy = manifest.metrics.get("test", {}).get("accuracy")
     if clusters < 2 or not defined(accuracy):
-        return f"{said}."
-    return f"{said}; **{100 * accuracy:.1f} %** of unseen {kind} land in the right one."
+        return f"{sentence}."
+    return f"{sentence}; **{100 * accuracy:.1f} %** of unseen {kind} land in the right one."
 
 
 def _estimated_on(scores: Metrics) -> str:
@@ -229,9 +229,9 @@ def files(manifest: "Manifest") -> list[tuple[str, str, str]]:
 def map_words(metrics: Metrics) -> str:
     """Return a sentence on how well the map preserves neighbours in the latent space."""
     found = metrics.get("map", {})
-    told = ("trustworthiness", "continuity", "n_neighbors", "sample")
-    if not all(defined(found.get(name)) for name in told):
-        return "How far this map can be trusted was not measured."
+    needed = ("trustworthiness", "continuity", "n_neighbors", "sample")
+    if not all(defined(found.get(name)) for name in needed):
+        return "The quality of this map was not measured."
     return (
         f"Trustworthiness **{found['trustworthiness']:.3f}** and continuity "
         f"**{found['continuity']:.3f}** (1 is perfect), measured over {found['n_neighbors']} "

@@ -1,1 +1,1 @@
-"""What the report derives, as functions that measure it on a model or on points."""
+"""The report's results, as functions that measure them on a model or on points."""

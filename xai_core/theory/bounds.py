@@ -21,7 +21,7 @@ is 0 and L >= L^ for any q(c|x). With a decoder that reads c either sign occurs.
 For a fixed q(z|x), L^ = const - KL(q(c|x) || q*) with q*(c) proportional to
 p(c) exp E_q(z|x)[log p(x|z, c) + log p(z|c)]: the best q(c|x) is q*, not 1/K.
 
-A model of either factorisation is read both ways: q(c|z) is p(c|z), the mixture's
+For a model of either factorisation both bounds are evaluated: q(c|z) is p(c|z), the mixture's
 responsibilities, and q(c|x) is the encoder's branch or the average of q(c|z).
 
 References:
@@ -67,9 +67,9 @@ __all__ = [
 ]
 
 SAMPLE_COUNTS = (1, 5, 10, 50, 100, 500, 1000, 5000)
-"""k of the importance-sampled log p(x); each divides the next, so that its groups nest."""
+"""Values of k for the importance-sampled log p(x); each divides the next, so groups nest."""
 ROWS = 500
-"""Images decoded at once, over all clusters where the decoder reads c."""
+"""Images decoded at once; over all clusters if the decoder is conditioned on c."""
 
 PerImage = Float[Tensor, " batch"]
 
@@ -78,12 +78,12 @@ PerImage = Float[Tensor, " batch"]
 class Draws:
     """Draws of z from q(z|x) and every log density at them, float64, on the CPU.
 
-    All bounds are computed from the same draws, so that what holds for expectations holds for
-    these averages to rounding.
+    All bounds use the same draws, so identities of expectations hold for these averages up to
+    rounding.
 
     Attributes:
-        mean: Of q(z|x).
-        log_var: Of q(z|x).
+        mean: Mean of q(z|x).
+        log_var: Log variance of q(z|x).
         encoder_probs: The encoder's q(c|x); None under "c_given_z", which has no such branch.
         z: The draws.
         log_likelihood: log p(x|z, c).
@@ -168,8 +168,8 @@ class EvidenceCurve:
         low: Their 10th percentile; for a single group, one standard error below by the delta
             method.
         high: Their 90th percentile, or one standard error above.
-        groups: Estimates behind each point.
-        effective: Draws that carry the weight of the largest group, (sum w)^2 / sum w^2.
+        groups: Number of estimates behind each point.
+        effective: Effective sample size of the largest group, (sum w)^2 / sum w^2.
     """
 
     counts: tuple[int, ...]
@@ -182,10 +182,10 @@ class EvidenceCurve:
 
 @torch.inference_mode()
 def draw(model: ClusterVAE, x: Images, *, num_samples: int, generator: torch.Generator) -> Draws:
-    """Draw z from q(z|x) and evaluate every log density, the one pass that runs the networks.
+    """Draw z from q(z|x) and evaluate every log density; only this step runs the networks.
 
     Args:
-        model: Lives where `x` does.
+        model: The model, on the device of `x`.
         x: Images; binary ones for the bound of a Bernoulli likelihood.
         num_samples: Draws per image.
         generator: Source of the noise, on the same device.
@@ -266,7 +266,7 @@ def six_expectations(draws: Draws, cluster_probs: Probs | None = None) -> SixExp
 def cluster_divergence(draws: Draws, cluster_probs: Probs | None = None) -> PerImage:
     """Evaluate E_q(z|x)[KL(q(c|x) || p(c|z))], from the mixture alone.
 
-    It is L - L^ where the decoder does not read c; no term of either bound enters here.
+    It equals L - L^ if the decoder does not read c; no term of either bound is used here.
 
     Args:
         draws: From `draw`.
@@ -281,7 +281,7 @@ def cluster_divergence(draws: Draws, cluster_probs: Probs | None = None) -> PerI
 def bound_difference(draws: Draws, cluster_probs: Probs | None = None) -> PerImage:
     """Evaluate L - L^ as E_q(z|x)[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
 
-    It holds for every decoder; no term of either bound enters here.
+    This holds for every decoder; no term of either bound is used here.
 
     Args:
         draws: From `draw`.
@@ -301,7 +301,7 @@ def best_cluster_probs(draws: Draws) -> Probs:
 
 
 def jensen_sides(draws: Draws) -> tuple[PerImage, PerImage]:
-    """Evaluate E_q(z|x)[KL(q(c|z) || p(c))] and KL(E_q(z|x)[q(c|z)] || p(c)), the lesser last."""
+    """Evaluate E_q(z|x)[KL(q(c|z) || p(c))] and KL(E_q(z|x)[q(c|z)] || p(c)), in this order."""
     return _mean_kl(draws.given_z), categorical_kl_to_uniform(draws.average)
 
 
@@ -314,13 +314,14 @@ def inference_gap(draws: Draws, bound: ElboTerms) -> PerImage:
 def evidence_curve(
     log_weights: Float[Tensor, " samples"], counts: Sequence[int] = SAMPLE_COUNTS
 ) -> EvidenceCurve:
-    """Estimate log p(x) of one image from k draws, for each k, and how much that varies.
+    """Estimate log p(x) of one image from k draws, for each k, with the spread of the estimate.
 
-    The draws are cut into groups of k; an estimate is the log of a group's mean weight. Groups of
-    one k are unions of groups of the k before, so by Jensen's inequality the mean never falls.
+    The draws are split into groups of k; an estimate is the log of a group's mean weight. The
+    groups of each k are unions of those of the previous k, so by Jensen's inequality the mean does
+    not decrease with k.
 
     Args:
-        log_weights: Of one image, from `Draws.log_weights`.
+        log_weights: Log weights of one image, from `Draws.log_weights`.
         counts: k, each a divisor of the next; those above the number of draws are left out.
 
     Raises:

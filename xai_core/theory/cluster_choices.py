@@ -1,4 +1,4 @@
-"""Which q(c|x) the bound prefers, and what KL(q(c|x) || p(c)) is paid for.
+"""The q(c|x) that maximises the bound, and the decomposition of KL(q(c|x) || p(c)).
 
 For a fixed q(z|x) the bound L^ is largest at q*(c), proportional to
 p(c) exp E_q(z|x)[log p(x|z, c) + log p(z|c)], and any other q(c|x) loses KL(q(c|x) || q*).
@@ -6,8 +6,8 @@ Averaged over images,
 
     mean KL(q(c|x) || p(c)) = I(c; x) + KL(mean q(c|x) || p(c))
 
-so that two collapses can be told apart: q(c|x) = 1/K for every image pays nothing, one cluster
-for every image pays ln K, and neither tells anything about the image.
+which distinguishes two kinds of collapse: q(c|x) = 1/K for every image costs 0, one cluster for
+every image costs ln K, and neither carries information about the image.
 """
 
 import math
@@ -37,7 +37,7 @@ class ClusterCost:
 
     Attributes:
         paid: The average KL.
-        information: I(c; x), what the cluster tells about the image.
+        information: I(c; x), the information about the image in the cluster.
         unevenness: KL(mean q(c|x) || p(c)), 0 where the clusters are used evenly.
     """
 
@@ -48,7 +48,7 @@ class ClusterCost:
 
 @dataclass(frozen=True, kw_only=True)
 class IdenticalGaussians:
-    """A model whose code says nothing about the cluster, while the pixel does.
+    """A model whose code carries no information about the cluster, while the pixel does.
 
     Two clusters with p(z|1) = p(z|2) = q(z|x) and one binary image x: p(x|z, c) depends on c
     alone. Then q(c|z) = p(c|z) = 1/2 whatever z is, and L can lie below L^.
@@ -87,7 +87,7 @@ class IdenticalGaussians:
 
 
 def cluster_choices(draws: Draws) -> dict[str, Probs]:
-    """Evaluate the q(c|x) that a bound can be given, by name.
+    """Evaluate choices of q(c|x) for a bound, by name.
 
     Args:
         draws: From `bounds.draw`.
@@ -108,7 +108,7 @@ def cluster_choices(draws: Draws) -> dict[str, Probs]:
 
 
 def loss_of_choice(draws: Draws, cluster_probs: Probs) -> Float[Tensor, " batch"]:
-    """Evaluate KL(q(c|x) || q*), in nats: what L^ loses against its best q(c|x)."""
+    """Evaluate KL(q(c|x) || q*), in nats: the loss of L^ against its best q(c|x)."""
     exponents = (draws.log_likelihood + draws.log_prior).mean(0)
     cross = (cluster_probs * exponents.log_softmax(-1)).sum(-1)
     return -torch.special.entr(cluster_probs).sum(-1) - cross

@@ -1,4 +1,4 @@
-"""Two small models with hidden groups: customers' segments, and topics of documents.
+"""Two small models with latent groups: customer segments and document topics.
 
 Customers are a Poisson mixture, p(x) = sum_k pi_k prod_j Poisson(x_j; lambda_kj), fitted by EM.
 Documents are latent Dirichlet allocation: theta ~ Dirichlet(alpha), z_n ~ theta, w_n ~ beta_{z_n},
@@ -30,10 +30,10 @@ __all__ = [
 ]
 
 CUSTOMERS = ((3, 1), (1, 2), (2, 2), (0, 4))
-"""How often each customer bought each of two items."""
+"""Number of purchases of two items by each customer."""
 WORDS = ("ball", "goal", "vote", "law")
 TOPICS = ((0.5, 0.4, 0.05, 0.05), (0.05, 0.05, 0.5, 0.4))
-"""Known word probabilities of two topics over `WORDS`."""
+"""Given word probabilities of two topics over `WORDS`."""
 CORPUS = (
     "the team won the match with a late goal",
     "a goal and a save decided the match",
@@ -45,7 +45,7 @@ CORPUS = (
     "the government proposed a law on taxes",
     "the minister watched the match with the team",
 )
-"""Sentences of two subjects, the last one of both."""
+"""Sentences on two subjects, the last one on both."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +55,7 @@ class SegmentState:
     Attributes:
         weights: pi_k.
         rates: lambda_kj, expected purchases of item j in segment k.
-        responsibilities: Of each segment for each customer.
+        responsibilities: Responsibilities of each segment for each customer.
         log_likelihood: In nats, summed over the customers.
     """
 
@@ -71,7 +71,7 @@ class Topics:
 
     Attributes:
         words: The most probable words of each topic, in order.
-        shares: Of the topics in each document.
+        shares: Shares of the topics in each document.
     """
 
     words: list[list[str]]
@@ -112,7 +112,7 @@ def infer_topics(
     """Infer the topics of one document by coordinate ascent, with alpha = 1 and known topics.
 
     Args:
-        document: Words, each one of `WORDS`.
+        document: Words from `WORDS`.
         rounds: Updates of phi and gamma.
 
     Returns:
@@ -141,9 +141,9 @@ def fit_topics(num_topics: int, *, corpus: Sequence[str] = CORPUS, seed: int = 0
     """Fit latent Dirichlet allocation to a corpus of a few sentences.
 
     Args:
-        num_topics: Topics.
-        corpus: One document each.
-        seed: Of the start.
+        num_topics: Number of topics.
+        corpus: The documents.
+        seed: Seed of the start.
     """
     from sklearn.decomposition import LatentDirichletAllocation
     from sklearn.feature_extraction.text import CountVectorizer

@@ -1,4 +1,4 @@
-"""What can be read off an image without labels or models: ink, slant, width."""
+"""Properties of an image that need no label or model: ink, slant, width."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,13 +19,13 @@ def ink(images: Images) -> PerImage:
 
 
 def slant(images: Images) -> PerImage:
-    """Regress x on height: pixels to the right by the pixel up; 0 for an empty image."""
+    """Regress x on height: pixels to the right per pixel upwards; 0 for an empty image."""
     weight, x, y = _moments(images)
     return -(weight * x * y).sum((1, 2)) / (weight * y * y).sum((1, 2)).clamp(min=1e-6)
 
 
 def width(images: Images) -> PerImage:
-    """Measure the standard deviation of the ink across, in pixels."""
+    """Return the horizontal standard deviation of the ink, in pixels."""
     weight, x, _ = _moments(images)
     return (weight * x * x).sum((1, 2)).sqrt()
 
@@ -39,7 +39,7 @@ PROPERTIES: Mapping[str, Callable[[Images], PerImage]] = {
 
 
 def _moments(images: Images) -> tuple[Tensor, Tensor, Tensor]:
-    """Return each pixel's share of the ink, and its place from the ink's centre."""
+    """Return each pixel's share of the ink and its position relative to the ink's centre."""
     brightness = images.mean(1)
     share = brightness / brightness.sum((1, 2), keepdim=True).clamp(min=1e-6)
     rows = torch.arange(images.shape[2], device=images.device, dtype=images.dtype)

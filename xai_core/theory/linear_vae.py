@@ -2,8 +2,8 @@
 
     p(z) = N(0, 1),  p(x|z) = N(x; theta_1 z + theta_0, sigma_x^2),  q(z|x) = N(z; f, sigma_z^2)
 
-so p(x) = N(theta_0, theta_1^2 + sigma_x^2) and p(z|x) is Gaussian too: what a real VAE can only
-estimate can be checked here.
+so p(x) = N(theta_0, theta_1^2 + sigma_x^2) and p(z|x) is Gaussian too. Quantities that a real VAE
+can only estimate are exact here.
 
 References:
     Auto-Encoding Variational Bayes (Kingma & Welling, 2014), https://arxiv.org/abs/1312.6114
@@ -23,13 +23,13 @@ Draws = Float[Tensor, " draws"]
 
 @dataclass(frozen=True, kw_only=True)
 class Gradients:
-    """Derivatives of E_q[log p(x|z)] by the decoder's and the encoder's parameters.
+    """Derivatives of E_q[log p(x|z)] with respect to the decoder's and the encoder's parameters.
 
     Attributes:
-        theta_1: By the decoder's slope.
-        theta_0: By the decoder's offset.
-        f: By the mean of q(z|x).
-        sigma_z: By the deviation of q(z|x).
+        theta_1: With respect to the decoder's slope.
+        theta_0: With respect to the decoder's offset.
+        f: With respect to the mean of q(z|x).
+        sigma_z: With respect to the standard deviation of q(z|x).
     """
 
     theta_1: float
@@ -40,7 +40,7 @@ class Gradients:
 
 @dataclass(frozen=True, kw_only=True)
 class LinearVAE:
-    """The model, its encoder's answer for one x, and x itself.
+    """The model, its posterior q(z|x) for one x, and x itself.
 
     Attributes:
         x: The observation.
@@ -59,7 +59,7 @@ class LinearVAE:
     sigma_x: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse deviations that are not above 0."""
+        """Raise an error for deviations that are not above 0."""
         for name in ("sigma_z", "sigma_x"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"`{name}` must be above 0, got {getattr(self, name)}.")

@@ -3,10 +3,10 @@
     E-step:  r_nk = pi_k N(x_n; mu_k, Sigma_k) / sum_j pi_j N(x_n; mu_j, Sigma_j)
     M-step:  pi, mu and Sigma in closed form, from the points weighted by r_nk
 
-One state an iteration. The likelihood has no maximum: a component on a single point grows without
-end. Here covariances are at least `variance_floor` (each M-step is the exact maximum under that
-constraint, so the objective still never falls), and a state names the components held there. Under
-the prior the maximum exists and no component gets near.
+Every iteration yields a state. The likelihood is unbounded: it diverges as a component shrinks to
+a single point. Here covariances are at least `variance_floor` (each M-step is the exact maximum
+under this constraint, so the objective still never decreases), and a state lists the components at
+the floor. With the prior a maximum exists, away from the floor.
 
 References:
     Maximum Likelihood from Incomplete Data via the EM Algorithm (Dempster et al., 1977)
@@ -45,7 +45,7 @@ Responsibilities = Float[Tensor, "points clusters"]
 
 LOG_2PI = math.log(2 * math.pi)
 EMPTY = 1e-8
-"""Points worth of responsibility below which a component has none."""
+"""Total responsibility, in points, below which a component counts as empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,11 @@ class ConjugatePrior:
         sigma_k^2 ~ InverseGamma(degrees / 2, scale / 2)     Sigma_k ~ IW(degrees, scale I)
 
     Attributes:
-        mean: Where means are expected; one number a dimension.
-        concentration: At least 1; 1 says nothing about pi.
-        strength: Points that the expectation of a mean is worth.
-        degrees: Points that the expectation of a covariance is worth; above dimensions - 1.
-        scale: Squared units of the points; a covariance is never singular because of it.
+        mean: Expected mean of a component, one number per dimension.
+        concentration: At least 1; 1 is uniform over pi.
+        strength: Weight of the prior of a mean, in points.
+        degrees: Weight of the prior of a covariance, in points; above dimensions - 1.
+        scale: In squared units of the points; it keeps covariances non-singular.
     """
 
     mean: tuple[float, ...]
@@ -70,7 +70,7 @@ class ConjugatePrior:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse a prior that is none."""
+        """Raise an error for an improper prior."""
         if self.concentration < 1:
             raise ConfigError(f"`concentration` must be at least 1, got {self.concentration}.")
         for name, value, least in (
@@ -84,14 +84,14 @@ class ConjugatePrior:
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureConfig:
-    """What is fitted, and when to stop.
+    """Settings of a fit.
 
     Attributes:
-        num_clusters: Components.
-        covariance: One variance per component, one per dimension, or all of its covariances.
-        prior: Of the maximum a posteriori; maximum likelihood where None.
-        max_steps: Iterations at most.
-        tolerance: Rise of the objective, in nats per point, below which it has converged.
+        num_clusters: Number of components.
+        covariance: Per component, one variance, one per dimension, or a full covariance matrix.
+        prior: Prior for maximum a posteriori; None for maximum likelihood.
+        max_steps: Maximum number of iterations.
+        tolerance: Increase of the objective, in nats per point, below which it has converged.
         variance_floor: Least variance in any direction, in squared units of the points.
     """
 
@@ -103,7 +103,7 @@ class MixtureConfig:
     variance_floor: float = 1e-6
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name in ("num_clusters", "max_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -116,7 +116,7 @@ class MixtureConfig:
 
 @dataclass(frozen=True, eq=False)
 class MixtureParameters:
-    """pi, mu and Sigma; covariances are whole matrices whatever their kind."""
+    """pi, mu and Sigma; covariances are full matrices for every kind."""
 
     weights: Float[Tensor, " clusters"]
     means: Float[Tensor, "clusters latent"]
@@ -130,12 +130,11 @@ class MixtureState:
     Attributes:
         step: 0 is the start.
         parameters: pi, mu, Sigma.
-        responsibilities: Of each component for each point; rows sum to one.
+        responsibilities: Responsibilities of each component for each point; rows sum to one.
         log_likelihood: In nats, summed over points.
-        log_prior: Of the parameters, up to a constant; 0 without a prior.
-        degenerate: Components held at the variance floor: the likelihood would rise without end
-            as they shrink.
-        empty: Components without points, left where they were.
+        log_prior: Log prior density of the parameters, up to a constant; 0 without a prior.
+        degenerate: Components at the variance floor: the likelihood would diverge as they shrink.
+        empty: Components without points, which keep their parameters.
     """
 
     step: int
@@ -148,7 +147,7 @@ class MixtureState:
 
     @property
     def objective(self) -> float:
-        """Sum log likelihood and log prior: what never falls."""
+        """Return the objective, log likelihood plus log prior, which never decreases."""
         return self.log_likelihood + self.log_prior
 
 
@@ -158,8 +157,8 @@ class MixtureFit:
 
     Attributes:
         states: From the start to the last iteration.
-        converged: Whether the objective stopped rising; read `reason` where it did not.
-        reason: Why the fit is not to be trusted; empty where it is.
+        converged: Whether the objective converged; read `reason` if not.
+        reason: Why the fit should not be trusted; empty if it can be.
     """
 
     states: tuple[MixtureState, ...]
@@ -175,7 +174,7 @@ class MixtureFit:
 def initial_parameters(
     points: Points, num_clusters: int, *, covariance: Covariance = "full", seed: int = 0
 ) -> MixtureParameters:
-    """Start at points drawn far from each other (k-means++), with the data's covariance.
+    """Initialise means by k-means++ and covariances by the data's.
 
     Raises:
         ValueError: If there are fewer points than components.
@@ -198,9 +197,9 @@ def initial_parameters(
 
 
 def reference_prior(points: Points, num_clusters: int) -> ConjugatePrior:
-    """Return the weak prior of Fraley and Raftery: the data's mean, and its spread shared out.
+    """Return the weak prior of Fraley and Raftery, from the data's mean and covariance.
 
-    A component's volume is expected to be a K-th of the data's.
+    The expected volume of a component is 1/K of the data's.
     """
     x = points.double()
     dim = x.shape[1]
@@ -215,7 +214,7 @@ def reference_prior(points: Points, num_clusters: int) -> ConjugatePrior:
 def mixture_states(
     points: Points, config: MixtureConfig, start: MixtureParameters
 ) -> Iterator[MixtureState]:
-    """Iterate EM from a start, one state an iteration, without end.
+    """Iterate EM from initial parameters, yielding one state per iteration without end.
 
     Args:
         points: What is fitted.
@@ -223,7 +222,7 @@ def mixture_states(
         start: Parameters of state 0.
 
     Raises:
-        ValueError: If points are not finite, or start and prior are not of their dimensions.
+        ValueError: If points are not finite, or start or prior has other dimensions.
     """
     x = points.double()
     _check(x, config, start)
@@ -253,13 +252,13 @@ def fit_gaussian_mixture(
     start: MixtureParameters | None = None,
     seed: int = 0,
 ) -> MixtureFit:
-    """Run EM until the objective stops rising or the steps are used up.
+    """Run EM until the objective converges or the step limit is reached.
 
     Args:
-        points: What is fitted; at least as many as components.
+        points: The points, at least as many as components.
         config: What is fitted.
-        start: Where to begin; `initial_parameters` by `seed` where None.
-        seed: Of the start.
+        start: Initial parameters; None for `initial_parameters` with `seed`.
+        seed: Seed of the start.
 
     Returns:
         All states; read `reason` before trusting the last.
@@ -285,7 +284,7 @@ def free_energy(
 ) -> float:
     """Evaluate F(q, theta) = E_q[log p(x, z|theta)] + H(q), summed over points, in nats.
 
-    The log likelihood is at least F, and equal to it where q(z) is p(z|x, theta).
+    The log likelihood is at least F, with equality if q(z) is p(z|x, theta).
 
     Args:
         points: x.
@@ -298,17 +297,17 @@ def free_energy(
 
 
 def _reason(states: list[MixtureState], converged: bool) -> str:
-    last, said = states[-1], []
+    last, text = states[-1], []
     if last.degenerate:
-        said.append(
+        text.append(
             f"Component {_listed(last.degenerate)} has shrunk to the variance floor: the "
             "likelihood has no maximum there. Use a prior, or fewer components."
         )
     if last.empty:
-        said.append(f"Component {_listed(last.empty)} has no points left. Use fewer components.")
+        text.append(f"Component {_listed(last.empty)} has no points left. Use fewer components.")
     if not converged:
-        said.append(f"The objective was still rising after {last.step} iterations.")
-    return " ".join(said)
+        text.append(f"The objective was still rising after {last.step} iterations.")
+    return " ".join(text)
 
 
 def _listed(components: tuple[int, ...]) -> str:
@@ -355,7 +354,7 @@ def _maximise(
         empties = empty
     else:
         means, covariances = _posterior_mode(average, scatter, counts, prior, config)
-        empties = torch.zeros_like(empty)  # the prior says where a component without points is
+        empties = torch.zeros_like(empty)  # the prior determines a component without points
     if empties.any():
         means = torch.where(empties[:, None], before.means, means)
         covariances = torch.where(empties[:, None, None], before.covariances, covariances)
@@ -367,7 +366,7 @@ def _maximise(
 
 
 def _mode(scatter: Tensor, counts: Tensor, config: MixtureConfig) -> Tensor:
-    """Evaluate the covariances of greatest likelihood."""
+    """Evaluate the maximum-likelihood covariances."""
     return _shaped(scatter / counts[:, None, None], config.covariance)
 
 
@@ -422,7 +421,7 @@ def _log_prior(parameters: MixtureParameters, config: MixtureConfig) -> float:
 
 
 def _shaped(covariances: Tensor, covariance: Covariance) -> Tensor:
-    """Keep the whole matrix, its diagonal, or the mean of its diagonal."""
+    """Return the full matrix, its diagonal, or the mean of its diagonal."""
     if covariance == "full":
         return covariances
     diagonal = covariances.diagonal(dim1=1, dim2=2)
@@ -434,7 +433,7 @@ def _shaped(covariances: Tensor, covariance: Covariance) -> Tensor:
 def _floored(
     parameters: MixtureParameters, config: MixtureConfig
 ) -> tuple[MixtureParameters, tuple[int, ...]]:
-    """Lift variances below the floor to it: the constrained maximum of a Gaussian's likelihood."""
+    """Clamp variances at the floor, the constrained maximum of a Gaussian's likelihood."""
     values, vectors = torch.linalg.eigh(parameters.covariances)
     low = (values < config.variance_floor * (1 + 1e-9)).any(-1)
     covariances = parameters.covariances

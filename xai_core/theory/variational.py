@@ -4,9 +4,9 @@
 
     ELBO = E_q[sum_n log p(y_n|x_n, w)] - KL(q(w) || p(w))
 
-The gradient of the expectation is estimated from draws of q by the score function,
-log p(y|w) grad log q(w), or by reparameterisation, grad log p(y|mu + sigma eps); the KL's is
-exact. Because x_n . w is Gaussian under q, the expectation is also a sum of one-dimensional
+The gradient of the expectation is estimated from draws of q by the score function, log p(y|w) grad
+log q(w), or by reparameterisation, grad log p(y|mu + sigma eps); that of the KL is exact. Because
+x_n . w is Gaussian under q, the expectation is also a sum of one-dimensional
 integrals: quadrature gives the ELBO and its gradient without noise, the reference for both.
 
 References:
@@ -50,7 +50,7 @@ Outcomes = Bool[Tensor, " points"]
 Weights = Float[Tensor, " features"]
 
 NODES = 32
-"""Of the quadrature."""
+"""Number of quadrature nodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +68,13 @@ class MeanField:
 
 @dataclass(frozen=True, kw_only=True)
 class MeanFieldConfig:
-    """How q is fitted.
+    """Settings of a fit of q.
 
     Attributes:
-        estimator: Of the gradient.
-        num_samples: Draws of w a step.
-        max_steps: Of Adam.
-        learning_rate: Of Adam at the start; it falls to 0 as a cosine.
+        estimator: Estimator of the gradient.
+        num_samples: Draws of w per step.
+        max_steps: Maximum number of steps of Adam.
+        learning_rate: Initial learning rate of Adam, with cosine decay to 0.
         record_every: Steps between two evaluations of the ELBO.
     """
 
@@ -85,7 +85,7 @@ class MeanFieldConfig:
     record_every: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         if self.estimator not in get_args(Estimator):
             choices = ", ".join(map(repr, get_args(Estimator)))
             raise ConfigError(f"`estimator` must be one of {choices}, got {self.estimator!r}.")
@@ -98,13 +98,13 @@ class MeanFieldConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeanFieldFit:
-    """A fitted q and how it got there.
+    """A fitted q and the course of its fit.
 
     Attributes:
         posterior: q(w) at the end.
         elbos: The ELBO before every `record_every`-th step and at the end, by quadrature, in nats.
-        converged: Whether its exact gradient has all but vanished: shorter than a hundredth of
-            its length at the start, or than 0.2 nats a parameter.
+        converged: Whether the norm of its exact gradient is below 1 % of its initial value, or
+            below 0.2 nats per parameter.
     """
 
     posterior: MeanField
@@ -117,9 +117,9 @@ class GradientMoments:
     """Mean and variance of one draw's estimate of the ELBO's gradient.
 
     Attributes:
-        mean: By the means, then by the log standard deviations.
-        variance: Of the estimate from one draw; from S draws it is an S-th of it.
-        num_samples: Draws behind both.
+        mean: With respect to the means, then the log standard deviations.
+        variance: Variance of the estimate from one draw; divide by S for S draws.
+        num_samples: Number of draws behind both.
     """
 
     mean: Float[Tensor, " parameters"]
@@ -134,12 +134,12 @@ class GradientMoments:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictive:
-    """p(y = 1|x) of some points, and the band in which it lies if q(w) is right.
+    """p(y = 1|x) of some points, with its 95 % credible interval under q(w).
 
     Attributes:
         probs: E_q[sigmoid(x . w)].
         low: The sigmoid of the 2.5th percentile of x . w.
-        high: Of its 97.5th.
+        high: The sigmoid of the 97.5th percentile.
     """
 
     probs: Float[Tensor, " points"]
@@ -163,7 +163,7 @@ def elbo(q: MeanField, features: Features, outcomes: Outcomes) -> float:
 def exact_gradient(
     q: MeanField, features: Features, outcomes: Outcomes
 ) -> Float[Tensor, " parameters"]:
-    """Evaluate the ELBO's gradient by quadrature: by the means, then the log deviations."""
+    """Evaluate the ELBO's gradient by quadrature: for the means, then the log deviations."""
     location, scale, sign = _logits(q, features, outcomes)
     nodes, weights = _quadrature()
     logits = location[:, None] + scale[:, None] * nodes
@@ -190,11 +190,11 @@ def gradient_draws(
     The mean of the rows is unbiased.
 
     Args:
-        q: Where.
-        features: Of the points, float64; see `with_intercept`.
+        q: Point of evaluation.
+        features: Features of the points, float64; see `with_intercept`.
         outcomes: Whether y = 1.
         estimator: "score" needs only log p(y|w); "reparameterised" its gradient.
-        num_samples: Rows.
+        num_samples: Number of rows.
         generator: Source of the noise.
     """
     eps = torch.randn(num_samples, len(q.mean), generator=generator, dtype=q.mean.dtype)
@@ -219,7 +219,7 @@ def gradient_moments(
     num_samples: int,
     generator: torch.Generator,
 ) -> GradientMoments:
-    """Measure mean and variance of an estimator; arguments as of `gradient_draws`.
+    """Measure mean and variance of an estimator; takes the arguments of `gradient_draws`.
 
     Raises:
         ValueError: If `num_samples` is below 2.
@@ -243,16 +243,16 @@ def fit_mean_field(
     """Fit q by stochastic ascent of the ELBO, from mean 0 and a standard deviation of e^-1.
 
     Args:
-        features: One row a point, about unit scale; see `with_intercept`.
+        features: One row per point, about unit scale; see `with_intercept`.
         outcomes: Whether y = 1.
         config: Estimator, draws, steps.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
-        The posterior; read `converged` before trusting it.
+        The posterior; check `converged` before using it.
 
     Raises:
-        ValueError: If a feature is not finite or the points and outcomes are not as many.
+        ValueError: If a feature is not finite, or points and outcomes differ in number.
     """
     config = config or MeanFieldConfig()
     x = features.double()
@@ -288,11 +288,11 @@ def fit_mean_field(
 
 
 def predict(q: MeanField, features: Features) -> Predictive:
-    """Average the prediction over q(w), and give the band of 95 %.
+    """Average the prediction over q(w), with a 95 % credible interval.
 
     Args:
         q: A fitted posterior.
-        features: Of the points, as they were in the fit.
+        features: Features of the points, in the form used for the fit.
     """
     x = features.double()
     location, scale = x @ q.mean, (x.square() @ q.std.square()).sqrt()
@@ -305,7 +305,7 @@ def predict(q: MeanField, features: Features) -> Predictive:
 
 
 class _Adam:
-    """Adam, upwards, on the 2 d parameters of q."""
+    """Ascent by Adam on the 2 d parameters of q."""
 
     def __init__(self, start: Tensor) -> None:
         self.parameters = start

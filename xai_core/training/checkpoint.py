@@ -37,10 +37,10 @@ class TrainingState:
         return cls(tensors, rows)
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Put weights and moments back.
+        """Restore weights and moments.
 
         Raises:
-            DataError: If they are of another model.
+            DataError: If they belong to another model.
         """
         try:
             self._restore(module, optimizer)
@@ -100,7 +100,7 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
 
 
 def _laid_out_as(parameter: Tensor, moment: Tensor) -> Tensor:
-    """Copy a moment into its parameter's strides: fused Adam pairs both by place in memory."""
+    """Copy a moment into its parameter's strides, as fused Adam requires."""
     if moment.shape != parameter.shape:
         return moment
     return torch.empty_like(parameter, dtype=moment.dtype).copy_(moment)

@@ -1,9 +1,9 @@
-"""Small trainings with and without what keeps clusters, recorded epoch by epoch for a replay.
+"""Small trainings with and without the cluster term, recorded per epoch for a replay.
 
-The same networks, images and seed three times: the bound alone with a decoder that reads c and a
-prior of z that does not; the bound alone with c in the prior of z, as in the default model; and
-that with the term that asks q(c|x) to tell images apart. The recording holds q(c|x) and the bound
-of the same test images after every epoch.
+The same networks, images and seed are trained three times: on the bound alone, with a decoder
+conditioned on c and a prior p(z) that is not; on the bound alone, with the prior p(z|c) of the
+default model; and the latter with the term that makes q(c|x) separate images. The recording holds
+q(c|x) and the bound of the same test images after every epoch.
 
 References:
     Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders (Dilokthanakul
@@ -48,10 +48,10 @@ from .stages.sequence import train_models
 __all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
 
 RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
-"""The recording that comes with the library."""
+"""The recording shipped with the library."""
 TERMS = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 DRAWS = 8
-"""Of z per image, for its bound."""
+"""Draws of z per image, for its bound."""
 PURE = ClusterVAEConfig(
     decoder_conditioning="z+c",
     prior="standard",
@@ -65,8 +65,8 @@ class Recipe:
     """One of the trainings compared.
 
     Attributes:
-        title: In a few words.
-        model: What is trained; all recipes have the same networks.
+        title: Title in a few words.
+        model: The model trained; all recipes have the same networks.
         pseudo_label_weight: Weight of the explicit term for clusters, in nats per image.
     """
 
@@ -92,7 +92,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 @dataclass(frozen=True)
 class Price:
-    """What one training's bound is above another's on the same images, in nats per image."""
+    """Difference between two trainings' bounds on the same images, in nats per image."""
 
     nats: float
     standard_error: float
@@ -103,9 +103,9 @@ class Recording:
     """Trainings epoch by epoch.
 
     Attributes:
-        table: A row a run, epoch and image: id, label, the bound's terms in nats (binarised
+        table: One row per run, epoch and image: id, label, the bound's terms in nats (binarised
             images), and q(c|x) as prob_0, prob_1, ...
-        about: How it was made: data set, seed, sizes, seconds, version.
+        about: Provenance: data set, seed, sizes, seconds, version.
     """
 
     table: pd.DataFrame
@@ -133,7 +133,7 @@ class Recording:
         return self.at(run, epoch)[columns].to_numpy(np.float32, copy=True)
 
     def summary(self) -> pd.DataFrame:
-        """Average the bound's terms over the images, and score q(c|x); a row per run and epoch."""
+        """Average the bound's terms over the images and score q(c|x), per run and epoch."""
         rows = []
         for run in self.runs:
             for epoch in self.epochs:
@@ -149,7 +149,7 @@ class Recording:
         return pd.DataFrame(rows)
 
     def price(self, dear: str, cheap: str, epoch: int) -> Price:
-        """Measure by how much the bound of `cheap` is above that of `dear`, image by image."""
+        """Compare the bound of `cheap` with that of `dear`, image by image."""
         gap = (self.at(cheap, epoch)["elbo"] - self.at(dear, epoch)["elbo"]).to_numpy(float)
         return Price(float(gap.mean()), float(gap.std(ddof=1) / math.sqrt(len(gap))))
 
@@ -165,16 +165,16 @@ def record_collapse(
     launch: Launch | None = None,
     on_epoch: Callable[[str, EpochMetrics], None] = lambda run, row: None,
 ) -> Recording:
-    """Train by every recipe and write what q(c|x) and the bound were after each epoch.
+    """Train by every recipe and record q(c|x) and the bound after each epoch.
 
     Args:
-        dataset: Trained on without its labels.
+        dataset: The data set; its labels are not used in training.
         out: The .parquet to write.
-        images: Test images recorded, drawn by `seed`.
-        train_images: Train images used.
-        epochs: Of each training.
-        seed: Of everything random; all recipes see the same batches and noise.
-        launch: Device; the best one where None.
+        images: Number of test images recorded, drawn by `seed`.
+        train_images: Number of train images used.
+        epochs: Number of epochs of each training.
+        seed: Seed of all random draws; all recipes see the same batches and noise.
+        launch: Device; None for the best one.
         on_epoch: Called with the recipe and the epoch's metrics.
 
     Returns:
@@ -222,10 +222,10 @@ def record_collapse(
 
 
 def read_collapse(path: Path = RECORDED) -> Recording:
-    """Read a recording; the library's own where no other is named.
+    """Read a recording, by default the library's own.
 
     Raises:
-        DataError: If it is not there or not a recording.
+        DataError: If it is missing or not a recording.
     """
     import pyarrow.parquet as pq
     from pyarrow import ArrowException
@@ -250,7 +250,7 @@ def _record(
     run: str,
     on_epoch: Callable[[str, EpochMetrics], None],
 ) -> tuple[list[tuple[int, dict[str, np.ndarray]]], float]:
-    """Train by one recipe; look at the images before it and after every epoch."""
+    """Train by one recipe; evaluate the images before training and after every epoch."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = ClusterVAE(recipe.model)
@@ -286,7 +286,7 @@ def _record(
 
 @torch.inference_mode()
 def _look(model: ClusterVAE, x: Images, seed: int) -> dict[str, np.ndarray]:
-    """Evaluate q(c|x) and the bound's terms of some images, the noise the same every time."""
+    """Evaluate q(c|x) and the bound's terms of some images, with the same noise every time."""
     noise = torch.Generator().manual_seed(seed)
     with evaluating(model):
         probs = torch.cat([model.cluster_probs(batch) for batch in x.split(100)])
@@ -298,7 +298,7 @@ def _look(model: ClusterVAE, x: Images, seed: int) -> dict[str, np.ndarray]:
 
 
 def _accuracy(probs: Tensor, labels: Labels) -> float:
-    """Score the clusters one-to-one, fitted on these images; not a number without labels."""
+    """Return the accuracy of clusters matched one-to-one on these images; NaN without labels."""
     if bool((labels < 0).any()):
         return math.nan
     clusters = probs.argmax(-1)

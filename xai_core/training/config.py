@@ -19,28 +19,29 @@ __all__ = [
 ]
 
 FEWEST = 1_000
-"""Images that are mapped and scored, even if fewer train images are stated."""
+"""Least number of images to map and score, even with fewer train images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CriticTraining:
-    """How critics are trained.
+    """Settings of the critics' training.
 
     Attributes:
-        train_images: Train images that surrogate and critics see at most.
-        surrogate_epochs: Epochs of the critics' surrogate.
-        epochs: Epochs of the critics.
-        min_steps: Steps that surrogate and critics take at least, as in `TrainingConfig`.
+        train_images: Largest number of train images for surrogate and critics.
+        surrogate_epochs: Number of epochs of the critics' surrogate.
+        epochs: Number of epochs of the critics.
+        min_steps: Minimum number of steps of surrogate and critics, as in `TrainingConfig`.
         surrogate_learning_rate: Peak of the one-cycle schedule of the surrogate.
         learning_rate: Peak of the one-cycle schedule of the critics.
-        other_targets: Share of the images asked about another target than their decision.
-        other_weight: Weight of these images' loss, where that of all other images weighs 1.
-        swap_weight: Weight of the mask's use on another image, whose decision must be seen
-            through it.
-        fill_weight: Weight of the explained function's own decision, kept by the pixels marked
-            with all other pixels filled in.
-        removal_weight: Weight of that decision being lost where the pixels ranked first are
-            filled in, and of another target winning where those ranked last for it are.
+        other_targets: Share of the images for which the critic is asked about a target other than
+            the decision.
+        other_weight: Weight of these images' loss, relative to 1 for all other images.
+        swap_weight: Weight of the term that applies the mask to another image, whose decision must
+            remain visible.
+        fill_weight: Weight of the term that keeps the explained function's decision when all
+            pixels but the marked ones are filled in.
+        removal_weight: Weight of the term that loses the decision when the top-ranked pixels are
+            filled in, and that lets another target win when its lowest-ranked pixels are.
         smooth_weight: Weight of the mask's total variation.
     """
 
@@ -58,7 +59,7 @@ class CriticTraining:
     smooth_weight: float = 0.02
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name in ("train_images", "surrogate_epochs", "epochs", "min_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -75,28 +76,28 @@ class CriticTraining:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How everything is trained.
+    """Settings of the training.
 
     Attributes:
-        epochs: Epochs of the cluster VAE; if stated, `min_steps` is 1 unless stated too.
-        classifier_epochs: Epochs of the classifier; likewise.
-        min_steps: Steps that the cluster VAE takes at least. Where the epochs are fewer steps,
-            batches shrink, and then epochs rise, as `EpochLoop` says; 1 leaves both as they are.
-        classifier_min_steps: Steps that the classifier takes at least, likewise.
-        batch_size: Images per step at most, over all processes.
+        epochs: Number of epochs of the cluster VAE; if stated, every `min_steps` is 1 by default.
+        classifier_epochs: Number of epochs of the classifier; likewise.
+        min_steps: Minimum number of steps of the cluster VAE. If the epochs give fewer, batches
+            shrink and then epochs increase, see `EpochLoop`; 1 changes neither.
+        classifier_min_steps: Minimum number of steps of the classifier, likewise.
+        batch_size: Largest number of images per step, over all processes.
         learning_rate: Peak of the one-cycle schedule of the cluster VAE.
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
         pseudo_label_weight: Weight of the cross entropy to the pseudo-labels, in nats per image of
-            the bound; 0 trains on the bound alone and makes none.
-        pseudo_label_images: Images on which the pseudo-labels are fitted; all other images take
-            the mean of their neighbours.
-        train_images: Train images used, the first ones; None for all.
-        map_images: Images on which the map is fitted; all other images are placed by their
-            neighbours.
-        scored_images: Images of each split that are reconstructed to be scored, and test images
-            that critics are scored on, at most 2,000 of these; None for all.
-        likelihood_images: Test images whose log likelihood is estimated at the end.
-        critic: How the critics are trained; None trains none.
+            the bound; 0 trains on the bound alone, without pseudo-labels.
+        pseudo_label_images: Number of images on which the pseudo-labels are fitted; all other
+            images take the mean of their neighbours.
+        train_images: Number of train images used, the first ones; None for all.
+        map_images: Number of images on which the map is fitted; all other images are placed by
+            their neighbours.
+        scored_images: Number of images per split reconstructed for the scores, and of test images
+            (at most 2,000) on which critics are scored; None for all.
+        likelihood_images: Number of test images whose log likelihood is estimated at the end.
+        critic: Settings of the critics' training; None trains none.
     """
 
     epochs: int = 10
@@ -115,7 +116,7 @@ class TrainingConfig:
     critic: CriticTraining | None = CriticTraining()
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name in (
             "epochs",
             "classifier_epochs",
@@ -163,20 +164,20 @@ def settings_for(
     critic: Mapping[str, Any],
     image: ImageSpec = ImageSpec(),  # noqa: B008  frozen
 ) -> tuple[ClusterVAEConfig, TrainingConfig]:
-    """Apply stated settings to a preset; a setting that is None keeps the preset's value.
+    """Override settings of a preset; a setting that is None keeps the preset's value.
 
-    If the epochs of a stage are stated, the stage trains for exactly these: its least number of
-    steps becomes 1, and so does that of all stages where the cluster VAE's epochs are stated. If
-    the number of train images is stated, map, scores and likelihood use at most as many (the first
-    two at least `FEWEST`), unless their sizes are stated too.
+    A stage whose epochs are given trains for exactly these: its minimum number of steps becomes 1.
+    Given epochs of the cluster VAE set that of all stages to 1. A given number of train images
+    also limits map, scores and likelihood (the first two to no less than `FEWEST`), unless their
+    sizes are given too.
 
     Args:
         preset: Key of `PRESETS`.
         model: Settings of `ClusterVAEConfig`.
         training: Settings of `TrainingConfig`.
         critic: Settings of `CriticTraining`.
-        image: Form of the images. Photographs have a Gaussian likelihood with one learned variance
-            unless another is stated.
+        image: Form of the images. Photographs get a Gaussian likelihood with one learned variance
+            unless another is given.
 
     Raises:
         ConfigError: If the preset is unknown or a setting is out of its range.
@@ -184,23 +185,23 @@ def settings_for(
     if preset not in PRESETS:
         raise ConfigError(f"`preset` must be one of {', '.join(PRESETS)}, got {preset!r}.")
     usual_model, usual = PRESETS[preset]
-    asked, asked_critic = _stated(training), _stated(critic)
-    asked_model = _stated(model)
+    given, given_critic = _stated(training), _stated(critic)
+    given_model = _stated(model)
     if image.look == "natural":
-        asked_model.setdefault("likelihood", "gaussian")
-    if "epochs" in asked:
-        asked.setdefault("min_steps", 1)
-    if "classifier_epochs" in asked or "epochs" in asked:
-        asked.setdefault("classifier_min_steps", 1)
-    if asked_critic.keys() & {"epochs", "surrogate_epochs"} or "epochs" in asked:
-        asked_critic.setdefault("min_steps", 1)
-    if "train_images" in asked:
-        most = asked["train_images"]
-        asked.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
-        asked.setdefault("scored_images", max(most, FEWEST))
-        asked.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
-    critics = None if usual.critic is None else replace(usual.critic, **asked_critic)
-    return replace(usual_model, **asked_model), replace(usual, **asked, critic=critics)
+        given_model.setdefault("likelihood", "gaussian")
+    if "epochs" in given:
+        given.setdefault("min_steps", 1)
+    if "classifier_epochs" in given or "epochs" in given:
+        given.setdefault("classifier_min_steps", 1)
+    if given_critic.keys() & {"epochs", "surrogate_epochs"} or "epochs" in given:
+        given_critic.setdefault("min_steps", 1)
+    if "train_images" in given:
+        most = given["train_images"]
+        given.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
+        given.setdefault("scored_images", max(most, FEWEST))
+        given.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
+    critics = None if usual.critic is None else replace(usual.critic, **given_critic)
+    return replace(usual_model, **given_model), replace(usual, **given, critic=critics)
 
 
 def _stated(settings: Mapping[str, Any]) -> dict[str, Any]:

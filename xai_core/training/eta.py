@@ -1,4 +1,4 @@
-"""How long a training takes: the expected time of its stages, and the time left."""
+"""The duration of a training: expected times of its stages and the time left."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ NEARLY_DONE = 0.95
 
 @dataclass(frozen=True)
 class TimedProgress:
-    """A stage was at `done` of `total` steps, `at` seconds of some clock."""
+    """A report: a stage had done `done` of `total` steps at time `at`, in seconds."""
 
     stage: str
     done: int
@@ -39,9 +39,9 @@ class TimeLeft:
     """How far a training has come.
 
     Attributes:
-        share: Of the whole work that is done, in [0, 1].
+        share: Share of the whole work that is done, in [0, 1].
         stage: Seconds until the end of the current stage.
-        whole: Seconds until the end of all.
+        whole: Seconds until the end of the training.
     """
 
     share: float
@@ -100,7 +100,7 @@ def time_left(
     if moves:
         last = moves[-1]
         rest = expected.get(last.stage, 0.0) * (1 - last.done / max(last.total, 1))
-        waited = max(now - last.at, 0.0)  # clocks are set back
+        waited = max(now - last.at, 0.0)  # a clock may be set back
         assumed = min(waited / slowness, NEARLY_DONE * rest)
         reached, rest = _work(expected, last) + assumed, rest - assumed
     return TimeLeft(

@@ -35,10 +35,10 @@ __all__ = [
 
 
 class EventFile:
-    """Append events to a file, each written at once; without a file, do nothing.
+    """Append events to a file immediately; without a file, do nothing.
 
     Raises:
-        DataError: If an event cannot be written: the training could not be watched any more.
+        DataError: If an event cannot be written, since the training could no longer be monitored.
     """
 
     def __init__(self, file: FileIO | None) -> None:
@@ -53,7 +53,7 @@ class EventFile:
         self._tell("epoch", **asdict(row))
 
     def on_progress(self, progress: "Progress") -> None:
-        """Write how far a stage has come."""
+        """Write the progress of a stage."""
         self._tell("progress", **asdict(progress))
 
     def _tell(self, event: str, **more: object) -> None:
@@ -99,7 +99,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingProgress:
-    """How far a training has come.
+    """The progress of a training.
 
     Attributes:
         epochs: Rows of the history, in order; of each stage and epoch, the last one written.
@@ -121,7 +121,7 @@ class TrainingProgress:
 
 
 def read_training_progress(path: Path, now: float) -> TrainingProgress:
-    """Read how far a training has come.
+    """Read the progress of a training.
 
     Args:
         path: The file of events; it need not be there yet.
@@ -153,7 +153,7 @@ def read_training_progress(path: Path, now: float) -> TrainingProgress:
 
 
 def _events(path: Path) -> list[Row]:
-    """Read the whole lines; one cut short by a kill is left out."""
+    """Read complete lines; a line truncated by a killed process is skipped."""
     if not path.exists():
         return []
     events = []

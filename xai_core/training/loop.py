@@ -70,7 +70,9 @@ class EpochLoop:
         epochs, size = plan_epochs(
             count, epochs, self.batch_size, min_steps, processes=self.fabric.world_size
         )
-        objective.to(self.fabric.device)  # before its moments, which nothing else would move
+        objective.to(
+            self.fabric.device
+        )  # before the optimizer's moments, which nothing else would move to the device
         optimizer = torch.optim.Adam(objective.parameters(), lr=learning_rate, fused=True)
         state = read_state(self.run, stage)
         rows = [EpochMetrics(**row) for row in state.rows] if state else []
@@ -89,7 +91,9 @@ class EpochLoop:
             objective.train()
             with report_out_of_memory(f"stage '{stage}'", self._less()):
                 loss = self._epoch(stage, epoch, count, size, wrapped, optimizer, batches, cycle)
-            for weights in objective.parameters():  # a finite loss may have had no finite gradient
+            for (
+                weights
+            ) in objective.parameters():  # the loss may be finite although its gradient is not
                 self._check(weights.detach().sum(), stage, epoch)
             objective.eval()
             row = EpochMetrics(
@@ -125,7 +129,7 @@ class EpochLoop:
         """Take the steps of one epoch and return the mean loss."""
         device = self.fabric.device
         generator = epoch_generator(self.seed, stage, epoch, device)
-        # dropout draws from the global generator, on each process of its own images
+        # dropout draws from the global generator, on each process for its own images
         torch.manual_seed(self.seed + epoch + 1_000_003 * self.fabric.global_rank)
         order = torch.randperm(count, generator=generator, device=device)
         steps = count // size
@@ -173,9 +177,9 @@ def one_cycle(
     The peak is after a quarter of the steps; both ends are at a fiftieth of it.
 
     Args:
-        optimizer: Whose learning rate is set.
+        optimizer: Optimizer whose learning rate is scheduled.
         peak: The highest learning rate.
-        steps: Of the whole training.
+        steps: Steps of the whole training.
         done: Steps that were taken before an interruption.
     """
     cycle = OneCycleLR(
@@ -196,7 +200,7 @@ def one_cycle(
 
 
 def seeded(make: Callable[[], Module], seed: int) -> Module:
-    """Make a module whose first weights depend on the seed alone."""
+    """Build a module whose initial weights depend only on the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return make()

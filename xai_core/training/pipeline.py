@@ -64,13 +64,13 @@ def train(
     """Train every part of a bundle, evaluate, index and save it.
 
     Args:
-        dataset: Images, and labels where it has any; labels reach the classifier alone.
+        dataset: Images, and labels if there are any; only the classifier sees labels.
         out: Folder of the bundle, its name the bundle's.
         preset: Key of `PRESETS`; its settings are used where `model` or `training` is None.
         model: Settings of the cluster VAE.
         training: Settings of the training.
-        seed: Of all random numbers.
-        launch: Devices and processes. Of several processes only the first one saves.
+        seed: Seed of all random numbers.
+        launch: Devices and processes. Only the first process saves.
         resume: Continue an interrupted training of the same settings; begin if there is none.
         overwrite: Replace an existing bundle.
         on_epoch: Called after each epoch; finished epochs of a resumed training come first.
@@ -80,9 +80,10 @@ def train(
         The bundle's folder.
 
     Raises:
-        ConfigError: If an unfinished training is there and `resume` is not given, or its settings
-            are others, or a package that a later stage needs cannot be imported.
-        BundleError: If `out` is there and `overwrite` is not given, or is no place for a bundle.
+        ConfigError: If an unfinished training exists and `resume` is not given, its settings
+            differ, or a package that a later stage needs cannot be imported.
+        BundleError: If `out` exists and `overwrite` is not given, or no bundle can be written
+            there.
         DataError: If the state cannot be written.
         TrainingDivergedError: If the loss is not finite; the last good state is kept.
     """
@@ -178,7 +179,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
 
 
 def _clear_up(run: Path) -> None:
-    """Remove the state of a training whose bundle is whole."""
+    """Remove the state of a training whose bundle is complete."""
     with _writing(run, DataError):
         shutil.rmtree(run)
 
@@ -196,7 +197,7 @@ def _forgotten_if_refused(run: Path) -> Iterator[None]:
 
 @contextmanager
 def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator[None]:
-    """Name the file that could not be written, and the fix."""
+    """Turn an `OSError` into an error that names the file and the fix."""
     try:
         yield
     except OSError as error:

@@ -41,12 +41,12 @@ ENOUGH = {"min_steps": 600, "classifier_min_steps": 400}
 ENOUGH_OF_CRITICS = {"min_steps": 300}
 PRESET_TABLE: Mapping[str, Preset] = {
     "default": Preset(
-        summary="As the bundle that comes with the project: clusters that stay.",
+        summary="The settings of the bundle shipped with the project: stable clusters.",
         training=ENOUGH,
         critic=ENOUGH_OF_CRITICS,
     ),
     "smoke": Preset(
-        summary="Small networks, 2 epochs on 10,000 images: a minute, to see whether all works.",
+        summary="Small networks, 2 epochs on 10,000 images: a minute, to check that all works.",
         model={**SMALL, "hidden": 96},
         training={
             "epochs": 2,

@@ -5,7 +5,7 @@ import math
 __all__ = ["SMALLEST_BATCH", "plan_epochs"]
 
 SMALLEST_BATCH = 64
-"""The batches of a small set shrink to this many images at most."""
+"""Smallest batch size to which a small data set may shrink batches."""
 
 
 def plan_epochs(
@@ -14,7 +14,7 @@ def plan_epochs(
     """Return the number of epochs and the batch size that give at least `min_steps` steps.
 
     Batches shrink first, down to `SMALLEST_BATCH`, because the cost of a step is proportional to
-    its images; then the number of epochs rises. If `epochs` have enough steps, nothing changes.
+    its images; then the number of epochs rises. If `epochs` give enough steps, nothing changes.
 
     Args:
         count: Train images.

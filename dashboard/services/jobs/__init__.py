@@ -1,1 +1,1 @@
-"""Trainings as processes of their own, which outlive the page, the tab and the server."""
+"""Trainings as separate processes, which outlive the page, the tab and the server."""

@@ -1,4 +1,4 @@
-"""Start, stop and watch trainings; the whole state of a training is on the disk.
+"""Start, stop and monitor trainings; the state of a training is entirely on disk.
 
 A run called NAME writes the bundle `checkpoints/NAME` and has a folder `checkpoints/.runs/NAME`:
 
@@ -35,12 +35,12 @@ from xai_core.training.presets import PRESET_TABLE
 from xai_core.training.settings import SETTINGS, by_group
 
 CHECKPOINTS = Path("checkpoints")
-"""The first place where bundles are looked for."""
+"""The first folder in which bundles are searched."""
 MOST_AT_ONCE = 2
 LOG_READ = 16_000
-"""Bytes at the end of a log that are read."""
+"""Number of bytes read from the end of a log."""
 SWITCH = "XAI_TRAINING"
-"""Variable that, set to `off`, keeps a server from starting trainings."""
+"""Environment variable that disables trainings if set to `off`."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
@@ -77,10 +77,10 @@ class Run:
 
     Attributes:
         request: The request.
-        begun: When it was started or resumed last, in seconds since 1970.
-        state: Its state.
+        begun: Time of the last start or resumption, in seconds since 1970.
+        state: State of the run.
         why: Why it failed; empty otherwise.
-        news: Its progress.
+        news: Progress of the training.
     """
 
     request: Request
@@ -109,8 +109,8 @@ def start(request: Request, *, offered: tuple[str, ...]) -> None:
     """Start a training that continues when the page, the tab or the server is closed.
 
     Args:
-        request: What to train.
-        offered: Names of data sets that may be trained on; absolute paths may be too.
+        request: The training to start.
+        offered: Names of the allowed data sets; absolute paths are allowed, too.
 
     Raises:
         ConfigError: If name, data or preset is not accepted.
@@ -202,10 +202,12 @@ def read(name: str) -> Run:
         news = read_training_progress(folder / "events.jsonl", time.time())
         state, why = _outcome(folder, bool(known.get("stop")))
         request, begun = _request(known["request"]), float(known["begun"])
-        time.localtime(begun)  # refuses what is no time
+        time.localtime(begun)  # raises an error for an invalid time
     except (ArithmeticError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-        said = f"{type(error).__name__}: {error}"
-        raise XaiError(f"`{folder}` is damaged ({said:.100}). Remove this training.") from error
+        sentence = f"{type(error).__name__}: {error}"
+        raise XaiError(
+            f"`{folder}` is damaged ({sentence:.100}). Remove this training."
+        ) from error
     return Run(request=request, begun=begun, state=state, why=why, news=news)
 
 
@@ -250,7 +252,7 @@ def _check(request: Request, offered: tuple[str, ...]) -> None:
 
 
 def _holds_images(path: Path) -> bool:
-    """Return whether a path may be a data set; what is in it, the training says."""
+    """Return whether a path may be a data set; the training checks its content."""
     return path.is_absolute() and (path.is_dir() or (path.suffix == ".npz" and path.is_file()))
 
 
@@ -269,7 +271,7 @@ def _launch(request: Request) -> None:
     places = ["--out", str(CHECKPOINTS / request.name), "--events", str(folder / "events.jsonl")]
     command = [sys.executable, "-m", "xai_core", "train", *request.options(), *places, "--resume"]
     record = {"request": asdict(request), "begun": time.time(), "host": socket.gethostname()}
-    write_json(folder / "run.json", {**record, "group": None})  # a run that starts is listed
+    write_json(folder / "run.json", {**record, "group": None})  # list the run while it starts
     (folder / END).unlink(missing_ok=True)
     with (folder / "lock").open("a") as lock, (folder / "log.txt").open("ab") as log:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -282,7 +284,7 @@ def _launch(request: Request) -> None:
             start_new_session=True,
             pass_fds=(lock.fileno(),),
         )
-    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie behind
+    threading.Thread(target=process.wait, daemon=True).start()  # reap the process
     try:
         write_json(folder / "run.json", {**record, "group": process.pid})
     except OSError:
@@ -337,8 +339,10 @@ def _why(status: int | None, log: str) -> str:
     if status < 0:
         return f"It was ended by a signal ({signal.Signals(-status).name})."
     lines = log.splitlines()
-    said = [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
-    return f"{said[-1][:500]} (exit status {status})"
+    sentence = (
+        [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
+    )
+    return f"{sentence[-1][:500]} (exit status {status})"
 
 
 def _is_locked(folder: Path) -> bool:
@@ -352,7 +356,7 @@ def _is_locked(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Let one session or server at a time change runs; report what cannot be written."""
+    """Let one session or server at a time change runs; report files that cannot be written."""
     try:
         _root().mkdir(parents=True, exist_ok=True)
         with (_root() / ".lock").open("a") as file:

@@ -1,8 +1,8 @@
 """Supervise one training: `python -m dashboard.services.jobs.supervisor FOLDER LOCK COMMAND`.
 
-The supervisor runs the command at low priority, waits for it and writes its exit status. So a
-killed training differs from a finished one even if the server has stopped. It imports nothing
-slow. Both processes inherit the open file LOCK, which stays locked while either of them runs.
+The supervisor runs the command at low priority, waits for it and writes its exit status, so that a
+killed training can be distinguished from a finished one even if the server has stopped. It imports
+nothing slow. Both processes inherit the open file LOCK, which stays locked while either runs.
 """
 
 import json
@@ -20,7 +20,9 @@ NICENESS = 10
 def supervise(folder: Path, lock: int, command: list[str]) -> None:
     """Run a command and write its exit status into `folder`."""
     os.nice(NICENESS)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # a signal to the group is for the training
+    signal.signal(
+        signal.SIGTERM, lambda *_: None
+    )  # a signal to the group is meant for the training
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,))
     write_json(folder / END, {"status": process.wait(), "at": time.time()})
 

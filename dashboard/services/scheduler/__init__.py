@@ -1,1 +1,1 @@
-"""Which request computes when: compute slots, a fair queue, a pool of worker processes."""
+"""Scheduling of computations: compute slots, a fair queue, a pool of worker processes."""

@@ -1,4 +1,4 @@
-"""A fair queue for compute slots: first come, first served, and each waiter knows its place."""
+"""A fair queue for compute slots: first come, first served, with positions shown."""
 
 import bisect
 import itertools
@@ -10,23 +10,23 @@ from contextlib import AbstractContextManager
 from xai_core.errors import XaiError
 
 MOST_WAITING = 40
-"""Requests beyond this number are refused at once."""
+"""Largest number of waiting requests; further ones are rejected."""
 PATIENCE = 20.0
-"""Seconds at one place in the queue after which a request is given up."""
+"""Seconds without progress in the queue after which a request is rejected."""
 
 OnWait = Callable[[int], AbstractContextManager[object]]
-"""Makes a context that is open while a given number of requests are ahead."""
+"""Returns a context that is open while a given number of requests are ahead."""
 
 
 class BusyError(XaiError):
-    """The compute slots are taken for longer than a person should wait."""
+    """Raised if no compute slot becomes free in acceptable time."""
 
 
 class FairQueue:
     """Slots that threads acquire in the order of their first request.
 
-    A thread keeps the place of its first request: a page whose work needs many slots in turn is
-    finished before the pages that were opened later.
+    A thread keeps the position of its first request, so a page that needs many slots in turn
+    finishes before pages opened later.
 
     Args:
         at_once: Number of slots.
@@ -50,7 +50,7 @@ class FairQueue:
 
         Args:
             on_wait: Called each time the number of requests ahead changes.
-            patience: Seconds without a change after which to give up.
+            patience: Seconds without a change before giving up.
 
         Raises:
             BusyError: If too many requests wait already, or the queue does not move.
@@ -65,7 +65,7 @@ class FairQueue:
             raise
 
     def release(self) -> None:
-        """Give the slot back, or leave the queue."""
+        """Release the slot, or leave the queue."""
         with self._changed:
             me = self._mine.ticket
             self._holding.discard(me)
@@ -74,7 +74,7 @@ class FairQueue:
             self._changed.notify_all()
 
     def yield_turn(self, on_wait: OnWait) -> None:
-        """Let the requests that wait go first, then acquire a slot again; the caller holds one."""
+        """Yield to waiting requests, then acquire a slot again; the caller holds one."""
         with self._changed:
             if not self._waiting:
                 return
@@ -99,7 +99,7 @@ class FairQueue:
             return ahead
 
     def _advance(self) -> int:
-        """Count the requests ahead; take a slot where there are none."""
+        """Count the requests ahead; take a slot if there are none."""
         me = self._mine.ticket
         free = self._at_once - len(self._holding)
         ahead = max(0, self._waiting.index(me) + 1 - free)

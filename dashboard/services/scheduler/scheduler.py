@@ -1,4 +1,4 @@
-"""Compute slots: torch on one thread each, and as many computations at once as there are cores."""
+"""Compute slots: one torch thread per computation, one computation per core."""
 
 import ctypes
 import functools
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 MOST_AT_ONCE = 4
-"""Computations at once however many cores there are, since each needs memory."""
+"""Largest number of concurrent computations, since each needs memory."""
 M_MMAP_THRESHOLD, LARGE = -3, 2**22
-"""glibc's option: freed blocks of at least this many bytes go back to the system."""
+"""glibc option: freed blocks of at least this many bytes are returned to the system."""
 SWITCH = 0.0005
-"""Seconds after which a thread that runs Python lets another do so.
+"""Python's thread switch interval, in seconds.
 
-Each operation of torch releases the interpreter lock and waits for it again. Beside one thread
-that draws a page, Python's default of 5 ms makes a heatmap twenty times slower, this value three
-times.
+Each torch operation releases the interpreter lock and waits for it again. While another thread
+draws a page, Python's default of 5 ms makes a heatmap twenty times slower, this value three times.
 """
 
 
@@ -36,7 +35,7 @@ times.
 def compute_slot() -> Iterator[None]:
     """Hold a compute slot while a model runs; never nested.
 
-    A page that waits shows how many requests are ahead.
+    A waiting page shows the number of requests ahead.
 
     Raises:
         BusyError: If too many requests wait already, or no slot becomes free.
@@ -55,13 +54,13 @@ def _slot_of(queue: FairQueue) -> Iterator[None]:
 
 
 def offload(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenate[Bundle, P], T]":
-    """Run a computation in a worker process where there is one, else in the server.
+    """Run a computation in a worker process if one is available, otherwise in the server.
 
-    A page that waits for a worker does not delay those whose work the server does itself.
+    A page that waits for a worker does not delay computations in the server.
 
     Args:
-        work: Takes and returns only plain values and NumPy arrays, beside the bundle. It acquires
-            its own `compute_slot` and cannot draw on the page.
+        work: Function that, apart from the bundle, takes and returns only plain values and NumPy
+            arrays. It acquires its own `compute_slot` and cannot draw on the page.
     """
 
     @functools.wraps(work)
@@ -79,12 +78,12 @@ def offload(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenat
 
 
 def yield_slot() -> None:
-    """Let waiting requests go first between two parts of a computation in a `compute_slot`."""
+    """Yield to waiting requests between two parts of a computation in a `compute_slot`."""
     compute_queue().yield_turn(_show_place)
 
 
 def _show_place(ahead: int) -> AbstractContextManager[object]:
-    """Show the place in the queue where the page is drawn; a spinner is not kept in any cache."""
+    """Show the position in the queue on the page; a spinner is not stored in any cache."""
     return st.spinner(f"The server is busy: {ahead} {'request' if ahead == 1 else 'requests'} "
                       "ahead of yours")  # fmt: skip
 
@@ -99,18 +98,20 @@ def compute_queue() -> FairQueue:
         import xai_core.bundle.reading
         import xai_core.latent_space.umap_layout  # noqa: F401
     finally:
-        gc.freeze()  # what was imported stays: a collection need not look through it
+        gc.freeze()  # imported modules stay alive: exclude them from garbage collection
         gc.enable()
     torch.set_num_threads(1)
     sys.setswitchinterval(SWITCH)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        libc.mallopt(M_MMAP_THRESHOLD, LARGE)  # else each thread that ever ran keeps its memory
+        libc.mallopt(
+            M_MMAP_THRESHOLD, LARGE
+        )  # otherwise every thread that ever ran keeps its memory
     return FairQueue(_at_once())
 
 
 @st.cache_resource(show_spinner=False)
 def worker_pool() -> WorkerPool:
-    """Return the pool, of as many workers as there are slots; a single visitor starts none."""
+    """Return the pool, with one worker per slot; a single visitor starts none."""
     return WorkerPool(_at_once())
 
 

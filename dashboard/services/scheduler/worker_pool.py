@@ -1,7 +1,7 @@
-"""Worker processes that compute beside the pages while several people ask for it at a time.
+"""Worker processes that compute while several visitors use the server at once.
 
-Each operation of torch releases Python's lock and waits for it again: beside a thread that draws
-a page, the same work takes ten times as long. A process has a lock of its own.
+Each torch operation releases Python's interpreter lock and waits for it again: while another
+thread draws a page, the same work takes ten times as long. A process has its own lock.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class WorkerPool:
-    """Workers that start when first needed; they end when idle, or with the server.
+    """Workers that start on demand and end when idle or with the server.
 
     Args:
-        most: Workers at most; none where a process cannot inherit a pipe (Windows).
+        most: Largest number of workers; 0 if a process cannot inherit a pipe (Windows).
 
     Attributes:
-        queue: Hold one of its slots during `run`, so that a worker is free.
+        queue: Queue whose slots must be held during `run`, so that a worker is free.
     """
 
     def __init__(self, most: int) -> None:
@@ -39,10 +39,10 @@ class WorkerPool:
         self._free: list[Connection] = []
 
     def ensure_started(self, path: str) -> None:
-        """Start the workers that are missing; return at once, they are ready seconds later.
+        """Start missing workers and return immediately; they are ready seconds later.
 
         Args:
-            path: Folder of the bundle that they open first.
+            path: Folder of the bundle to open first.
         """
         with self._lock:
             missing, self._started = self._most - self._started, self._most
@@ -70,9 +70,8 @@ class WorkerPool:
             kwargs: Plain values and NumPy arrays, by name.
 
         Returns:
-            The one result, of plain values and NumPy arrays; empty if no worker is free or the
-            worker failed. The server then does the work itself, so that an error is raised where
-            the page can show it.
+            A list of the result; empty if no worker is free or the worker failed. The server then
+            does the work itself, so that an error is raised where the page can show it.
         """
         with self._lock:
             pipe = self._free.pop() if self._free else None
@@ -82,7 +81,7 @@ class WorkerPool:
             where = str(bundle.path), bundle.digest
             pipe.send((work.__module__, work.__name__, *where, args, kwargs))
             answer: list[object] = pipe.recv()
-        except (EOFError, OSError):  # the worker was idle and has ended, or was killed
+        except (EOFError, OSError):  # the worker has ended, idle or killed
             return []
         with self._lock:
             self._free.append(pipe)
@@ -94,10 +93,11 @@ class WorkerPool:
         number = theirs.fileno()
         command = [sys.executable, "-m", "dashboard.services.worker", str(number), path]
         with (
-            contextlib.suppress(OSError),  # no memory for another process, for example
+            contextlib.suppress(OSError),  # for example, no memory for another process
             subprocess.Popen(
                 command,
-                env=os.environ | {"STREAMLIT_LOGGER_LEVEL": "error"},  # no warning of no page
+                env=os.environ
+                | {"STREAMLIT_LOGGER_LEVEL": "error"},  # suppress warnings about the missing page
                 stdin=subprocess.DEVNULL,
                 pass_fds=(number,),
                 start_new_session=True,  # Ctrl-C is for the server; a worker ends with its pipe
@@ -116,4 +116,4 @@ class WorkerPool:
                 self._free.remove(ours)
             last = not self._started
         if last and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
-            libc.malloc_trim(0)  # nothing computes now: give free memory back to the system
+            libc.malloc_trim(0)  # nothing computes now: return free memory to the system

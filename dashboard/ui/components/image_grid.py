@@ -26,14 +26,14 @@ def picture(
 ) -> None:
     """Show one image, or one composed of many, with sharp pixels.
 
-    The image is part of the page. A file of its own would be dropped by the next run of the
-    script, often before the browser has asked for it.
+    The image is embedded in the page. The next run of the script would drop a separate file, often
+    before the browser has requested it.
 
     Args:
-        pixels: One image as `sprites.pixels` takes them; bytes, or floats in [0, 1].
+        pixels: One image in a form that `sprites.pixels` accepts; bytes, or floats in [0, 1].
         alt: A description for screen readers.
         key: Unique on the page.
-        width: On the screen, in pixels, or "stretch".
+        width: Width on the screen in pixels, or "stretch".
         caption: Text below.
     """
     with st.container(key=f"picture-{key}", width=width):
@@ -57,7 +57,7 @@ def image_grid(
     """Show small images side by side; with `ids`, each is a button.
 
     Args:
-        images: As `sprites.pixels` takes them; bytes, or floats in [0, 1].
+        images: Images in a form that `sprites.pixels` accepts; bytes, or floats in [0, 1].
         alt: One description per image.
         key: Unique on the page.
         captions: One short text per image; line breaks are kept.

@@ -1,4 +1,4 @@
-"""Buttons that select another image: in index order, in latent space, or hard to classify."""
+"""Buttons that select another image: by index, by latent distance, or hard to classify."""
 
 import random
 from collections.abc import Callable
@@ -19,11 +19,11 @@ Step = tuple[str, str]
 """An id, and a sentence on how the image was found."""
 
 AT_ONCE = 64
-"""Neighbours searched at a time."""
+"""Number of neighbours searched at a time."""
 
 
 def found_by() -> str:
-    """Return how the selected image was found; "" where a step says nothing of it."""
+    """Return how the selected image was found; "" for steps without a description."""
     found, how = state.setting("found by", ("", ""))
     return str(how) if found == state.selected_id() else ""
 
@@ -64,7 +64,7 @@ def _select(find: Callable[[], Step | None]) -> None:
 
 
 def _beside(bundle: "Bundle", by: int) -> Step:
-    """Step through the index; from an image that a visitor brought, to its first or last row."""
+    """Step through the index; a visitor's own image steps to the first or last row."""
     row = bundles.row_of(bundle, state.selected_id())
     start = row if row is not None else 0 if by < 0 else -1
     return _id(bundle, (start + by) % len(bundle.index)), ""
@@ -75,7 +75,7 @@ def _random(bundle: "Bundle") -> Step:
 
 
 def _nearest(bundle: "Bundle") -> Step | None:
-    """Take the next nearest neighbour of the first image, until another image is selected."""
+    """Select the next nearest neighbour of the first image, until another image is selected."""
     here = state.selected_id()
     start, last, place = state.setting("outwards", ("", "", 0))
     if last != here or not image_data.is_known(bundle, start):
@@ -113,7 +113,7 @@ def _confused(bundle: "Bundle") -> Step | None:
 
 
 def _following(name: str, count: int) -> int:
-    """Return the next place in a list, beginning with the first."""
+    """Return the next position in a list, beginning with the first."""
     place = state.setting(f"next {name}", 0) % count
     state.put_setting(f"next {name}", place + 1)
     return int(place)

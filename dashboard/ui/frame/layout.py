@@ -114,15 +114,15 @@ def _bundle() -> "Bundle":
 
 def _check_selected(bundle: "Bundle") -> None:
     """Select the first image if none is selected, or if this bundle does not have it."""
-    asked = state.selected_id()
-    if image_data.is_known(bundle, asked):
+    requested = state.selected_id()
+    if image_data.is_known(bundle, requested):
         return
     start = START if bundles.row_of(bundle, START) is not None else str(bundles.rows(bundle)[0])
-    if asked:
+    if requested:
         why = (
             "The image in the link is incomplete"
-            if image_data.is_own(asked)
-            else f"There is no image {messages.code(asked[:40])} in `{bundle.name}`"
+            if image_data.is_own(requested)
+            else f"There is no image {messages.code(requested[:40])} in `{bundle.name}`"
         )
         messages.note(
             f"{why}, so `{start}` is shown. Copy the whole link, or choose another image."

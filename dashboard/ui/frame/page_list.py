@@ -1,4 +1,4 @@
-"""What Streamlit's own frame lacks: roles for screen readers, and a history without doubles."""
+"""Additions to Streamlit's frame: roles for screen readers, a history without duplicates."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ _address_bar = frontend.component(__file__, "address_bar", html="<span hidden></
 
 
 def mend() -> None:
-    """Name the roles of the list of pages, and keep one history entry per page; draws nothing."""
+    """Set the roles of the list of pages and keep one history entry per page; draws nothing."""
     with st.container(key="page-list", gap=None):
         _roles(key="page list")
         _address_bar(key="address bar")

@@ -1,4 +1,4 @@
-"""The bar at the top of every page: the selected image, the steps to others, who is explained."""
+"""The bar at the top of every page: selected image, steps to others, explained model."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 PICTURE = 44
-"""Screen pixels of the selected image."""
+"""Side of the selected image in screen pixels."""
 
 
 def show(bundle: "Bundle") -> None:

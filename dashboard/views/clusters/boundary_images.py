@@ -42,7 +42,7 @@ def show(bundle: "Bundle", cluster: int, image_id: str) -> None:
         table = _two_best(bundle, ids, probs)
         download.table(bundle, table, name="border cases", split=split, where=chosen)
     if not ids:
-        st.caption(f"No {split} image is there.")
+        st.caption(f"There is no such {split} image.")
         return
     captions = [
         f"{names[r.first]}: {percent(r.first_prob)}\n{names[r.second]}: {percent(r.second_prob)}"

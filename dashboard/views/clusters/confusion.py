@@ -51,7 +51,7 @@ def show(bundle: "Bundle") -> None:
     chart(_figure(bundle, split, show or SHOWN[0], state.dark()), key="confusion", alt=words)
     st.caption(
         f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
-        f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label a "
+        f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label per "
         "cluster, were chosen on the train images after training; labels were never used to train."
     )
 

@@ -27,7 +27,7 @@ def show(bundle: "Bundle", cluster: int) -> None:
     order = naming.cluster_order(bundle)
     others = [c for c in order if c != cluster]
     if not others:
-        messages.note("This model has one cluster, so there is no other to walk to.")
+        messages.note("This model has one cluster, so there is no other to interpolate to.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         end = st.selectbox(
@@ -43,9 +43,9 @@ def show(bundle: "Bundle", cluster: int) -> None:
         sheet = sprites.sheet(film.images, columns=FRAMES, gap=1)
         download.picture(bundle, sheet, name="walk frames", **about)
     figure = film_strip.film_strip(film.images, film.probs, names, state.dark(), order=order)
-    said = film_strip.crossing(film.probs, names, cluster)
-    chart(figure, key="walk", alt=f"Walk from {names[cluster]} to {names[end]}: {said}")
+    text = film_strip.crossing(film.probs, names, cluster)
+    chart(figure, key="walk", alt=f"Interpolation from {names[cluster]} to {names[end]}: {text}")
     st.caption(
-        f"{messages.literal(said[0].upper() + said[1:])}. Both ends: "
+        f"{messages.literal(text[0].upper() + text[1:])}. Both ends: "
         f"{percent(film.probs[0, cluster])} and {percent(film.probs[-1, end])} sure."
     )

@@ -48,8 +48,8 @@ layout.section(
 members.show(bundle, cluster, image_id)
 
 layout.section(
-    f"A walk from cluster {name}",
-    "Decoded images on the straight line between two centres, and what each is taken for.",
+    f"An interpolation from cluster {name}",
+    "Decoded images on the straight line between two centres, with q(c|x) of each.",
     "A sharp change means that $q(c|x)$ switches over a short part of the line; in between, the "
     "line may pass through a third cluster or through codes of no real image. The curves are "
     "$q(c|x)$ of the decoded frame; clusters below 1 % in every frame are left out.",
@@ -57,10 +57,10 @@ layout.section(
 interpolation.show(bundle, cluster)
 
 layout.section(
-    "Border cases",
-    "Real images that two clusters claim: the smallest margin between the two best. Click one.",
+    "Boundary images",
+    "Real images with the smallest margin between their two most probable clusters. Click one.",
     "Below each image are its two most probable clusters. Near 50 % "
-    "each, the choice of cluster is nearly a coin toss.",
+    "each, the choice of cluster is nearly arbitrary.",
 )
 boundary_images.show(bundle, cluster, image_id)
 

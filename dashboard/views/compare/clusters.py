@@ -1,4 +1,4 @@
-"""Two clusterings of the same images: how far they agree, and on which images they differ."""
+"""Two clusterings of the same images: their agreement, and the images on which they differ."""
 
 import numpy as np
 import pandas as pd

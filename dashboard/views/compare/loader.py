@@ -1,4 +1,4 @@
-"""Two bundles of the same data beside each other."""
+"""Comparison of two bundles of the same data."""
 
 from typing import TYPE_CHECKING, NamedTuple
 

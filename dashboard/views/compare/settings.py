@@ -30,7 +30,7 @@ class Pair(NamedTuple):
 
     @property
     def about(self) -> dict[str, object]:
-        """Return what a file says about the second one."""
+        """Return the provenance of the second one, for a file."""
         return {"beside": f"{self.second.name} ({cache.fingerprint(self.second)})"}
 
 
@@ -53,8 +53,8 @@ def ask(bundle: "Bundle") -> Pair:
         messages.note(
             f"`{bundle.name}` was trained on *{_data(bundle)}* and `{name}` on "
             f"*{_data(second)}*: the same id names another picture in each, so "
-            "they cannot be compared image by image. Below is what can be: their numbers and "
-            "how they were made."
+            "they cannot be compared image by image. Only their numbers and their "
+            "settings are compared below."
         )
     return pair
 

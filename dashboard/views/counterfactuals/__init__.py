@@ -1,1 +1,1 @@
-"""The Counterfactuals page: what would have to change, and how far to trust it."""
+"""The Counterfactuals page: the searches, their results and the evidence for them."""

@@ -1,4 +1,4 @@
-"""What speaks for the counterfactual that is shown, and the law behind steps in latent space."""
+"""Evidence for the counterfactual shown, and the first-order law of latent steps."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ HOW_TO_READ = (
     "may be smaller. It is compared with the same distance of real images. *Boundary search* "
     "keeps the ink of the input that the decoder cannot draw, so its distance is about that of "
     "the input; *latent ascent* returns a decoded image, so its distance is near 0 by "
-    "construction. **The judges** took no part in the search: the model that is not explained, "
+    "construction. **The judges** were not used in the search: the model that is not explained, "
     "and the nearest real train images in pixels. \n\n"
     "**The law** is Taylor's theorem for the decoder. It holds for any function and any "
     "direction, so it describes steps in latent space and is no evidence for a counterfactual. "
@@ -37,27 +37,27 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show the distance and the judges' answers, then the law where the method takes its steps."""
-    found = counterfactuals.change(bundle, *asked[:4])
-    seen, usual = loader.evidence(bundle, *asked[:4]), decoder_images.usual_distance(bundle)
+    found = counterfactuals.change(bundle, *question[:4])
+    seen, usual = loader.evidence(bundle, *question[:4]), decoder_images.usual_distance(bundle)
     pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
     with pictures:
         _pictures(found, seen)
     with words:
         works = not health.problems(bundle, "reconstruction", "steps")
         st.markdown(f"**{_distance(seen, usual, works=works)}**")
-        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, asked, found, seen)))
+        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, question, found, seen)))
         table = pd.DataFrame(
             {
                 "distance": [seen.distance],
                 "distance_of_input": [seen.input_distance],
                 "usual_limit": [usual.limit],
-                "nearest_classes": [" ".join(asked.names[c] for c in seen.nearest)],
+                "nearest_classes": [" ".join(question.names[c] for c in seen.nearest)],
             }
         )
-        download.table(bundle, table, name="evidence", **asked.about)
-    _law(bundle, asked)
+        download.table(bundle, table, name="evidence", **question.about)
+    _law(bundle, question)
 
 
 def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
@@ -81,18 +81,18 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 
     Args:
         seen: The distance.
-        usual: Those of real images.
-        works: Whether the decoder draws images at all; without that there is no verdict.
+        usual: The distances of real images.
+        works: Whether the decoder works; otherwise no verdict is given.
     """
-    said = (
+    text = (
         f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
         f"decoder was found to draw (the input: {seen.input_distance:.1f})."
     )
     if not works:
-        return said
+        return text
     inside = seen.distance <= usual.limit
     return (
-        f"{said} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
+        f"{text} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
         f"of {usual.images:,} {usual.split} images keep: "
         f"{'as near to' if inside else 'farther from'} what the decoder can draw "
         f"{'as' if inside else 'than'} real images are."
@@ -100,23 +100,25 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 
 
 def _judges(
-    bundle: "Bundle", asked: Question, found: counterfactuals.Change, seen: loader.Evidence
+    bundle: "Bundle", question: Question, found: counterfactuals.Change, seen: loader.Evidence
 ) -> list[str]:
-    """State what each judge says, and that it agrees or disagrees with the target."""
+    """State each judge's answer and whether it agrees with the target."""
     lines = []
-    other = outputs.second_opinion(bundle, asked.output)
+    other = outputs.second_opinion(bundle, question.output)
     if found.other is not None and other is not None:
         best = int(found.other.argmax())
         names = naming.class_names(bundle, other, len(found.other))
         called = naming.called(bundle, other, names[best])
         lines.append(
-            f"{outputs.classes(bundle, other).who.capitalize()}, which was not asked, takes it "
-            f"for {messages.literal(called)} ({percent(found.other[best])})"
-            f"{_agreement(bundle, asked, best)}."
+            f"{outputs.classes(bundle, other).who.capitalize()}, which was not used, classifies "
+            f"it as {messages.literal(called)} ({percent(found.other[best])})"
+            f"{_agreement(bundle, question, best)}."
         )
     if seen.nearest:
-        first, second = (messages.literal(asked.names[c]) for c in (asked.target, asked.source))
-        target, kept = (seen.nearest.count(c) for c in (asked.target, asked.source))
+        first, second = (
+            messages.literal(question.names[c]) for c in (question.target, question.source)
+        )
+        target, kept = (seen.nearest.count(c) for c in (question.target, question.source))
         agree = "agree" if target > len(seen.nearest) / 2 else "do not agree"
         lines.append(
             f"The {len(seen.nearest)} real train images that are nearest in pixels {agree} with "
@@ -125,24 +127,24 @@ def _judges(
     return lines
 
 
-def _agreement(bundle: "Bundle", asked: Question, best: int) -> str:
+def _agreement(bundle: "Bundle", question: Question, best: int) -> str:
     """Compare the other model's answer with the target, by the label of the cluster."""
-    by_label = outputs.classes(bundle, asked.output).labelled
-    cluster, label = (best, asked.target) if by_label else (asked.target, best)
+    by_label = outputs.classes(bundle, question.output).labelled
+    cluster, label = (best, question.target) if by_label else (question.target, best)
     named = bundle.cluster_labels[cluster]
     if named < 0:
         return ""
     return ": it agrees with the target" if named == label else ": it does not agree"
 
 
-def _law(bundle: "Bundle", asked: Question) -> None:
-    if asked.method not in counterfactuals.LATENT_METHODS:
+def _law(bundle: "Bundle", question: Question) -> None:
+    if question.method not in counterfactuals.LATENT_METHODS:
         st.caption(
-            f"*{METHODS[asked.method][0]}* takes no step in latent space, so the first-order law "
-            "of such steps does not apply to it."
+            f"*{METHODS[question.method][0]}* takes no step in latent space, so the first-order "
+            "law of such steps does not apply to it."
         )
         return
-    found = loader.law(bundle, asked.image_id, asked.output, asked.target)
+    found = loader.law(bundle, question.image_id, question.output, question.target)
     law, spectrum = st.columns(2, gap="large")
     with law:
         st.markdown(f"**Residual of the first-order law** ${LAW}$")
@@ -156,4 +158,4 @@ def _law(bundle: "Bundle", asked: Question) -> None:
             "The theorem holds for any direction, also towards a counterfactual that fails above."
         )
         table = pd.DataFrame({"length": found.lengths, "residual": found.residuals})
-        download.table(bundle, table, name="first-order law", **asked.about)
+        download.table(bundle, table, name="first-order law", **question.about)

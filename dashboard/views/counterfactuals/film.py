@@ -1,4 +1,4 @@
-"""The path from an image to its counterfactual: a film, and the numbers along it."""
+"""The path from an image to its counterfactual: its frames and the numbers along it."""
 
 from typing import TYPE_CHECKING
 
@@ -37,49 +37,49 @@ STOP = 0.99
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show the film strip, the chosen frame, and three figures that mark it."""
-    found = counterfactuals.change(bundle, *asked[:4])
+    found = counterfactuals.change(bundle, *question[:4])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = st.slider(
             "Frame", 1, FRAMES, width=360,
             **state.bind("cf frame", FRAMES, span=(1, FRAMES, 1), link="frame"),
         ) - 1  # fmt: skip
-        symbol = outputs.classes(bundle, asked.output).symbol
-        table = change.table(found.frame_probs, found.density, asked.names, symbol)
-        download.table(bundle, table, name="path", **asked.about)
-        download.animation(bundle, found.frames, name="film", **asked.about)
-    _strip(asked, found, at)
+        symbol = outputs.classes(bundle, question.output).symbol
+        table = change.table(found.frame_probs, found.density, question.names, symbol)
+        download.table(bundle, table, name="path", **question.about)
+        download.animation(bundle, found.frames, name="film", **question.about)
+    _strip(question, found, at)
     picture, lines, on_map = st.columns([2, 5, 5], gap="medium")
     with picture:
-        words = _words(asked, found, at)
+        words = _words(question, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
         st.caption(messages.literal(words))
     with lines:
-        st.markdown(f"**{_finding(asked, found)}**")
-        _probabilities(asked, found, at, symbol)
+        st.markdown(f"**{_finding(question, found)}**")
+        _probabilities(question, found, at, symbol)
     with on_map:
         st.markdown("**On the map of all images**")
-        _map(bundle, asked, found, at)
-    st.markdown(_density_title(asked.method))
-    _density(bundle, asked, found, at)
+        _map(bundle, question, found, at)
+    st.markdown(_density_title(question.method))
+    _density(bundle, question, found, at)
 
 
-def _finding(asked: Question, found: counterfactuals.Change) -> str:
-    said = crossing(found.frame_probs, asked)
-    return messages.literal(f"{said[:1].upper()}{said[1:]}")
+def _finding(question: Question, found: counterfactuals.Change) -> str:
+    text = crossing(found.frame_probs, question)
+    return messages.literal(f"{text[:1].upper()}{text[1:]}")
 
 
-def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
-    shares = [percent(p) for p in found.frame_probs[:, asked.target]]
-    target = asked.names[asked.target]
+def _strip(question: Question, found: counterfactuals.Change, at: int) -> None:
+    shares = [percent(p) for p in found.frame_probs[:, question.target]]
+    target = question.names[question.target]
     image_grid.image_grid(
         found.frames,
         alt=[f"frame {i + 1} of {FRAMES}, {target} at {p}" for i, p in enumerate(shares)],
         key="strip",
         captions=[p.replace(" ", "\N{NO-BREAK SPACE}") for p in shares],
         ids=[f"frame {i + 1}" for i in range(FRAMES)],
-        colours=[asked.colours[c] for c in found.frame_probs.argmax(1)],
+        colours=[question.colours[c] for c in found.frame_probs.argmax(1)],
         selected=f"frame {at + 1}",
         on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
     )
@@ -89,36 +89,44 @@ def _strip(asked: Question, found: counterfactuals.Change, at: int) -> None:
     )
 
 
-def _probabilities(asked: Question, found: counterfactuals.Change, at: int, symbol: str) -> None:
+def _probabilities(
+    question: Question, found: counterfactuals.Change, at: int, symbol: str
+) -> None:
     figure = path_lines.probability_lines(
-        found.frame_probs, asked.names, asked.colours, state.dark(),
-        source=asked.source, target=asked.target, at=at, stop=STOP, symbol=f"{symbol}(class|x)",
+        found.frame_probs, question.names, question.colours, state.dark(),
+        source=question.source, target=question.target, at=at, stop=STOP,
+        symbol=f"{symbol}(class|x)",
     )  # fmt: skip
-    chart(figure, key="probabilities", alt=crossing(found.frame_probs, asked), **asked.about)
+    chart(figure, key="probabilities", alt=crossing(found.frame_probs, question), **question.about)
 
 
-def crossing(probs: np.ndarray, asked: Question) -> str:
+def crossing(probs: np.ndarray, question: Question) -> str:
     """Return a sentence on when the target becomes the most probable class."""
-    target, first = asked.names[asked.target], np.flatnonzero(probs.argmax(1) == asked.target)
+    target, first = (
+        question.names[question.target],
+        np.flatnonzero(probs.argmax(1) == question.target),
+    )
     if not len(first):
         return f"{target} is not the likeliest class in any frame"
     share = first[0] / max(len(probs) - 1, 1)
     between = dict.fromkeys(probs[: first[0]].argmax(1).tolist())
-    via = [asked.names[c] for c in between if c not in (asked.source, asked.target)]
+    via = [question.names[c] for c in between if c not in (question.source, question.target)]
     words = f", through {' and '.join(via)}" if via else ""
     return f"{target} becomes the likeliest class after {share:.0%} of the path{words}"
 
 
-def _map(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
+def _map(bundle: "Bundle", question: Question, found: counterfactuals.Change, at: int) -> None:
     dark = state.dark()
     figure = path.map_path(
         found.places, map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle), dark,
-        ends=(naming.display_name(asked.image_id), f"as {asked.names[asked.target]}"), at=at,
+        ends=(naming.display_name(question.image_id), f"as {question.names[question.target]}"),
+        at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
-    route = f"the path from {naming.display_name(asked.image_id)} to {asked.names[asked.target]}"
+    target = question.names[question.target]
+    route = f"the path from {naming.display_name(question.image_id)} to {target}"
     alt = f"Map of all images with {route}, {far:.1f} map units from end to end"
-    chart(figure, key="path on the map", alt=alt, **asked.about)
+    chart(figure, key="path on the map", alt=alt, **question.about)
 
 
 def _density_title(method: "Method") -> str:
@@ -127,7 +135,7 @@ def _density_title(method: "Method") -> str:
     return "**Density of the encoder's codes**, $\\log p(z)$ of each frame encoded again"
 
 
-def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, at: int) -> None:
+def _density(bundle: "Bundle", question: Question, found: counterfactuals.Change, at: int) -> None:
     usual, density = counterfactuals.usual_density(bundle), found.density
     first, last, least, low, high = (
         f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
@@ -138,8 +146,8 @@ def _density(bundle: "Bundle", asked: Question, found: counterfactuals.Change, a
     )
     figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
     alt = f"log p(z) along the path. {words}, 9 of 10 between {low} and {high}"
-    chart(figure, key="density", alt=alt, **asked.about)
-    st.caption(f"{words}. {_region(density >= usual[0], asked.method)}")
+    chart(figure, key="density", alt=alt, **question.about)
+    st.caption(f"{words}. {_region(density >= usual[0], question.method)}")
 
 
 def _region(inside: np.ndarray, method: "Method") -> str:
@@ -159,7 +167,9 @@ def _region(inside: np.ndarray, method: "Method") -> str:
     return f"The codes of {int(inside.sum())} of {len(inside)} frames are above it."
 
 
-def _words(asked: Question, found: counterfactuals.Change, at: int) -> str:
+def _words(question: Question, found: counterfactuals.Change, at: int) -> str:
     probs = found.frame_probs[at]
-    parts = [f"{asked.names[c]}: {percent(probs[c])}" for c in (asked.source, asked.target)]
+    parts = [
+        f"{question.names[c]}: {percent(probs[c])}" for c in (question.source, question.target)
+    ]
     return f"Frame {at + 1} of {FRAMES}. {', '.join(parts)}"

@@ -1,4 +1,4 @@
-"""Cached answers of the Counterfactuals page: every target, alternatives, evidence, the law."""
+"""Cached results of the Counterfactuals page: all targets, alternatives, evidence, the law."""
 
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,7 +32,7 @@ class Changes(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """How near one counterfactual lies to the decoder's images and to real images.
+    """Distances of one counterfactual to the decoder's images and to real images.
 
     `drawn` is the nearest image that the decoder was found to draw, at L1 distance `distance`;
     `input_distance` is the same of the input. `nearest` are the classes of the nearest real train
@@ -121,7 +121,7 @@ def alternatives(
 def evidence(
     bundle: "Bundle", image_id: str, output: str, method: "Method", target: int
 ) -> Evidence:
-    """Measure what speaks for the counterfactual that is shown, whatever method found it."""
+    """Measure the evidence for the counterfactual shown, for any method."""
     found = change(bundle, image_id, output, method, target)
     return _evidence(bundle, found.counterfactual, found.image, output)
 
@@ -160,11 +160,11 @@ def law(bundle: "Bundle", image_id: str, output: str, target: int) -> Law:
 
 
 def one_of_each(bundle: "Bundle", output: str, seed: int) -> list[str | None]:
-    """Choose a test image of each class: one that its label, if any, agrees with.
+    """Choose a test image of each class, one whose label, if any, agrees.
 
     Args:
         bundle: The bundle to search.
-        output: An output that tells classes apart.
+        output: An output with several classes.
         seed: Another seed gives other images.
 
     Returns:
@@ -172,12 +172,12 @@ def one_of_each(bundle: "Bundle", output: str, seed: int) -> list[str | None]:
     """
     classes = outputs.classes(bundle, output)
     index, rng = bundle.index, np.random.default_rng(seed)
-    said = index[classes.column].to_numpy()
-    named = said if classes.labelled else np.array(bundle.cluster_labels)[said]
+    predicted = index[classes.column].to_numpy()
+    named = predicted if classes.labelled else np.array(bundle.cluster_labels)[predicted]
     label = index["label"].to_numpy()
     fits = (index["split"] == "test").to_numpy() & ((label < 0) | (label == named))
     chosen: list[str | None] = []
     for wanted in range(classes.count(bundle)):
-        rows = np.flatnonzero(fits & (said == wanted))
+        rows = np.flatnonzero(fits & (predicted == wanted))
         chosen.append(str(index["id"].iat[rng.choice(rows)]) if len(rows) else None)
     return chosen

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOW_TO_READ = (
     "*Pixel ascent* changes pixels without the decoder: it is an adversarial example. Compare "
-    "what the second opinion makes of it, and its distance to the decoder's images under *What "
+    "its second opinion, and its distance to the decoder's images under *What "
     "speaks for it*. *Nearest real image* is a real train image of the target class: compare its "
     "L1. "
     "Counterfactual and change side by side, warm for added ink, cold for removed."
@@ -28,19 +28,19 @@ HOW_TO_READ = (
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show each method's counterfactual and change, then its numbers."""
     found = [
-        counterfactuals.change(bundle, asked.image_id, asked.output, method, asked.target)
+        counterfactuals.change(bundle, question.image_id, question.output, method, question.target)
         for method in METHODS
     ]
-    table = _table(bundle, asked, found)
+    table = _table(bundle, question, found)
     pictures, numbers = st.columns([2, 5], gap="medium", vertical_alignment="center")
     with pictures:
-        _pictures(asked, found)
+        _pictures(question, found)
     with numbers:
         _numbers(table)
-        download.table(bundle, table, name="methods", **asked.about | {"method": "all"})
+        download.table(bundle, table, name="methods", **question.about | {"method": "all"})
     reasons = [
         f"*{title}* did not reach the target: {one.reason}."
         for (title, _), one in zip(METHODS.values(), found, strict=True)
@@ -49,7 +49,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     st.caption(" ".join(reasons) or "Every method reached the target.")
 
 
-def _pictures(asked: Question, found: list[counterfactuals.Change]) -> None:
+def _pictures(question: Question, found: list[counterfactuals.Change]) -> None:
     deltas = np.stack([one.counterfactual - one.image for one in found])
     grey = np.stack([one.counterfactual for one in found])
     images = change.with_change(grey, deltas, state.dark())
@@ -60,7 +60,7 @@ def _pictures(asked: Question, found: list[counterfactuals.Change]) -> None:
         key="methods",
         captions=titles,
         ids=list(METHODS),
-        selected=asked.method,
+        selected=question.method,
         scale=2,
         on_pick=_pick,
     )
@@ -70,10 +70,12 @@ def _pick(method: str) -> None:
     set_method(method)
 
 
-def _table(bundle: "Bundle", asked: Question, found: list[counterfactuals.Change]) -> pd.DataFrame:
+def _table(
+    bundle: "Bundle", question: Question, found: list[counterfactuals.Change]
+) -> pd.DataFrame:
     second = [one.other for one in found]
     count = 0 if second[0] is None else len(second[0])
-    other = outputs.second_opinion(bundle, asked.output)
+    other = outputs.second_opinion(bundle, question.output)
     names = naming.class_names(bundle, other, count) if other and count else []
     opinions = [
         "-" if o is None else f"{names[int(o.argmax())]} ({percent(o.max())})" for o in second
@@ -81,7 +83,7 @@ def _table(bundle: "Bundle", asked: Question, found: list[counterfactuals.Change
     return pd.DataFrame(
         {
             "method": [title for title, _ in METHODS.values()],
-            "probability": [float(one.after[asked.target]) for one in found],
+            "probability": [float(one.after[question.target]) for one in found],
             "second_opinion": opinions,
             "l1": [one.l1 for one in found],
             "l2": [one.l2 for one in found],
@@ -98,7 +100,9 @@ def _numbers(table: pd.DataFrame) -> None:
     columns = {
         "method": text("method"),
         "probability": text("p(target)"),
-        "second_opinion": text("second opinion", help="What the model that was not asked sees"),
+        "second_opinion": text(
+            "second opinion", help="The class given by the model that is not explained"
+        ),
         "l1": number("L1", format="%.1f", help="Ink changed, in full pixels"),
         "l2": number("L2", format="%.2f"),
         "log_p_z": number("log p(z)", format="%.1f", help="Of its code, in nats"),

@@ -30,16 +30,16 @@ CONTRAST: "Method" = "pixel"
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show input, counterfactual, change and an adversarial example, then describe them."""
     boxes = st.container(key="in-one-row").columns(4, gap="medium")
-    found = counterfactuals.change(bundle, *asked[:4])
-    target, source = asked.names[asked.target], asked.names[asked.source]
+    found = counterfactuals.change(bundle, *question[:4])
+    target, source = question.names[question.target], question.names[question.source]
     with boxes[0]:
-        _picture("Input", found.image, f"Input {naming.display_name(asked.image_id)}, {source}")
-        st.caption(messages.literal(f"{source} at {percent(found.before[asked.source])}"))
+        _picture("Input", found.image, f"Input {naming.display_name(question.image_id)}, {source}")
+        st.caption(messages.literal(f"{source} at {percent(found.before[question.source])}"))
     with boxes[1]:
-        reached = f"{target} at {percent(found.after[asked.target])}"
+        reached = f"{target} at {percent(found.after[question.target])}"
         _picture("Counterfactual", found.counterfactual, f"Counterfactual, {reached}")
         st.caption(messages.literal(reached))
     with boxes[2]:
@@ -52,19 +52,21 @@ def show(bundle: "Bundle", asked: Question) -> None:
             f"The target was not reached: {found.reason}. What is shown is how far it got.",
             icon=":material/warning:",
         )
-    _words(bundle, asked, found)
+    _words(bundle, question, found)
     with st.container(horizontal=True):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
-        download.picture(bundle, four, name="counterfactual", **asked.about)
-        download.arrays(bundle, arrays(found), name="counterfactual", **asked.about)
+        download.picture(bundle, four, name="counterfactual", **question.about)
+        download.arrays(bundle, arrays(found), name="counterfactual", **question.about)
     with boxes[3]:
-        _contrast(bundle, asked)
+        _contrast(bundle, question)
 
 
-def _contrast(bundle: "Bundle", asked: Question) -> None:
+def _contrast(bundle: "Bundle", question: Question) -> None:
     """Show an adversarial example of the same target."""
-    found = counterfactuals.change(bundle, asked.image_id, asked.output, CONTRAST, asked.target)
-    reached = f"{asked.names[asked.target]} at {percent(found.after[asked.target])}"
+    found = counterfactuals.change(
+        bundle, question.image_id, question.output, CONTRAST, question.target
+    )
+    reached = f"{question.names[question.target]} at {percent(found.after[question.target])}"
     _picture("Adversarial example", found.counterfactual, f"Adversarial example, {reached}")
     st.caption(
         messages.literal(f"{reached}: this also changes the decision; it looks like noise.")
@@ -87,13 +89,15 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
     return {name: getattr(found, name) for name in kept}
 
 
-def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> None:
-    source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
-    symbol = outputs.classes(bundle, asked.output).symbol
+def _words(bundle: "Bundle", question: Question, found: counterfactuals.Change) -> None:
+    source, target = (
+        messages.literal(question.names[c]) for c in (question.source, question.target)
+    )
+    symbol = outputs.classes(bundle, question.output).symbol
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
-    second = _second_opinion(bundle, asked, found)
-    before, after = (percent(p[asked.target]) for p in (found.before, found.after))
+    second = _second_opinion(bundle, question, found)
+    before, after = (percent(p[question.target]) for p in (found.before, found.after))
     st.markdown(
         f"From **{source}** to **{target}**: {_ink(found)} (L1 {found.l1:.1f}, "
         f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. {ended} "
@@ -101,16 +105,16 @@ def _words(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> 
     )
 
 
-def _second_opinion(bundle: "Bundle", asked: Question, found: counterfactuals.Change) -> str:
+def _second_opinion(bundle: "Bundle", question: Question, found: counterfactuals.Change) -> str:
     """Return a sentence with the other model's answer about the counterfactual."""
-    other = outputs.second_opinion(bundle, asked.output)
+    other = outputs.second_opinion(bundle, question.output)
     if found.other is None or other is None:
         return ""
     best = int(found.other.argmax())
     name = naming.class_names(bundle, other, len(found.other))[best]
     return (
-        f" A second opinion: {outputs.classes(bundle, other).who}, which was not asked, takes it "
-        f"for {messages.literal(naming.called(bundle, other, name))} "
+        f" A second opinion: {outputs.classes(bundle, other).who}, which was not used, classifies "
+        f"it as {messages.literal(naming.called(bundle, other, name))} "
         f"({percent(found.other[best])})."
     )
 

@@ -27,12 +27,12 @@ HOW_TO_READ = (
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show the reconstruction between input and counterfactual, and its error."""
-    found = counterfactuals.change(bundle, *asked[:4])
+    found = counterfactuals.change(bundle, *question[:4])
     error = found.image - found.reconstruction
     drawn = sprites.rgb(np.stack([found.image, found.reconstruction, found.counterfactual]))
-    name = naming.display_name(asked.image_id)
+    name = naming.display_name(question.image_id)
     image_grid(
         np.concatenate([drawn, change.coloured(error[None], state.dark())]),
         alt=[
@@ -46,7 +46,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
         scale=5,
     )
     four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
-    download.picture(bundle, four, name="reconstruction", **asked.about)
+    download.picture(bundle, four, name="reconstruction", **question.about)
     st.caption(
         f"The reconstruction differs from the input by {np.abs(error).sum():.1f} pixels' worth "
         f"of ink, the counterfactual by {found.l1:.1f}."

@@ -22,12 +22,11 @@ METHODS: "dict[Method, tuple[str, str]]" = {
     ),
     "diffeomorphic": (
         "Latent ascent",
-        "climbs log p(target) in the latent space by steps of Adam: the diffeomorphic "
-        "counterfactual",
+        "maximises log p(target) in the latent space with Adam: the diffeomorphic counterfactual",
     ),
     "pixel": (
         "Pixel ascent",
-        "climbs the same log p(target) on the pixels themselves: an adversarial example, shown "
+        "maximises the same log p(target) on the pixels themselves: an adversarial example, shown "
         "for contrast",
     ),
     "nearest": (
@@ -42,7 +41,7 @@ METHODS: "dict[Method, tuple[str, str]]" = {
 class Question(NamedTuple):
     """The settings.
 
-    `source` is the class that the model sees in the image; `order` lists the classes by name.
+    `source` is the class that the model assigns to the image; `order` lists the classes by name.
     """
 
     image_id: str
@@ -89,15 +88,17 @@ def ask(bundle: "Bundle") -> Question:
     return Question(image_id, output, method, target, source, names, colours, order)
 
 
-def sentence(bundle: "Bundle", asked: Question) -> str:
-    """Return what the model sees in the image, and how the counterfactual is found; Markdown."""
-    probs = counterfactuals.decided(bundle, asked.image_id, asked.output)
-    classes, sure = outputs.classes(bundle, asked.output), percent(probs[asked.source])
+def sentence(bundle: "Bundle", question: Question) -> str:
+    """Describe the model's decision and the search, in Markdown."""
+    probs = counterfactuals.decided(bundle, question.image_id, question.output)
+    classes, sure = outputs.classes(bundle, question.output), percent(probs[question.source])
     within = "" if classes.labelled else "in "
-    seen = messages.literal(naming.called(bundle, asked.output, asked.names[asked.source]))
-    title, how = METHODS[asked.method]
+    seen = messages.literal(
+        naming.called(bundle, question.output, question.names[question.source])
+    )
+    title, how = METHODS[question.method]
     return (
-        f"To {classes.who}, {naming.marked(asked.image_id)} is {within}{seen} ({sure}). "
+        f"To {classes.who}, {naming.marked(question.image_id)} is {within}{seen} ({sure}). "
         f"*{title}* {how}."
     )
 

@@ -23,11 +23,11 @@ HOW_TO_READ = (
 )
 
 
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show one counterfactual per target, each a button, with the ink that it changes."""
-    found = loader.changes(bundle, asked.image_id, asked.output, asked.method)
-    names = [asked.names[t] for t in found.targets]
-    listed = sorted(range(len(names)), key=lambda k: asked.order.index(found.targets[k]))
+    found = loader.changes(bundle, question.image_id, question.output, question.method)
+    names = [question.names[t] for t in found.targets]
+    listed = sorted(range(len(names)), key=lambda k: question.order.index(found.targets[k]))
     targets = [found.targets[k] for k in listed]
     image_grid(
         found.counterfactuals[listed],
@@ -42,18 +42,18 @@ def show(bundle: "Bundle", asked: Question) -> None:
             for k in listed
         ],
         ids=[f"to {t}" for t in targets],
-        colours=[asked.colours[t] for t in targets],
-        selected=f"to {asked.target}",
+        colours=[question.colours[t] for t in targets],
+        selected=f"to {question.target}",
         scale=3,
         on_pick=set_target,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{len(names)} searches at once by *{METHODS[asked.method][0].lower()}*: "
+            f"{len(names)} searches at once by *{METHODS[question.method][0].lower()}*: "
             f"{1000 * found.seconds:.0f} ms. Below each image: the target, and the ink that is "
             f"changed, in full pixels. {change.why_not(found.reasons)}"
         )
-        about = asked.about | {"to": "all"}
+        about = question.about | {"to": "all"}
         download.table(bundle, _table(found, names), name="all targets", **about)
         sheet = sprites.sheet(found.counterfactuals[listed], columns=len(names), gap=1)
         download.picture(bundle, sheet, name="all targets", **about)

@@ -1,4 +1,4 @@
-"""Counterfactuals: what an image would have to look like to be something else."""
+"""Counterfactuals: how an image would have to change to belong to another class."""
 
 import streamlit as st
 
@@ -21,24 +21,24 @@ bundle = layout.page(
     "Counterfactuals",
     "What would this image have to look like to be something else?",
 )
-asked = settings.ask(bundle)
-health.show(bundle, *health.needs(bundle, asked.output), "reconstruction", "steps")
-source, target = (messages.literal(asked.names[c]) for c in (asked.source, asked.target))
+question = settings.ask(bundle)
+health.show(bundle, *health.needs(bundle, question.output), "reconstruction", "steps")
+source, target = (messages.literal(question.names[c]) for c in (question.source, question.target))
 
 layout.section(
-    f"From {source} to {target}", settings.sentence(bundle, asked), pictures.HOW_TO_READ
+    f"From {source} to {target}", settings.sentence(bundle, question), pictures.HOW_TO_READ
 )
-pictures.show(bundle, asked)
+pictures.show(bundle, question)
 
 layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)
-targets.show(bundle, asked)
+targets.show(bundle, question)
 
 layout.section(
     "Along the path",
     "Move the frame, or click one of the strip; the figures below follow.",
     film.HOW_TO_READ,
 )
-film.show(bundle, asked)
+film.show(bundle, question)
 
 # What is shown one at a time; only the open tab is computed.
 MORE = {
@@ -48,12 +48,12 @@ MORE = {
     ),
     "Other methods": (
         methods,
-        "The same question put to every method. Click one to see it above.",
+        "Every method for the same image and target. Click one to see it above.",
     ),
     "What speaks for it": (
         certificate,
         "Measured for the counterfactual shown above, which "
-        f"*{settings.METHODS[asked.method][0].lower()}* found.",
+        f"*{settings.METHODS[question.method][0].lower()}* found.",
     ),
     "Other answers": (
         alternatives,
@@ -74,4 +74,4 @@ for tab, name in zip(
         with tab:
             part, shows = MORE[name]
             layout.section(name, shows, part.HOW_TO_READ)
-            part.show(bundle, asked)
+            part.show(bundle, question)

@@ -1,1 +1,1 @@
-"""The Heatmaps page: which pixels matter, by which method, and how far to trust it."""
+"""The Heatmaps page: attribution maps of all methods, and their faithfulness."""

@@ -20,16 +20,16 @@ SPLITS, EACH = ("test", "train"), 20
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Draw mean input, mean heatmap and spread of every cluster."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = asked.choose_method("heat mean method", link="meanof")
+        method = question.choose_method("heat mean method", link="meanof")
         split = st.segmented_control(
             "Images", SPLITS, required=True,
             **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),
         )  # fmt: skip
         place = st.container()
-    found = loader.cluster_means(bundle, method, asked.output, split, EACH)
+    found = loader.cluster_means(bundle, method, question.output, split, EACH)
     limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
     names, order = naming.cluster_names(bundle), naming.cluster_order(bundle)
     rows = [
@@ -39,9 +39,9 @@ def show(bundle: "Bundle", asked: Question) -> None:
     ]
     sheet = image_sheet.compose(rows, [names[c] for c in order], state.dark())
     with place:
-        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=asked.output,
+        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=question.output,
                          method=method, split=split)  # fmt: skip
-    figure = image_sheet.figure(sheet, state.dark(), unit=asked.unit(method), height=380)
+    figure = image_sheet.figure(sheet, state.dark(), unit=question.unit(method), height=380)
     chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -1,4 +1,4 @@
-"""Whether heatmaps of train and of test images differ by more than chance."""
+"""Test whether the heatmaps of train and test images differ by more than chance."""
 
 from typing import TYPE_CHECKING
 
@@ -23,22 +23,22 @@ SETS = ("train against test", "two halves of train")
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Test the difference for one method, and draw where the means differ."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = asked.choose_method("heat diff method", link="diffof")
+        method = question.choose_method("heat diff method", link="diffof")
         bound = state.bind("heat diff each", EACH[0], EACH, link="diffn")
         each = st.selectbox("Images per set", EACH, width=130, **bound)
         sets = st.segmented_control(
             "Compare", SETS, required=True,
-            help="Two halves of one set have nothing to find: a fair test stays silent.",
+            help="Two halves of one set do not differ, so the test should find nothing.",
             **state.bind("heat diff sets", SETS[0], SETS, link="diffsets"),
         )  # fmt: skip
-    found = loader.compared(bundle, method, asked.output, each, sets == SETS[1])
+    found = loader.compared(bundle, method, question.output, each, sets == SETS[1])
     if found is None:
         st.caption("This model has images in one set only, so there is nothing to compare.")
         return
-    works = not health.problems(bundle, *health.needs(bundle, asked.output))
+    works = not health.problems(bundle, *health.needs(bundle, question.output))
     reading = _reading(found, new_images=works and sets == SETS[0])
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
@@ -52,7 +52,7 @@ def show(bundle: "Bundle", asked: Question) -> None:
     with right:
         st.markdown(f"**{reading}**")
         st.markdown(_numbers(found))
-        download.picture(bundle, sheet.pixels, name="difference", explained=asked.output,
+        download.picture(bundle, sheet.pixels, name="difference", explained=question.output,
                          method=method, sets=sets, limit=limit)  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _reading(found: "SetDifference", *, new_images: bool) -> str:
 
     Args:
         found: The result.
-        new_images: Whether one set is new to a model that works.
+        new_images: Whether one set is new to the model, and the model works.
     """
     if not found.differs:
         carries = " The explanation holds for new images too." if new_images else ""

@@ -1,4 +1,4 @@
-"""Cached answers of the Heatmaps page: scores, trust criteria, cluster means."""
+"""Cached results of the Heatmaps page: scores, trust criteria, cluster means."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -79,19 +79,19 @@ class Trust(NamedTuple):
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _measured(bundle: "Bundle", output: str, count: int) -> list[Trust]:
-    """Return a place that keeps a result: a function that draws its progress cannot be cached."""
+    """Return a store for a result, because a function that draws its progress cannot be cached."""
     return []
 
 
 def trust(
     bundle: "Bundle", output: str, count: int, on_progress: Callable[[str, int, int], None]
 ) -> Trust:
-    """Measure once, on the first test images, how far each method can be trusted.
+    """Measure each method's faithfulness once, on the first test images.
 
     Args:
         bundle: The models.
         output: What is explained.
-        count: Images at most.
+        count: Largest number of images.
         on_progress: Called with the next method, its number, and the number of methods.
     """
     place = _measured(bundle, output, count)

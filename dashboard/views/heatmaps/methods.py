@@ -1,4 +1,4 @@
-"""The selected image under one method, large; then every method, and which to believe."""
+"""The selected image under one method, enlarged; then every method with its scores."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PREDICTED, USUAL = -1, "usual"
 CLIP = 0.99
-"""The share of the pixels at which the colours of the large map end."""
+"""Quantile of the absolute values at which the colours of the large map end."""
 HEIGHT = 400
 HOW_TO_READ = (
     "Methods answer different questions, so different maps need not contradict: a *slope* says "
@@ -32,7 +32,7 @@ HOW_TO_READ = (
     "*mask* which pixels suffice. *Random* and *Edges* are controls, which ignore the model: a "
     "map that looks like those is no evidence of what the model does. A dot is the insertion "
     "area minus the deletion area; a method left of a control orders the pixels of this image "
-    "no better than a map that knows nothing."
+    "no better than a map that ignores the model."
 )
 FAMILIES = {
     "mask": "Learned",
@@ -45,11 +45,11 @@ FAMILIES = {
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
-    """Draw the image, one map large, and the decision; then which map to believe."""
+def show(bundle: "Bundle", question: Question, image_id: str) -> None:
+    """Draw the image, one enlarged map and the decision; then all methods with their scores."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = _method(asked)
-        target = _target(asked)
+        method = _method(question)
+        target = _target(question)
         baseline = _baseline(method)
         side = min(image_data.images(bundle, [image_id]).shape[-2:])
         controls = _controls(method, side)
@@ -57,58 +57,62 @@ def show(bundle: "Bundle", asked: Question, image_id: str) -> None:
     with left:
         ink = image_data.images(bundle, [image_id])[0]
         st.markdown("**Input**")
-        said = naming.describe(bundle, image_id)
-        image_grid.picture(ink, alt=f"Input, {said}", key="heat-input")
+        described = naming.describe(bundle, image_id)
+        image_grid.picture(ink, alt=f"Input, {described}", key="heat-input")
         card = attributions.card(method)
         st.caption(f"{card.note} [{card.paper} ({card.year})]({card.url})")
     with middle:
-        _large(bundle, asked, image_id, method, target, baseline, controls)
+        _large(bundle, question, image_id, method, target, baseline, controls)
     with right:
-        _decision(bundle, asked, image_id)
+        _decision(bundle, question, image_id)
     layout.section(
         "Which map to believe",
-        f"{len(asked.methods_of_model)} methods on this image, and beside them controls, which "
+        f"{len(question.methods_of_model)} methods on this image, and beside them controls, which "
         "ignore the model. Click one to see it large.",
         HOW_TO_READ,
     )
-    _around(bundle, asked, image_id, method, target)
+    _around(bundle, question, image_id, method, target)
 
 
-def _method(asked: Question) -> str:
+def _method(question: Question) -> str:
     """Let the visitor choose the method that is drawn large, listed by family."""
     families = list(FAMILIES)
-    listed = sorted(asked.methods, key=lambda m: families.index(attributions.card(m).kind))
+    listed = sorted(question.methods, key=lambda m: families.index(attributions.card(m).kind))
     return st.selectbox(
         "Method", listed, width=300,
         format_func=lambda m: f"{FAMILIES[attributions.card(m).kind]}: {attributions.title(m)}",
-        **state.bind("heat method", asked.methods[0], asked.methods, link="method"),
+        **state.bind("heat method", question.methods[0], question.methods, link="method"),
     )  # fmt: skip
 
 
-def _decision(bundle: "Bundle", asked: Question, image_id: str) -> None:
+def _decision(bundle: "Bundle", question: Question, image_id: str) -> None:
     """Show the probabilities that the explained model gives the image."""
-    if not asked.names:
+    if not question.names:
         st.markdown("**What is explained**")
-        st.markdown(f"{asked.words[:1].upper()}{asked.words[1:]}.")
+        st.markdown(f"{question.words[:1].upper()}{question.words[1:]}.")
         return
-    probs = counterfactuals.decided(bundle, image_id, asked.output)
+    probs = counterfactuals.decided(bundle, image_id, question.output)
     best = int(probs.argmax())
-    symbol = outputs.classes(bundle, asked.output).symbol
-    said = messages.literal(naming.called(bundle, asked.output, asked.names[best]))
-    st.markdown(f"**The decision**: {said}, {percent(probs[best])}")
+    symbol = outputs.classes(bundle, question.output).symbol
+    described = messages.literal(naming.called(bundle, question.output, question.names[best]))
+    st.markdown(f"**The decision**: {described}, {percent(probs[best])}")
     figure = probabilities.bar_chart(
-        probs, asked.names, state.dark(), order=asked.order, symbol=f"{symbol}(class|x)"
+        probs, question.names, state.dark(), order=question.order, symbol=f"{symbol}(class|x)"
     )
-    chart(figure, key="heat-decision", alt=f"Probabilities of every class; {said} is the highest")
+    chart(
+        figure,
+        key="heat-decision",
+        alt=f"Probabilities of every class; {described} is the highest",
+    )
 
 
-def _target(asked: Question) -> int | None:
-    if not asked.names:
+def _target(question: Question) -> int | None:
+    if not question.names:
         return None
-    classes = [PREDICTED, *asked.order]
+    classes = [PREDICTED, *question.order]
     chosen = st.selectbox(
         "For the class", classes, width=170,
-        format_func=lambda c: "the predicted one" if c == PREDICTED else asked.names[c],
+        format_func=lambda c: "the predicted one" if c == PREDICTED else question.names[c],
         **state.bind("heat target", PREDICTED, classes, link="for"),
     )  # fmt: skip
     return None if chosen == PREDICTED else chosen
@@ -121,8 +125,8 @@ def _baseline(method: str) -> str | None:
     chosen = st.selectbox(
         "Measured from", [USUAL, *titles], width=220,
         format_func=lambda name: titles.get(name, "its usual baseline"),
-        help="What stands for an image with nothing in it: black is the background here, so a "
-        "black baseline says nothing of strokes that are absent.",
+        help="An image that represents the absence of content. Black is the background here, so a "
+        "black baseline cannot attribute anything to absent strokes.",
         **state.bind(f"heat baseline {method}", USUAL, [USUAL, *titles], link="base"),
     )  # fmt: skip
     return None if chosen == USUAL else chosen
@@ -143,7 +147,7 @@ def _controls(method: str, side: int) -> attributions.Controls:
 
 def _large(
     bundle: "Bundle",
-    asked: Question,
+    question: Question,
     image_id: str,
     method: str,
     target: int | None,
@@ -152,19 +156,19 @@ def _large(
 ) -> None:
     card = attributions.card(method)
     found = attributions.maps(
-        bundle, (image_id,), method, asked.output, target, baseline, controls
+        bundle, (image_id,), method, question.output, target, baseline, controls
     )
     values, dark = found.values[0], state.dark()
     limit = image_sheet.shared_limit([values], CLIP)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{card.title}**, {messages.literal(_for(asked, found))}")
-        about = {"image": image_id, "explained": asked.output, "target": int(found.targets[0])}
+        st.markdown(f"**{card.title}**, {messages.literal(_for(question, found))}")
+        about = {"image": image_id, "explained": question.output, "target": int(found.targets[0])}
         pixels = theme.colourise(values, theme.diverging(dark), limit)
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
     ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
     ink = ink if ink.ndim == 2 else ink.mean(-1)
     figure = pixel_map.signed_map(
-        values, dark, limit=limit, words=asked.unit(method), height=HEIGHT, under=ink
+        values, dark, limit=limit, words=question.unit(method), height=HEIGHT, under=ink
     )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
@@ -172,8 +176,8 @@ def _large(
     st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
 
 
-def _for(asked: Question, found: attributions.Maps) -> str:
-    return f"for {asked.names[int(found.targets[0])] if asked.names else asked.words}"
+def _for(question: Question, found: attributions.Maps) -> str:
+    return f"for {question.names[int(found.targets[0])] if question.names else question.words}"
 
 
 def _sum(found: attributions.Maps) -> str:
@@ -184,28 +188,32 @@ def _sum(found: attributions.Maps) -> str:
 
 
 def _around(
-    bundle: "Bundle", asked: Question, image_id: str, method: str, target: int | None
+    bundle: "Bundle", question: Question, image_id: str, method: str, target: int | None
 ) -> None:
     lut, pictures, gaps = theme.diverging(state.dark()), [], []
-    for name in asked.methods:
-        found = attributions.maps(bundle, (image_id,), name, asked.output, target)
+    for name in question.methods:
+        found = attributions.maps(bundle, (image_id,), name, question.output, target)
         limit = image_sheet.shared_limit([found.values], 0.998)
         pictures.append(theme.colourise(found.values[0], lut, limit))
         gaps.append(found)
-    worth = loader.scores(bundle, image_id, asked.output, target)
+    worth = loader.scores(bundle, image_id, question.output, target)
     plot, maps = st.columns([2, 3], gap="large") if worth is not None else (None, st.container())
     if plot is not None and worth is not None:
         with plot:
-            _dots(asked, worth, method)
+            _dots(question, worth, method)
     with maps:
-        _grid(bundle, asked, image_id, method, gaps, np.stack(pictures), worth)
+        _grid(bundle, question, image_id, method, gaps, np.stack(pictures), worth)
 
 
-def _dots(asked: Question, worth: loader.Scores, method: str) -> None:
-    difference = dict(zip(asked.methods, (worth.insertion - worth.deletion).tolist(), strict=True))
-    named = {name: attributions.title(name) for name in asked.methods}
+def _dots(question: Question, worth: loader.Scores, method: str) -> None:
+    difference = dict(
+        zip(question.methods, (worth.insertion - worth.deletion).tolist(), strict=True)
+    )
+    named = {name: attributions.title(name) for name in question.methods}
     best = max(
-        (n for n in asked.methods_of_model), key=difference.__getitem__, default=asked.methods[0]
+        (n for n in question.methods_of_model),
+        key=difference.__getitem__,
+        default=question.methods[0],
     )
     st.markdown(f"**{named[best]} orders the pixels of this image best**")
     figure = faithfulness.dots(difference, named, state.dark(), emphasised=method)
@@ -214,14 +222,14 @@ def _dots(asked: Question, worth: loader.Scores, method: str) -> None:
 
 def _grid(
     bundle: "Bundle",
-    asked: Question,
+    question: Question,
     image_id: str,
     method: str,
     gaps: list[attributions.Maps],
     pictures: NDArray[np.uint8],
     worth: loader.Scores | None,
 ) -> None:
-    titles = [attributions.title(name) for name in asked.methods]
+    titles = [attributions.title(name) for name in question.methods]
     lines = titles if worth is None else [
         f"{title}\n+{more:.2f} \N{MINUS SIGN}{less:.2f}"
         for title, more, less in zip(titles, worth.insertion, worth.deletion, strict=True)
@@ -231,14 +239,18 @@ def _grid(
         alt=[f"{title}: {_sum(found)}" for title, found in zip(titles, gaps, strict=True)],
         key="heat-around",
         captions=lines,
-        ids=asked.methods,
+        ids=question.methods,
         selected=method,
         scale=3,
         on_pick=_pick,
     )
     with st.container(horizontal=True):
-        about = {"image": image_id, "explained": asked.output, "target": int(gaps[0].targets[0])}
-        table = pd.DataFrame({"method": asked.methods, "sum": [g.values.sum() for g in gaps]})
+        about = {
+            "image": image_id,
+            "explained": question.output,
+            "target": int(gaps[0].targets[0]),
+        }
+        table = pd.DataFrame({"method": question.methods, "sum": [g.values.sum() for g in gaps]})
         if worth is not None:
             table = table.assign(**worth._asdict())
         download.table(bundle, table, name="heatmap scores", **about)
@@ -246,7 +258,7 @@ def _grid(
         download.picture(bundle, sheet, name="every method", **about)
     meaning = "" if worth is None else (
         " **+** area under the probability while pixels are shown in the map's order (insertion, "
-        "high is good), **\N{MINUS SIGN}** while they are taken away (deletion, low is good)."
+        "high is good), **\N{MINUS SIGN}** while they are removed (deletion, low is good)."
     )  # fmt: skip
     st.caption("Each on a scale of its own, at its defaults. Click one to see it large." + meaning)
 

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 DECISION = "decision"
-"""What the model decides that the bar says is explained."""
+"""The decision of the model chosen in the bar."""
 
 
 class Question(NamedTuple):
-    """What is explained, the methods that apply, and the classes, if any: names, and order."""
+    """The explained output, the methods that apply, and the names and order of any classes."""
 
     explained: "ExplainedOutput"
     methods: list[str]
@@ -37,7 +37,7 @@ class Question(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Return what is explained, as part of a sentence."""
+        """Return the description of the output as part of a sentence."""
         return self.explained.words
 
     def choose_method(self, name: str, *, link: str) -> str:
@@ -60,7 +60,7 @@ class Question(NamedTuple):
 
 
 def show_warnings(*found: attributions.Maps) -> None:
-    """Show by how much maps miss what they promise to explain, one sentence per method."""
+    """Show the completeness error of maps, one sentence per method."""
     for warning in dict.fromkeys(one.warning for one in found if one.warning):
         st.warning(messages.plain_message(warning), icon=":material/warning:")
 

@@ -1,4 +1,4 @@
-"""Checks that can speak against a method on this model, measured on request."""
+"""Faithfulness checks of each method on this model, measured on request."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -26,9 +26,9 @@ REFERENCES = ("random", "edges")
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", asked: Question) -> None:
+def show(bundle: "Bundle", question: Question) -> None:
     """Show a button that measures, then the table, and the curves of the chosen method."""
-    wanted = f"heat trust {bundle.name} {asked.output}"
+    wanted = f"heat trust {bundle.name} {question.output}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Test images", COUNTS, width=120,
                              **state.bind("heat trust images", COUNTS[1], COUNTS))  # fmt: skip
@@ -43,10 +43,10 @@ def show(bundle: "Bundle", asked: Question) -> None:
         )
         return
     place = bar.empty()
-    found = loader.trust(bundle, asked.output, count, _progress(place))
+    found = loader.trust(bundle, question.output, count, _progress(place))
     place.empty()
-    _table(bundle, asked, found)
-    _curves(bundle, asked, found)
+    _table(bundle, question, found)
+    _curves(bundle, question, found)
 
 
 def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
@@ -58,7 +58,7 @@ def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
     return show
 
 
-def _table(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
+def _table(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
     titles = {name: attributions.title(name) for name in found.table["method"]}
     shown = faithfulness.words(found.table, titles)
     about = {
@@ -72,35 +72,35 @@ def _table(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"Means over {found.images} images with 95 % bootstrap intervals. "
-            f"{verdict(bundle, asked, found, titles)}"
+            f"{verdict(bundle, question, found, titles)}"
         )
-        download.table(bundle, found.table, name="faithfulness", explained=asked.output,
+        download.table(bundle, found.table, name="faithfulness", explained=question.output,
                        images=found.images)  # fmt: skip
 
 
 def verdict(
-    bundle: "Bundle", asked: Question, found: loader.Trust, titles: Mapping[str, str]
+    bundle: "Bundle", question: Question, found: loader.Trust, titles: Mapping[str, str]
 ) -> str:
-    """State which methods no check speaks against, and how much that says."""
-    if health.problems(bundle, *health.needs(bundle, asked.output)):
+    """State which methods fail no check, and how informative that is."""
+    if health.problems(bundle, *health.needs(bundle, question.output)):
         return "What is explained does not work, so passing says nothing here."
     passed = set(found.table[found.table["trusted"]]["method"])
     methods = [name for name in found.table["method"] if name not in REFERENCES]
     named = [titles[name] for name in methods if name in passed]
-    said = f"No check speaks against {len(named)} of {len(methods)} methods"
-    said += f": {', '.join(named)}." if named else "."
+    sentence = f"No check speaks against {len(named)} of {len(methods)} methods"
+    sentence += f": {', '.join(named)}." if named else "."
     if len(named) == len(methods):
-        said += " All methods pass, so these checks do not tell them apart."
+        sentence += " All methods pass, so these checks do not tell them apart."
     blind = [titles[name] for name in REFERENCES if name in passed]
     if blind:
-        said += f" Controls, which ignore the model, fail no check either: {', '.join(blind)}."
-    return said
+        sentence += f" Controls, which ignore the model, fail no check either: {', '.join(blind)}."
+    return sentence
 
 
-def _curves(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
-    method = state.setting("heat method", asked.methods[0])
+def _curves(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
+    method = state.setting("heat method", question.methods[0])
     titles = {name: attributions.title(name) for name in found.insertion}
-    method = method if method in titles else asked.methods[0]
+    method = method if method in titles else question.methods[0]
     sides = {"insertion": "pixels shown, most important first",
              "deletion": "pixels taken away, most important first"}  # fmt: skip
     curves = [
@@ -110,7 +110,7 @@ def _curves(bundle: "Bundle", asked: Question, found: loader.Trust) -> None:
         for share, value in zip(found.shares, values, strict=True)
     ]
     download.table(bundle, pd.DataFrame(curves), name="faithfulness curves",
-                   explained=asked.output, images=found.images)  # fmt: skip
+                   explained=question.output, images=found.images)  # fmt: skip
     for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
         with column:
             st.markdown(f"**{kind.capitalize()}**")

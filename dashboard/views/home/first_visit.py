@@ -10,7 +10,8 @@ STEPS = (
      "every page is about it."),
     ("It goes with you", ".st-key-bar",
      "The bar at the top shows the selected image with its cluster, how sure the model is, and "
-     "its true label; its buttons select another image, and *Explaining* who is asked why."),
+     "its true label; its buttons select another image, and *Explaining* chooses the "
+     "model that is explained."),
     ("See where it lies", "[class*='st-key-way-views-latent']",
      "The latent map holds all images as points: point at one to see it, click to select it, "
      "draw a lasso to see many, or decode any place."),

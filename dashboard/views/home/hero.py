@@ -1,4 +1,4 @@
-"""What the model did, at a glance: the map, the prototypes, one sentence."""
+"""Overview of the model: the map, the prototypes, one sentence."""
 
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def show(bundle: "Bundle") -> None:
     """Draw the map beside the sentence and the prototypes."""
-    on_map, said = st.columns([5, 6], gap="large", vertical_alignment="center")
+    on_map, text = st.columns([5, 6], gap="large", vertical_alignment="center")
     with on_map:
         _map(bundle)
-    with said:
+    with text:
         clusters = bundle.model.config.num_clusters
         with st.container(key="claim"):
             st.markdown(model_card.summary(bundle.manifest, clusters))

@@ -30,7 +30,7 @@ MORE = (
 
 bundle = layout.page(
     "Explore a cluster VAE",
-    "A neural network that sorts images into groups, draws them, and can be asked why.",
+    "A neural network that sorts images into groups and draws them, with explanations.",
 )
 first_visit.show()
 health.show(bundle)

@@ -1,4 +1,4 @@
-"""Places on the map that are no images of the data set: samples, and decoded places."""
+"""Places on the map that are not images of the data set: samples and decoded places."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,9 +27,9 @@ class Sampled(NamedTuple):
 class Guess(NamedTuple):
     """The decoded image of a place on the map.
 
-    `image` is a picture in [0, 1], `probs` its q(c|x), `density` log p(z) of its
-    code in nats; `nearest` is the nearest image's id and `distance` how far that is on the map;
-    `returns` is how far from the place the code is put when it is placed like any image's.
+    `image` is a picture in [0, 1], `probs` its q(c|x), `density` log p(z) of its code in nats;
+    `nearest` is the id of the nearest image and `distance` its distance on the map; `returns` is
+    the distance between the place and where the map puts the estimated code.
     """
 
     image: Floats
@@ -59,7 +59,7 @@ def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
-    """Decode the code that `LatentIndex.code_at` guesses for a place on the map."""
+    """Decode the code that `LatentIndex.code_at` estimates for a place on the map."""
     import torch
 
     from xai_core.data.io.pixel_values import pictures

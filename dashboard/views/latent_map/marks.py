@@ -1,4 +1,4 @@
-"""What the map shows beside the points: neighbours, samples, a path, a decoded place."""
+"""Marks on the map besides its points: neighbours, samples, a path, a decoded place."""
 
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def _path(bundle: "Bundle") -> Marks | None:
         (f"frame {i + 1} of {count}", f"{names[target]} at {percent(p)}")
         for i, p in enumerate(found.frame_probs[:, target])
     ]
-    return Marks(kind="way", places=found.places, images=found.frames, words=words)
+    return Marks(kind="path", places=found.places, images=found.frames, words=words)
 
 
 def _prior(bundle: "Bundle") -> Marks:
@@ -78,7 +78,7 @@ def _place(bundle: "Bundle", place: tuple[float, float]) -> Marks:
 
 
 def decoded_place(bundle: "Bundle") -> None:
-    """Show the decoded image of the marked place, and how far to trust it."""
+    """Show the decoded image of the marked place and two measures of its reliability."""
     place = state.place()
     if place is None:
         return

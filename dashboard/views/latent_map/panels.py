@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 Shown = NDArray[np.bool_] | None
-"""True for the images that the filters keep, in index order; None for all of them."""
+"""Mask of the images that the filters keep, in index order; None for all."""
 
 GRID_IMAGES, TABLE_ROWS, NUM_NEIGHBOURS = 60, 1000, 12
 TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", "reconstruction")
@@ -73,7 +73,7 @@ def neighbours(bundle: "Bundle") -> None:
 
 
 def trust(bundle: "Bundle") -> None:
-    """Describe how far the map can be trusted."""
+    """Describe the quality of the map."""
     st.caption(
         "Distances between groups on this map are not meaningful. "
         f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."

@@ -1,4 +1,4 @@
-"""The model's answers about one image, at a glance."""
+"""Overview of the model's results for one image."""
 
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from xai_core.evaluation.typicality import Typicality
 
 WIDTH = 168
-"""Screen pixels of a picture, six for each of the image's."""
+"""Side of a picture in screen pixels, six per image pixel."""
 HEIGHT = 240
-"""Least height of the map in screen pixels; it is as high as the bars beside it."""
+"""Minimum height of the map in screen pixels; otherwise it is as high as the bars beside it."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
@@ -47,7 +47,7 @@ def refuse() -> None:
 
 
 def prepare(bundle: "Bundle", image_id: str) -> None:
-    """Compute once what the first stroke would otherwise wait for."""
+    """Compute in advance what the first stroke needs."""
     image_data.typicality(bundle, image_id)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
@@ -63,12 +63,12 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     """Show whether to trust the model on this image, its clusters and its place on the map."""
     seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
-    said = f"cluster {names[best]}, {probabilities.percent(float(seen.probs[best]))} sure"
+    text = f"cluster {names[best]}, {probabilities.percent(float(seen.probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
         "Out of distribution: do not trust these answers"
         if unlike
-        else messages.literal(f"{said[:1].upper()}{said[1:]}"),
+        else messages.literal(f"{text[:1].upper()}{text[1:]}"),
         "How the image compares with those that the model learned from, and where it belongs.",
         "A model answers about any image, and can be confident about nonsense. Two numbers help: "
         "the **ELBO**, how well the model explains the image, and the **distance** of its code to "
@@ -77,7 +77,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         "images; so up to 2 in 100 of these are called so as well.",
     )
     if unlike:
-        st.warning(_warning(known, said), icon=":material/warning:")
+        st.warning(_warning(known, text), icon=":material/warning:")
     st.markdown(
         f"**ELBO {plain(known.elbo, 1)} nats**, above {probabilities.share(known.elbo_share)} of "
         f"the training images. **Distance {known.distance:.2f}**, above "
@@ -89,7 +89,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
         figure = probabilities.bar_chart(
             seen.probs, names, state.dark(), order=naming.cluster_order(bundle), row_height=22
         )
-        chart(figure, key="own clusters", alt=f"q(c|x): {said}")
+        chart(figure, key="own clusters", alt=f"q(c|x): {text}")
         st.page_link(PAGES["clusters"], label="All clusters", icon=":material/category:")
     with place:
         st.markdown("**Where among all images?**")
@@ -165,7 +165,7 @@ def _map(bundle: "Bundle", image_id: str, *, height: int) -> None:
     chart(figure, key="own place", alt=f"Map of all images; {name} is marked, in cluster {near}")
 
 
-def _warning(known: "Typicality", said: str) -> str:
+def _warning(known: "Typicality", text: str) -> str:
     elbo, floor, ceiling = _told_apart(known.elbo, known.elbo_floor, known.elbo_ceiling)
     distance, farthest = _told_apart(known.distance, known.distance_ceiling)
     reasons = []
@@ -187,12 +187,12 @@ def _warning(known: "Typicality", said: str) -> str:
         )
     return (
         f"**Out of distribution**: {', and '.join(reasons)}. The model still answers "
-        f"*{messages.literal(said)}*. Do not trust this answer, nor the figures below."
+        f"*{messages.literal(text)}*. Do not trust this answer, nor the figures below."
     )
 
 
 def _told_apart(*values: float) -> list[str]:
-    """Write numbers that are compared with as many digits as tell them apart, two at least."""
+    """Format compared numbers with enough digits to distinguish them, at least two."""
     for digits in range(2, 8):
         texts = [plain(value, digits) for value in values]
         if len(set(texts)) == len(set(values)):

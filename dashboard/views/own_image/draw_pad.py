@@ -12,7 +12,7 @@ from dashboard.ui import frontend
 
 KEY = "draw pad"
 SIDE = 112
-"""Pixels of a side of what is drawn, four for each of the model's."""
+"""Side of the drawing in pixels, four per pixel of the model's input."""
 
 _pad = frontend.component(__file__, "draw_pad")
 
@@ -24,14 +24,14 @@ def draw_pad(
     drawn: bool,
     on_draw: Callable[[NDArray[np.uint8] | None], None],
 ) -> None:
-    """Show the sheet; each stroke hands what is drawn to `on_draw`.
+    """Show the sheet; each stroke passes the drawing to `on_draw`.
 
     Args:
         shown: Image (28, 28) on the sheet, to be drawn on; None for an empty sheet.
         name: Id of the selected image; the sheet changes with it.
         drawn: Whether that image was drawn on this sheet, which then stays as it is.
-        on_draw: Given the ink (112, 112), 255 where it is full, or None for an empty sheet; before
-            the page runs again.
+        on_draw: Called before the page runs again, with the ink (112, 112), up to 255, or None for
+            an empty sheet.
     """
     data = {
         "token": name,

@@ -30,11 +30,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
     if bundle.spec.look == "natural":
         _upload(bundle, image_id)  # a drawing has no colours
         return
-    way = st.segmented_control(
+    source = st.segmented_control(
         "How", WAYS, required=True, label_visibility="collapsed",
         **state.bind("own by", WAYS[0], WAYS, link="by"),
     )  # fmt: skip
-    if way == WAYS[0]:
+    if source == WAYS[0]:
         _draw(bundle, image_id)
     else:
         _upload(bundle, image_id)

@@ -1,4 +1,4 @@
-"""Images that users bring, read as the images of the bundle were."""
+"""Users' own images, read like the images of the bundle."""
 
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 THUMBNAIL = 224
 """Pixels of the longer side of what is shown of an upload."""
 _AT_WORK = threading.Lock()
-"""Held while a photograph is decoded: a large one takes 300 MB for some tenths of a second."""
+"""Lock held while a photograph is decoded: a large one takes 300 MB for a fraction of a second."""
 
 
 class Upload(NamedTuple):
@@ -32,7 +32,7 @@ class Upload(NamedTuple):
 
 
 def becomes(form: "Preprocessing") -> tuple[str, str]:
-    """Say what becomes of an image that a visitor brings: in a sentence, and in a paragraph."""
+    """Describe the conversion of a visitor's image, in a sentence and in a paragraph."""
     size = f"{form.width} by {form.height} pixels"
     if form.strategy == "digits":
         return (
@@ -98,9 +98,9 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
 
 
 def _done(form: "Preprocessing", converted: "Converted") -> tuple[str, ...]:
-    """Say what was done to an upload, as ends of the sentence "It was ..."."""
+    """Describe the conversions of an upload, as endings of the sentence "It was ..."."""
     if form.strategy == "digits":
         return ("cropped, scaled into 20 x 20 and centred by its mass in 28 x 28",)
-    inverted = ("inverted",) if any("inverted" in said for said in converted.report) else ()
+    inverted = ("inverted",) if any("inverted" in text for text in converted.report) else ()
     size = f"{form.width} x {form.height}"
     return (*inverted, f"scaled into {size}, as the images of the data set were")

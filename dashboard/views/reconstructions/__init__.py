@@ -1,1 +1,1 @@
-"""The Reconstructions page: what the model keeps and loses."""
+"""The Reconstructions page: reconstruction error, bound and latent dimensions."""

@@ -22,7 +22,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     """Show the three side by side, the error about 0 with a colour bar."""
     seen = image_data.inferred(bundle, image_id)
     x = image_data.images(bundle, [image_id])[0] / np.float32(255)
-    error, dark, said = x - seen.reconstruction, state.dark(), naming.describe(bundle, image_id)
+    error, dark, text = x - seen.reconstruction, state.dark(), naming.describe(bundle, image_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scale = st.segmented_control(
             "Colours of the error",
@@ -37,11 +37,11 @@ def show(bundle: "Bundle", image_id: str) -> None:
     left, middle, right = st.container(key="large").columns(3, gap="medium")
     with left:
         st.markdown("**Input** $x$")
-        chart(pixel_map.ink_map(x, dark), key="input", alt=f"Input image, {said}")
+        chart(pixel_map.ink_map(x, dark), key="input", alt=f"Input image, {text}")
     with middle:
         st.markdown("**Reconstruction** $g(z)$")
         figure = pixel_map.ink_map(seen.reconstruction, dark)
-        chart(figure, key="reconstruction", alt=f"Reconstruction of {said}")
+        chart(figure, key="reconstruction", alt=f"Reconstruction of {text}")
     with right:
         st.markdown("**Error** $x - g(z)$")
         figure = pixel_map.signed_map(error, dark, limit=limit)

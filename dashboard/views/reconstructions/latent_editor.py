@@ -42,7 +42,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         about = {"image": image_id, "shifts": shifts, "unit": "standard deviations of the prior"}
         download.picture(bundle, made.images[0], name="edited image", **about)
     with bars:
-        st.markdown("**Taken for** $q(c|g(z'))$; a line marks it before the edit")
+        st.markdown("**Cluster** $q(c|g(z'))$; a line marks the value before the edit")
         before = generation.edited(bundle, image_id, (0.0,) * len(dims)).probs[0]
         figure = probabilities.bar_chart(
             probs, names, dark, order=naming.cluster_order(bundle), before=before,

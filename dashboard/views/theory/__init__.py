@@ -1,1 +1,1 @@
-"""What the Theory pages share: draws, questions, steps, formulas."""
+"""Shared parts of the Theory pages: draws, questions, steps, formulas."""

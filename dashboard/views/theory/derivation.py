@@ -30,19 +30,19 @@ DERIVED = {
 IMAGE, EXACT = "The selected image", "A one-dimensional model, exactly"
 RELATIONS = {"=": "=", ">=": "≥", "<=": "≤"}
 SMALL = 5e-4
-"""Nats below which a number is written with a power of ten."""
+"""Magnitude in nats below which a number is written with a power of ten."""
 
 
 def section(bundle: "Bundle", image_id: str, page: str) -> None:
-    """Show the part of a page that derives its formulas, one line after the other."""
+    """Show the section of a page that derives its formulas line by line."""
     layout.section(
         "Derived, line by line",
-        "Each line with its reason, and both of its sides as numbers: step forwards and back.",
+        "Each line with its reason and the values of both sides: step forwards and back.",
         "The number on the left of a relation is the line before, that on the right the new "
         "line; a tick says that the relation holds. Averages over the same "
         f"{loader.FEWEST_DRAWS:,} codes stand for expectations, so equalities hold to rounding. "
-        "log p(x) is estimated from these codes too: where a line contains p(z|x), the "
-        "one-dimensional model is the independent check, since everything is known there. "
+        "log p(x) is estimated from these codes too: for lines that contain p(z|x), the "
+        "one-dimensional model is an independent check, since everything is exact there. "
         "Numbers in brackets are the source's; where a source prints something else, a note "
         "says so.",
     )
@@ -50,8 +50,8 @@ def section(bundle: "Bundle", image_id: str, page: str) -> None:
     where = _where(chosen, page)
     sides = loader.sides(bundle, image_id, chosen.key, exactly=where == EXACT)
     st.markdown(f"**{chosen.title}.** {_escaped(chosen.setting)}")
-    said = naming.marked(image_id) if where == IMAGE else "an example of its own"
-    st.caption(f"{chosen.source}. Evaluated on {said}.")
+    sentence = naming.marked(image_id) if where == IMAGE else "an example of its own"
+    st.caption(f"{chosen.source}. Evaluated on {sentence}.")
     last = len(chosen.lines) - 1
 
     def draw(at: int) -> None:
@@ -77,7 +77,7 @@ def _choice(page: str) -> "Derivation":
 
 
 def _where(chosen: "Derivation", page: str) -> str:
-    """Ask where a derivation is evaluated, if there is a choice."""
+    """Let the visitor choose where a derivation is evaluated, if there is a choice."""
     from xai_core.theory.derivations import evaluated
 
     if chosen.key in evaluated.EXACT:
@@ -96,8 +96,8 @@ def _line(chosen: "Derivation", number: int, sides: "Sides | None", *, now: bool
         left, right = st.columns([3, 2], gap="medium", vertical_alignment="center")
         left.latex(line.formula)
         with right:
-            said = f"**{line.number}** " if line.number else ""
-            st.markdown(f"{said}{_escaped(line.reason)}")
+            sentence = f"**{line.number}** " if line.number else ""
+            st.markdown(f"{sentence}{_escaped(line.reason)}")
             if sides is not None:
                 st.markdown(f"{_numbers(sides)} {chosen.unit}")
             if line.note:
@@ -119,7 +119,7 @@ def _number(value: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Keep Markdown from reading signs of formulas as its own."""
+    """Escape signs in formulas that Markdown would interpret."""
     return text.replace("|", "\\|").replace("_", "\\_").replace("~", "\\~").replace("$", "\\$")
 
 

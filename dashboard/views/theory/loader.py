@@ -1,4 +1,4 @@
-"""Cached ways to what the Theory pages show."""
+"""Cached results for the Theory pages."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from xai_core.theory.derivations.line import Sides
 
 Arrays = dict[str, NDArray[np.floating] | None]
-"""The fields of something that holds tensors."""
+"""The fields of an object that holds tensors."""
 FEWEST_DRAWS = 1000
-"""Draws made at least, the same for every view."""
+"""Minimum number of draws, the same for every view."""
 OVER_IMAGES = 200
-"""Images over which averages of q(c|x) are taken."""
+"""Number of images over which q(c|x) is averaged."""
 GIVEN = {
     "The encoder's branch": "encoder",
     "The average of q(c|z)": "average",
@@ -33,7 +33,7 @@ GIVEN = {
     "Certain of one": "certain",
     "The best, q\u22c6": "best",
 }
-"""Choices of q(c|x), by what they are called on the pages."""
+"""Choices of q(c|x) by their names on the pages."""
 
 
 @st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
@@ -67,9 +67,9 @@ def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[
 
     Args:
         bundle: The models.
-        image_id: The image, where the derivation is about one.
-        key: Of the derivation.
-        exactly: Whether an example of its own stands for the image.
+        image_id: The image, if the derivation is about one.
+        key: Key of the derivation.
+        exactly: Whether to evaluate the exact example instead of the image.
     """
     from xai_core.theory.derivations import evaluated
 
@@ -110,7 +110,7 @@ def _sides_of_step(bundle: "Bundle", image_id: str) -> "list[Sides | None]":
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _some_cluster_probs(bundle: "Bundle") -> "Probs":
-    """Evaluate q(c|x) of some test images, or of train images where there are none."""
+    """Evaluate q(c|x) of some test images, or of train images if there are none."""
     import torch
 
     from xai_core.data.preprocessing import to_float
@@ -121,7 +121,7 @@ def _some_cluster_probs(bundle: "Bundle") -> "Probs":
 
 
 def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
-    """Return the q(c|x) that the bound of an image can be given, by name."""
+    """Return the choices of q(c|x) for an image's bound, by name."""
     from xai_core.theory.cluster_choices import cluster_choices
 
     return cluster_choices(draws(bundle, image_id, FEWEST_DRAWS))
@@ -147,7 +147,7 @@ def _as_read(bundle: "Bundle", image_id: str, noise: "Generator") -> "Tensor":
 
 
 def as_arrays(found: "Draws | Certificate") -> Arrays:
-    """Take offload what holds tensors, which cannot be handed from a process to another."""
+    """Split an object with tensors into arrays, which can be passed between processes."""
     return {
         name: None if value is None else value.detach().numpy()
         for name, value in vars(found).items()
@@ -155,7 +155,7 @@ def as_arrays(found: "Draws | Certificate") -> Arrays:
 
 
 def as_tensors(arrays: Arrays) -> "dict[str, Any]":
-    """Return the tensors that `as_arrays` took apart, by name."""
+    """Return the tensors that `as_arrays` converted, by name."""
     import torch
 
     return {

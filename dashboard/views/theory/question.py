@@ -1,4 +1,4 @@
-"""A question at the end of a page part, and whether the answer is right."""
+"""A question at the end of a section, with feedback on the answer."""
 
 from collections.abc import Sequence
 
@@ -7,40 +7,40 @@ import streamlit as st
 from dashboard import state
 
 
-def choose(key: str, asked: str, choices: Sequence[str], *, right: int, because: str) -> None:
+def choose(key: str, question: str, choices: Sequence[str], *, right: int, because: str) -> None:
     """Ask for one of several answers.
 
     Args:
         key: Unique on the page; the answer is kept under it.
-        asked: The question.
+        question: The question.
         choices: Answers to choose from.
-        right: Which one is.
+        right: Index of the right answer.
         because: Why, with the numbers of this page.
     """
     with st.container(border=True, key=f"question-{key}"):
-        st.markdown(f":material/quiz: **Check yourself.** {asked}")
+        st.markdown(f":material/quiz: **Check yourself.** {question}")
         picked = st.radio(
-            asked, choices, label_visibility="collapsed", **state.bind(f"answer {key}", None)
+            question, choices, label_visibility="collapsed", **state.bind(f"answer {key}", None)
         )
         if picked in choices:
             _say(choices.index(picked) == right, because)
 
 
 def estimate(
-    key: str, asked: str, *, values: Sequence[float], within: float, unit: str, because: str
+    key: str, question: str, *, values: Sequence[float], within: float, unit: str, because: str
 ) -> None:
-    """Ask for a number that can be read off the page or worked out from it.
+    """Ask for a number that can be read or computed from the page.
 
     Args:
         key: Unique on the page; the answer is kept under it.
-        asked: The question.
+        question: The question.
         values: The answers that count as right.
         within: Largest error that counts as right.
-        unit: Of the answer.
+        unit: Unit of the answer.
         because: Why, with the numbers of this page.
     """
     with st.container(border=True, key=f"question-{key}"):
-        st.markdown(f":material/quiz: **Check yourself.** {asked}")
+        st.markdown(f":material/quiz: **Check yourself.** {question}")
         given = st.number_input(
             f"Your answer, in {unit}",
             step=0.1,

@@ -1,4 +1,4 @@
-"""Previous, play, next and a slider: a number that a person steps through, or that runs."""
+"""Controls of a step: previous, play, next and a slider."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,21 +8,21 @@ import streamlit as st
 from dashboard import state
 
 SECONDS = 0.7
-"""A step takes while it plays."""
+"""Duration of a step during playback."""
 
 
 def stepped(
     name: str, last: int, draw: Callable[[int], None], *, of: str, link: str, start: int = 0
 ) -> None:
-    """Draw something at a step, with the controls above it; only this part runs again.
+    """Draw something at a step, with the controls above it; only this fragment reruns.
 
     Args:
-        name: Of the step's setting, unique over all pages.
+        name: Name of the step's setting, unique over all pages.
         last: The highest step; 0 is the lowest.
         draw: Draws the part at a step.
-        of: What is counted, for the slider.
+        of: Label of the slider.
         link: Parameter of the URL that holds the step while nothing plays.
-        start: The step that is shown first.
+        start: Initial step.
     """
     playing = bool(state.setting(f"{name} playing", False))
 

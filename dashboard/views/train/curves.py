@@ -105,8 +105,8 @@ def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.Data
 
 
 def _frame(news: TrainingProgress) -> pd.DataFrame:
-    told = [key for _, key, _ in (*CURVES, *TERMS)]
-    columns = dict.fromkeys(["stage", "epoch", *told, "nmi", "seconds"])
+    shown_columns = [key for _, key, _ in (*CURVES, *TERMS)]
+    columns = dict.fromkeys(["stage", "epoch", *shown_columns, "nmi", "seconds"])
     frame = pd.DataFrame(list(news.epochs), columns=list(columns))
     return frame.astype(dict.fromkeys(list(columns)[1:], float))
 

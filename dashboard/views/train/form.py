@@ -18,7 +18,7 @@ BOUNDS = {
     "latent_dim": (1, 64),
 }
 MOST_EPOCHS = 200
-"""The largest number in the form, unless the preset has more on a small set."""
+"""Upper limit of the numbers in the form, unless the preset has more on a small set."""
 FEWEST_IMAGES = 1000
 
 
@@ -86,7 +86,7 @@ def _what(offered: tuple[str, ...]) -> tuple[str, str]:
             "Path",
             placeholder="/home/me/digits.npz",
             help="A folder of images, with a sub-folder for each label or none; or an .npz with "
-            "`images` and, if you like, `labels`.",
+            "`images` and, optionally, `labels`.",
             **state.bind("train path", ""),
         )
         data = loader.absolute(typed) if typed.strip() else ""

@@ -70,7 +70,7 @@ def expected_minutes(data: str, preset: str, changed: dict[str, int | float | st
 
 
 def test_scores() -> dict[str, dict[str, float]]:
-    """Return what each whole bundle scores on its test images, by its name."""
+    """Return the test scores of each complete bundle, by name."""
     found = bundles.summaries()
     return {
         name: dict(summary.manifest.metrics.get("test", {}))

@@ -151,7 +151,8 @@ def test_one_cluster_has_no_other_to_walk_to(open_bundle, text_of, tiny_parts):
         index=index,
         metrics={**tiny_parts["metrics"], "cluster_labels": [0]},
     )
-    assert "no other to walk to" in text_of(app) and "no image lies between two" in text_of(app)
+    assert "no other to interpolate to" in text_of(app)
+    assert "no image lies between two" in text_of(app)
     app.switch_page(PAGES["reconstructions"]).run()
     assert not app.exception
 

@@ -446,7 +446,7 @@ def test_the_way_to_another_class_is_the_counterfactual_s(open_page, component, 
     app = open_page(PAGE, image="test:3", also="path-to-another-class")
     data, _ = component(app, KEY)
     (mark,) = data["marks"]
-    assert data["neighbours"] == [] and mark["kind"] == "way"
+    assert data["neighbours"] == [] and mark["kind"] == "path"
     of = "cluster"
     _, target = counterfactuals.decided(tiny_bundle, "test:3", of).argsort()[::-1][:2]
     found = counterfactuals.change(tiny_bundle, "test:3", of, "default", int(target))

@@ -366,7 +366,7 @@ class TestDamage:
     @pytest.mark.parametrize(
         ("change", "match"),
         [
-            (lambda t: t.slice(1), "it must have 60 rows, one an image, got 59"),
+            (lambda t: t.slice(1), "it must have 60 rows, one per image, got 59"),
             (lambda t: t.drop_columns("elbo"), "the column `elbo` is missing"),
             (lambda t: t.append_column("x", pa.array([1] * 60)), "column `x` is not expected"),
             (lambda t: t.select(t.column_names[::-1]), "in another order"),
@@ -481,7 +481,7 @@ class TestManifest:
             (lambda m: m["metrics"].update(test=[]), "`metrics.test` must be an object"),
             (lambda m: m["metrics"].update(critic=1), "`metrics.critic` must be an object"),
             (lambda m: m["metrics"].update(cluster_labels=["a"]), "must be a list of whole num"),
-            (lambda m: m["metrics"].update(cluster_labels=[1]), "must have 2, one a cluster"),
+            (lambda m: m["metrics"].update(cluster_labels=[1]), "must have 2, one per cluster"),
             (lambda m: m["metrics"].update(map={"trustworthiness": 0.9}), "lacks one of"),
             (lambda m: m["configs"].pop("model"), "`configs.model.*` is missing"),
             (lambda m: m["configs"]["model"].update(more=1), "`configs.model.more` is unknown"),
@@ -508,11 +508,11 @@ class TestManifest:
             (lambda m: m["configs"]["critic"].pop("hidden"), "`configs.critic.hidden` is missing"),
             (
                 lambda m: m["configs"]["critic"].update(targets={"classifier": 2}),
-                r"critic.safetensors`: it has \d+ bytes, for what is in it \d+ do",
+                r"critic.safetensors`: it has \d+ bytes, its content takes at most \d+",
             ),
             (
                 lambda m: m["configs"]["classifier"].update(num_classes=3),
-                "`configs.classifier.num_classes` must be 2, one a class",
+                "`configs.classifier.num_classes` must be 2, one per class",
             ),
         ],
     )

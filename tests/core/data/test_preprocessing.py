@@ -282,7 +282,7 @@ def test_sixteen_bits_become_eight(tmp_path):
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_thirty_two_bits_are_refused(tmp_path, dtype):
     path = save(tmp_path / "x.tif", DIGITS[0].astype(dtype))
-    with pytest.raises(DataError, match=r"32 bits a pixel. Save it with 8 or 16"):
+    with pytest.raises(DataError, match=r"32 bits per pixel. Save it with 8 or 16"):
         read_picture(path, channels=1)
 
 

@@ -428,7 +428,7 @@ def test_npz_of_floats_of_another_size(tmp_path):
         ({"split": np.array(["test"] * 6)}, "too small: 0 train and 6 test"),
         (
             {"weights": np.arange(6)},
-            "unknown keys: 'weights'. Expected 'images' and, if you like, 'l",
+            "unknown keys: 'weights'. Expected 'images' and, optionally, 'l",
         ),
         ({"images": noise(1)}, "too small: 1 train and 0 test"),
         ({"images": np.zeros((6, 784), np.uint8)}, r"Use .reshape\(-1, 28, 28\)"),

@@ -1,4 +1,4 @@
-"""Which array of an .npz holds the images, which the labels, which the split.
+"""Find the arrays of images, labels and splits in an .npz by their keys.
 
 images labels split names            one set; X and y, data and target, arr_0 and arr_1 alike
 x_train y_train x_test y_test        a set in parts, also train_images, test_labels and so on
@@ -23,10 +23,10 @@ _KEYS = {
     "split": ("split",),
     "names": ("names", "class_names", "label_names", "target_names", "classes"),
 }
-"""Keys of each role, in lower case; the first one that is there counts."""
+"""Keys of each role, in lower case; the first one present is used."""
 _ORDER = ("train", "validation", "test")
 _EXPECTED = (
-    "Expected 'images' and, if you like, 'labels', 'split' and 'class_names'; or 'X' and 'y'; or "
+    "Expected 'images' and, optionally, 'labels', 'split' and 'class_names'; or 'X' and 'y'; or "
     "'x_train', 'y_train', 'x_test' and 'y_test'."
 )
 
@@ -39,13 +39,13 @@ class ArraySet:
     labels: np.ndarray | None = None
     split: np.ndarray | None = None
     in_test: Bool[np.ndarray, " images"] | None = None
-    """Where the keys name the parts; `split` is None then."""
+    """Test rows, if the keys name the parts; `split` is then None."""
     names: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
 
 def read_array_set(path: Path) -> ArraySet:
-    """Read the images of an .npz, and the labels and split it holds.
+    """Read the images of an .npz, and its labels and split if present.
 
     Raises:
         DataError: If the file is damaged, has no images, or a key whose role is unknown.
@@ -78,7 +78,7 @@ def _joined(
     parts: set[str],
     notes: tuple[str, ...],
 ) -> ArraySet:
-    """Put the parts of a set one after the other."""
+    """Concatenate the parts of a set."""
     order = [part for part in _ORDER if part in parts]
     found = {
         role: [arrays[by_role[role, part]] for part in order if (role, part) in by_role]
@@ -121,7 +121,7 @@ _ROLES |= {
 
 
 def _role(key: str) -> tuple[str, str] | None:
-    """Return the role of an array and the part it belongs to, "" for the whole set."""
+    """Return the role and the part of an array, "" for the whole set."""
     return _ROLES.get(_plain(key))
 
 

@@ -1,7 +1,7 @@
 """Arrays from untrusted files.
 
-A header is checked against the bytes that are there before memory is taken for what it claims,
-and nothing is ever unpickled.
+A header is checked against the file's actual size before memory is allocated, and nothing is ever
+unpickled.
 """
 
 import hashlib
@@ -32,17 +32,17 @@ MAX_BYTES = 2 << 30
 """The largest array, or sum of arrays in one file, that is read: 2 GiB."""
 
 _BELIEVED = 64 << 20
-"""Bytes that an archive may unpack to whatever its own size: 64 MiB."""
+"""Unpacked size that any archive may have: 64 MiB."""
 _MAX_RATIO = 200
-"""How often its own size an archive may unpack to beyond that; digits reach 10."""
+"""Largest compression ratio of larger archives; digits reach 10."""
 _MAX_HEADER = 1 << 16
-"""Bytes of a .npy header at most; numpy itself believes 10,000."""
+"""Largest size of a .npy header in bytes; numpy itself accepts 10,000."""
 _END_AT_MOST = 22 + 0xFFFF
-"""Bytes of the last record of a zip, its comment included."""
+"""Largest size of the last record of a zip, including its comment, in bytes."""
 _MAX_DIRECTORY = 1 << 16
-"""Bytes of a zip's list of members at most; a data set's has some 200."""
+"""Largest size of a zip's directory in bytes; a data set has about 200."""
 _MAX_WORD = 1000
-"""Letters of a word at most."""
+"""Largest length of a text."""
 _SAVE_AGAIN = "Save it again with numpy.save or numpy.savez."
 _REINSTALL = "It is part of the package: restore it (`git checkout xai_core/data/mnist`)."
 _HEADER_READERS = {
@@ -59,8 +59,8 @@ def report_damage(path: Path, kind: str, fix: str) -> Iterator[None]:
 
     Args:
         path: The file that is being read.
-        kind: What it was expected to be, with its article: "an image".
-        fix: What to do about it, in a sentence.
+        kind: Expected kind of file, with an article: "an image".
+        fix: Sentence that tells the user what to do.
 
     Raises:
         DataError: In place of any other exception of the body.
@@ -84,7 +84,7 @@ def read_npy(path: Path) -> np.ndarray:
         The array, of any shape.
 
     Raises:
-        DataError: If the file is damaged, holds Python objects, or claims more than it holds.
+        DataError: If the file is damaged, truncated or holds Python objects.
     """
     with report_damage(path, "a .npy array", _SAVE_AGAIN), path.open("rb") as file:
         return _read_array(file, path.stat().st_size, str(path))
@@ -97,7 +97,7 @@ def read_npz(
 
     Args:
         path: The file.
-        is_known: Whether a key may be there; any other key is refused.
+        is_known: Returns whether a key is allowed; any other raises an error.
         expected: Sentence that names the keys, for the message.
 
     Returns:
@@ -130,26 +130,26 @@ def read_npz(
 
 
 def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarray, "..."]:
-    """Read a gzipped IDX file of bytes that is known by its hash.
+    """Read a gzipped IDX file of bytes and check its hash.
 
     Args:
         path: The .gz file.
-        shape: The array's shape; no more than that is unpacked.
+        shape: Shape of the array; no further bytes are unpacked.
         md5: Hex MD5 of the unpacked file, header included.
 
     Returns:
         A writable array of that shape.
 
     Raises:
-        DataError: If the file is missing, damaged, or not the one of that hash.
+        DataError: If the file is missing, damaged, or has another hash.
     """
     header = 4 + 4 * len(shape)
     if not path.is_file():
         raise DataError(f"`{path}` is missing. {_REINSTALL}")
-    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)  # with the header and end of gzip
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)  # including header and trailer of gzip
     with report_damage(path, "a gzipped IDX file", _REINSTALL):
         content = stream.decompress(path.read_bytes(), header + math.prod(shape) + 1)
-        content += stream.unused_data  # which no undamaged file has
+        content += stream.unused_data  # an intact file has none
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         raise DataError(f"`{path}` is damaged: its MD5 is {found}, expected {md5}. {_REINSTALL}")
@@ -157,10 +157,10 @@ def read_idx(path: Path, *, shape: tuple[int, ...], md5: str) -> UInt8[np.ndarra
 
 
 def _check_directory(path: Path) -> None:
-    """Refuse an archive whose list of members alone would take long to read.
+    """Raise an error for an archive whose directory alone would take long to read.
 
-    The last record of a zip says how many bytes the list has, unless it has a comment at the end
-    of the file; a record of another kind before it says so in more digits.
+    The last record of a zip, before any comment, holds the size of the directory; a preceding
+    zip64 record may hold a larger size.
     """
     with report_damage(path, "an .npz archive", _SAVE_AGAIN), path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END_AT_MOST))
@@ -219,7 +219,7 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
 
 
 def _check_header_length(file: io.BufferedIOBase | IO[bytes], version: tuple, name: str) -> None:
-    """Refuse a header that is too long: NumPy would read it into memory before checking it."""
+    """Raise an error for a long header, which NumPy would read into memory before checking it."""
     start = file.tell()
     length = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
     file.seek(start)

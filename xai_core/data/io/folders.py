@@ -1,12 +1,12 @@
-"""Folders of images: which files, which labels, which split.
+"""Find the files, labels and splits in a folder of images.
 
     folder/*.png                      no labels
     folder/LABEL/*.png                one sub-folder per label
     folder/{train,test}/...           either of the two in each split;
                                       also Training, Testing, val, validation and so on
 
-Nothing is opened here. Hidden files are ignored; other files that are not images are named in
-`notes`; links that lead out of the folder are refused.
+No file is opened here. Hidden files are ignored, other files that are not images are listed in
+`notes`, and links that lead out of the folder raise an error.
 """
 
 import os
@@ -36,16 +36,16 @@ class Listing:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderFiles:
-    """The images of a folder in a fixed order, with what the folders' names say about them."""
+    """The images of a folder in a fixed order, with labels and splits from the folder names."""
 
     files: tuple[Path, ...]
     class_names: tuple[str, ...]
     """Sub-folder names, sorted; empty without labels."""
     labels: tuple[int, ...] | None
     in_test: tuple[bool, ...] | None
-    """None where the folders name no split."""
+    """None if the folders name no split."""
     notes: tuple[str, ...]
-    """What was left out or put together, in sentences."""
+    """Files left out and parts merged, in sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class _Entry:
 
 
 def list_folder(folder: Path, root: Path) -> Listing:
-    """List a folder, refusing what leads out of `root`.
+    """List a folder; entries that lead out of `root` raise an error.
 
     Args:
         folder: The folder to list.
@@ -73,7 +73,7 @@ def list_folder(folder: Path, root: Path) -> Listing:
     real_root = os.path.realpath(root)
     for entry in entries:
         if not is_text(entry.name):
-            raise DataError(f"`{folder}` holds {entry.name!a}, which is no UTF-8. Rename it.")
+            raise DataError(f"`{folder}` holds {entry.name!a}, which is not UTF-8. Rename it.")
         if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(real_root):
             raise DataError(f"`{entry}` is a link out of `{root}`. Copy the file in its place.")
         if not entry.is_file() and not entry.is_dir():
@@ -93,11 +93,11 @@ def scan_folder(root: Path) -> FolderFiles:
         root: The data set's folder.
 
     Returns:
-        Files, labels and split, in an order that depends on names alone.
+        Files, labels and split, in an order that depends only on names.
 
     Raises:
-        DataError: If a folder is empty, if images lie beside sub-folders or too deep, or if
-            `train` and `test` are half there.
+        DataError: If a folder is empty, images lie beside sub-folders or too deep, or only one of
+            `train` and `test` exists.
     """
     top = list_folder(root, root)
     entries: list[_Entry] = []
@@ -118,7 +118,7 @@ def scan_folder(root: Path) -> FolderFiles:
 
 
 def _splits(top: Listing, root: Path) -> list[tuple[Path, bool]]:
-    """Return the folders of a split, and whether each is for test; none where there is no split.
+    """Return the folders of the splits and whether each is for test; empty without a split.
 
     A single "train" among other folders is a label.
     """
@@ -182,7 +182,7 @@ def _check_not_empty(listing: Listing, folder: Path) -> None:
 
 
 def _numbered(entries: list[_Entry], notes: tuple[str, ...], root: Path) -> FolderFiles:
-    """Replace label names by their place among the sorted names."""
+    """Replace label names by their index among the sorted names."""
     names = {entry.label for entry in entries if entry.label is not None}
     if names and any(entry.label is None for entry in entries):
         raise DataError(f"`{root}`: only some of its splits have a sub-folder for each label.")

@@ -1,6 +1,6 @@
-"""Pixels from one image file, grey or colour, whatever its mode or type.
+"""Read the pixels of one image file, grey or colour, of any mode and type.
 
-Pillow opens only the formats named here, and its size is read from the header before a pixel is
+Pillow opens only the formats named here, and the size is read from the header before any pixel is
 decoded.
 """
 
@@ -31,16 +31,16 @@ __all__ = [
 ]
 
 MAX_FILE = 250_000_000
-"""Bytes of an image's file at most: more than the largest that is decoded has unpacked."""
+"""Largest size of an image file in bytes: more than the largest decoded image has unpacked."""
 
 MAX_SCANS = 100
-"""Scans of a JPEG at most; a progressive one has about 10."""
+"""Largest number of scans of a JPEG; a progressive one has about 10."""
 
 MAX_WRITTEN = 1_000_000
-"""Pixels at most of an image stored as decimal text, which is slow to read."""
+"""Largest number of pixels of an image stored as decimal text, which is slow to read."""
 
 MAX_UPLOAD = 5_000_000
-"""Bytes of an uploaded image at most."""
+"""Largest size of an uploaded image in bytes."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _ORIENTATION = 0x0112
@@ -55,55 +55,54 @@ _UPRIGHT = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""The operation that undoes each EXIF orientation."""
 _SAVE_AGAIN = "Save it as a PNG."
 
 
 _COLOURED = 3.0
-"""Mean distance of a pixel's highest channel from its lowest above which an image has colour;
-grey JPEGs have up to 2."""
+"""An image has colour if the mean range of a pixel's channels exceeds this; grey JPEGs reach 2."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """One image, and what was done to it, as ends of the sentence "N images were ..."."""
+    """One image and its conversions, as endings of the sentence "N images were ..."."""
 
     pixels: (
         UInt8[np.ndarray, "height width"]
         | UInt16[np.ndarray, "height width"]
         | UInt8[np.ndarray, "height width 3"]
     )
-    """As they were stored: which of 65,536 values is white, a whole set decides."""
+    """As stored: for 16 bits, the whole set determines which value is white."""
     notes: tuple[str, ...] = ()
 
 
 def read_picture(path: Path, *, channels: int | None = None) -> Picture:
-    """Read one image file, dark as stored.
+    """Read one image file without changing its polarity.
 
-    Transparent images are laid on black if their ink is bright and on white if it is dark; 16 bits
-    stay; a photograph is turned upright by its EXIF orientation.
+    Transparent images are composited on black if their ink is bright and on white if it is dark.
+    16-bit values are kept. EXIF orientation is applied.
 
     Args:
         path: A PNG, JPEG, BMP, GIF, TIFF, WebP or PNM file.
-        channels: 1 makes it grey, 3 colour; None decides by what is in it.
+        channels: 1 for grey, 3 for colour; None to determine it from the pixels.
 
     Raises:
-        DataError: If the file is damaged or cut short, has more than 25 megapixels, more than one
-            frame or page, or 32 bits a pixel.
+        DataError: If the file is damaged or truncated, has more than 25 megapixels, more than one
+            frame or page, or 32 bits per pixel.
     """
     return _read(path, path, _FORMATS, "an image", channels)
 
 
 def read_upload(content: bytes, name: str, *, channels: int | None = None) -> Picture:
-    """Read an image that a person uploaded, as `read_picture` does.
+    """Read an uploaded image, as `read_picture` does.
 
     Args:
         content: Bytes of a PNG or JPEG; the suffix of the name is ignored.
-        name: What to call it in a message.
+        name: Name used in error messages.
         channels: As in `read_picture`.
 
     Raises:
-        DataError: If it is another format, larger than 5 MB, or what `read_picture` refuses.
+        DataError: If it has another format, is larger than 5 MB, or `read_picture` raises one.
     """
     if len(content) > MAX_UPLOAD:
         raise DataError(
@@ -131,14 +130,14 @@ def _read(
             Image.open(file, formats=formats) as image,
         ):
             _check_header(image, path)
-            if image.format in ("JPEG", "MPO"):  # a telephone's, with a preview beside
+            if image.format in ("JPEG", "MPO"):  # a phone's photograph, with a preview
                 _check_scans(file, path)
             return _upright(image, channels)
 
 
 @contextmanager
 def _file(source: Path | io.BytesIO, path: Path) -> Iterator[io.BytesIO | io.BufferedReader]:
-    """Open a file that is no larger than an image's can be."""
+    """Open a file after checking its size."""
     with source if isinstance(source, io.BytesIO) else source.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         if size > MAX_FILE:
@@ -151,7 +150,7 @@ def _file(source: Path | io.BytesIO, path: Path) -> Iterator[io.BytesIO | io.Buf
 
 
 def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
-    """Refuse a JPEG of many scans, each of which passes over all its pixels."""
+    """Raise an error for a JPEG with many scans, each of which decodes all pixels."""
     scans, last, place = 0, b"", file.tell()
     file.seek(0)
     while part := file.read(1 << 20):
@@ -164,7 +163,7 @@ def _check_scans(file: io.BytesIO | io.BufferedReader, path: Path) -> None:
 
 @contextmanager
 def _report_foreign(path: Path, kind: str) -> Iterator[None]:
-    """Name a file of another format, where Pillow names the object that holds its bytes."""
+    """Name the file in the error for another format; Pillow names the buffer object."""
     try:
         yield
     except UnidentifiedImageError as error:
@@ -203,17 +202,17 @@ def _check_header(image: Image.Image, path: Path) -> None:
             f"`{path}` has {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are "
             "read. Save it smaller."
         )
-    # a telephone's JPEG may carry a preview as its second frame: the first one is the photograph
+    # a phone's JPEG may have a preview as its second frame: the first is the photograph
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise DataError(
             f"`{path}` has more than one frame or page. Save the one you mean as a PNG."
         )
     if image.mode in ("I", "F"):
-        raise DataError(f"`{path}` has 32 bits a pixel. Save it with 8 or 16 as a PNG.")
+        raise DataError(f"`{path}` has 32 bits per pixel. Save it with 8 or 16 as a PNG.")
 
 
 def _upright(image: Image.Image, channels: int | None) -> Picture:
-    """Turn an image upright by its EXIF orientation, after its colours were read."""
+    """Apply the EXIF orientation after reading the colours."""
     orientation, found = image.getexif().get(_ORIENTATION, 1), _pixels(image, channels)
     if orientation not in _UPRIGHT:
         return found
@@ -222,9 +221,9 @@ def _upright(image: Image.Image, channels: int | None) -> Picture:
 
 
 def _pixels(image: Image.Image, channels: int | None) -> Picture:
-    """Read grey levels or colours; transparent ink is laid on what makes it visible."""
+    """Read grey levels or colours; transparent ink is composited on a contrasting background."""
     if image.mode.startswith("I;16"):
-        pixels = np.asarray(image).astype(np.uint16)  # big endian too
+        pixels = np.asarray(image).astype(np.uint16)  # in either byte order
         return Picture(pixels=pixels, notes=("reduced from 16 to 8 bits",))
     mode, notes = image.mode, tuple[str, ...]()
     if image.has_transparency_data:
@@ -239,7 +238,7 @@ def _pixels(image: Image.Image, channels: int | None) -> Picture:
 
 
 def _has_colour(image: Image.Image) -> bool:
-    """Return whether the channels of an image differ by more than a JPEG's noise."""
+    """Return whether the channels of an image differ by more than JPEG noise."""
     if image.mode in ("1", "L", "LA"):
         return False
     small = image.convert("RGB").reduce(max(1, max(image.size) // 256))
@@ -248,14 +247,14 @@ def _has_colour(image: Image.Image) -> bool:
 
 
 def _luminance(image: Image.Image) -> Image.Image:
-    """Make an image grey, in one step where Pillow can: a photograph is large."""
+    """Convert an image to grey, in one step if Pillow can, since photographs are large."""
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
     return image if image.mode == "L" else image.convert("L")
 
 
 def _opaque(image: Image.Image, mode: str) -> tuple[Image.Image, tuple[str, ...]]:
-    """Lay transparent ink on black or white, the one on which it is seen, in "L" or "RGB"."""
+    """Composite transparent ink on black or white, whichever contrasts, in "L" or "RGB"."""
     opacity = image.getchannel("A")
     if opacity.getextrema()[0] == 255:
         return image.convert(mode), ()

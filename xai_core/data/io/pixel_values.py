@@ -1,6 +1,6 @@
-"""What the numbers of images mean: which axes they have, and which value is white.
+"""Interpret arrays of images: their axes, and the value of white.
 
-The range of a whole set decides, never that of one of its images.
+The value range of the whole set decides, never that of a single image.
 """
 
 import math
@@ -31,28 +31,28 @@ MAX_PIXELS = 25_000_000
 """The largest image that is decoded: 5000 x 5000."""
 
 FULL_SCALES = (1, 16, 255, 1023, 4095, 16383, 65535)
-"""Values of white: floats or binary, scikit-learn's digits, and 8, 10, 12, 14 and 16 bits."""
+"""Possible values of white: floats or binary, scikit-learn's digits, and 8 to 16 bits."""
 _DIM = 8
-"""A highest value above 1 and up to this one says nothing about which value is white."""
+"""A maximum above 1 and up to this does not determine the value of white."""
 _TOLERANCE = 1e-3
-"""Share of white by which values may leave their range: rounding, and resizing by splines."""
+"""Share of white by which values may exceed the range, due to rounding and spline resizing."""
 _TIE = 2**-14
-"""Levels below a half that are rounded up too, so that the type of numbers breaks no tie."""
+"""Levels just below a half that are rounded up too, so that the dtype does not decide ties."""
 _AT_ONCE = 1 << 24
-"""Numbers converted at once."""
+"""Number of values converted at once."""
 _LUMA = (19595, 38470, 7471)
-"""Weights of red, green and blue in grey, of 65,536, as Pillow has them."""
+"""Pillow's weights of red, green and blue in grey, out of 65,536."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pixels:
-    """Images with the precision they were stored in, and how they were understood.
+    """Images in their stored precision, and how their values were interpreted.
 
     Attributes:
-        values: From 0 to `white`: as stored, or bytes where colours were made grey.
+        values: From 0 to `white`: as stored, or bytes if colours were converted to grey.
         white: The value of white in `values`.
-        full_scale: The stored value that was taken as white.
-        notes: What was done, in sentences.
+        full_scale: The stored value interpreted as white.
+        notes: The conversions, in sentences.
     """
 
     values: Shaped[np.ndarray, "images channels height width"]
@@ -62,7 +62,7 @@ class Pixels:
 
     @property
     def images(self) -> UInt8[np.ndarray, "images channels height width"]:
-        """Return the images with 256 levels; the array itself if it has these already."""
+        """Return the images with 256 levels; the array itself if it already has these."""
         return as_bytes(self.values, self.white)
 
 
@@ -74,20 +74,20 @@ def check_pixels(
     flat: bool = False,
     channels: int | None = None,
 ) -> Pixels:
-    """Check an array of images and bring it to (N, C, H, W).
+    """Check an array of images and convert it to (N, C, H, W).
 
     Args:
         array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3), of numbers.
-        name: What to call it in a message.
+        name: Name used in error messages.
         known: Value of white in the data set that the images belong to, if it is known.
-        flat: Whether rows (N, H * W) of square images are meant by a matrix.
-        channels: 1 makes colour images grey, 3 repeats grey ones, None leaves both.
+        flat: Whether a matrix holds square images as rows (N, H * W).
+        channels: 1 converts colour images to grey, 3 repeats grey ones, None keeps both.
 
     Returns:
-        Images (N, C, H, W); a view of the array unless colours are made grey.
+        Images (N, C, H, W); a view of the array unless converted to grey.
 
     Raises:
-        DataError: If the shape, the type or a value is another; the message names the row.
+        DataError: If the shape, the type or a value is invalid; the message names the row.
     """
     if flat and array.ndim == 2 and math.isqrt(array.shape[1]) ** 2 == array.shape[1] >= 4:
         array = array.reshape(len(array), math.isqrt(array.shape[1]), -1)
@@ -98,7 +98,7 @@ def check_pixels(
     if height * width > MAX_PIXELS or 28 * 28 * count > MAX_BYTES:
         raise DataError(
             f"`{name}` has {count} images of {width} x {height} pixels. At most "
-            f"{MAX_PIXELS // 10**6} million pixels an image are read, and {MAX_BYTES // 784:,} "
+            f"{MAX_PIXELS // 10**6} million pixels per image are read, and {MAX_BYTES // 784:,} "
             "images."
         )
     if array.dtype.kind not in "biuf":
@@ -117,15 +117,15 @@ def check_pixels(
 
 
 def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int | None:
-    """Decide which value is white in images of a type whose highest value is known.
+    """Determine the value of white from the type and the highest value.
 
     Args:
         high: The highest value of the whole set.
-        dtype: How the images are stored.
+        dtype: Type of the stored images.
         known: Value of white in the data set that the images belong to, if it is known.
 
     Returns:
-        One of `FULL_SCALES`; None where the range fits none.
+        One of `FULL_SCALES`; None if the range fits none.
     """
     most = np.iinfo(dtype).max if dtype.kind in "iu" else math.inf
     scales = [scale for scale in FULL_SCALES if high <= scale * (1 + _TOLERANCE)]
@@ -141,15 +141,15 @@ def full_scale(high: Number, dtype: np.dtype, known: int | None = None) -> int |
 
 
 def scale_note(low: Number, high: Number, white: int) -> tuple[str, ...]:
-    """Say how values were understood."""
+    """Report how values were interpreted."""
     return (f"Values from {low:g} to {high:g} were read with {white} as white.",)
 
 
 def as_bytes(array: np.ndarray, white: int) -> UInt8[np.ndarray, "..."]:
-    """Bring values from 0 to `white` to 256 levels."""
+    """Convert values from 0 to `white` to 256 levels."""
     if array.dtype == np.uint8 and white == 255:
         return array
-    if array.dtype in (np.uint8, np.uint16):  # a table takes no memory for a large photograph
+    if array.dtype in (np.uint8, np.uint16):  # a lookup table saves memory for a large photograph
         return _levels(np.arange(np.iinfo(array.dtype).max + 1), white)[array]
     return _levels(array, white)
 
@@ -168,10 +168,10 @@ def channels_first(array: Array, name: str) -> Array:
 
     Args:
         array: (N, H, W), (N, 1, H, W), (N, 3, H, W), (N, H, W, 1) or (N, H, W, 3).
-        name: What to call it in a message.
+        name: Name used in error messages.
 
     Raises:
-        DataError: If it has another shape, or one that can be read in two ways.
+        DataError: If the shape is invalid or ambiguous.
     """
     shape = tuple(array.shape)
     if len(shape) == 3:
@@ -208,7 +208,7 @@ def _shape_fix(shape: tuple[int, ...]) -> str:
 
 
 def _range(array: np.ndarray, name: str) -> tuple[float, float]:
-    """Return the lowest and the highest value; refuse what is not finite."""
+    """Return the lowest and the highest value; raise an error if they are not finite."""
     low, high = array.min(), array.max()
     if not (np.isfinite(low) and np.isfinite(high)):
         rows = np.isfinite(array.reshape(len(array), -1)).all(1)
@@ -220,7 +220,7 @@ def _range(array: np.ndarray, name: str) -> tuple[float, float]:
 
 
 def _outside(array: np.ndarray, name: str) -> DataError:
-    """Name the first row that leaves what is understood."""
+    """Name the first row outside the known ranges."""
     rows = array.reshape(len(array), -1)
     low, high = rows.min(1), rows.max(1)
     row = int(np.argmax(low < 0) if (low < 0).any() else np.argmax(high))
@@ -235,7 +235,7 @@ def _outside(array: np.ndarray, name: str) -> DataError:
 def _luminance(
     array: Shaped[np.ndarray, "images 3 height width"], white: int
 ) -> UInt8[np.ndarray, "images 1 height width"]:
-    """Make colours grey as Pillow does: from bytes, by whole numbers."""
+    """Convert colours to grey as Pillow does: from bytes, in integer arithmetic."""
     grey = np.empty((len(array), 1, *array.shape[2:]), np.uint8)
     step = max(1, _AT_ONCE // math.prod(array.shape[1:]))
     for start in range(0, len(array), step):
@@ -256,7 +256,7 @@ def pictures(
     UInt8[np.ndarray, "images *colours height width"]
     | Float[np.ndarray, "images *colours height width"]
 ):
-    """Bring images to the form in which they are drawn and saved: grey without its one channel.
+    """Convert images to the form in which they are shown and saved: grey without channel axis.
 
     Args:
         images: (N, C, H, W), bytes or floats in [0, 1], on any device.

@@ -1,4 +1,4 @@
-"""Names by which folders, array keys and words say which images are for training and for test."""
+"""Names that folders, array keys and words use for training and test images."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,16 +18,16 @@ def part_of(name: str) -> str | None:
 
 
 def held_out(parts: Collection[str]) -> dict[str, bool] | None:
-    """Decide which parts are the test images.
+    """Determine which parts are the test images.
 
-    Validation images are the test images of a data set that has no others, and train images of
-    one that has.
+    Validation images are test images if the data set has no others; otherwise they are train
+    images.
 
     Args:
         parts: Some of "train", "test" and "validation".
 
     Returns:
-        Whether each part is for test; None where train images or test images are lacking.
+        Whether each part is for test; None if train or test images are missing.
     """
     found = set(parts)
     if "train" not in found or len(found) < 2:

@@ -1,1 +1,1 @@
-"""How far a heatmap can be believed: measures, sanity checks, trust criteria."""
+"""Faithfulness of heatmaps: measures, sanity checks, trust criteria."""

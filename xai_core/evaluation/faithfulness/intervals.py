@@ -15,7 +15,7 @@ __all__ = ["Interval", "mean_interval"]
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean over images and the interval that holds it; NaN where nothing was measured."""
+    """A mean over images and its confidence interval; NaN where nothing was measured."""
 
     mean: float
     low: float
@@ -23,20 +23,20 @@ class Interval:
 
     @classmethod
     def missing(cls) -> "Interval":
-        """Stand for what does not apply."""
+        """Return the interval of a score that does not apply: all NaN."""
         return cls(mean=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def mean_interval(
     values: Float[Tensor, " images"], *, seed: int, level: float = 0.95, draws: int = 2000
 ) -> Interval:
-    """Average over images, with the percentile bootstrap's interval.
+    """Average over images, with a percentile bootstrap interval.
 
     Args:
-        values: One an image; for a difference of two methods, that of each image.
-        seed: Of the resampling.
-        level: Share of intervals that hold the mean.
-        draws: Resamples of the images.
+        values: One per image; to compare two methods, the difference for each image.
+        seed: Seed of the resampling.
+        level: Confidence level of the interval.
+        draws: Number of bootstrap samples.
     """
     values = values.detach().double().cpu()
     generator = torch.Generator().manual_seed(seed)

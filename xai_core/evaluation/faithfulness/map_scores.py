@@ -1,4 +1,4 @@
-"""How well maps order the pixels of their own images: three scores a map."""
+"""Score how well maps rank the pixels of their images: three scores per map."""
 
 from dataclasses import dataclass
 
@@ -22,13 +22,13 @@ __all__ = ["MapScores", "map_scores", "ranked"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MapScores:
-    """What maps are worth on their own images, on the CPU, a value a map.
+    """Scores of maps on their own images, on the CPU, one value per map.
 
     Attributes:
         insertion: Area under the target's probability while pixels are shown in the map's order,
             0 to 1; high is good.
-        deletion: Likewise while they are taken away; low is good.
-        sparsity: Gini index of the map: 0 if all pixels are alike, near 1 if few hold it.
+        deletion: The same while pixels are removed in that order; low is good.
+        sparsity: Gini index of the map: 0 if all pixels are equal, near 1 if few pixels dominate.
     """
 
     insertion: Float[Tensor, " batch"]
@@ -46,24 +46,24 @@ def map_scores(
     *,
     output: str | ExplainedOutput,
 ) -> MapScores:
-    """Score maps, each on its own image; the scores of one do not depend on the others.
+    """Score maps, each on its own image and independently of the others.
 
     Args:
         bundle: The models.
-        images: uint8 (N, C, H, W), or floats in [0, 1]: those explained.
-        values: By which pixels are ranked, as `ranked` gives them, on the CPU.
-        target: The class or cluster explained, one a map.
-        output: An output that tells classes apart, such as "classifier" or "cluster".
+        images: The images explained: uint8 (N, C, H, W), or floats in [0, 1].
+        values: Values that rank the pixels, from `ranked`, on the CPU.
+        target: The class or cluster explained, one per map.
+        output: An output with several classes, such as "classifier" or "cluster".
 
     Raises:
-        ValueError: If what is explained is no probability.
+        ValueError: If the output has no probabilities.
     """
     output = explained_output(bundle, output)
     if output.classes is None:
         known = " or ".join(one.name for one in deciding_outputs(bundle))
         raise ValueError(f"`output` must be {known} to score maps, got `{output.name}`.")
     probs, function, infill = output.shown, output.function(bundle), infill_of(bundle)
-    # one map at a time, so that ties are broken alike in every batch
+    # one map at a time, so that ties do not depend on the batch
     order = torch.cat([pixel_order(one[None], seed=0) for one in values])
     areas = []
     for rows in torch.arange(len(values)).split(IMAGES_AT_ONCE):
@@ -76,6 +76,6 @@ def map_scores(
 
 
 def ranked(found: Attribution) -> Maps:
-    """Return the values by which a method ranks pixels: those of a slope by their size."""
+    """Return the values that rank pixels: absolute values for slopes."""
     values = found.attributions.cpu()
     return values.abs() if method_card(found.method).by_size else values

@@ -1,7 +1,7 @@
-"""How far a map can be believed: what happens to the output when the pixels it names go or come.
+"""Faithfulness of a map: how the output changes as its top pixels are removed or inserted.
 
-Pixels that are taken away are filled in by a model, not blacked out: on MNIST black is the
-background, and blacking out strokes draws another digit.
+Removed pixels are filled in by a model, not blacked out: on MNIST, black is the background, and
+blacking out strokes can draw another digit.
 
 References:
     RISE (Petsiuk et al., 2018), https://arxiv.org/abs/1806.07421, for deletion and insertion.
@@ -38,22 +38,22 @@ __all__ = [
 ]
 
 Score = Callable[[Images], Float[Tensor, " batch"]]
-"""The one number of each image that is explained, such as the probability of its class.
+"""The scalar explained for each image, such as the probability of its class.
 
-It is asked of several versions of a whole batch at once, one version after another.
+It is evaluated on several versions of a whole batch, concatenated version by version.
 """
 VERSIONS_AT_ONCE = 64
-"""Altered images evaluated at once: few enough for their activations to stay in the cache."""
+"""Altered images evaluated at once: few enough that their activations fit into the CPU's cache."""
 SHARES = (0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the pixels at which curves are measured: dense where digits have their ink."""
 
 
 def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"]) -> Score:
-    """Follow one output of each image, in any number of versions of the whole batch.
+    """Return the score that selects one output per image, for any number of versions of the batch.
 
     Args:
         outputs: Images to (batch, outputs).
-        target: The output followed, one per image of the batch.
+        target: The output to evaluate, one per image of the batch.
     """
 
     def score(images: Images) -> Float[Tensor, " versions"]:
@@ -64,7 +64,7 @@ def score_of(outputs: Callable[[Images], Tensor], target: Int[Tensor, " batch"])
 
 
 def pixel_order(maps: Maps, *, seed: int) -> Int[Tensor, "batch pixels"]:
-    """Sort pixels by their value, the largest first; equal ones in a random order."""
+    """Sort pixels by value, largest first; ties are in random order."""
     flat = maps.flatten(1)
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.rand(flat.shape, generator=generator).argsort(1).to(flat.device)
@@ -80,14 +80,14 @@ def deletion(
     infill: Infill,
     shares: tuple[float, ...] = SHARES,
 ) -> Float[Tensor, "batch steps"]:
-    """Follow the score while the first pixels of an order are taken away.
+    """Evaluate the score as pixels are removed in a given order.
 
     Args:
         images: The images explained.
-        order: Pixel numbers, the most important first, from `pixel_order`.
-        score: What is followed.
-        infill: Fills what is taken away.
-        shares: Of the pixels taken away, rising from 0 to 1.
+        order: Pixel numbers, most important first, from `pixel_order`.
+        score: The score to evaluate.
+        infill: Fills removed pixels.
+        shares: Shares of the pixels removed, increasing from 0 to 1.
 
     Returns:
         The score at each share; it should fall early.
@@ -103,9 +103,9 @@ def insertion(
     infill: Infill,
     shares: tuple[float, ...] = SHARES,
 ) -> Float[Tensor, "batch steps"]:
-    """Follow the score while only the first pixels of an order are shown; it should rise early.
+    """Evaluate the score as pixels are inserted in a given order; it should rise early.
 
-    Arguments are those of `deletion`, `shares` those shown.
+    Takes the arguments of `deletion`; `shares` are the shares of pixels shown.
     """
     return _curve(images, order, score, infill, shares, kept=True)
 
@@ -113,21 +113,21 @@ def insertion(
 def area(
     curves: Float[Tensor, "batch steps"], shares: tuple[float, ...] = SHARES
 ) -> Float[Tensor, " batch"]:
-    """Measure the area under curves over the share of pixels, by trapezoids."""
+    """Compute the area under curves over the share of pixels, by the trapezoidal rule."""
     return torch.trapezoid(curves, torch.tensor(shares).to(curves), dim=1)
 
 
 def removal_masks(
     count: int, height: int, width: int, *, side: int | None = None, seed: int
 ) -> Float[Tensor, "count height width"]:
-    """Draw masks with random patches missing, each mask with its own share of them.
+    """Draw masks with random patches removed, each mask with its own share of them.
 
     Args:
-        count: Masks.
-        height: Of the images.
-        width: Of the images.
-        side: Of a patch, in pixels; None for a seventh of the shorter side.
-        seed: Of the draws.
+        count: Number of masks.
+        height: Height of the images.
+        width: Width of the images.
+        side: Side of a patch, in pixels; None for a seventh of the shorter side.
+        seed: Seed of the draws.
 
     Returns:
         1 where a pixel is kept, 0 where it is not; no mask keeps all.
@@ -149,20 +149,20 @@ def infidelity(
     masks: Float[Tensor, "masks height width"],
     contribution: bool,
 ) -> Float[Tensor, " batch"]:
-    """Measure how badly a map foretells what taking pixels away does to the score.
+    """Measure how badly a map predicts the effect of removing pixels.
 
-    With a the map's forecast and d = f(x) - f(x') what happens, it is the minimum over beta of
-    E[(beta a - d)^2] / E[d^2] over the masks: 0 if the forecast is right up to a factor, 1 if it
-    is worthless.
+    With a the map's prediction and d = f(x) - f(x') the actual change, this is the minimum over
+    beta of E[(beta a - d)^2] / E[d^2] over the masks: 0 if the prediction is right up to a factor,
+    1 if it explains nothing.
 
     Args:
         images: The images explained.
         maps: Their maps.
-        score: What is explained, on the scale the maps are on.
-        infill: Fills what is taken away.
-        masks: What is kept, for every image the same ones, from `removal_masks`.
-        contribution: Whether values are shares, which add up over the pixels taken away, or
-            slopes, which multiply each pixel's change, the mean over its channels.
+        score: The score explained, in the units of the maps.
+        infill: Fills removed pixels.
+        masks: Masks of the pixels kept, shared by all images, from `removal_masks`.
+        contribution: Whether values are shares, to be summed over the removed pixels, or slopes,
+            to be multiplied by each pixel's change (the mean over its channels).
     """
     before, forecasts, changes = score(images), [], []
     for mask in masks.to(images):
@@ -185,17 +185,17 @@ def max_sensitivity(
     count: int = 5,
     seed: int,
 ) -> Float[Tensor, " batch"]:
-    """Measure how far a map moves when the image hardly does, relative to the map's length.
+    """Measure the largest change of a map under small noise, relative to the map's norm.
 
     The maximum over draws of |map(x + e) - map(x)| / |map(x)|, e uniform in [-radius, radius]
-    a pixel, the same for all images. A map that is always the same has 0: never read it alone.
+    per pixel, the same for all images. A constant map has 0, so never read this score alone.
 
     Args:
         images: The images explained.
         explain: Returns maps.
-        radius: Of the noise, in pixels' range [0, 1].
-        count: Draws.
-        seed: Of the noise.
+        radius: Radius of the noise, in pixels' range [0, 1].
+        count: Number of draws.
+        seed: Seed of the noise.
     """
     generator = torch.Generator().manual_seed(seed)
     maps = explain(images).flatten(1)
@@ -210,7 +210,7 @@ def max_sensitivity(
 
 
 def gini(maps: Maps) -> Float[Tensor, " batch"]:
-    """Measure how few pixels hold a map: 0 if all are alike, 1 - 1/pixels if one has all."""
+    """Compute the Gini index of a map: 0 if all pixels are equal, 1 - 1/pixels if one has all."""
     sizes = maps.flatten(1).abs().sort(1).values
     count = sizes.shape[1]
     weights = 2 * torch.arange(1, count + 1).to(sizes) - count - 1
@@ -221,7 +221,7 @@ def gini(maps: Maps) -> Float[Tensor, " batch"]:
 def completeness_gap(
     delta: Float[Tensor, " batch"], change: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """Return what a complete method missed, as a share of the mean size of the output's change."""
+    """Return the completeness error relative to the mean absolute change of the output."""
     return delta.abs() / change.abs().mean().clamp(min=1e-12)
 
 

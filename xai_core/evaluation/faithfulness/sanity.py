@@ -1,4 +1,4 @@
-"""Sanity checks: a map of the model must change with the model, and with the question.
+"""Sanity checks: a map must change with the model and with the explained output.
 
 References:
     Sanity Checks for Saliency Maps (Adebayo et al., 2018), https://arxiv.org/abs/1810.03292
@@ -20,7 +20,7 @@ __all__ = ["cascade", "parameter_randomisation", "spearman"]
 def spearman(first: Maps, second: Maps) -> Float[Tensor, " batch"]:
     """Correlate the ranks of the pixels of two maps, for each image; equal pixels share a rank.
 
-    A map without contrast has no ranks: 1 if neither has any, 0 if one has.
+    A constant map has no ranks: the correlation is 1 if both are constant, 0 if one is.
     """
     ranks = [
         torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)) for m in (first, second)
@@ -35,16 +35,15 @@ def spearman(first: Maps, second: Maps) -> Float[Tensor, " batch"]:
 def cascade(module: nn.Module, *, seed: int) -> Iterator[tuple[str, nn.Module]]:
     """Randomise a copy's layers from the output to the input, one more each time.
 
-    A layer's numbers are shuffled among themselves, tensor by tensor, so that their distribution
-    and the scale of activations stay; all that was learned about who reads what is gone.
+    Each tensor of a layer is permuted, which keeps the distribution of its values and the scale of
+    activations but destroys what the layer has learned.
 
     Args:
-        module: It is copied first.
-        seed: Of the shuffles.
+        module: The module to copy.
+        seed: Seed of the shuffles.
 
     Yields:
-        The name of the layer that was last shuffled, and the copy; it is the same object each
-        time.
+        The name of the layer shuffled last, and the copy, which is the same object each time.
     """
     generator = torch.Generator().manual_seed(seed)
     other = copy.deepcopy(module)
@@ -69,11 +68,11 @@ def parameter_randomisation(
     Args:
         module: The model that is explained.
         explain: Returns the maps of a model.
-        seed: Of the shuffles.
+        seed: Seed of the shuffles.
 
     Returns:
         Names of the layers, output first, and the rank correlation of each image's map with the
-        original one, once all layers up to that one are random. It should fall towards 0.
+        original one after all layers up to this one are randomised. It should fall towards 0.
     """
     maps, names, found = explain(module), [], []
     for name, other in cascade(module, seed=seed):

@@ -31,16 +31,16 @@ Explain = Callable[[Images, Int[Tensor, " batch"], nn.Module], Maps]
 
 @dataclass(frozen=True, kw_only=True)
 class FaithfulnessConfig:
-    """How much is measured.
+    """Settings of the measurement.
 
     Attributes:
-        num_masks: Masks of infidelity, with random patches missing.
+        num_masks: Number of masks for infidelity, with random patches removed.
         patch: Side of those patches, in pixels; None for a seventh of the image's shorter side.
-        radius: Of the noise of max-sensitivity, in pixels' range [0, 1].
-        num_moves: Draws of that noise.
-        sanity_images: Images, the first ones, on which max-sensitivity, parameter randomisation
-            and class sensitivity are measured; they need a dozen maps per image.
-        seed: Of everything random.
+        radius: Radius of the noise of max-sensitivity, in pixels' range [0, 1].
+        num_moves: Number of draws of that noise.
+        sanity_images: Number of images, from the first on, for max-sensitivity, parameter
+            randomisation and class sensitivity, which need a dozen maps per image.
+        seed: Seed of all random draws.
     """
 
     num_masks: int = 30
@@ -51,7 +51,7 @@ class FaithfulnessConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings outside their range."""
+        """Raise an error for settings outside their range."""
         for name in ("num_masks", "patch", "num_moves", "sanity_images"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -67,10 +67,10 @@ class Task:
     Attributes:
         images: The images.
         target: The output explained, one per image.
-        other: Another output, such as the second best; None where there is one output.
+        other: Another output, such as the second most probable; None if there is only one.
         module: Images to (batch, outputs).
-        shown: Outputs to what insertion and deletion follow, such as softmax.
-        infill: Fills what is taken away.
+        shown: Maps outputs to the scores of insertion and deletion, such as softmax.
+        infill: Fills removed pixels.
     """
 
     images: Images
@@ -86,7 +86,7 @@ class Task:
             return self.module(x).gather(1, self.target.unsqueeze(1)).squeeze(1)
 
     def score(self, x: Images) -> Float[Tensor, " batch"]:
-        """Evaluate what insertion and deletion follow, of versions of the whole batch."""
+        """Evaluate the scores of insertion and deletion, for versions of the whole batch."""
         with torch.no_grad():
             return score_of(lambda images: self.shown(self.module(images)), self.target)(x)
 
@@ -96,19 +96,20 @@ class Measured:
     """One method's scores, one value per image.
 
     Attributes:
-        maps: As they are ranked: values of shares and masks, sizes of slopes.
-        insertion_curve: The score while the first pixels are shown.
-        deletion_curve: The score while the first pixels are taken away.
+        maps: Maps as they are ranked: values of shares and masks, absolute values of slopes.
+        insertion_curve: The score as pixels are inserted.
+        deletion_curve: The score as pixels are removed.
         insertion: Area under `insertion_curve`.
         deletion: Area under `deletion_curve`.
-        infidelity: Share of the output's changes that the map does not foretell, in [0, 1].
-        sensitivity: Largest relative move of the map under noise.
+        infidelity: Share of the output's changes that the map does not predict, in [0, 1].
+        sensitivity: Largest relative change of the map under noise.
         sparsity: Gini index of the map.
-        gap: Share of the output's change that a complete method missed; None for others.
+        gap: Completeness error as a share of the output's change; None for other methods.
         layers: Names of the layers that were randomised, output first.
-        randomisation: Rank correlation with the maps of the randomised model; None for what does
-            not read the model when it explains.
-        class_sensitivity: Rank correlation with the map for another output; None likewise.
+        randomisation: Rank correlation with the maps of the randomised model; None for methods
+            that do not evaluate the model.
+        class_sensitivity: Rank correlation with the map for another output; None for the same
+            methods.
     """
 
     maps: Maps
@@ -126,7 +127,7 @@ class Measured:
 
     @property
     def merit(self) -> Float[Tensor, " batch"]:
-        """Subtract deletion from insertion: what the order of the pixels is worth."""
+        """Return insertion minus deletion, the quality of the order of the pixels."""
         return self.insertion - self.deletion
 
 
@@ -143,13 +144,13 @@ def measure(
     """Measure all scores of one method.
 
     Args:
-        task: What is explained.
+        task: The images and the function explained.
         explain: The method.
         contribution: Whether its values are shares of the output's change, which add up.
-        by_size: Whether pixels are ranked by the size of their values, as slopes are.
-        reads_model: Whether it computes its map from the model; a trained critic does not.
-        gap: What a complete method missed, from `completeness_gap`.
-        config: How much is measured.
+        by_size: Whether pixels are ranked by absolute value, as slopes are.
+        reads_model: Whether it evaluates the model to compute its map; a trained critic does not.
+        gap: Completeness error, from `completeness_gap`.
+        config: Settings of the measurement.
     """
     config = config or FaithfulnessConfig()
     x, few = task.images, slice(config.sanity_images)

@@ -42,18 +42,19 @@ class MethodScores:
 
     Attributes:
         method: Key of `METHODS`.
-        insertion: Area under the output while the first pixels are shown; high is good.
-        deletion: The same while they are taken away; low is good.
-        infidelity: Share of the output's changes it does not foretell; low is good.
-        sensitivity: Largest relative move under noise of 0.02; low is good, constant maps have 0.
-        gap: Share of the output's change that is missed, where completeness is promised.
+        insertion: Area under the output as pixels are inserted; high is good.
+        deletion: The same as pixels are removed; low is good.
+        infidelity: Share of the output's changes it does not predict; low is good.
+        sensitivity: Largest relative change under noise of 0.02; low is good, constant maps have
+            0.
+        gap: Completeness error as a share of the output's change, for complete methods.
         sparsity: Gini index; high means few pixels.
         randomisation: Rank correlation with the map of a model whose layers are all random.
         class_sensitivity: Rank correlation with the map for the second best class.
-        seconds: Spent on its scores.
+        seconds: Time spent on its scores.
         passed: Keys of `CHECKS` that it passed.
-        failed: Keys of those that it failed; a check that does not apply is in neither.
-        reasons: Why not to trust it on this model; none where it passed every check.
+        failed: Keys of those that it failed; checks that do not apply are in neither.
+        reasons: Why not to trust it on this model; empty if it passed every check.
     """
 
     method: str
@@ -83,8 +84,8 @@ class FaithfulnessTable:
     Attributes:
         output: Name of what is explained.
         rows: One row per method, then those of "random" and "edges".
-        measured: Everything behind the rows, by method: curves and values per image.
-        shares: Of the pixels, where curves are measured.
+        measured: Curves and values per image behind the rows, by method.
+        shares: Shares of the pixels, where curves are measured.
         num_images: Images measured on.
     """
 
@@ -96,12 +97,12 @@ class FaithfulnessTable:
 
     @property
     def uninformative(self) -> tuple[str, ...]:
-        """Name the checks that every method passed here, also those that know no model.
+        """Name the checks that every method passed, including those that ignore the model.
 
-        Passing one of them says nothing about a method.
+        Passing such a check says nothing about a method.
         """
-        asked = [name for name in CHECKS if any(name in row.passed for row in self.rows)]
-        return tuple(name for name in asked if not any(name in row.failed for row in self.rows))
+        original = [name for name in CHECKS if any(name in row.passed for row in self.rows)]
+        return tuple(name for name in original if not any(name in row.failed for row in self.rows))
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a table, with columns such as insertion, insertion_low and _high."""
@@ -128,24 +129,24 @@ def scores(
     rule: TrustRule | None = None,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> FaithfulnessTable:
-    """Measure how far the maps of methods can be believed.
+    """Measure the faithfulness of the maps of methods.
 
-    Methods are asked about the predicted class, with the baselines of `DEFAULT_BASELINES`; pixels
-    taken away are filled by the model's reconstruction of the rest. "random" and "edges" are
-    always measured too, since every other row is read against them.
+    Methods explain the predicted class, with the baselines of `DEFAULT_BASELINES`; removed pixels
+    are filled from the model's reconstruction of the rest. "random" and "edges" are always
+    measured as a reference for the other rows.
 
     Args:
         bundle: The models, on the device to compute on.
         images: uint8 (N, C, H, W), or floats in [0, 1]; some 50 are enough.
         methods: Keys of `METHODS`, or "all" that apply.
-        output: What is explained, as `explained_output` takes it.
-        config: How much is measured.
+        output: The output to explain, as `explained_output` accepts it.
+        config: Settings of the measurement.
         attribution: Settings of the methods.
-        rule: When a method is not to be trusted.
-        on_progress: Told which method is next, and its number of how many.
+        rule: Limits beyond which a method is not trusted.
+        on_progress: Called with the next method, its number and the number of all.
 
     Raises:
-        ValueError: If a method is none or does not apply.
+        ValueError: If a method does not exist or does not apply.
         BundleError: If the bundle lacks a part that the output needs, or its critic.
     """
     output = explained_output(bundle, output)
@@ -172,7 +173,7 @@ def scores(
 
 
 def infill_of(bundle: Bundle) -> Infill:
-    """Return the in-fill for pixels that are taken away: the model's guess from the rest."""
+    """Return the in-fill for removed pixels: the model's prediction from the rest."""
 
     @torch.no_grad()
     def reconstruct(x: Images) -> Images:
@@ -232,9 +233,9 @@ def _measure(
 
     gap = None
     if card.complete:
-        asked = found(task.images, task.target, task.module)
-        if asked.convergence_delta is not None and asked.output_change is not None:
-            gap = completeness_gap(asked.convergence_delta, asked.output_change)
+        original = found(task.images, task.target, task.module)
+        if original.convergence_delta is not None and original.output_change is not None:
+            gap = completeness_gap(original.convergence_delta, original.output_change)
     return measure(
         task,
         explain,

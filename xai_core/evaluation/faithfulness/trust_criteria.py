@@ -20,21 +20,21 @@ CHECKS = {
     "pixels": "finds the pixels that decide",
     "sum": "sums to the output's change",
 }
-"""What a map has to do to be trusted, in a few words each."""
+"""The checks that a map must pass to be trusted, in a few words each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrustRule:
-    """Limits of what a method may do.
+    """Limits beyond which a method is not trusted.
 
-    The mean over images decides on the map for another class, since a limit there is a matter of
-    what the map is for; the other checks are statistical, and need the whole interval.
+    For the map of another class the mean over images decides, since its limit is a convention; the
+    other checks are statistical tests and use the whole interval.
 
     Attributes:
         max_randomised: Rank correlation with the map of a model whose layers are all random.
         max_other_class: Rank correlation with the map for another class.
-        max_gap: Share of the output's change missed by a method that promises completeness.
-        level: Of the intervals.
+        max_gap: Completeness error, as a share of the output's change.
+        level: Level of the intervals.
     """
 
     max_randomised: float = 0.5
@@ -50,9 +50,9 @@ def reasons_against(
     rule: TrustRule | None = None,
     seed: int = 0,
 ) -> tuple[str, ...]:
-    """Say why a method should not be trusted; empty where it passes every check.
+    """Return why a method should not be trusted; empty if it passes every check.
 
-    Arguments are those of `failures`.
+    Takes the arguments of `failures`.
     """
     found = failures(measured, others, rule=rule, seed=seed)
     return tuple(reason for reasons in found.values() for reason in reasons)
@@ -69,13 +69,13 @@ def failures(
 
     Args:
         measured: The method's scores.
-        others: Scores of maps that know no model on the same images, such as "random" and
-            "edges". The method must be better than "random", and not worse than any.
+        others: Scores of maps that ignore the model, on the same images, such as "random" and
+            "edges". The method must be better than "random" and not worse than any of them.
         rule: The limits.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Returns:
-        By key of `CHECKS`, why the method fails it; empty where it passes.
+        The reason of each failed check, by key of `CHECKS`; empty if all pass.
     """
     rule, found = rule or TrustRule(), {}
     if measured.randomisation is not None:

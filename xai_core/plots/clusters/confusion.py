@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 Shown = Literal["Counts", "% of the label"]
-"""What the cells say of the images in them."""
+"""What the cells show."""
 
 
 def counts(index: pd.DataFrame, split: str, num_clusters: int, num_labels: int) -> pd.DataFrame:
@@ -45,8 +45,7 @@ def most_confused(
     """Find the label that falls into a cluster matched with another label most often.
 
     Returns:
-        Label, cluster, how many of its images fall there, how many images it has; None if none
-        does.
+        Label, cluster, number of its images there and in total; None if there is none.
     """
     wrong = table.copy()
     for cluster, label in enumerate(cluster_labels):
@@ -75,12 +74,12 @@ def heat_map(
 
     Args:
         table: Counts, labels by clusters, columns in the order to draw.
-        label_names: One a row.
-        cluster_names: One a column.
-        dark: Whether the page is light on dark.
-        show: What is written in the cells; both are shown on pointing.
-        row: What a row is.
-        column: What a column is.
+        label_names: One per row.
+        cluster_names: One per column.
+        dark: Whether the page has a dark theme.
+        show: What is written in the cells; both are shown on hover.
+        row: Noun for a row.
+        column: Noun for a column.
     """
     counted = table.to_numpy()
     shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)

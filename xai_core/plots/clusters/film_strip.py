@@ -1,4 +1,4 @@
-"""Images along a line, and below them what each is taken for."""
+"""Frames of an interpolation, with the cluster probabilities below them."""
 
 from collections.abc import Sequence
 
@@ -35,9 +35,9 @@ def film_strip(
         images: (frames, height, width) or (frames, channels, height, width), in [0, 1].
         probs: (frames, clusters), rows sum to 1.
         names: One per cluster.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         order: The clusters in the order of the legend and the colours; by number if None.
-        height: On the screen, in pixels.
+        height: Height on the screen, in pixels.
     """
     order = range(len(names)) if order is None else order
     colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
@@ -120,7 +120,7 @@ def crossing(probs: NDArray[np.floating], names: Sequence[str], start: int) -> s
     """
     left = np.flatnonzero(probs.argmax(1) != start)
     if not len(left):
-        return f"every frame is taken for {names[start]}"
+        return f"every frame stays in {names[start]}"
     share = left[0] / max(len(probs) - 1, 1)
     visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
     between = ", then ".join(names[c] for c in visited)

@@ -1,4 +1,4 @@
-"""What each cluster holds."""
+"""Tabulate the content of each cluster."""
 
 from collections.abc import Sequence
 
@@ -20,11 +20,11 @@ def overview(
     cluster_labels: Sequence[int],
     class_names: Sequence[str],
 ) -> pd.DataFrame:
-    """Tabulate each cluster: size, name, how pure, how sure, how wide.
+    """Tabulate each cluster: size, name, purity, confidence and scale.
 
     Args:
         index: The bundle's index.
-        split: Whose images to count.
+        split: Split whose images are counted.
         scale: sigma_c of each cluster.
         cluster_labels: The label that each cluster is named after, -1 for none.
         class_names: Names of labels.

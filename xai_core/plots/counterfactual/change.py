@@ -1,4 +1,4 @@
-"""What was changed of an image: signed pictures, animations, tables, arrays."""
+"""The change of an image: signed pictures, animations, tables, arrays."""
 
 import io
 import json
@@ -25,23 +25,23 @@ __all__ = [
 ]
 
 SHOWN_MS, HELD_MS = 90, 900
-"""Milliseconds for which an animation shows a frame, and its ends."""
+"""Duration of an animation's frames, and of its first and last, in milliseconds."""
 
 
 def coloured(change: NDArray[np.floating], dark: bool) -> NDArray[np.uint8]:
     """Colour changes of ink in [-1, 1]: warm where ink was added, cold where it was removed.
 
     Args:
-        change: (height, width); (images, height, width); or with an axis of channels before the
-            height, whose mean is coloured.
-        dark: Whether the page is light on dark.
+        change: (height, width) or (images, height, width), optionally with a channel axis before
+            the height, which is averaged.
+        dark: Whether the page has a dark theme.
     """
     values = change.mean(1) if change.ndim == 4 else change
     return theme.colourise(values, theme.diverging(dark), 1.0)
 
 
 def ink(change: NDArray[np.floating]) -> tuple[float, float]:
-    """Sum up the ink that was added and that was removed, in full pixels."""
+    """Sum the ink added and the ink removed, in full pixels."""
     return float(change.clip(min=0).sum()), float(np.abs(change.clip(max=0)).sum())
 
 
@@ -57,7 +57,7 @@ def side_by_side(
     reconstruction: NDArray[np.floating],
     counterfactual: NDArray[np.floating],
 ) -> NDArray[np.uint8]:
-    """Lay an image (height, width) or (channels, height, width) beside what became of it.
+    """Return an image (height, width) or (channels, height, width) and its changed versions.
 
     Returns:
         Input, reconstruction, counterfactual and change, in colour.
@@ -68,7 +68,7 @@ def side_by_side(
 
 
 def why_not(reasons: Iterable[str]) -> str:
-    """Return how many searches did not reach their target, and why; "" where all did."""
+    """Describe how many searches did not reach their target, and why; "" if all did."""
     counts = Counter(reason.partition(" (p =")[0] for reason in reasons if reason)
     return " ".join(
         f"{count} did not reach the target: {why}." for why, count in counts.most_common()
@@ -76,7 +76,7 @@ def why_not(reasons: Iterable[str]) -> str:
 
 
 def gif(frames: NDArray[np.floating], about: export.About, scale: int = 8) -> bytes:
-    """Write frames as an animation that goes there and back, saying where it comes from."""
+    """Write frames as an animation forwards and backwards, with its provenance."""
     large = [f.repeat(scale, 0).repeat(scale, 1) for f in sprites.pixels(frames)]
     back = [*large, *large[-2:0:-1]]
     held = [SHOWN_MS] * len(back)

@@ -18,7 +18,7 @@ __all__ = [
 
 SEEN = 0.02
 """Classes that stay below this probability in every frame are left out."""
-WAY = "share of the path"
+PATH_AXIS = "share of the path"
 
 
 def probability_lines(
@@ -34,19 +34,19 @@ def probability_lines(
     symbol: str,
     height: int = 300,
 ) -> go.Figure:
-    """Draw the probability of each class, one line per class, each named where it stands out.
+    """Draw the probability of each class, one line per class, labelled in the figure.
 
     Args:
         probs: (frames, classes), rows sum to 1.
         names: One per class.
         colours: One per class, `#rrggbb`.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         source: The class at the first frame: a dashed line.
-        target: The class asked for: a thick line.
+        target: The target class: a thick line.
         at: The frame to mark.
         stop: The probability at which the target counts as reached.
-        symbol: What is drawn, for the axis.
-        height: On the screen, in pixels.
+        symbol: Symbol for the axis.
+        height: Height on the screen, in pixels.
     """
     along, names = np.linspace(0, 1, len(probs)), [literal(name) for name in names]
     seen = [c for c in range(len(names)) if probs[:, c].max() >= SEEN or c in (source, target)]
@@ -66,7 +66,7 @@ def probability_lines(
         dark,
         height=height,
         margin={"l": 8, "r": 14, "t": 22, "b": 8},
-        xaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": WAY}},
+        xaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": PATH_AXIS}},
         yaxis={
             "tickformat": ".0%",
             "range": [-0.03, 1.06],
@@ -86,14 +86,14 @@ def density_lines(
     at: int,
     height: int = 300,
 ) -> go.Figure:
-    """Draw log p(z) along the path, over the band where the codes of real images lie.
+    """Draw log p(z) along the path, over the range of real images' codes.
 
     Args:
         density: (frames,), in nats.
         usual: The 5th, 50th and 95th percentile over real images.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         at: The frame to mark.
-        height: On the screen, in pixels.
+        height: Height on the screen, in pixels.
     """
     along, (low, middle, high) = np.linspace(0, 1, len(density)), usual
     line = go.Scatter(
@@ -115,7 +115,7 @@ def density_lines(
         dark,
         height=height,
         margin={"l": 8, "r": 14, "t": 22, "b": 8},
-        xaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": WAY}},
+        xaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": PATH_AXIS}},
         yaxis={
             "range": [least - room, most + room],
             "title": {"text": "log p(z), nats"},
@@ -159,7 +159,7 @@ def _names(
     source: int,
     target: int,
 ) -> list[dict[str, Any]]:
-    """Name each line: the source at its start, the target at its end, the rest at their peak."""
+    """Label each line: the source at its start, the target at its end, others at their peak."""
     found = []
     for c in seen:
         at = {source: 0, target: len(probs) - 1}.get(c, int(probs[:, c].argmax()))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_counterfactuals"]
 
 SIDE = 84
-"""About the side of an image on the sheet, in pixels."""
+"""Approximate side of an image on the sheet, in pixels."""
 GAP = 8
 TEXT_WIDTH = 190
 HEADER = 24
@@ -30,7 +30,7 @@ def draw_counterfactuals(found: "Counterfactual", *, rows: int = 64) -> Image.Im
 
     Args:
         found: Results.
-        rows: Rows drawn at most, from the first.
+        rows: Largest number of rows drawn, from the first.
     """
     count = min(rows, len(found))
     scale = max(1, round(SIDE / max(found.images.shape[2:])))
@@ -58,7 +58,7 @@ def draw_counterfactuals(found: "Counterfactual", *, rows: int = 64) -> Image.Im
 
 
 def _change(change: np.ndarray) -> np.ndarray:
-    """Fade from white to the colour of what was added or removed."""
+    """Blend white with the colour of added or removed ink."""
     colour = np.where(change[..., None] > 0, ADDED, REMOVED)
     strength = np.abs(change)[..., None].clip(0, 1)
     return np.rint(255 + (colour - 255) * strength).astype(np.uint8)

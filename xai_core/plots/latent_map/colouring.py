@@ -1,4 +1,4 @@
-"""What the points of the map can be coloured by, and what each colouring shows."""
+"""The colourings of the map's points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ class Column:
 
     Attributes:
         name: Column of the index.
-        title: What people call it.
-        shows: One line for under the heading.
+        title: Title shown to users.
+        shows: One line below the heading.
         unit: Empty for categories and pure numbers.
-        categorical: Whether values are names rather than amounts.
+        categorical: Whether values are categories rather than numbers.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Column:
 
 COLUMNS = (
     Column(name="cluster", title="Cluster", categorical=True,
-           shows="The cluster that the model puts each image in."),
+           shows="The cluster that the model assigns to each image."),
     Column(name="label", title="True label", categorical=True,
-           shows="The label that people gave each image; the cluster VAE never saw it."),
+           shows="The label of each image in the data; the cluster VAE never saw it."),
     Column(name="predicted", title="Classifier's answer", categorical=True,
            shows="The class that the independent, supervised classifier gives each image."),
     Column(name="split", title="Train or test", categorical=True,
            shows="Whether the model was trained on an image or never saw it."),
     Column(name="confidence", title="Confidence",
-           shows="How sure the model is of the cluster: the largest q(c|x), 1 when certain."),
+           shows="Confidence of the model in the cluster: the largest q(c|x), 1 if certain."),
     Column(name="distortion", title="Distortion",
            shows="The share of an image's 10 nearest neighbours in latent space that the map "
-           "does not keep near it: where it is high, do not trust the map."),
+           "does not preserve; where it is high, do not trust the map."),
     Column(name="elbo", title="ELBO", unit="nats",
            shows="How well the model explains an image: a lower bound of log p(x)."),
     Column(name="reconstruction", title="Reconstruction term", unit="nats",
@@ -69,7 +69,7 @@ COLUMNS = (
     Column(name="kl_c", title="KL of the cluster", unit="nats",
            shows="KL(q(c|x) || p(c)): the cost of being sure of the cluster."),
     Column(name="entropy_z", title="Entropy of the code", unit="nats",
-           shows="How much room the code leaves: high where its value matters little."),
+           shows="Width of q(z|x): high where the exact code matters little."),
 )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def available(index: pd.DataFrame) -> list[Column]:
 
 
 def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
-    """Return one byte per point, in index order, and the values at the ends of the colours."""
+    """Return one byte per point, in index order, and the values at the ends of the scale."""
     if column.name == "split":
         return (index["split"].to_numpy() == "test").astype(np.uint8), 0.0, 1.0
     values = index[column.name].to_numpy()
@@ -93,7 +93,7 @@ def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], flo
 def names(
     column: Column, cluster_names: Sequence[str], class_names: Sequence[str], count: int
 ) -> list[str]:
-    """Name a categorical column's values, in order; at least `count` of labels and classes."""
+    """Return the names of a categorical column's values, in order, at least `count` of them."""
     if not column.categorical:
         return []
     if column.name == "split":
@@ -106,24 +106,24 @@ def names(
 def legend(
     column: Column, names: Sequence[str], order: Sequence[int], low: Number, high: Number
 ) -> dict[str, Any]:
-    """Describe what the colours mean: the names, or the values at the ends of the colours.
+    """Describe the colours: the names, or the values at the ends of the scale.
 
-    Clusters are listed in `order`, other categories in that of their values.
+    Clusters are listed in `order`, other categories by value.
     """
     if column.categorical:
         listed = order if column.name == "cluster" else range(len(names))
         return {"names": list(names), "order": list(listed)}
     unit = f" {column.unit}" if column.unit else ""
-    said = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
+    text = (f"{v:.4g}".replace("-", "\N{MINUS SIGN}") + unit for v in (low, high))
     note = "the outer 1 % at each end share the end's colour; drag an end to narrow what is shown"
     ends = {"ends": [low, high], "unit": unit, "note": note}
-    return {**dict(zip(("low", "high"), said, strict=True)), **ends}
+    return {**dict(zip(("low", "high"), text, strict=True)), **ends}
 
 
 def in_question(
     index: pd.DataFrame, split: str, clusters: Sequence[int]
 ) -> NDArray[np.bool_] | None:
-    """Return which points are of a split ("all" for any) and of some clusters (none for any)."""
+    """Mark the points of a split ("all" for any) and of some clusters (none for any)."""
     if split == "all" and not clusters:
         return None
     right_split = (index["split"] == split).to_numpy() if split != "all" else True
@@ -134,12 +134,12 @@ def in_question(
 def within(
     levels: NDArray[np.uint8], only: Sequence[int], ends: tuple[int, int]
 ) -> NDArray[np.bool_] | None:
-    """Return which points the legend leaves in; None for all of them.
+    """Mark the points that the legend's filter keeps; None for all.
 
     Args:
-        levels: A byte a point, as `encoded` gives.
+        levels: One byte per point, from `encoded`.
         only: Categories to show; none for all.
-        ends: Lowest and highest level to show; a point without a value is in no narrower range.
+        ends: Lowest and highest level to show; a narrower range excludes points without a value.
     """
     if only:
         return np.isin(levels, np.asarray(only, np.uint8))
@@ -155,10 +155,10 @@ def palette(
 
     Args:
         column: The column.
-        count: Categories it has.
+        count: Number of categories.
         order: The clusters in the order in which they are listed.
         cluster_labels: The label that each cluster was matched with, -1 for none.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
     """
     if not column.categorical:
         return theme.hex_colours(theme.sequential(dark)[:255])
@@ -184,8 +184,8 @@ def _of_codes(index: pd.DataFrame) -> list[Column]:
     ]  # fmt: skip
     return means + [
         Column(name=f"log_var_{j}", title=f"Log variance, dimension {j}",
-               shows=f"ln of the variance of q(z|x) in dimension {j}: low where the image "
-               "pins the code down, 0 where the code says nothing.")
+               shows=f"Log variance of q(z|x) in dimension {j}: low where the image "
+               "determines the code, 0 where the code carries no information.")
         for j in dims
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Marks on the map that stand for no point of it, each with a picture: rings, a path, a cross."""
+"""Marks on the map other than its points, each with a picture: rings, a path, a cross."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ class Marks:
     """Marks of one kind.
 
     Attributes:
-        kind: "sample" (double rings), "way" (a line with dots, its end starred), "place" (a
+        kind: "sample" (double rings), "path" (a line with dots, a star at its end), "place" (a
             cross) or "own" (a diamond).
-        places: On the map (marks, 2).
-        images: Shown on pointing at each, as `sprites.pixels` takes them.
-        words: A title and a line for each.
+        places: Coordinates on the map (marks, 2).
+        images: Pictures shown on hover, in a form that `sprites.pixels` accepts.
+        words: A title and a line per mark.
     """
 
-    kind: Literal["sample", "way", "place", "own"]
+    kind: Literal["sample", "path", "place", "own"]
     places: NDArray[np.floating]
     images: NDArray[np.generic]
     words: Sequence[tuple[str, str]]
 
     def __post_init__(self) -> None:
-        """Check that there is one of each for every mark."""
+        """Check that all fields have one entry per mark."""
         counts = len(self.places), len(self.images), len(self.words)
         if len(set(counts)) > 1:
             raise ValueError(
@@ -43,7 +43,7 @@ class Marks:
 
 
 def packed(marks: Marks) -> dict[str, Any]:
-    """Write marks for the browser: places rounded to a thousandth, pictures in one row."""
+    """Encode marks for the browser: places rounded to a thousandth, pictures in one row."""
     return {
         "kind": marks.kind,
         "at": np.asarray(marks.places, float).round(3).tolist(),

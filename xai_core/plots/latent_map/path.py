@@ -19,11 +19,11 @@ __all__ = [
 ]
 
 SIDE = 640
-"""Pixels of the backdrop; each holds the mean colour of its points."""
+"""Side of the backdrop in pixels; each has the mean colour of its points."""
 NEAR_EDGE = 0.1
-"""Share of the figure's height that a name needs above or below its place."""
+"""Share of the figure's height taken by a name above or below its place."""
 NEAR_END = (0.2, 0.12)
-"""Shares of the figure's sides within which an end's name would cover another."""
+"""Shares of the figure's sides within which the name of an end overlaps another name."""
 
 
 def backdrop(
@@ -39,12 +39,12 @@ def backdrop(
     Args:
         xy: Places on the map (images, 2).
         groups: Each image's group.
-        colours: One a group, `#rrggbb`.
-        dark: Whether the page is light on dark.
-        strength: Opacity of a single point, up to 0.65; where points are many it is 0.35 more.
+        colours: One per group, `#rrggbb`.
+        dark: Whether the page has a dark theme.
+        strength: Opacity of a single point, up to 0.65; dense areas add 0.35.
 
     Returns:
-        The picture as a data URL, and the square that it fills: left, bottom, side.
+        The picture as a data URL and its square: left, bottom, side.
     """
     low, high = xy.min(0).astype(float), xy.max(0).astype(float)
     side = float((high - low).max() * 1.06) or 1.0
@@ -74,23 +74,23 @@ def map_path(
     at: int,
     height: int = 380,
 ) -> go.Figure:
-    """Draw a path over the backdrop, its ends named, the frame in question marked.
+    """Draw a path over the backdrop, with its ends named and one frame marked.
 
     Args:
-        places: Of the frames on the map (frames, 2).
-        picture: What `backdrop` gave.
-        labels: Names of groups, and where their middles are.
-        dark: Whether the page is light on dark.
-        ends: What to write at the start and at the end.
+        places: Places of the frames on the map (frames, 2).
+        picture: Result of `backdrop`.
+        labels: Names of groups and their centres.
+        dark: Whether the page has a dark theme.
+        ends: Names of the start and the end.
         at: The frame to mark.
-        height: On the screen, in pixels.
+        height: Height on the screen, in pixels.
     """
     left, bottom, side = picture[1]
     ink, halo = theme.ink(dark), _halo(dark)
     x0, y0, shown = window(places, left, bottom, side)
 
     def clear(x: Number, y: Number) -> bool:
-        """Return whether a name here is clear of the names of the path's ends."""
+        """Return whether a name here does not overlap the names of the path's ends."""
         away = np.abs(places[[0, -1]] - np.array([x, y], float)) / shown
         return bool((away > NEAR_END).any(1).all())
 
@@ -135,12 +135,12 @@ def map_place(
     """Mark one place on the whole map.
 
     Args:
-        place: On the map (2,).
-        picture: What `backdrop` gave.
-        labels: Names of groups, and where their middles are.
-        dark: Whether the page is light on dark.
-        name: What is there.
-        height: On the screen, in pixels.
+        place: Coordinates on the map (2,).
+        picture: Result of `backdrop`.
+        labels: Names of groups and their centres.
+        dark: Whether the page has a dark theme.
+        name: Name of the place.
+        height: Height on the screen, in pixels.
     """
     ink, halo = theme.ink(dark), _halo(dark)
     ring = {"symbol": "circle", "size": 15, "color": halo, "line": {"color": ink, "width": 3}}
@@ -151,7 +151,7 @@ def map_place(
     near = 0.05 * picture[1][2]
 
     def shift(x: Number, y: Number) -> int:
-        """Keep a name off the ring, in screen pixels upwards."""
+        """Offset a name from the ring, upwards in screen pixels."""
         if np.hypot(x - place[0], y - place[1]) > near:
             return 0
         return 22 if y >= place[1] else -22
@@ -163,7 +163,7 @@ def map_place(
 def window(
     places: NDArray[np.floating], left: Number, bottom: Number, side: Number
 ) -> tuple[float, float, float]:
-    """Choose the square to show: round the path, at least half as wide as the map, inside it."""
+    """Choose the square to show: around the path, at least half as wide as the map, inside it."""
     left, bottom, side = float(left), float(bottom), float(side)
     low, high = places.min(0).astype(float), places.max(0).astype(float)
     shown = min(max(1.3 * float((high - low).max()), 0.5 * side), side)
@@ -180,7 +180,7 @@ def _on_map(
     dark: bool,
     height: int,
 ) -> go.Figure:
-    """Draw over the part of the backdrop that is shown: left, bottom, side."""
+    """Lay out the figure over the visible part of the backdrop: left, bottom, side."""
     (url, (left, bottom, side)), (x0, y0, width) = picture, shown
     image = {"source": url, "xref": "x", "yref": "y", "x": left, "y": bottom + side,
              "sizex": side, "sizey": side, "layer": "below"}  # fmt: skip
@@ -215,7 +215,7 @@ def _end(
     ink: str,
     halo: str,
 ) -> dict[str, Any]:
-    """Name an end of the path above or below it, away from the other, and inside the figure."""
+    """Place the name of an end above or below it, away from the other end, inside the figure."""
     here, there = places[-end].astype(float), places[end - 1].astype(float)
     across, up = ((here - shown[:2]) / shown[2]).tolist()
     above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE

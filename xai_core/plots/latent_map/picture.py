@@ -1,4 +1,4 @@
-"""The map as a drawing for paper: every point, the groups' names, a ring round one image."""
+"""The map as a figure for print: all points, the groups' names, a ring around one image."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -24,10 +24,9 @@ SIDE, TOP, PAD, LINE = 720, 44, 14, 22
 
 
 class Names(NamedTuple):
-    """What clusters and classes are called.
+    """Names of clusters and classes.
 
-    `order` lists the clusters by name; `labels` are those that clusters were matched with, -1 for
-    none.
+    `order` lists the clusters by name; `labels` holds the label matched with each, -1 for none.
     """
 
     clusters: Sequence[str]
@@ -46,16 +45,16 @@ def draw(
     about: Mapping[str, object],
     shown: NDArray[np.bool_] | None = None,
 ) -> bytes:
-    """Draw an index's map as SVG, in the colours that the page has.
+    """Draw an index's map as SVG, in the page's colours.
 
     Args:
-        index: With `umap_x`, `umap_y` and the column.
-        column: What the points are coloured by.
+        index: Table with `umap_x`, `umap_y` and the column.
+        column: Column that colours the points.
         called: Names for legend and map.
-        here: The place to put a ring round.
-        title: Above the map.
+        here: Place marked with a ring.
+        title: Title above the map.
         about: Bundle, image, settings, version; written into the file.
-        shown: True for the points in question, the others are grey; None for all.
+        shown: Mask of the coloured points, the others are grey; None for all.
     """
     levels, low, high = colouring.encoded(index, column)
     names = colouring.names(column, called.clusters, called.classes, int(high) + 1)
@@ -83,9 +82,9 @@ def overview(
     """Draw the map with the names of its groups as SVG, in the page's colours.
 
     Args:
-        picture: What `path.backdrop` gave: a data URL; left, bottom, side of its square.
-        labels: Names of groups, and where their middles are.
-        dark: Whether the page is light on dark.
+        picture: Result of `path.backdrop`: a data URL; left, bottom, side of its square.
+        labels: Names of groups and their centres.
+        dark: Whether the page has a dark theme.
     """
     url, (left, bottom, side) = picture
     ink, paper = theme.ink(dark), "#10141b" if dark else "#ffffff"
@@ -104,7 +103,7 @@ def overview(
 def _scale(
     column: colouring.Column, colours: list[str], low: Number, high: Number
 ) -> list[tuple[str, str]]:
-    """Name five values along the scale."""
+    """Label five values along the scale."""
     unit = f" {column.unit}" if column.unit else ""
     steps = np.linspace(0, len(colours) - 1, 5).round().astype(int).tolist()
     return [
@@ -121,14 +120,14 @@ def svg(
     legend: Sequence[tuple[str, str]],
     about: Mapping[str, object],
 ) -> bytes:
-    """Draw the map on white; letters stay letters.
+    """Draw the map on white, with text as text.
 
     Args:
-        picture: What `path.backdrop` gave: a data URL; left, bottom, side of its square.
-        labels: Names of groups, and where their middles are.
-        here: The place to put a ring round.
-        title: Above the map.
-        legend: What the colours mean: name and colour, `#rrggbb`.
+        picture: Result of `path.backdrop`: a data URL; left, bottom, side of its square.
+        labels: Names of groups and their centres.
+        here: Place marked with a ring.
+        title: Title above the map.
+        legend: Name and colour, `#rrggbb`, of each entry.
         about: Bundle, image, settings, version; written into the file.
     """
     url, (left, bottom, side) = picture
@@ -164,7 +163,7 @@ def svg(
 
 
 def _legend(entries: Sequence[tuple[str, str]]) -> tuple[list[str], int]:
-    """Lay the legend out in rows below the map; also its height."""
+    """Arrange the legend in rows below the map; also return its height."""
     x, y, parts = PAD, TOP + SIDE + LINE, []
     for words, colour in entries:
         width = 34 + 8 * len(words)

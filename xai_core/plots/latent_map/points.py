@@ -1,8 +1,8 @@
-"""The latent map as small files: places, one byte a point for each colouring, pictures.
+"""The latent map as small files: places, one byte per point and colouring, pictures.
 
-Places are sorted along a Morton curve, so that points near each other on the map share a
-sheet of pictures; each place carries its image's row of the index, which is its identity. Of
-very many images only some have a place: all where they lie sparse, fewer where they lie dense.
+Places are sorted along a Morton curve, so that nearby points share a sheet of pictures. Each place
+stores the index row of its image as its identity. Of very many images only some get a place: all
+in sparse regions, fewer in dense ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,9 +27,9 @@ __all__ = [
 
 SHEET_IMAGES, SHEET_COLUMNS = 1000, 40
 MOST_PLACES = 100_000
-"""Points that are sent to a browser and drawn at most."""
+"""Largest number of points sent to a browser and drawn."""
 CELL_BITS = 16
-"""Of a Morton code's 32, those inside a cell in which density is counted: a square of 1/256."""
+"""Low bits of a 32-bit Morton code, within a cell of the density grid: a square of 1/256."""
 UNDEFINED = 255
 """The byte of a point without a value: drawn grey."""
 
@@ -40,7 +40,7 @@ class Places:
 
     Attributes:
         along: All rows of the index, along the Morton curve.
-        order: Row of the index of each place, that is of each point drawn, likewise.
+        order: Index row of each place, that is, of each point drawn, in the same order.
         blob: All x (uint16), all y (uint16), all rows (uint32), little endian.
         centre: Middle of the square in map units.
         half: Half the side of the square in map units.
@@ -54,7 +54,7 @@ class Places:
 
 
 def places(xy: NDArray[np.floating], most: int = MOST_PLACES) -> Places:
-    """Pack map coordinates (images, 2), of at most `most` images, from 1."""
+    """Pack map coordinates (images, 2) of at most `most` images."""
     low, high = xy.min(0).astype(float), xy.max(0).astype(float)
     centre, half = (low + high) / 2, float((high - low).max() / 2 * 1.03) or 1.0
     steps = (((xy - centre) / half + 1) / 2 * 65535).round().astype("<u2")
@@ -72,7 +72,7 @@ def sheets(
     """Return the sheets of pictures, in the order of the places.
 
     Args:
-        images: Gives the images of some rows of the index.
+        images: Returns the images of given index rows.
         order: Row of each place.
     """
     for start in range(0, len(order), SHEET_IMAGES):
@@ -86,13 +86,13 @@ def categories(values: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 
 def levels(values: NDArray[np.floating], low: Number, high: Number) -> NDArray[np.uint8]:
-    """Return one byte per point for numbers: 0 at `low` and below, 254 at `high` and above."""
+    """Return one byte per point for numbers: 0 up to `low`, 254 from `high` on."""
     share = np.clip((values.astype(float) - low) / max(high - low, 1e-12), 0, 1)
     return np.where(np.isfinite(share), (share * 254).round(), UNDEFINED).astype(np.uint8)
 
 
 def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the values at the ends of the colours: all but the outer hundredth each side."""
+    """Return the values at the ends of the scale: the 1st and the 99th percentile."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0
@@ -101,7 +101,7 @@ def colour_range(values: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def inside(corners: NDArray[np.floating], xy: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Return which places lie inside a closed line (even-odd rule)."""
+    """Mark the places inside a closed polygon (even-odd rule)."""
     found = np.zeros(len(xy), bool)
     near = np.flatnonzero(((xy >= corners.min(0)) & (xy <= corners.max(0))).all(1))
     x, y = xy[near, 0].astype(float), xy[near, 1].astype(float)
@@ -118,18 +118,19 @@ def inside(corners: NDArray[np.floating], xy: NDArray[np.floating]) -> NDArray[n
 def medians(
     xy: NDArray[np.floating], values: NDArray[np.integer], num_categories: int
 ) -> list[tuple[int, float, float]]:
-    """Return each category's middle on the map: category, x, y; empty ones are left out."""
+    """Return each category's centre on the map: category, x, y; empty ones are omitted."""
     groups = ((c, xy[values == c]) for c in range(num_categories))
     middles = ((c, np.median(own, 0)) for c, own in groups if len(own))
     return [(c, float(m[0]), float(m[1])) for c, m in middles]
 
 
 def _thinned(cells: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
-    """Return which points to keep, given the cell of each, in order of the cells.
+    """Mark the points to keep, given the sorted cell numbers.
 
-    A cell of n keeps min(n, s sqrt(n)), at least one, spread evenly along the curve: all up to
-    n = s^2, and still more the more it has, so that density can be seen. s is the largest that
-    keeps at most `most`; where cells alone are more, they too are kept evenly.
+    A cell of n points keeps min(n, s sqrt(n)), at least one, evenly spaced along the curve: all of
+    them up to n = s^2, and an increasing number beyond, so that density stays visible. s is the
+    largest value that keeps at most `most` points. If there are more cells than that, cells are
+    thinned evenly, too.
     """
     if len(cells) <= most:
         return np.ones(len(cells), bool)
@@ -154,7 +155,7 @@ def _thinned(cells: NDArray[np.uint32], most: int) -> NDArray[np.bool_]:
 def _evenly(
     rank: NDArray[np.intp], count: NDArray[np.intp] | int, wanted: NDArray[np.intp] | int
 ) -> NDArray[np.bool_]:
-    """Return whether the point of a rank in [0, count) is one of `wanted` spread evenly."""
+    """Return whether a rank in [0, count) is among `wanted` evenly spaced ones."""
     found: NDArray[np.bool_] = (rank + 1) * wanted // count > rank * wanted // count
     return found
 

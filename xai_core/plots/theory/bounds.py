@@ -1,4 +1,4 @@
-"""The bound beside other images' and beside log p(x), and the difference of two bounds."""
+"""Figures that compare the bound with other images' and with log p(x), and two bounds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,14 +28,14 @@ BESIDE = (
     "The easiest image",
     "The hardest image",
 )
-"""What the terms of an image are held against."""
+"""References for the terms of an image."""
 
 
 def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dict[str, float]]:
-    """Return a name and the contributions of what an image is held against, in nats.
+    """Return the name and the contributions, in nats, of a reference for an image.
 
     Args:
-        index: Of the bundle.
+        index: Index of the bundle.
         facts: The image's row.
         choice: One of `BESIDE`.
     """
@@ -54,12 +54,12 @@ def beside(index: pd.DataFrame, facts: pd.Series, choice: str) -> tuple[str, dic
 
 
 def terms_of(facts: pd.Series) -> dict[str, float]:
-    """Return what each term adds to the bound of one image, and the bound, in nats."""
+    """Return each term's contribution to the bound of one image, and the bound, in nats."""
     return {key: elbo_terms.added(facts, key) for key in elbo_terms.ORDER}
 
 
 def room(*several: Mapping[str, Number]) -> tuple[float, float]:
-    """Return a range of nats that holds several waterfalls and their numbers."""
+    """Return a range of nats that fits several waterfalls and their numbers."""
     sums = [np.cumsum([terms[key] for key in elbo_terms.ORDER[:-1]]) for terms in several]
     low, high = min(0.0, *(s.min() for s in sums)), max(0.0, *(s.max() for s in sums))
     pad = 0.24 * (high - low)
@@ -69,7 +69,7 @@ def room(*several: Mapping[str, Number]) -> tuple[float, float]:
 def waterfall(
     terms: Mapping[str, Number], span: tuple[Number, Number], dark: bool, *, height: int = 270
 ) -> go.Figure:
-    """Draw how the terms add up to the bound, on a given range of nats."""
+    """Draw the terms as steps up to the bound, on a given range of nats."""
     nats, names = (
         [terms[key] for key in elbo_terms.ORDER],
         [elbo_terms.label(key) for key in elbo_terms.ORDER],
@@ -89,8 +89,8 @@ def pairs(values: Mapping[str, Number], dark: bool, *, height: int = 230) -> go.
 
     Args:
         values: Nats of each pair, by its name.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     names, nats = [*values, "L \N{MINUS SIGN} L\u0302"], [*values.values()]
     sums = np.cumsum([0.0, *nats])
@@ -125,13 +125,13 @@ def closing(
 
     Args:
         counts: k.
-        mean: Of the estimates from k draws, in nats.
+        mean: Mean of the estimates from k draws, in nats.
         low: Lower edge of their spread.
         high: Upper edge.
         bounds: Nats of each bound, by its name.
-        chosen: The k looked at.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        chosen: The selected k.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     accent = theme.CATEGORIES[0]
     band = go.Scatter(
@@ -203,9 +203,9 @@ def counterexample(
         given_x: q(1|x), ascending.
         lower: L^ at each, in nats.
         levels: L and log p(x), by name, in nats.
-        at: The q(1|x) looked at, and its L^.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        at: The selected q(1|x), and its L^.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     accent, ends = theme.CATEGORIES[0], [0, 1]
     curve = go.Scatter(
@@ -251,11 +251,11 @@ def inequality(
     Args:
         lesser: KL(E[q(c|z)] || p(c)), in nats.
         greater: E[KL(q(c|z) || p(c))], in nats.
-        ids: Of the images.
-        colours: Of their clusters.
+        ids: Ids of the images.
+        colours: Colours of their clusters.
         most: ln K.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     low = float(min(lesser.min(), greater.min(), most * 0.9))
     reach = [low - 0.05 * (most - low), most + 0.05 * (most - low)]

@@ -1,4 +1,4 @@
-"""Trainings replayed: who says what about which image, and what it costs."""
+"""Replay of trainings: q(c|x) of each image, and its cost in the bound."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,9 +21,9 @@ __all__ = [
 RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
 DASHES = ("solid", "dot", "solid")
 STEEP = ("elbo", "reconstruction")
-"""Columns that change so much at first that nothing else would be seen."""
+"""Columns whose initial change would dominate the scale."""
 MOST_TICKED = 24
-"""Epochs up to which every second one has a tick."""
+"""Largest number of epochs at which every second one has a tick."""
 
 
 def beliefs(
@@ -40,10 +40,10 @@ def beliefs(
 
     Args:
         probs: (images, clusters) of each training, by its title; columns in the order of labels.
-        labels: Of the images, ascending; ticks stand at the middle of each.
-        names: Of the labels.
-        dark: Whether the page is light on dark.
-        row_height: Of a strip, in pixels on the screen.
+        labels: Labels of the images, ascending; ticks stand at the middle of each.
+        names: Names of the labels.
+        dark: Whether the page has a dark theme.
+        row_height: Height of a strip, in pixels on the screen.
     """
     kinds, first, counts = np.unique(labels, return_index=True, return_counts=True)
     ticks = first + counts / 2 - 0.5
@@ -85,12 +85,12 @@ def beliefs(
 
 
 def choices(bounds: Mapping[str, Number], dark: bool, *, height: int = 220) -> go.Figure:
-    """Draw what each q(c|x) loses against the best one.
+    """Draw the loss of each q(c|x) against the best one.
 
     Args:
         bounds: Nats of the bound under each choice, by its name.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     best = max(bounds.values())
     losses = [best - value for value in bounds.values()]
@@ -131,11 +131,11 @@ def cluster_cost(
 
     Args:
         costs: One row per run and epoch, with the columns "information" and "unevenness".
-        titles: Of the runs, in order; each has a panel.
-        at: Epoch looked at; the others are pale.
+        titles: Titles of the runs, in order; each has a panel.
+        at: Selected epoch; the others are pale.
         most: ln K, the dashed level.
-        dark: Whether the page is light on dark.
-        row_height: Of each panel on the screen, in pixels; they lie below each other.
+        dark: Whether the page has a dark theme.
+        row_height: Height of each panel on the screen, in pixels; they lie below each other.
     """
     parts = {"information": "I(c; x)", "unevenness": "KL(mean q || p(c))"}
     colours = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
@@ -200,20 +200,20 @@ def over_epochs(
     most: Number | None = None,
     height: int = 280,
 ) -> go.Figure:
-    """Draw one number of each training against the epoch, the epoch looked at marked.
+    """Draw one number of each training against the epoch and mark the selected epoch.
 
-    A training that has not come so far is marked at its last epoch. Of steep columns the first
-    third of each training's epochs may lie outside of what is shown.
+    A training with fewer epochs is marked at its last one. For steep columns, the first third of
+    each training's epochs may lie outside the axis.
 
     Args:
         summary: One row per run and epoch.
-        titles: Of the runs, in order.
-        column: Of `summary`.
-        axis: What it is, with its unit.
-        at: Epoch looked at.
-        dark: Whether the page is light on dark.
+        titles: Titles of the runs, in order.
+        column: Column of `summary`.
+        axis: Quantity and unit for the axis.
+        at: Selected epoch.
+        dark: Whether the page has a dark theme.
         most: A level to draw as a dashed line, such as ln K.
-        height: On the screen, in pixels.
+        height: Height on the screen, in pixels.
     """
     traces = []
     for (run, title), colour, dash in zip(titles.items(), RUN_COLOURS, DASHES, strict=False):

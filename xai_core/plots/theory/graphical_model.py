@@ -44,7 +44,7 @@ TITLES: dict[Panel, tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """What is drawn in one panel.
+    """The nodes and arrows of one panel.
 
     Attributes:
         latent: Random variables in circles, x shaded.
@@ -67,7 +67,7 @@ def graph_of(panel: Panel, *, decoder_conditioning: str = "z", prior: str = "mix
     Args:
         panel: The generative model, or inference by one of the factorisations.
         decoder_conditioning: "z" or "z+c".
-        prior: "mixture", or "standard" where z knows no cluster.
+        prior: "mixture", or "standard" if z does not depend on c.
     """
     arrows: tuple[tuple[str, str], ...]
     if panel == "c_given_x":
@@ -99,7 +99,7 @@ def graphical_model_svg(
     dark: bool = False,
     panels: Sequence[Panel] = (),
 ) -> str:
-    """Draw the generative model beside one or both ways to infer z and c.
+    """Draw the generative model and one or both inference models of z and c.
 
     Args:
         factorisation: "c_given_x", "c_given_z", or "both".
@@ -108,9 +108,9 @@ def graphical_model_svg(
         likelihood: "bernoulli" or "gaussian".
         num_clusters: K.
         latent_dim: d.
-        num_images: N, where it is known.
-        dark: Whether the page is light on dark.
-        panels: Draw these alone, whatever `factorisation` says.
+        num_images: N, if known.
+        dark: Whether the page has a dark theme.
+        panels: Draw only these panels, regardless of `factorisation`.
 
     Returns:
         An SVG document.
@@ -119,7 +119,7 @@ def graphical_model_svg(
     reads = "x|z, c" if decoder_conditioning == "z+c" else "x|z"
     of_z = "p(z|c)" if prior == "mixture" else "p(z)"
     factors = f"p(x, z, c) = p({reads}) {of_z} p(c)"
-    said = describe(decoder_conditioning, prior, likelihood, num_clusters, latent_dim)
+    text = describe(decoder_conditioning, prior, likelihood, num_clusters, latent_dim)
     drawn = []
     for number, panel in enumerate(panels):
         title, formula = TITLES[panel]
@@ -130,7 +130,7 @@ def graphical_model_svg(
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {HEIGHT}' "
         f"width='{width}' height='{HEIGHT}' role='img' font-family=\"{FONT}\" "
-        f"fill='{theme.ink(dark)}'><title>{escape(said)}</title>"
+        f"fill='{theme.ink(dark)}'><title>{escape(text)}</title>"
         f"<defs><marker id='head' viewBox='0 0 10 10' refX='9' refY='5' markerWidth='7' "
         f"markerHeight='7' orient='auto'><path d='M0 0 10 5 0 10z' fill='{theme.ink(dark)}'/>"
         f"</marker></defs>{''.join(drawn)}</svg>"
@@ -149,7 +149,7 @@ def panels_of(factorisation: str) -> tuple[Panel, ...]:
 def describe(
     decoder_conditioning: str, prior: str, likelihood: str, num_clusters: int, latent_dim: int
 ) -> str:
-    """Describe in words what the arrows mean."""
+    """Describe the arrows in words."""
     kind = "Bernoulli pixels" if likelihood == "bernoulli" else "Gaussian pixels"
     of_z = (
         f"its code z has {latent_dim} numbers drawn from the Gaussian of c"

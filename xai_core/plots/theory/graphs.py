@@ -16,16 +16,16 @@ def dot(
     plates: Mapping[str, Sequence[str]] | None = None,
     sideways: bool = True,
 ) -> str:
-    """Write a graph in Graphviz' language.
+    """Write a graph in Graphviz's DOT language.
 
     Args:
         arrows: From, to; a node is named by its text.
-        dark: Whether the page is light on dark.
+        dark: Whether the page has a dark theme.
         seen: Observed variables, shaded.
         fixed: Parameters, without a circle.
-        plates: Nodes that are repeated, by what the plate says. A plate that holds all nodes of
-            the one before it encloses that.
-        sideways: From left to right, else downwards.
+        plates: Repeated nodes, by the plate's label. A plate that contains all nodes of the
+            previous one encloses it.
+        sideways: Whether the graph runs from left to right instead of downwards.
     """
     ink, shade = theme.ink(dark), theme.muted(dark)
     names = {name: f"n{i}" for i, name in enumerate(dict.fromkeys(sum(arrows, ())))}
@@ -50,12 +50,12 @@ def _look(name: str, seen: Sequence[str], fixed: Sequence[str], shade: str) -> s
 
 
 def _plates(plates: Sequence[tuple[str, Sequence[str]]], names: Mapping[str, str]) -> str:
-    """Nest each plate in the one after it, if that holds all its nodes."""
+    """Nest each plate in the next one if that contains all its nodes."""
     written, inner, held = "", "", set[str]()
-    for number, (said, nodes) in enumerate(plates):
+    for number, (text, nodes) in enumerate(plates):
         if not held <= set(nodes):
             written, inner = written + inner, ""
         body = inner + " ".join(f"{names[node]};" for node in nodes)
-        inner = f'subgraph cluster_{number} {{ label="{said}"; labeljust=r; {body} }} '
+        inner = f'subgraph cluster_{number} {{ label="{text}"; labeljust=r; {body} }} '
         held = set(nodes)
     return written + inner

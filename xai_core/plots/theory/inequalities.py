@@ -15,8 +15,8 @@ def on_the_logarithm(values: NDArray[np.floating], dark: bool, *, height: int = 
 
     Args:
         values: Above 0.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     accent, other = theme.CATEGORIES[0], theme.CATEGORIES[1]
     mean, average = float(values.mean()), float(np.log(values).mean())

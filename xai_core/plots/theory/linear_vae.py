@@ -19,8 +19,8 @@ def densities(
 
     Args:
         gaussians: Mean and deviation of each, by its name.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     low = min(mean - 3.5 * std for mean, std in gaussians.values())
     high = max(mean + 3.5 * std for mean, std in gaussians.values())

@@ -1,4 +1,4 @@
-"""The first-order law of counterfactuals: its residual, and the manifold's directions."""
+"""The first-order law of latent steps: its residual, and the tangent directions."""
 
 from collections.abc import Sequence
 
@@ -27,11 +27,11 @@ def residuals(
     """Draw the law's residual against the step, both axes logarithmic, beside slopes 1 and 2.
 
     Args:
-        lengths: Of the steps, in latent units.
+        lengths: Lengths of the steps, in latent units.
         found: Residuals, in ink.
-        slope: Of the line fitted to them.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        slope: Slope of the line fitted to them.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     guides = [
         go.Scatter(
@@ -65,12 +65,12 @@ def residuals(
 
 
 def singular_values(values: Sequence[Number], dark: bool, *, height: int = 330) -> go.Figure:
-    """Draw how much ink a unit of each tangent direction moves.
+    """Draw the ink changed per latent unit in each tangent direction.
 
     Args:
-        values: Of dg/dz, the largest first.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        values: Values of dg/dz, the largest first.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     bars = go.Bar(
         x=[f"{i + 1}" for i in range(len(values))],

@@ -1,4 +1,4 @@
-"""A mean-field posterior: weights with error bars, a prediction's band, two estimators."""
+"""A mean-field posterior: weights with error bars, a predictive band, two estimators."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,11 +33,11 @@ def weights(
     """Draw each weight with two standard deviations to both sides, the strongest first.
 
     Args:
-        names: Of the weights.
-        mean: Of q(w).
-        std: Of q(w).
-        dark: Whether the page is light on dark.
-        row_height: Screen pixels a weight.
+        names: Names of the weights.
+        mean: Mean of q(w).
+        std: Standard deviation of q(w).
+        dark: Whether the page has a dark theme.
+        row_height: Screen pixels per weight.
     """
     order = np.argsort(-np.abs(mean), kind="stable")
     clear = np.abs(mean) > 2 * std
@@ -70,16 +70,16 @@ def band(
     *,
     height: int = 300,
 ) -> go.Figure:
-    """Draw p(y = 1) as one latent moves, and the band in which q(w) has it.
+    """Draw p(y = 1) against one latent, with its 95 % band under q(w).
 
     Args:
-        reach: How far the latent moved; 0 is the image itself.
+        reach: Offsets of the latent; 0 is the image itself.
         probs: Prediction.
         low: Lower edge of 95 %.
         high: Upper edge.
-        axis: What moves.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        axis: Name of the latent, for the axis.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     accent = theme.CATEGORIES[0]
     area = go.Scatter(
@@ -116,8 +116,8 @@ def variances(
     Args:
         counts: Draws of w in one estimate.
         variance: Summed over parameters, for each count, by estimator.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     traces = [
         go.Scatter(
@@ -149,10 +149,10 @@ def ascents(
     """Draw the exact ELBO over the steps of both estimators.
 
     Args:
-        elbos: Nats before every so many steps, by estimator.
+        elbos: ELBO in nats, every `every` steps, by estimator.
         every: Steps between two values.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     traces = [
         go.Scatter(
@@ -187,14 +187,14 @@ def two_ellipses(
     *,
     height: int = 380,
 ) -> go.Figure:
-    """Draw a correlated Gaussian and an independent one, and the way of its mean.
+    """Draw a correlated Gaussian and an independent one, with the path of the latter's mean.
 
     Args:
         rho: Correlation of the first, of mean 0 and variances 1.
-        means: Of the second, step by step.
-        variance: Of both factors of the second.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        means: Means of the second, step by step.
+        variance: Variance of both factors of the second.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     angle = np.linspace(0, 2 * np.pi, 120)
     circle = np.stack([np.cos(angle), np.sin(angle)])

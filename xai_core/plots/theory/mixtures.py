@@ -28,7 +28,7 @@ def gaussians(
     *,
     height: int = 380,
 ) -> go.Figure:
-    """Draw points in the blend of their components' colours, and each component's ellipses.
+    """Draw points in the mixed colours of their components, and each component's ellipses.
 
     Args:
         points: (points, 2).
@@ -37,8 +37,8 @@ def gaussians(
         covariances: (clusters, 2, 2).
         weights: (clusters,).
         axes: Names of the two axes.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     palette = theme.categorical(len(means))
     mixed = _blend(responsibilities, palette)
@@ -85,14 +85,14 @@ def objectives(
     *,
     height: int = 230,
 ) -> go.Figure:
-    """Draw what each fit maximises against the iteration.
+    """Draw the objective of each fit against the iteration.
 
     Args:
         curves: Nats per point at each iteration, by the fit's name.
-        at: Iteration looked at.
-        axis: What it is, with its unit.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        at: Selected iteration.
+        axis: Quantity and unit for the axis.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     colours = (theme.CATEGORIES[0], theme.CATEGORIES[6])
     traces = [
@@ -130,7 +130,7 @@ def _ring(
     covariance: NDArray[np.floating],
     radius: Number,
     colour: str,
-    said: str,
+    text: str,
 ) -> go.Scatter:
     """Draw the points at `radius` standard deviations from the mean."""
     turn = np.linspace(0, 2 * np.pi, 61)
@@ -138,7 +138,7 @@ def _ring(
     circle = np.stack([np.cos(turn), np.sin(turn)])
     x, y = mean[:, None] + radius * vectors @ (np.sqrt(values)[:, None] * circle)
     return go.Scatter(
-        x=x, y=y, mode="lines", text=said, hovertemplate="%{text}<extra></extra>",
+        x=x, y=y, mode="lines", text=text, hovertemplate="%{text}<extra></extra>",
         line={"color": colour, "width": 2 if radius == 1 else 1},
     )  # fmt: skip
 
@@ -154,11 +154,11 @@ def line_density(
     """Draw a mixture on a line: its density, and each weighted component.
 
     Args:
-        x: Where.
+        x: Positions.
         parts: (places, components), weight times density.
-        at: The point looked at.
-        dark: Whether the page is light on dark.
-        height: On the screen, in pixels.
+        at: The selected point.
+        dark: Whether the page has a dark theme.
+        height: Height on the screen, in pixels.
     """
     traces = [
         go.Scatter(

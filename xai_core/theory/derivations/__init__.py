@@ -1,1 +1,1 @@
-"""Derivations of the theory pages as data: each line with its reason and both sides as numbers."""
+"""Derivations of the Theory pages: each line has a reason and both sides as numbers."""

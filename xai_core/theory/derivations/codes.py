@@ -1,4 +1,4 @@
-"""Codes that stand for q(z|x), with every log density at them: what the bound is evaluated on."""
+"""Weighted codes that represent q(z|x), with every log density at them, for the bound."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Codes", "codes_of_draws", "codes_of_linear_vae"]
 
 PerCode = Float[Tensor, " codes"]
 REACH, POINTS = 9.0, 4001
-"""Of the grid over z, in deviations of q(z|x)."""
+"""Half-width of the grid over z, in standard deviations of q(z|x)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +22,7 @@ class Codes:
     """Codes with weights that sum to 1, so that a weighted mean is an expectation under q(z|x).
 
     Attributes:
-        weights: Of each code.
+        weights: Weights of each code.
         log_likelihood: log p(x|z).
         log_prior: log p(z).
         log_posterior: log q(z|x).
@@ -57,7 +57,7 @@ class Codes:
 
 
 def codes_of_draws(draws: Draws) -> Codes:
-    """Take the draws of one image, all of equal weight.
+    """Convert the draws of one image to codes of equal weight.
 
     log p(x) is estimated from the same draws and p(z|x) by Bayes' rule with it, so lines that
     contain p(z|x) hold by construction; `codes_of_linear_vae` checks them independently.
@@ -82,7 +82,7 @@ def codes_of_draws(draws: Draws) -> Codes:
 
 
 def codes_of_linear_vae(model: LinearVAE) -> Codes:
-    """Take a fine grid over z, on which sums are integrals; log p(x) and p(z|x) are exact."""
+    """Use a fine grid over z, on which sums are integrals; log p(x) and p(z|x) are exact."""
     z = model.f + model.sigma_z * torch.linspace(-REACH, REACH, POINTS, dtype=torch.float64)
     log_posterior = normal_log_density(z, model.f, model.sigma_z)
     observed = torch.full_like(z, float(model.x)) - model.theta_1 * z - model.theta_0

@@ -49,16 +49,16 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "D-23": mixture_numbers,
     **dict.fromkeys(EXACT, lambda: codes_of_linear_vae(LinearVAE())),
 }
-"""What a derivation is evaluated on that needs no image, by its key."""
+"""Small examples for derivations that need no image, by key."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LatentStep:
-    """Where D-22 is evaluated.
+    """Point of evaluation of D-22.
 
     Attributes:
         code: One code, float64.
-        target: Class whose log probability is climbed.
+        target: Class whose log probability is maximised.
         decode: Codes to images, float64.
         forward: Images to logits.
     """
@@ -74,7 +74,7 @@ def of_image(key: str, numbers: ImageNumbers) -> Sequence[Sides | None]:
 
     Args:
         key: One of `OF_AN_IMAGE`.
-        numbers: Of the image.
+        numbers: Numbers of the image.
     """
     chosen: object = numbers
     if key in EXACT:

@@ -1,4 +1,4 @@
-"""One image of a cluster VAE: what the derivations with two latents are evaluated on."""
+"""One image of a cluster VAE, the data for derivations with two latents."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ Pixels = Float[Tensor, " pixels"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageNumbers:
-    """Draws of one image, and the parts of the model that closed forms need.
+    """Draws of one image and the model's parameters that closed forms need.
 
     Attributes:
         draws: From `bounds.draw`, of one image.
@@ -30,7 +30,7 @@ class ImageNumbers:
         pixels: x.
         drawn: g(z_1, c), the decoded image of the first draw under the likeliest cluster.
         drawn_log_likelihood: log p(x|z_1, c) by the model, in nats.
-        pixel_log_var: Of a Gaussian likelihood; None for a Bernoulli one.
+        pixel_log_var: Log variance of a Gaussian likelihood; None for a Bernoulli one.
     """
 
     draws: Draws
@@ -53,7 +53,7 @@ class ImageNumbers:
 
     @property
     def given_x(self) -> PerCluster:
-        """Return q(c|x): the encoder's, or the average where the model has no such branch."""
+        """Return q(c|x): the encoder's, or the average if the model has no such branch."""
         encoder = self.draws.encoder_probs
         return self.average if encoder is None else encoder[0]
 
@@ -116,11 +116,11 @@ class ImageNumbers:
 
 @torch.no_grad()
 def image_numbers(model: ClusterVAE, x: Images, draws: Draws) -> ImageNumbers:
-    """Take what the derivations need of one image.
+    """Compute the numbers that the derivations need for one image.
 
     Args:
         model: The model.
-        x: One image, as its likelihood reads it.
+        x: One image in the form of its likelihood.
         draws: From `bounds.draw`, of that image.
     """
     first = draws.z[:1, 0].to(x)

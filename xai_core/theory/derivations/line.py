@@ -23,11 +23,10 @@ class Sides:
     """Both sides of a line, evaluated.
 
     Attributes:
-        left: What stood before the line's relation; None where a chain starts.
-        right: What the line says it is, or is bounded by.
-        relation: Between the two.
-        tolerance: By how much the relation may be missed, relative to the sides where they are
-            above 1.
+        left: Value on the left of the relation; None at the start of a chain.
+        right: Value on the right of the relation.
+        relation: Relation between the two.
+        tolerance: Allowed error of the relation, relative to the sides if they are above 1.
     """
 
     left: float | None
@@ -54,13 +53,13 @@ class Line(Generic[N]):
     Attributes:
         formula: LaTeX, with its relation sign.
         reason: Why it holds, in Markdown.
-        value: Evaluates what the line says; None for an assumption or a definition of a symbol.
-        start: Evaluates the other side; that of the line before where None.
-        begins: Whether a chain starts here, so that there is no other side.
-        relation: Between the side before and this one.
-        number: Of the equation in its source.
-        note: Where the source prints something else, said in one line.
-        tolerance: As `Sides.tolerance`.
+        value: Evaluates the right side; None for an assumption or a definition of a symbol.
+        start: Evaluates the left side; None for the value of the previous line.
+        begins: Whether a chain starts here, so that there is no left side.
+        relation: Relation between left and right side.
+        number: Number of the equation in its source.
+        note: One line on a deviation from the source.
+        tolerance: See `Sides.tolerance`.
     """
 
     formula: str
@@ -84,7 +83,7 @@ class Derivation(Generic[N]):
         source: Where it stands in the source documents.
         setting: What the symbols mean where that is not obvious, in Markdown.
         lines: In order.
-        unit: Of the numbers.
+        unit: Unit of the numbers.
     """
 
     key: str
@@ -97,7 +96,7 @@ class Derivation(Generic[N]):
     def sides(self, numbers: N) -> list[Sides | None]:
         """Evaluate both sides of every line; None for a line that has no value.
 
-        A chain goes on from the last line that has a value.
+        A chain continues from the last line that has a value.
 
         Args:
             numbers: What the derivation is evaluated on.

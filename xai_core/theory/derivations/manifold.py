@@ -14,7 +14,7 @@ from .line import Derivation, Line
 __all__ = ["LATENT_STEP", "StepNumbers", "step_numbers"]
 
 LENGTH = 1e-6
-"""Latent units of the step: short, so that what is left over is of second order."""
+"""Length of the step in latent units: short, so that the residual is of second order."""
 Column = Float[Tensor, " pixels"]
 Jacobian = Float[Tensor, "pixels latent"]
 
@@ -55,7 +55,7 @@ def step_numbers(
 
     Args:
         code: One code, float64.
-        target: Class whose log probability is climbed.
+        target: Class whose log probability is maximised.
         decode: Codes to images, float64.
         forward: Images to logits.
     """

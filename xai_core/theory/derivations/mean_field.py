@@ -28,7 +28,7 @@ class CorrelatedGaussian:
     Attributes:
         rho: Correlation, in (-1, 1).
         mean: Means of q.
-        variance: Of both factors of q; None is the best, 1 - rho^2.
+        variance: Variance of both factors of q; None for the optimum, 1 - rho^2.
     """
 
     rho: float = 0.9
@@ -36,7 +36,7 @@ class CorrelatedGaussian:
     variance: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a correlation that makes no density."""
+        """Raise an error for a correlation outside (-1, 1)."""
         if not -1 < self.rho < 1:
             raise ValueError(f"`rho` must be in (-1, 1), got {self.rho}.")
 
@@ -82,7 +82,7 @@ class CorrelatedGaussian:
 G = Line[CorrelatedGaussian]
 C = CorrelatedGaussian
 STEP = 1e-4
-"""Of finite differences."""
+"""Step of finite differences."""
 
 
 def _log_p(n: C, z: Tensor) -> Tensor:

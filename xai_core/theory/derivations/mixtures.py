@@ -38,7 +38,7 @@ class MixtureNumbers:
         points: x.
         old: theta' and the responsibilities under it.
         new: theta after the M-step, and the responsibilities under that.
-        prior: Of the maximum a posteriori; None for maximum likelihood.
+        prior: Prior of the maximum a posteriori; None for maximum likelihood.
     """
 
     points: Float[Tensor, "points latent"]
@@ -72,7 +72,7 @@ def mixture_numbers(*, dimension: int = 1, prior: ConjugatePrior | None = None) 
 
     Args:
         dimension: 1: the points -3, -2, 1, 2, 5; 2: eight points of a plane.
-        prior: Of the maximum a posteriori; maximum likelihood where None.
+        prior: Prior of the maximum a posteriori; maximum likelihood where None.
     """
     if dimension == 1:
         points = torch.tensor([[-3.0], [-2.0], [1.0], [2.0], [5.0]], dtype=torch.float64)

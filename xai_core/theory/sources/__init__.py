@@ -1,4 +1,4 @@
-"""The source documents: what they state, which page says it, and what to read differently."""
+"""The source documents: their statements, the page that covers each, and their errata."""
 
 from .tables import Erratum, Statement, errata, statements
 

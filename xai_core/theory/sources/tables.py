@@ -12,14 +12,14 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """A statement of a source document, and where the dashboard makes it.
+    """A statement of a source document, and where the dashboard covers it.
 
     Attributes:
         id: "R-1" (report), "X-1" (exercise sheet), "S-1" (slides), "B-1" (note) and so on.
-        document: Its name.
+        document: Name of the document.
         place: Section, equation or slide.
-        statement: In words and symbols.
-        page: Name of the page; empty where none says it yet.
+        statement: The statement in words and symbols.
+        page: Name of the page; empty if none covers it yet.
         said: Words on that page, or a derivation's line, "D-1.3".
     """
 
@@ -33,14 +33,14 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Erratum:
-    """Where a source document says something else than what holds.
+    """An erratum of a source document.
 
     Attributes:
         id: "E-1" and so on.
-        document: Its name.
-        serious: Whether it changes what one believes; else a slip that a careful reader mends.
-        says: Where, and what stands there.
-        holds: What holds instead.
+        document: Name of the document.
+        serious: Whether it changes the conclusion; otherwise it is a typo.
+        says: The place and its text.
+        holds: The correct statement.
         advice: One line for a student.
     """
 

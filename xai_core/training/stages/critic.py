@@ -1,12 +1,12 @@
 """Train critics without labels, against frozen functions.
 
-First a surrogate learns what the explained functions would decide from a few pixels, on random
-masks alone: p(decision | pixels seen). Then each critic learns which pixels raise it. The
-surrogate never meets a critic's mask, so an answer written into a mask's shape tells it nothing.
+First a surrogate learns p(decision | pixels seen) of the explained functions, on random masks
+only. Then each critic learns which pixels raise this probability. The surrogate is never trained
+on a critic's masks, so a critic cannot encode the answer in the shape of a mask.
 
 References:
     Have We Learned to Explain? (Jethani et al., 2021), https://arxiv.org/abs/2103.01890: a
-    predictor trained on random masks, a selector trained against it.
+    predictor trained on random masks and a selector trained against it.
     FastSHAP (Jethani et al., 2022), https://arxiv.org/abs/2107.07436: surrogates of a classifier.
     Real Time Image Saliency for Black Box Classifiers (Dabkowski & Gal, 2017),
     https://arxiv.org/abs/1705.07857: keep, destroy, be small, be smooth.
@@ -43,12 +43,12 @@ AT_ONCE = 500
 NOISE = 0.5
 """Scale of the logistic noise on scores."""
 FIRST_REMOVED, LAST_REMOVED = (40.0, 300.0), (100.0, 700.0)
-"""Fewest and most pixels, of 784, that are removed, of those ranked first and of the last."""
+"""Range of the number of pixels removed, of 784, for the top-ranked and the lowest-ranked."""
 
 
 @runtime_checkable
 class Fit(Protocol):
-    """Trains an objective on what `batches` makes of rows; the caller's loop."""
+    """Trains an objective on batches that `batches` makes from rows; supplied by the caller."""
 
     def __call__(
         self,
@@ -76,24 +76,24 @@ def train_critics(
     device: torch.device | str = "cpu",
     seed: int = 0,
 ) -> dict[str, Critic]:
-    """Train a surrogate of frozen functions, and a critic of each against it.
+    """Train a surrogate of frozen functions, and one critic per function against it.
 
-    No label is read: a target is what the function decides, or any other.
+    No label is used: a target is the function's decision or any other output.
 
     Args:
         images: Train images.
         explained: The functions, their weights frozen, on `device`.
         reconstruct: Maps images to their reconstructions, for the in-fill.
-        config: What the critics are.
-        training: How they are trained.
+        config: Settings of the critics.
+        training: Settings of their training.
         image: Form of the images.
-        fit: Trains an objective in place, called for "surrogate" and "critic"; `fit_one_cycle`
-            where None.
-        device: Where everything lives.
-        seed: Of the weights; order and noise are the business of `fit`.
+        fit: Trains an objective in place, called for "surrogate" and "critic"; None for
+            `fit_one_cycle`.
+        device: Device of models and images.
+        seed: Seed of the weights; `fit` draws order and noise.
 
     Returns:
-        A critic by name of function.
+        The critics by the name of the function.
 
     Raises:
         ValueError: If a function decides between fewer than two targets.
@@ -147,7 +147,7 @@ def fit_one_cycle(
     epochs: int,
     learning_rate: float,
 ) -> None:
-    """Train by Adam on batches of 256 in one process, without state; a `Fit`."""
+    """Train by Adam on batches of 256 in one process, without saving state; a `Fit`."""
     device = next(objective.parameters()).device
     generator = torch.Generator(device).manual_seed(sum(stage.encode()))
     size = min(256, count)
@@ -234,7 +234,7 @@ def critic_stage(
     training: CriticTraining | None,
     image: ImageSpec,
 ) -> dict[str, Critic]:
-    """Train a critic of each function that decides; it reads no label."""
+    """Train one critic per function with classes, without labels."""
     vae.eval().requires_grad_(False)
     explained: dict[str, Callable[[Images], Logits]] = {}
     if classifier is not None and classifier.num_classes > 1:

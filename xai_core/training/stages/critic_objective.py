@@ -24,17 +24,17 @@ __all__ = [
 ]
 
 Explained = Mapping[str, Callable[[Images], Logits]]
-"""Frozen functions by name, each from images to logits of what it can decide."""
+"""Frozen functions by name, each from images to logits."""
 NARROW, WIDE = 0.5, 2.0
-"""How near to the threshold, in scores, pixels pay, and gain, in gradients."""
+"""Distances from the threshold, in scores, within which pixels lose and gain gradient."""
 SURE = 5.0
-"""Log odds of the decision from which a critic is content with a mask."""
+"""Log odds of the decision above which a mask adds no loss."""
 APART = 3.0
-"""Log odds, likewise, of another image's decision against the mask's own, and of in-fills."""
+"""The same for another image's decision against the mask's own, and for in-fills."""
 
 
 class Surrogate(nn.Module):
-    """What each explained function would decide, from the pixels that a mask lets through."""
+    """Predicts each explained function's decision from the pixels that a mask shows."""
 
     def __init__(self, num_targets: Mapping[str, int], image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
         super().__init__()
@@ -43,7 +43,7 @@ class Surrogate(nn.Module):
         self.trunk = ConvEncoder((32, 64, 128), 192, outputs, image=image, more_inputs=1)
 
     def forward(self, x: Images, mask: Mask) -> dict[str, Logits]:
-        """Decide from x where the mask is 1; black pixels seen differ from pixels unseen."""
+        """Predict from x where the mask is 1; visible black pixels differ from hidden ones."""
         seen = mask.unsqueeze(1)
         both = torch.cat([x * seen, seen], 1)
         logits = self.trunk(both.contiguous(memory_format=torch.channels_last))
@@ -52,7 +52,7 @@ class Surrogate(nn.Module):
 
 
 class SurrogateObjective(nn.Module):
-    """Cross entropy of the surrogate to what the functions say of whole images, in nats."""
+    """Cross entropy of the surrogate to the functions' decisions on whole images, in nats."""
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class CriticObjective(nn.Module):
         Args:
             x: Images.
             other: Another image for each.
-            decisions: What each function decides of `x`.
-            others: What it decides of `other`.
-            asked: The target each critic is asked about, the decision or not.
-            budgets: Pixels to mark.
-            removals: Pixels to remove of those ranked first for the decision, and of those ranked
-                last for another target.
-            noise: On the scores.
+            decisions: Each function's decision on `x`.
+            others: Each function's decision on `other`.
+            asked: The target of each critic, which may differ from the decision.
+            budgets: Number of pixels to mark.
+            removals: Number of pixels to remove among those ranked first for the decision, and
+                among those ranked last for another target.
+            noise: Noise added to the scores.
         """
         total = torch.zeros((), device=x.device)
         for column, (name, critic) in enumerate(self.critics.items()):
@@ -126,7 +126,7 @@ class CriticObjective(nn.Module):
     def _kept(
         self, name: str, x: Images, mask: Mask, target: Tensor, own: Bool[Tensor, " batch"]
     ) -> Tensor:
-        """Let the pixels marked speak for the target, until the surrogate is sure."""
+        """Raise the target's log odds under the surrogate, given the marked pixels."""
         odds = log_odds(self._surrogate(x, mask)[name], target)
         weight = torch.where(own, 1.0, self._training.other_weight)
         return (weight * functional.softplus(SURE - odds)).mean()
@@ -134,7 +134,7 @@ class CriticObjective(nn.Module):
     def _swapped(
         self, name: str, other: Images, mask: Mask, target: Tensor, decision: Tensor, own: Tensor
     ) -> Tensor:
-        """Let another image seen through the same mask speak for its own decision."""
+        """Raise the log odds of another image's decision when seen through the same mask."""
         if not self._training.swap_weight:
             return mask.new_zeros(())
         logits = self._surrogate(other, mask)[name]
@@ -147,7 +147,7 @@ class CriticObjective(nn.Module):
     def _filled(
         self, name: str, x: Images, mask: Mask, target: Tensor, own: Bool[Tensor, " batch"]
     ) -> Tensor:
-        """Let the function, of an eighth of the batch, decide alike from the pixels marked."""
+        """Keep the function's decision given the marked pixels, on an eighth of the batch."""
         if not self._training.fill_weight:
             return mask.new_zeros(())
         few = slice(math.ceil(len(x) / 8))
@@ -157,9 +157,10 @@ class CriticObjective(nn.Module):
     def _removed(
         self, name: str, x: Images, scores: Tensor, removals: Tensor, target: Tensor, own: Tensor
     ) -> Tensor:
-        """Let the function, of another quarter, decide otherwise without the first pixels.
+        """Change the function's decision without the top-ranked pixels, on another quarter.
 
-        Asked about another target, let it decide so without the last ones, which speak against.
+        For another target, make it the decision without the lowest-ranked pixels, its
+        counterevidence.
         """
         if not self._training.removal_weight:
             return scores.new_zeros(())
@@ -176,14 +177,14 @@ class CriticObjective(nn.Module):
         return log_odds(self._explained[name](self._infill(x, seen)), target)
 
     def _rough(self, scores: Float[Tensor, "batch height width"]) -> Tensor:
-        """Weigh the mean difference of neighbours."""
+        """Return the weighted mean difference of neighbouring pixels."""
         down = (scores[:, 1:] - scores[:, :-1]).abs().mean()
         right = (scores[:, :, 1:] - scores[:, :, :-1]).abs().mean()
         return self._training.smooth_weight * (down + right)
 
 
 def log_odds(logits: Logits, target: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
-    """Evaluate log p(target) - log(1 - p(target)), which does not level off as log p does."""
+    """Evaluate log p(target) - log(1 - p(target)), which does not saturate as log p does."""
     column = target.unsqueeze(1)
     others = logits.scatter(1, column, -torch.inf).logsumexp(1)
     return logits.gather(1, column).squeeze(1) - others
@@ -194,8 +195,9 @@ def straight_through(
 ) -> Mask:
     """Mark the top pixels exactly, with gradients as if a pixel could be marked in part.
 
-    To raise a pixel is to pay for it with those at the threshold, so its score gains the
-    difference of its worth and theirs: at rest all pixels marked are worth more than any other.
+    Raising a pixel displaces those at the threshold, so the gradient of its score is the
+    difference between its value and theirs: at a stationary point, all marked pixels are worth
+    more than the others.
     """
     return _StraightThrough.apply(scores, budgets)  # type: ignore[no-any-return]
 

@@ -1,8 +1,8 @@
-"""Features of photographs for the pseudo-labels: outline and texture about an object, and colours.
+"""Features of photographs for the pseudo-labels: outline, texture and colours of an object.
 
-Each pixel's distance from the ground, the colour of the border, is resampled in polar coordinates
-about the object's centre and in units of its size. The absolute values of the Fourier transform
-along the angle stay the same where the object is moved, scaled or turned.
+Each pixel's distance from the background colour, that of the border, is resampled in polar
+coordinates around the object's centre, in units of its size. The absolute values of the Fourier
+transform along the angle are invariant to translation, scale and rotation.
 """
 
 import math
@@ -27,7 +27,7 @@ Features = Float[Tensor, "batch features"]
 
 
 def natural_features(x: Images) -> Mapping[str, Features]:
-    """Return the features by name: of the outline, of the colours, and both."""
+    """Return the features by name: outline, colours, and both."""
     outline, histogram = polar_spectrum(x), colours(x)
     return {
         "outline": outline,
@@ -37,7 +37,7 @@ def natural_features(x: Images) -> Mapping[str, Features]:
 
 
 def polar_spectrum(x: Images) -> Features:
-    """Describe the object by what stays the same where it is moved, scaled or turned.
+    """Compute features invariant to translation, scale and rotation of the object.
 
     Returns:
         Square roots of normalised spectra, so that Euclidean distances are Hellinger distances.
@@ -77,7 +77,7 @@ def colours(x: Images) -> Features:
 
 
 def _distance_from_ground(x: Images) -> Float[Tensor, "batch height width"]:
-    """Return how far each pixel is from the border's colour, 0 on the ground and 1 at most."""
+    """Return the distance of each pixel from the border's colour, in [0, 1]."""
     sides = (x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1])
     edge = torch.cat(sides, -1)
     ground = edge.median(-1).values

@@ -1,7 +1,7 @@
-"""Pseudo-labels: a first guess of the clusters, without labels and before any training.
+"""Pseudo-labels: an initial estimate of the clusters, without labels and before training.
 
-Histograms of oriented gradients, their neighbour graph laid out by UMAP in ten dimensions, and
-a Gaussian mixture on the layout.
+UMAP embeds the neighbour graph of histograms of oriented gradients in ten dimensions, and a
+Gaussian mixture is fitted to the embedding.
 
 References:
     N2D: (Not Too) Deep Clustering (McConville et al., 2021), https://arxiv.org/abs/1908.05968,
@@ -46,9 +46,9 @@ NEIGHBOURS = 20
 DIMENSIONS = 10
 COMPONENTS = 64
 FEW = 4096
-"""Below this number of images, neighbours are found here: UMAP would compile code for 8 s."""
+"""Below this number of images, exact neighbours are computed here: UMAP would compile for 8 s."""
 COMPARED = 2_000
-"""Photographs, about, on which features are compared."""
+"""Approximate number of photographs on which features are compared."""
 AT_ONCE = 5_000
 """Images whose gradients are held in memory at once, besides those of the sample."""
 
@@ -56,17 +56,17 @@ AT_ONCE = 5_000
 def assign_clusters(
     images: ByteImages, num_clusters: int, *, sample: int, seed: int, natural: bool = False
 ) -> Float[Tensor, "images clusters"]:
-    """Guess p(c|x) of each image from the neighbour graph of its features.
+    """Estimate p(c|x) of each image from the neighbour graph of its features.
 
-    They are oriented gradients of grey ink. Of photographs they are those of `natural_features`
-    whose clusters lie furthest apart, by their mean silhouette.
+    Grey ink uses oriented gradients. Photographs use those of the `natural_features` whose
+    clusters have the highest mean silhouette.
 
     Args:
         images: Train images; at least as many as clusters.
         num_clusters: K.
         sample: Number of images on which layout and mixture are fitted, drawn by `seed`; every
             other image takes the mean of its five nearest sampled images.
-        seed: Of the sample, the layout and the mixture.
+        seed: Seed of the sample, the layout and the mixture.
         natural: Whether the images are photographs.
 
     Returns:
@@ -95,7 +95,7 @@ def _gradients(images: ByteImages) -> np.ndarray:
 
 
 def _most_separate(images: ByteImages, num_clusters: int, seed: int) -> Describe:
-    """Choose the features of photographs whose clusters, on a few images, lie furthest apart."""
+    """Choose the features whose clusters have the highest silhouette on a few photographs."""
     from sklearn.decomposition import PCA
     from sklearn.metrics import silhouette_score
 
@@ -124,7 +124,7 @@ def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np
 
 
 def _layout(features: np.ndarray, seed: int) -> np.ndarray:
-    """Lay the neighbour graph out, of more images than the layout has dimensions."""
+    """Embed the neighbour graph; needs more images than dimensions."""
     from sklearn.neighbors import NearestNeighbors
 
     neighbours, known = min(NEIGHBOURS, len(features) - 1), (None, None, None)
@@ -165,11 +165,11 @@ def _spread(
 
 ORIENTATIONS = 8
 CELLS = 7
-"""Cells along the mean side of an image; of 4 x 4 pixels at 28 x 28."""
+"""Cells along the mean side of an image, 4 x 4 pixels each at 28 x 28."""
 
 
 def deslant(x: Images) -> Images:
-    """Centre each image's mass and shear its slant away, from its own second moments."""
+    """Centre the mass of each image and deslant it by its second moments."""
     height, width = x.shape[-2:]
     vertical, axis = (
         torch.arange(side, dtype=x.dtype, device=x.device) - (side - 1) / 2

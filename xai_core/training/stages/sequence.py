@@ -8,8 +8,8 @@ Stages, each resumed at its last finished epoch:
     surrogate   predicts what classifier and q(c|x) decide from a few pixels, on random masks
     critic      the critics of both, against the surrogate and the frozen models
 
-The cluster VAE's stages are handed images alone: no label can reach them. `accuracy`, `nmi` and
-`ari` in the history are computed for information only.
+The cluster VAE's stages receive only images, so no label can reach them. `accuracy`, `nmi` and
+`ari` in the history are only for information.
 """
 
 from collections.abc import Callable
@@ -39,17 +39,17 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """The trained models, their history and what training took."""
+    """The trained models, their history, and the time and steps of each stage."""
 
     model: ClusterVAE
     classifier: Classifier | None
     critics: dict[str, Critic]
-    """By the name of the explained function; empty if no function decides anything."""
+    """By the name of the explained function; empty if no function has two classes."""
     history: tuple[EpochMetrics, ...]
     seconds: dict[str, float]
-    """Of each stage, interrupted or not."""
+    """Seconds of each stage, summed over interruptions."""
     steps: dict[str, int]
-    """Of each stage that takes steps."""
+    """Number of steps of each stage that takes steps."""
 
 
 def train_models(
@@ -66,12 +66,12 @@ def train_models(
     """Train the cluster VAE, and the classifier where there are labels.
 
     Args:
-        dataset: What to train on; its test split is not touched.
+        dataset: The data set; its test split is not used.
         run: Folder of the state; finished stages and epochs found there are not repeated.
         model: Settings of the cluster VAE.
         training: Settings of the training.
-        seed: Of weights, order, noise and deformations.
-        launch: Devices and processes; one process on the best device where None.
+        seed: Seed of weights, order, noise and deformations.
+        launch: Devices and processes; None for one process on the best device.
         on_epoch: Called after each epoch.
         on_progress: Called about twenty times per epoch.
 
@@ -80,8 +80,8 @@ def train_models(
 
     Raises:
         ConfigError: If the batch does not divide among the processes, or there are too few images.
-        TrainingDivergedError: If the loss left the finite numbers; the state of the last finished
-            epoch stays in `run`, here and below.
+        TrainingDivergedError: If the loss is not finite; as with the errors below, the state of
+            the last finished epoch stays in `run`.
         OutOfMemoryError: If a batch does not fit.
         ProcessLostError: If one of several processes ended too early.
     """

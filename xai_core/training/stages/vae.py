@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 KEPT_WEIGHT = 0.2
-"""Of the reconstruction's cluster against the deformed image's."""
+"""Weight of the reconstructions' cross entropy, relative to the deformed images'."""
 TERMS = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 SAMPLE_OF_EPOCH = 10_000
 """Train images scored after each epoch."""
@@ -40,13 +40,13 @@ class VAEObjective(nn.Module):
     def forward(
         self, x: Images, eps: Latents, views: Images | None, pseudo_labels: Probs | None
     ) -> Tensor:
-        """Evaluate the loss by the pixel and channel, in nats.
+        """Evaluate the loss per pixel and channel, in nats.
 
-        It is -ELBO(x), and where there are pseudo-labels, `pseudo_label_weight` times the cross
-        entropies of q(c|views) to these and of q(c|g(z)) to q(c|x): deformed images and
-        reconstructions keep their cluster. The second bounds the mutual information of cluster and
-        reconstruction (InfoGAN, Chen et al., 2016); a quarter of the batch is decoded for it, to
-        save time.
+        The loss is -ELBO(x) plus, with pseudo-labels, `pseudo_label_weight` times the cross
+        entropies of q(c|views) to them and of q(c|g(z)) to q(c|x), so that deformed images and
+        reconstructions keep their cluster. The second one bounds the mutual information of cluster
+        and reconstruction (InfoGAN, Chen et al., 2016); to save time, it decodes a quarter of the
+        batch.
         """
         posterior = self.model.encode(x)
         z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps
@@ -71,7 +71,7 @@ def vae_stage(
     training: TrainingConfig,
     preprocessing: Preprocessing,
 ) -> ClusterVAE:
-    """Train the cluster VAE by its bound; labels, where there are any, only score it."""
+    """Train the cluster VAE on its bound; labels, if any, are only used for scores."""
     device = loop.fabric.device
     vae = seeded(lambda: ClusterVAE(model, preprocessing.spec), loop.seed)
     pixels = images.to(device)
@@ -103,7 +103,7 @@ def vae_stage(
 
 
 def _half_binarised(x: Images, generator: torch.Generator) -> Images:
-    """Draw half of the images as binary ones, so that grey and binary ones are both at home."""
+    """Binarise half of the images, so that the model fits grey and binary ones."""
     noise = torch.rand(x.shape, generator=generator, device=x.device)
     drawn = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
     return torch.where(drawn, (noise < x).to(x.dtype), x)

@@ -41,7 +41,7 @@ def latent_map(
     Args:
         bundle: The bundle to draw.
         column: The column that colours the points.
-        shown: True for the points to colour (index order); the rest is grey. None for all.
+        shown: Mask of the points to colour, in index order; the others are grey. None for all.
         neighbours: Ids to join to the selected image by lines.
         marks: More places to draw, each with a picture.
     """
@@ -92,7 +92,7 @@ def plain_map(
         bundle: The bundle to draw.
         column: The categories that colour the points; their names are drawn on the map.
         key: Unique on the page.
-        palette: One colour per category; the usual ones if None.
+        palette: One colour per category; None for the default.
     """
     files, ids = map_files(bundle), bundles.rows(bundle)
     here = image_data.facts(bundle, state.selected_id())
@@ -122,7 +122,7 @@ def plain_map(
 
 
 def _say_what_lacks(files: MapFiles) -> None:
-    """Say which points are not drawn, and why no pictures are shown."""
+    """Explain which points are not drawn, and why no pictures are shown."""
     drawn, images = len(files.places.order), len(files.places.along)
     if drawn < images:
         st.caption(
@@ -146,7 +146,7 @@ def _wait_for_pictures(files: MapFiles) -> None:
 
 
 def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
-    """Return the part of the data that no setting changes."""
+    """Return the part of the data that does not depend on settings."""
     places = files.places
     blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
     return {

@@ -1,8 +1,8 @@
-"""The map's files under `static/`, made when a bundle is first opened.
+"""The map's files under `static/`, written when a bundle is first opened.
 
-A folder a bundle, named by its fingerprint: `points.bin`, one `.bin` a colouring with a byte an
-image in the order of the index, and `pictures/` of the points. Each is written aside and renamed,
-so that what is there is whole.
+Each bundle has a folder named by its fingerprint: `points.bin`, one `.bin` per colouring with one
+byte per image in index order, and `pictures/` of the points. Files are written under a temporary
+name and renamed, so existing ones are complete.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parents[3] / "static"
 KEPT = 8
-"""Bundles whose files are kept, those opened last."""
+"""Number of most recently opened bundles whose files are kept."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,8 +37,8 @@ class MapFiles:
 
     Attributes:
         places: The packed points.
-        columns: A byte a point for each colouring, and the values at the ends of its colours.
-        folder: Where the files are; None where they could not be written.
+        columns: One byte per point for each colouring, and the values at the ends of its scale.
+        folder: Folder of the files; None if they could not be written.
     """
 
     places: points.Places
@@ -52,7 +52,7 @@ class MapFiles:
 
 
 def map_files(bundle: "Bundle") -> MapFiles:
-    """Return a bundle's map, made on first use; its pictures follow in the background."""
+    """Return a bundle's map, created on first use; its pictures follow in the background."""
     return cache.cached_per_bundle(bundle, "map files", lambda: _make(bundle))
 
 
@@ -77,7 +77,7 @@ def _make(bundle: "Bundle") -> MapFiles:
 
 
 def _write(files: MapFiles, folder: Path) -> bool:
-    """Write points and colourings; False where the folder cannot be written."""
+    """Write points and colourings; return False if the folder cannot be written."""
     content = {"points": files.places.blob}
     content |= {name: levels.tobytes() for name, (levels, _, _) in files.columns.items()}
     try:
@@ -94,13 +94,13 @@ def _write(files: MapFiles, folder: Path) -> bool:
     except OSError as error:
         log.warning("the map's files cannot be written: %s", error)
         return False
-    with contextlib.suppress(OSError):  # another server may take them away at the same time
+    with contextlib.suppress(OSError):  # another server may remove them at the same time
         _forget_long_unseen(folder)
     return True
 
 
 def _forget_long_unseen(folder: Path) -> None:
-    """Remove the files of all but the bundles that were opened last."""
+    """Remove the files of all but the most recently opened bundles."""
     os.utime(folder)
     found = sorted(folder.parent.iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
     for other in found[KEPT:]:

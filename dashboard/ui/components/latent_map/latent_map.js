@@ -1,6 +1,6 @@
 // Images as points on a 2-D canvas, all of them or, of very many, fewer where they lie dense.
 // Positions and colours come from files (or, where those cannot be written, with the data); a
-// point's identity is its row in the index, never its place in a selection or among those drawn. Marks stand for no point: samples, a way, a decoded place.
+// point's identity is its row in the index, never its place in a selection or among those drawn. Marks stand for no point: samples, a path, a decoded place.
 // Events: pick (a row), lasso (corners in map units, [] to clear it), place (a place to decode,
 // [] to forget it), only (the legend's entries to show), range (its lowest and highest level).
 const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
@@ -224,7 +224,7 @@ class LatentMap {
     });
     for (const m of this.marks) {
       const at = m.at.map((q) => this.fromMap(q));
-      if (m.kind === 'way') stroke(2.5, () => at.forEach((q, i) => (i ? c.lineTo(...q) : c.moveTo(...q))));
+      if (m.kind === 'path') stroke(2.5, () => at.forEach((q, i) => (i ? c.lineTo(...q) : c.moveTo(...q))));
       at.forEach((q, i) => {
         if (m.kind === 'place') cross(q, 7 * R);
         else if (m.kind === 'sample') { ring(q, 7, 1.5); ring(q, 3.5, 1.5); }
@@ -543,19 +543,19 @@ class LatentMap {
     this.hinted = setTimeout(() => this.$('.hint').classList.remove('on'), 1400);
   }
   key(e) {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
     const act = { '+': 'in', '=': 'in', '-': 'out', 0: 'fit', Escape: 'clear' }[e.key];
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (way && this.mode === 'place') this.steer(way, (e.shiftKey ? 60 : 10) * this.R);
-    else if (way) this.walk(way, (e.shiftKey ? 40 : 6) * this.R);
+    if (direction && this.mode === 'place') this.steer(direction, (e.shiftKey ? 60 : 10) * this.R);
+    else if (direction) this.walk(direction, (e.shiftKey ? 40 : 6) * this.R);
     else if (act) this.press({ do: act });
     else if (e.key === 'Enter' || e.key === ' ') this.aim ? this.send('place', this.aim) : this.pick(this.hover);
     else return;
     e.preventDefault();
   }
-  walk(way, step) {
+  walk(direction, step) {
     const from = this.hover >= 0 ? this.hover : this.place.get(this.data.selected) ?? this.nearest(...this.chosen(), Infinity);
-    const next = this.hover < 0 ? from : this.toward(from, way, step);
+    const next = this.hover < 0 ? from : this.toward(from, direction, step);
     if (next < 0) return;
     this.centreOn([this.x[next] / 65535, this.y[next] / 65535]);
     this.redraw();

@@ -55,6 +55,6 @@ def set_range(column: Column, ends: list[int]) -> None:
 
 
 def left_in(bundle: "Bundle", column: Column) -> NDArray[np.bool_] | None:
-    """Return which points the legend keeps, in index order; None for all of them."""
+    """Return the mask of the points that the legend keeps, in index order; None for all."""
     levels, _, _ = map_files(bundle).columns[column.name]
     return colouring.within(levels, only(bundle, column), level_range(column))

@@ -1,4 +1,4 @@
-"""One image's bound: beside other images, and beside log p(x)."""
+"""One image's bound, compared with other images' and with log p(x)."""
 
 from typing import TYPE_CHECKING
 
@@ -49,25 +49,25 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
         **state.bind("bound beside", bounds.BESIDE[0], bounds.BESIDE, link="beside"),
     )  # fmt: skip
     facts, dark = image_data.facts(bundle, image_id), state.dark()
-    own, said = bounds.terms_of(facts), naming.display_name(image_id)
+    own, text = bounds.terms_of(facts), naming.display_name(image_id)
     name, other = bounds.beside(bundle.index, facts, choice)
     span = bounds.room(own, other)
     for place, key, title, terms in zip(
-        st.columns(2, gap="large"), ("own terms", "other terms"), (said, name), (own, other),
+        st.columns(2, gap="large"), ("own terms", "other terms"), (text, name), (own, other),
         strict=True,
     ):  # fmt: skip
         with place:
             st.markdown(f"**{title}**")
             chart(bounds.waterfall(terms, span, dark), key=key, alt=_words(title, terms))
-    apart = own["elbo"] - other["elbo"]
+    difference = own["elbo"] - other["elbo"]
     most = max(elbo_terms.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"${symbol}$ of {naming.marked(image_id)} is **{abs(apart):.1f} nats "
-            f"{'above' if apart >= 0 else 'below'}** that beside it ({name}); the largest "
+            f"${symbol}$ of {naming.marked(image_id)} is **{abs(difference):.1f} nats "
+            f"{'above' if difference >= 0 else 'below'}** that beside it ({name}); the largest "
             f"difference, {signed(own[most] - other[most])}, is in {_in_words(most)}."
         )
-        table = pd.DataFrame({"term": list(own), said: own.values(), name: other.values()})
+        table = pd.DataFrame({"term": list(own), text: own.values(), name: other.values()})
         download.table(bundle, table, name="bounds beside each other", image=image_id)
     _ask_about_terms(own)
 
@@ -107,10 +107,10 @@ def closing(bundle: "Bundle", image_id: str) -> None:
         st.caption(f"nats, log p(x) at k = {counts[-1]:,} minus $\\mathcal L$")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight. Pixels are drawn "
+            f"Effective sample size: {curve.effective:,.0f} of {counts[-1]:,}. Pixels are drawn "
             "to black or white, as the Bernoulli likelihood needs."
             if bundle.model.config.likelihood == "bernoulli"
-            else f"{curve.effective:,.0f} of {counts[-1]:,} draws carry the weight."
+            else f"Effective sample size: {curve.effective:,.0f} of {counts[-1]:,}."
         )
         table = pd.DataFrame(
             {"k": counts, "mean": curve.mean, "low": curve.low, "high": curve.high,
@@ -125,8 +125,8 @@ def _ask_about_terms(own: dict[str, float]) -> None:
     total = float(np.sum(parts))
     question.estimate(
         "terms",
-        "Leave the reconstruction out: how many nats does this image pay for its code and its "
-        "cluster together, that is, the sum of the other three terms? The nearest whole number "
+        "Without the reconstruction: how many nats do the code and the cluster of this image cost "
+        "together, that is, what is the sum of the other three terms? The nearest whole number "
         "is enough, with or without its sign.",
         values=(total, -total),
         within=0.75,
@@ -159,8 +159,8 @@ def _in_words(term: str) -> str:
 
 
 def _words(name: str, terms: dict[str, float]) -> str:
-    said = (f"{elbo_terms.TERMS[key].name} {signed(terms[key])}" for key in elbo_terms.ORDER)
-    return f"Terms of the bound of {name} in nats: " + ", ".join(said)
+    text = (f"{elbo_terms.TERMS[key].name} {signed(terms[key])}" for key in elbo_terms.ORDER)
+    return f"Terms of the bound of {name} in nats: " + ", ".join(text)
 
 
 def _closing_words(curve: "EvidenceCurve", upper: float, lower: float) -> str:

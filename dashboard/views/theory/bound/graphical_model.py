@@ -58,5 +58,5 @@ def _from(factorisation: str) -> str:
 
 def _with_source(bundle: "Bundle", svg: str) -> bytes:
     known = bundles.about(bundle, what="graphical model")
-    said = "; ".join(f"{key}: {value}" for key, value in known.items()).replace("--", "-")
-    return svg.replace("<title>", f"<!-- {said} --><title>", 1).encode()
+    text = "; ".join(f"{key}: {value}" for key, value in known.items()).replace("--", "-")
+    return svg.replace("<title>", f"<!-- {text} --><title>", 1).encode()

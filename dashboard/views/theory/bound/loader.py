@@ -1,4 +1,4 @@
-"""Cached answers of the page on the bound: the estimate of log p(x) and its terms."""
+"""Cached results of the page on the bound: the estimate of log p(x) and its terms."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,7 @@ class Closing(NamedTuple):
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
-    """Estimate log p(x) of one image from 1 to `most` draws, beside both bounds."""
+    """Estimate log p(x) of one image from 1 to `most` draws, together with both bounds."""
     from xai_core.theory import bounds
 
     drawn = draws(bundle, image_id, most)

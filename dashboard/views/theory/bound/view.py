@@ -16,11 +16,11 @@ image_id = state.selected_id()
 
 layout.section(
     "The model",
-    "Figure 1. Who depends on whom: as the model makes an image, and as it infers from one.",
-    "A circle is a random variable, a shaded one is seen; a dot is a parameter; a plate is "
-    "repeated as often as its corner says. Solid arrows make an image: cluster c, then its code "
-    "z, then its pixels x. Dashed arrows go back. The two ways back differ in where c comes from: "
-    "from the image by a branch of its own, or from the code by Bayes' rule.",
+    "Figure 1. The dependencies of the generative model and of its inference.",
+    "A circle is a random variable, a shaded one is observed; a dot is a parameter; a plate is "
+    "repeated as its corner says. Solid arrows generate an image: cluster c, then its code "
+    "z, then its pixels x. Dashed arrows go back: c is inferred either from the image, by a branch "
+    "of the encoder, or from the code, by Bayes' rule.",
 )
 graphical_model.show(bundle)
 
@@ -28,8 +28,8 @@ layout.section(
     "One image's bound",
     "The four terms of the selected image, and of others on the same scale.",
     "Each bar starts where the last one ended; the dark one is the sum, the bound. Reconstruction "
-    "is what is still surprising about the pixels when the code is known; the other three say "
-    "what the code and the cluster cost. The stored bound is of grey pixels at one draw of z.",
+    "measures how well the code explains the pixels; the other three are "
+    "the cost of the code and the cluster. The stored bound is of grey pixels at one draw of z.",
 )
 bound.waterfalls(bundle, image_id)
 

@@ -1,4 +1,4 @@
-"""The bound of one image under each choice of q(c|x), and what it loses against the best."""
+"""The bound of one image under each choice of q(c|x), and its loss against the best."""
 
 from typing import TYPE_CHECKING
 

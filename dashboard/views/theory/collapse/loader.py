@@ -1,4 +1,4 @@
-"""Cached answers of the page on the collapse: choices of q(c|x), and recorded trainings."""
+"""Cached results of the page on the collapse: choices of q(c|x), and recorded trainings."""
 
 from typing import TYPE_CHECKING
 

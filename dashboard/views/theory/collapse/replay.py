@@ -1,4 +1,4 @@
-"""Recorded trainings with and without what keeps clusters, replayed, and what it costs."""
+"""Replay of recorded trainings with and without the cluster term, and the term's cost."""
 
 import math
 from typing import TYPE_CHECKING
@@ -51,7 +51,7 @@ def replay(bundle: "Bundle") -> None:
 
 
 def argument(bundle: "Bundle") -> None:
-    """State when the bound alone loses its clusters and what the cure costs, with the numbers."""
+    """State when the bound alone loses its clusters and the cost of the remedy, with numbers."""
     seen, titles, table = loader.recording(), loader.titles(), loader.collapse_summary()
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
@@ -71,7 +71,7 @@ def argument(bundle: "Bundle") -> None:
         border=True,
     )  # fmt: skip
     st.markdown(
-        "1. **1/K is not what the bound wants.** Given a fixed q(z|x), the optimal q(c|x) is "
+        "1. **1/K does not maximise the bound.** Given a fixed q(z|x), the optimal q(c|x) is "
         "$q^\\star$, which is 1/K only where the exponent is the same for every cluster. Early in "
         "training it nearly is: then a certain q(c|x) pays up to "
         f"ln K = {most:.2f} nats and gains little.\n"
@@ -175,21 +175,21 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
     trained = table[(table["run"] == run) & (table["epoch"] > 0)]
     lowest = trained.loc[trained["information"].idxmin()]
     end = trained.iloc[-1]
-    said = f"“{loader.titles()[run]}” "
+    text = f"“{loader.titles()[run]}” "
     if lowest.information < 0.05 * most and lowest.epoch < end.epoch:
         how = "every image in the same cluster" if lowest.kl_c > 0.8 * most else "q(c|x) near 1/K"
-        said += (
+        text += (
             f"collapsed to {lowest.information:.2f} nats by epoch {lowest.epoch:.0f} "
             f"({how}, KL {lowest.kl_c:.2f}) and "
         )
     return (
-        f"{said}ended at {end.information:.2f} nats, with {_accuracy(end)} of these "
+        f"{text}ended at {end.information:.2f} nats, with {_accuracy(end)} of these "
         "images in the cluster of their label"
     )
 
 
 def _price(seen: "Recording", titles: dict[str, str]) -> str:
-    """Say what the cluster term costs or gains in bound, on the same model."""
+    """Describe the effect of the cluster term on the bound of the same model."""
     price = seen.price("cure", "prior", seen.epochs[-1])
     verb = "costs" if price.nats > 0 else "gains"
     return (

@@ -1,4 +1,4 @@
-"""From each statement of a source document to its page, and what to read differently there."""
+"""Links from each statement of a source document to its page, and the document's errata."""
 
 import streamlit as st
 
@@ -36,7 +36,7 @@ def chosen() -> str:
 
 
 def order(document: str) -> None:
-    """Link to the pages in the order in which the document needs them."""
+    """Link to the pages in the document's order."""
     titles = {name: (title, icon) for name, title, icon, _ in STOPS}
     with st.container(horizontal=True):
         for name in ORDER[document]:
@@ -70,7 +70,7 @@ def statements(document: str) -> None:
 
 
 def errata(document: str) -> None:
-    """Say, for each slip of the document, what holds."""
+    """Show each erratum of the document with its correction."""
     serious = st.toggle("Only those that change what one believes", **state.bind(
         "serious errata", True, link="serious"
     ))  # fmt: skip

@@ -16,14 +16,14 @@ panels.order(document)
 
 layout.section(
     "Where each statement stands",
-    "Section, equation or slide of the document, what it states, and the page that says it.",
+    "Section, equation or slide of the document, its statement, and the page that covers it.",
 )
 panels.statements(document)
 
 layout.section(
     "Read with care",
-    "Where the document says something else than what holds, and a line to remember.",
-    "Most are slips of the pen. Those that change what one believes are shown first; a source "
+    "The errata of the document, each with its correction and a line to remember.",
+    "Most are typos. Those that change a conclusion are shown first; a source "
     "that gives so much to check is a good source to learn from.",
 )
 panels.errata(document)

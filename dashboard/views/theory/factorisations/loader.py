@@ -1,4 +1,4 @@
-"""Cached answers of the page on the two factorisations."""
+"""Cached results of the page on the two factorisations."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Factorised(NamedTuple):
-    """L, L^ and what lies between them, in nats.
+    """L, L^ and the terms of their difference, in nats.
 
     `likelihood`, `prior` and `kl` are expectations with q(c|z) and with q(c|x); `divergence` is
     E[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
@@ -40,7 +40,7 @@ class Sides(NamedTuple):
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
-    """Read the model both ways, with a chosen q(c|x).
+    """Evaluate both bounds of the model, with a chosen q(c|x).
 
     Args:
         bundle: The model.
@@ -66,7 +66,7 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 def sides(bundle: "Bundle", image_id: str, count: int, samples: int) -> Sides:
     """Measure both sides of the inequality on the selected image and some test images.
 
-    Needs the mixture alone, not the decoder: q(z|x) of every image is in the index.
+    Needs only the mixture, not the decoder: q(z|x) of every image is in the index.
     """
     import torch
 

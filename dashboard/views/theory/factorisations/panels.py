@@ -144,17 +144,17 @@ def _table(bundle: "Bundle", seen: loader.Factorised, image_id: str, choice: str
 
 
 def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
-    """Show both computations of the difference, and why its sign is what it is."""
-    apart = seen.upper - seen.lower
+    """Show both computations of the difference, and the reason for its sign."""
+    difference = seen.upper - seen.lower
     first, second, third = st.columns(3)
     first.metric("L, with q(c|z)", plain(seen.upper, 3), border=True)
     second.metric("L\u0302, with q(c|x)", plain(seen.lower, 3), border=True)
     third.metric("Difference of divergences", plain(seen.divergence, 4), border=True)
     formulas(*HOLDS)
-    same = abs(apart - seen.divergence) < 1e-3
+    same = abs(difference - seen.divergence) < 1e-3
     agree = (
-        f"L \N{MINUS SIGN} L\u0302 is **{signed(apart, 4)}** nats, the divergences give "
-        f"**{signed(seen.divergence, 4)}**, computed apart: they {'agree' if same else 'differ'}. "
+        f"L \N{MINUS SIGN} L\u0302 is **{signed(difference, 4)}** nats, the divergences give "
+        f"**{signed(seen.divergence, 4)}**; they {'agree' if same else 'differ'}. "
     )
     if bundle.model.config.decoder_conditioning == "z+c":
         st.markdown(

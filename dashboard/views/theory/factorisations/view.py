@@ -15,7 +15,7 @@ bundle = layout.page(
 image_id = state.selected_id()
 
 layout.section(
-    "The same model, read two ways",
+    "Two bounds of the same model",
     f"L with q(c|z) = p(c|z), L\u0302 with q(c|x), and the six expectations between them, of "
     f"{naming.marked(image_id)}.",
     "The entropy of q(z|x) is in both bounds and cancels; three pairs remain. The bars lead from "
@@ -43,7 +43,7 @@ layout.section(
     "the cluster alone.",
     "The report says that generally L ≥ L\u0302. That holds where q(c|z) = p(c|x, z), as with the "
     "mixture's responsibilities and a decoder that reads z alone. Here the decoder reads c: z "
-    "says nothing about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
+    "carries no information about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
 )
 counterexample.show(bundle)
 

@@ -45,13 +45,13 @@ EM_STEPS, ROUNDS = 6, 6
 
 
 def variables() -> None:
-    """Say what a hidden variable is for, and what is hard about it."""
+    """Explain the purpose of hidden variables and their difficulty."""
     formulas(*HIDDEN)
     st.markdown(
         "A **latent variable model** introduces hidden variables z to model a complex "
         "distribution of what is observed, x: data are often better explained by hidden factors. "
-        "A cat is roughly described by breed, hair colour, height and weight, which nobody wrote "
-        "down; a digit by its class, its slant, its width and the weight of its stroke. Images "
+        "A cat is roughly described by breed, hair colour, height and weight, which are not "
+        "recorded; a digit by its class, slant, width and stroke weight. Images "
         "have M = 784 pixels and lie near a manifold of D ≪ M dimensions: the **manifold "
         "hypothesis** (Kingma & Welling, 2014). A **generative model** learns p_model ≈ p_data "
         "from samples of p_data, that is, it estimates a density; from a simple prior of "
@@ -63,8 +63,8 @@ def variables() -> None:
         "Belief propagation, expectation maximisation (EM) and mean-field approximate it or go "
         "around it. EM is practical where its posterior is tractable, as in a Gaussian mixture; "
         "variational inference generalises EM; a VAE uses networks for both directions, an "
-        "encoder q_φ(z|x) and a decoder p_θ(x|z). What the encoder overcomes is optimising anew "
-        "for each image. The relation is a *generative* one, not a causal one: it tells how data "
+        "encoder q_φ(z|x) and a decoder p_θ(x|z). The encoder avoids a new optimisation "
+        "for each image. The relation is *generative*, not causal: it describes how data "
         "might have been made, not what would happen if one intervened."
     )
 
@@ -79,10 +79,10 @@ def factorisations() -> None:
         "parents of x_k. A node without incoming arrows has a factor p(x) of its own: it is "
         "drawn first, which does not make it independent of the rest."
     )
-    for column, (said, arrows) in zip(st.columns(3), GRAPHS.items(), strict=True):
+    for column, (text, arrows) in zip(st.columns(3), GRAPHS.items(), strict=True):
         with column:
             st.graphviz_chart(graphs.dot(arrows, state.dark()), width="content")
-            st.caption(said.replace("|", "\\|"))
+            st.caption(text.replace("|", "\\|"))
     st.caption(
         "In the second graph a and c are independent given b. For binary nodes the third needs "
         "1 + 1 + 2 + 4 + 2 = 10 numbers instead of 2⁵ − 1 = 31."

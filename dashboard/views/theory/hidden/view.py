@@ -1,4 +1,4 @@
-"""Theory: hidden variables and the graphs that say who depends on whom."""
+"""Theory: hidden variables and the graphs of their dependencies."""
 
 from dashboard.ui import next_pages
 from dashboard.ui.frame import layout
@@ -6,7 +6,7 @@ from dashboard.views.theory.hidden import panels
 
 bundle = layout.page(
     "Hidden variables",
-    "What a latent variable is for, how a graph says what depends on what, and two models with "
+    "The purpose of latent variables, the dependencies that a graph encodes, and two models with "
     "hidden groups that are small enough to follow by hand.",
 )
 

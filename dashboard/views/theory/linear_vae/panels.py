@@ -34,7 +34,7 @@ DRAWS = (1, 10, 100, 1000, 10_000)
 
 @st.fragment
 def show(bundle: "Bundle") -> None:
-    """Show what the sliders make of the bound and of its gradients."""
+    """Show the bound and its gradients for the sliders' values."""
     import torch
 
     from xai_core.theory.linear_vae import LinearVAE

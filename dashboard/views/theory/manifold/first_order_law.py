@@ -25,7 +25,7 @@ FORMULA = (
 )
 DIRECTIONS = 8
 LONGER = {"tiny": 1.0, "small": 100.0, "large": 3000.0}
-"""Factors on the shortest steps tried."""
+"""Factors on the shortest step lengths."""
 
 
 @st.fragment
@@ -71,7 +71,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
 
 
 def targets(bundle: "Bundle") -> list[str]:
-    """Name the classes that a step can lead towards."""
+    """Return the names of the classes towards which a step can lead."""
     output = next(iter(outputs.deciding(bundle)), "cluster")
     return naming.class_names(bundle, output, outputs.classes(bundle, output).count(bundle))
 
@@ -100,6 +100,6 @@ def _ask(slope: float) -> None:
         "have?",
         ["0: it would not depend on the step", "1", "2, as here"],
         right=1,
-        because="What is left would then be linear itself and fall like the dotted line. It falls "
+        because="The residual would then be linear itself and fall like the dotted line. It falls "
         f"with slope {slope:.2f}: everything linear in the step is in the law.",
     )

@@ -1,4 +1,4 @@
-"""Cached answers of the page on the manifold: tangents, the first-order law, two ascents."""
+"""Cached results of the page on the manifold: tangents, the first-order law, two ascents."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 METHODS: "tuple[Method, ...]" = ("diffeomorphic", "pixel")
 MAX_STEPS = 60
-"""Of each ascent."""
+"""Number of steps of each ascent."""
 
 
 class Ascended(NamedTuple):
-    """Where an ascent of log p(target) led from one image.
+    """The result of an ascent of log p(target) from one image.
 
     `image` is a picture in [0, 1]; `probability` is that of the target; `distance` is the ink
     between the image and the nearest one that the decoder was found to draw.
@@ -72,12 +72,12 @@ def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]
     return pictures(found)
 
 
-@st.cache_data(max_entries=128, show_spinner="Climbing twice", hash_funcs=BY_FINGERPRINT)
+@st.cache_data(max_entries=128, show_spinner="Running both ascents", hash_funcs=BY_FINGERPRINT)
 @offload
 def ascents(
     bundle: "Bundle", image_id: str, target: int, ascent: "Ascent"
 ) -> tuple[Ascended, Ascended]:
-    """Climb log p(target) in latent space, and on pixels, by the same kind of steps.
+    """Maximise log p(target) in latent space and on pixels, by the same kind of steps.
 
     Args:
         bundle: The models.
@@ -141,7 +141,7 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
     Args:
         bundle: The models.
         image_id: The image.
-        length: In latent units; the step on pixels changes as much ink.
+        length: Length in latent units; the step on pixels changes as much ink.
     """
     import torch
 

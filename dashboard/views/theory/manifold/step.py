@@ -1,4 +1,4 @@
-"""One latent step as pictures: pixel gradient, its projection, the step, and where it leads."""
+"""One latent step as pictures: pixel gradient, its projection, the step and its result."""
 
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
         st.markdown(
             f"Towards **{messages.literal(names[seen.target])}**, the runner-up. Only "
             f"**{seen.share:.1%}** of the pixel gradient's squared length lies in span(U): the "
-            "rest would draw what no code explains. Both steps change the same amount of ink."
+            "rest is orthogonal to the tangent space. Both steps change the same amount of ink."
         )
         sheet = sprites.sheet(pictures, columns=len(pictures), gap=1, fill=255)
         download.picture(bundle, sheet, name="one step", image=image_id, length=length)

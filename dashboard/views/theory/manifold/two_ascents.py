@@ -1,4 +1,4 @@
-"""Latent ascent beside pixel ascent: what the first-order law cannot tell apart."""
+"""Comparison of latent and pixel ascent, which the first-order law does not distinguish."""
 
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,9 @@ STEPS: "dict[str, Ascent]" = {"Plain, λ times the gradient": "plain", "Adam's":
 
 @st.fragment
 def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
-    """Show where both ascents lead, and how far from the decoder's images that is."""
+    """Show the results of both ascents and their distances from the decoder's images."""
     if not outputs.deciding(bundle):
-        st.caption("This bundle tells no two classes apart: there is none to climb to.")
+        st.caption("This bundle has no two classes, so there is no target for an ascent.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.selectbox(

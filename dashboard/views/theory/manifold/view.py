@@ -18,7 +18,7 @@ image_id = state.selected_id()
 layout.section(
     "The first-order law",
     f"A step in the code of {naming.marked(image_id)}, towards a class, seen in image space.",
-    "Left: what the law leaves unexplained against the length of the step, both logarithmic. By "
+    "Left: the residual of the law against the length of the step, both logarithmic. By "
     "Taylor's theorem, ten times the step leaves a hundred times the residual: the points follow "
     "the dashed line of slope 2, not the dotted one. Right: the ink that a unit of each tangent "
     "direction moves, the singular values S. The step is filtered by U S², so directions with "
@@ -29,7 +29,7 @@ first_order_law.show(bundle, image_id)
 
 layout.section(
     "One step as a picture",
-    "The pixel gradient, what is left of it in the tangent space, and where one step leads.",
+    "The pixel gradient, what is left of it in the tangent space, and the result of one step.",
     "U Uᵀ projects the pixel gradient on the tangent space of the decoder's images; S² weighs "
     "its directions, and the result is the step that the code takes, seen in pixels. Warm is ink "
     "added, cold ink removed; each of the three is scaled by its own. Right: the decoded image, "
@@ -39,7 +39,7 @@ step.show(bundle, image_id, first_order_law.targets(bundle))
 
 layout.section(
     "What can fail",
-    "The same log p(target), climbed in latent space and on pixels, from the same image.",
+    "The same log p(target), maximised in latent space and on pixels, from the same image.",
     "The law above holds for any function and any direction, so it proves nothing about a "
     "counterfactual. What can fail is the distance between the result and the nearest image "
     "that the decoder can draw, searched from the result's own code. Latent ascent ends on such "

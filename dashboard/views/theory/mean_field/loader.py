@@ -1,4 +1,4 @@
-"""Cached answers of the page on mean-field inference: the probe and its gradients."""
+"""Cached results of the page on mean-field inference: the probe and its gradients."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 SAMPLES_OF_MOMENTS = 4096
 RECORD_EVERY = 6
-"""Steps of a probe's fit between two points of its curve."""
+"""Number of steps between two points of a fit's curve."""
 
 
 class Probe(NamedTuple):
     """A Bayesian logistic regression of a property on the latents.
 
     Attributes:
-        names: Of the weights: z0, z1, ..., and the intercept.
+        names: Names of the weights: z0, z1, ..., and the intercept.
         q: The posterior, of standardised latents.
-        centre: Subtracted from latents; `scale` divides them.
-        scale: See `centre`.
-        elbos: Before every `RECORD_EVERY`-th step and at the end, in nats, by the estimator.
-        converged: Whether the reparameterised fit arrived.
-        accuracy: On other images, and its standard error.
-        error: See `accuracy`.
-        base: Share of the commoner answer on those images.
-        fitted: Images it was fitted on.
-        tested: Other images.
+        centre: Means subtracted from the latents, which are then divided by `scale`.
+        scale: Standard deviations of the latents.
+        elbos: ELBO before every `RECORD_EVERY`-th step and at the end, in nats, by estimator.
+        converged: Whether the reparameterised fit converged.
+        accuracy: Accuracy on held-out images.
+        error: Standard error of `accuracy`.
+        base: Share of the more frequent answer on those images.
+        fitted: Number of images it was fitted on.
+        tested: Number of held-out images.
     """
 
     names: list[str]
@@ -68,7 +68,7 @@ def probe(bundle: "Bundle", of: str, count: int, samples: int) -> Probe:
         bundle: Whose latents.
         of: "ink", "slant" or "width" above its median, "label:J" or "cluster:J".
         count: Images fitted, from the train split; the test split scores.
-        samples: Draws of w a step.
+        samples: Draws of w per step.
     """
     from xai_core.theory import variational
 
@@ -136,14 +136,14 @@ def spread(bundle: "Bundle", of: str, count: int, samples: int, where: str) -> S
 def moved(
     bundle: "Bundle", image_id: str, found: Probe, dim: int, reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Predict along one latent of an image: probabilities, and their band's lower and upper edge.
+    """Predict along one latent of an image: probabilities with the edges of their band.
 
     Args:
-        bundle: Where the image is.
-        image_id: Whose code is moved.
+        bundle: The bundle of the image.
+        image_id: Image whose code is moved.
         found: The probe.
         dim: The latent moved.
-        reach: How far, in standard deviations over images.
+        reach: Offsets in standard deviations over images.
     """
     import torch
 
@@ -160,7 +160,7 @@ Data = tuple["Tensor", "Tensor"]
 
 
 def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
-    """Return standardised features and answers of train and of test images, and the standard."""
+    """Return standardised features and answers of train and test images, with mean and scale."""
     import torch
 
     from xai_core.theory.variational import with_intercept

@@ -56,8 +56,8 @@ def choice(bundle: "Bundle") -> tuple[str, str, int]:
     return titles[chosen], options[chosen], count
 
 
-def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
-    """Show the weights with their error bars, and how well the probe reads."""
+def posterior(bundle: "Bundle", of: str, text: str, count: int) -> None:
+    """Show the weights with their error bars, and the probe's accuracy."""
     formulas(*FORMULA)
     found, dark = loader.probe(bundle, of, count, SAMPLES), state.dark()
     mean, std = found.q.mean.numpy(), found.q.std.numpy()
@@ -71,23 +71,23 @@ def posterior(bundle: "Bundle", of: str, said: str, count: int) -> None:
         )
     with right:
         st.metric(
-            f"“{messages.literal(said)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
+            f"“{messages.literal(text)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
             border=True, help=f"On {found.tested:,} test images; the error is one standard error",
         )  # fmt: skip
-        st.metric("By always saying the commoner answer", f"{found.base:.1%}", border=True)
+        st.metric("By always giving the more frequent answer", f"{found.base:.1%}", border=True)
         st.markdown(
             f"**{clear} of {len(mean)}** weights are clear of 0 (blue: more than two standard "
             f"deviations). With {found.fitted:,} images the average error bar is "
             f"± {2 * std.mean():.2f}; with more images it shrinks."
         )
         if not found.converged:
-            st.caption("The fit had not quite arrived when its steps ran out.")
+            st.caption("The fit had not fully converged when it reached its step limit.")
         table = pd.DataFrame({"weight": found.names, "mean": mean, "deviation": std})
         download.table(bundle, table, name="probe weights", of=of, images=found.fitted, seed=0)
 
 
 @st.fragment
-def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) -> None:
+def prediction(bundle: "Bundle", image_id: str, of: str, text: str, count: int) -> None:
     """Show p(yes) as one latent of the selected image moves, with its band."""
     found = loader.probe(bundle, of, count, SAMPLES)
     mean = np.abs(found.q.mean.numpy()[:-1])
@@ -109,7 +109,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) 
             reach, probs, low, high, f"{dim} moved, standard deviations over images", state.dark()
         ),
         key="band",
-        alt=f"{said}: {words.replace('`', '')}",
+        alt=f"{text}: {words.replace('`', '')}",
     )
     width = float((high - low).max())
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -120,7 +120,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, said: str, count: int) 
 
 @st.fragment
 def estimators(bundle: "Bundle", of: str, count: int) -> None:
-    """Show both gradients' variance against draws, and the ascent each one makes."""
+    """Show both gradients' variance against the number of draws, and each ascent."""
     formulas(*GRADIENTS)
     where = st.segmented_control(
         "Gradient at the fit's",
@@ -167,4 +167,4 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
 
 
 SAMPLES = 8
-"""Draws of w a step, for both estimators."""
+"""Draws of w per step, for both estimators."""

@@ -13,26 +13,26 @@ bundle = layout.page(
     "bound's gradients cost.",
 )
 image_id = state.selected_id()
-said, of, count = probe.choice(bundle)
+text, of, count = probe.choice(bundle)
 
 layout.section(
     "The posterior of the probe",
-    f"“{messages.literal(said)}”, read from the mean of q(z|x): one weight per latent, with error "
+    f"“{messages.literal(text)}”, read from the mean of q(z|x): one weight per latent, with error "
     "bars.",
     "A dot is the mean of q(w), a bar two standard deviations to both sides. Blue weights are "
     "clear of 0. The latents are standardised, so weights can be compared. Mean-field: weights "
     "are independent under q, which makes the bars a little too short where latents go together.",
 )
-probe.posterior(bundle, of, said, count)
+probe.posterior(bundle, of, text, count)
 
 layout.section(
     "The predictive band",
     f"The probe's answer for {naming.marked(image_id)} as one latent of its code moves.",
     "The line is the prediction averaged over q(w), the band holds 95 % of q(w); the diamond is "
-    "the image itself. Far from the images the band is wide: the probe knows that it does not "
-    "know. The averaged line is less sure than the band's middle.",
+    "the image itself. Far from the images the band is wide: the prediction is "
+    "uncertain. The averaged line is less certain than the band's middle.",
 )
-probe.prediction(bundle, image_id, of, said, count)
+probe.prediction(bundle, image_id, of, text, count)
 
 layout.section(
     "Two gradients of one bound",

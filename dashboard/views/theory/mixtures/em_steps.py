@@ -1,4 +1,4 @@
-"""EM step by step on points in the plane, by maximum likelihood beside maximum a posteriori."""
+"""EM step by step on points in the plane, by maximum likelihood and maximum a posteriori."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SOURCES = {"Two latents of test images": "latents", "Points with a pair of twins": "points"}
 KINDS = ("spherical", "diagonal", "full")
 COUNT, MOST = 400, 10
-"""Points at most, and components at most."""
+"""Largest numbers of points and of components."""
 FORMULA = (
     r"""r_{nk}=\frac{\pi_k\,\mathcal N(x_n;\mu_k,\Sigma_k)}
 {\sum_j\pi_j\,\mathcal N(x_n;\mu_j,\Sigma_j)}""",
@@ -46,7 +46,7 @@ SYMBOLS = (
 
 
 class Task(NamedTuple):
-    """What is fitted."""
+    """The settings of both fits."""
 
     source: str
     dims: tuple[int, int]
@@ -57,7 +57,7 @@ class Task(NamedTuple):
 
 
 def show(bundle: "Bundle") -> None:
-    """Show both fits at the same iteration, with controls of what is fitted and of the step."""
+    """Show both fits at the same iteration, with controls for the data and the step."""
     formulas(*FORMULA)
     formulas(*MAP)
     st.caption(SYMBOLS)
@@ -155,13 +155,13 @@ def _at(
                 dark,
             )
             value = state_.log_likelihood / len(points)
-            said = f"{name} at iteration {state_.step}: log likelihood {value:.4f} nats per point"
-            chart(figure, key=f"gaussians {name}", alt=said)
+            text = f"{name} at iteration {state_.step}: log likelihood {value:.4f} nats per point"
+            chart(figure, key=f"gaussians {name}", alt=text)
             st.markdown(f"log likelihood **{plain(value, 4)}** nats per point")
             if state_.degenerate:
                 st.warning(
                     f"Component {', '.join(map(str, state_.degenerate))} has shrunk to the "
-                    "variance floor: the likelihood would rise without end there.",
+                    "variance floor: the likelihood is unbounded there.",
                     icon=":material/warning:",
                 )
             elif step >= fit.last.step:
@@ -171,12 +171,12 @@ def _at(
         "log posterior (MAP)": [s.objective / len(points) for s in probable.states],
     }
     falls = any(b < a - 1e-9 for v in curves.values() for a, b in pairwise(v))
-    said = "one of which falls" if falls else "neither of which falls"
+    text = "one of which falls" if falls else "neither of which falls"
     ends = "; ".join(f"{name} from {v[0]:.3f} to {v[-1]:.3f}" for name, v in curves.items())
     chart(
         mixtures.objectives(curves, step, "nats per point", dark),
         key="objectives",
-        alt=f"Objectives over the iterations, {said}: {ends}",
+        alt=f"Objectives over the iterations, {text}: {ends}",
     )
     rows = [
         {"fit": name, "iteration": i, "nats per point": v}
@@ -199,8 +199,8 @@ def _ask(likely: "MixtureFit", probable: "MixtureFit") -> None:
         "component to the two equal points alone, while maximum a posteriori cannot shrink it?",
         [
             "The prior on the weights forbids small components",
-            "The density at the twins grows without end as the variance goes to 0, and only the "
-            "prior on the variance charges for that",
+            "The density at the twins diverges as the variance goes to 0, and only the "
+            "prior on the variance penalises that",
             "EM stops too early without a prior",
         ],
         right=1,

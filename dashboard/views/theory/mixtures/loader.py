@@ -1,4 +1,4 @@
-"""Cached answers of the page on mixtures: the steps of EM, in the plane and on a line."""
+"""Cached results of the page on mixtures: the steps of EM, in the plane and on a line."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from xai_core.theory.mixtures import MixtureFit
 
 TWIN = (8.0, -6.0)
-"""Where the sampled points hold two equal ones."""
+"""Position of the two equal points in the sampled set."""
 FEWEST = 20
-"""Test images below which the latents are those of all images."""
+"""With fewer test images, the latents of all images are used."""
 
 
 @st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -26,8 +26,8 @@ def plane(bundle: "Bundle", source: str, dims: tuple[int, int], count: int) -> N
     Args:
         bundle: Whose latents.
         source: "latents", or "points", which hold two equal points far from the rest.
-        dims: The latents taken.
-        count: How many.
+        dims: The latents used.
+        count: Number of points.
     """
     noise = np.random.default_rng(0)
     if source == "points":

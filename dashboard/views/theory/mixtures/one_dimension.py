@@ -31,7 +31,7 @@ ITERATIONS = 4
 
 @st.fragment
 def density(bundle: "Bundle") -> None:
-    """Show the density of three Gaussians, and who is responsible for a point."""
+    """Show the density of three Gaussians and their responsibilities for a point."""
     formulas(*DENSITY)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         means = np.array(
@@ -56,19 +56,19 @@ def density(bundle: "Bundle") -> None:
     total = parts.sum(1)
     here = np.array([np.interp(at, x, parts[:, k]) for k in range(3)])
     modes = int(((total[1:-1] > total[:-2]) & (total[1:-1] > total[2:])).sum())
-    said = ", ".join(f"{r:.3f}" for r in here / here.sum())
+    text = ", ".join(f"{r:.3f}" for r in here / here.sum())
     chart(
         mixtures.line_density(x, parts, at, state.dark()),
         key="line density",
-        alt=f"A density with {modes} modes; responsibilities at {at}: {said}",
+        alt=f"A density with {modes} modes; responsibilities at {at}: {text}",
     )
     mean = float(WEIGHTS @ means)
     variance = float(WEIGHTS @ (VARIANCES + means**2) - mean**2)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{modes}** {'mode' if modes == 1 else 'modes'}; mean {plain(mean, 2)}, variance "
-            f"{plain(variance, 2)}. At x = {plain(at, 1)} the components are responsible by "
-            f"**({said})**. Three Gaussians need not make three hills."
+            f"{plain(variance, 2)}. At x = {plain(at, 1)} the responsibilities are "
+            f"**({text})**. Three Gaussians need not give three modes."
         )
         table = pd.DataFrame({"x": x, "p": total})
         download.table(bundle, table, name="density", means=" ".join(map(str, means)))

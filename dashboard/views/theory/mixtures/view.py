@@ -15,7 +15,7 @@ bundle = layout.page(
 
 layout.section(
     "A mixture on a line",
-    "Three Gaussians with movable means: the density, and who is responsible for a point.",
+    "Three Gaussians with movable means: the density, and the responsibilities for a point.",
     "The solid line is p(x), the dotted ones are the weighted components. The second number in "
     "N(μ, σ²) is a variance.",
 )
@@ -35,8 +35,8 @@ layout.section(
     "The same points from the same start, by maximum likelihood and by maximum a posteriori.",
     "A point has the colours of the components, blended by their responsibilities for it. "
     "Ellipses lie at one and two standard deviations, crosses at the means. The curve below is "
-    "what each fit maximises; no EM step lowers it. The likelihood has no maximum (the density of "
-    "a Gaussian on a single point grows without end as its variance shrinks), so variances are "
+    "each fit's objective; no EM step lowers it. The likelihood has no maximum (the density of "
+    "a Gaussian on a single point diverges as its variance shrinks), so variances are "
     "kept above a floor, and the page says when one has reached it. The prior, worth some points "
     "per component, prevents that.",
 )

@@ -148,7 +148,7 @@ def safetensors_header_cut_in_half(folder):
     believed(folder, path.name)
 
 
-@case("bundle", "model.safetensors`: it has .* bytes, for what is in it", TRAIN)
+@case("bundle", "model.safetensors`: it has .* bytes, its content takes at most", TRAIN)
 def safetensors_header_of_many_tensors(folder):
     one = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
     text = json.dumps({f"t{number}": one for number in range(60_000)}).encode()
@@ -207,7 +207,7 @@ def weights_with_one_bit_flipped(folder):
     (folder / "model.safetensors").write_bytes(content)
 
 
-@case("bundle", "model.safetensors`: it has 3221225472 bytes, for what is in it", TRAIN)
+@case("bundle", "model.safetensors`: it has 3221225472 bytes, its content takes at most", TRAIN)
 def weights_padded_to_three_gigabytes(folder):
     path = folder / "model.safetensors"
     os.truncate(path, 3 << 30)
@@ -355,7 +355,7 @@ def manifest_with_half_of_the_map_s_scores(folder):
     edited(folder, lambda m: m["metrics"].update(map=half))
 
 
-@case("bundle", "`configs.classifier.num_classes` must be 2, one a class", TRAIN)
+@case("bundle", "`configs.classifier.num_classes` must be 2, one per class", TRAIN)
 def manifest_with_more_classes_than_names(folder):
     edited(folder, lambda m: m["configs"]["classifier"].update(num_classes=5))
 
@@ -795,7 +795,7 @@ def animated_png(folder):
     return folder / "x.png"
 
 
-@case("image", "32 bits a pixel", "Save it with 8 or 16")
+@case("image", "32 bits per pixel", "Save it with 8 or 16")
 def tiff_of_32_bits(folder):
     return saved(folder, "x.tif", DIGITS[0].astype(np.float32))
 
@@ -870,7 +870,7 @@ def pgm_written_in_letters(folder):
     return written(folder, "x.pgm", b"P2 3000 3000 255 " + b"0 " * 9_000_000)
 
 
-@case("data", r"holds 'caf.udce9', which is no UTF-8", "Rename it")
+@case("data", r"holds 'caf.udce9', which is not UTF-8", "Rename it")
 def folder_with_a_label_that_is_no_text(folder):
     label = os.path.join(os.fsencode(folder), b"caf\xe9")
     os.mkdir(label)
