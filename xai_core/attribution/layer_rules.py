@@ -90,25 +90,33 @@ def _check_rectifiers(outputs: Tensor, own: str) -> None:
 def _grad_cam(problem: AttributionTask) -> ChannelMaps:
     """Weight the last convolution's features by their mean gradients; keep the positive part.
 
-    If a ReLU follows, the features are taken after it: before it, all may be negative.
+    It is the last convolution that the output depends on; a network may compute other outputs
+    after it. If a ReLU follows, the features are taken after it: before it, all may be negative.
     """
-    seen: dict[str, Tensor] = {}
+    sums: list[Tensor] = []
+    seen: list[Tensor] = []
 
     def convolve(call: Call) -> Tensor:
-        seen["features"] = seen["sums"] = call.again()
-        return seen["features"]
+        found = call.again()
+        if found.requires_grad:  # else it was computed under `no_grad`
+            sums.append(found)
+            seen.append(found)
+        return found
 
     def rectify(call: Call) -> Tensor:
         found = call.again()
-        if "sums" in seen and call.args[0] is seen["sums"]:
-            seen["features"] = call.args[0] if call.in_place else found
+        for number, known in enumerate(sums):
+            if call.args[0] is known:
+                seen[number] = known if call.in_place else found
         return found
 
     rules = {"conv2d": convolve, "relu": rectify}
-    outputs = Replaced(rules).run(problem.forward, problem.leaf())
-    if not seen:
+    chosen = problem.chosen(Replaced(rules).run(problem.forward, problem.leaf())).sum()
+    for features in reversed(seen):
+        (slope,) = torch.autograd.grad(chosen, features, retain_graph=True, allow_unused=True)
+        if slope is not None:
+            break
+    else:
         raise ValueError("`guided_gradcam` needs a convolution in `forward`, which has none.")
-    features = seen["features"]
-    (slope,) = torch.autograd.grad(problem.chosen(outputs).sum(), features)
     weighted = slope.mean((2, 3), keepdim=True) * features
     return weighted.sum(1, keepdim=True).relu().detach()

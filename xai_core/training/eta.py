@@ -22,6 +22,11 @@ __all__ = [
 
 NEARLY_DONE = 0.95
 """Share of the rest of a stage that may be assumed done before the stage reports it."""
+ENOUGH_SECONDS = 5.0
+"""Seconds of work, expected and measured, from which the measured speed alone decides.
+
+A moment's work says little of hours: a stage may be over in milliseconds, most of which is setup.
+"""
 
 
 @dataclass(frozen=True)
@@ -113,14 +118,16 @@ def time_left(
 def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
     """Return the ratio of measured to expected seconds, over all reported steps.
 
-    Stages of a single step are left out: after an interruption they take no time.
+    What is missing to `ENOUGH_SECONDS` is filled up with work at the expected speed. Stages of a
+    single step are left out: after an interruption they take no time.
     """
     worked = took = 0.0
     for before, after in pairwise(moves):
         if before.stage == after.stage and after.total > 1:
             worked += expected.get(after.stage, 0.0) * (after.done - before.done) / after.total
-            took += after.at - before.at
-    return took / worked if worked > 0 and took > 0 else 1.0
+            took += max(after.at - before.at, 0.0)  # clocks are set back
+    missing = max(ENOUGH_SECONDS - min(worked, took), 0.0)
+    return (took + missing) / (worked + missing)
 
 
 def _work(expected: Mapping[str, float], move: TimedProgress) -> float:

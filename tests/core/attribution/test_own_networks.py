@@ -198,6 +198,48 @@ def test_relevance_without_gamma_and_epsilon_is_input_times_gradient_in_branches
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)
 
 
+class TwoHeads(nn.Module):
+    """What is explained, and other outputs that the network computes after it."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.trunk, self.side = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3)
+        self.head, self.after = nn.Linear(4 * 49, 3), after
+
+    def explained(self, x):
+        return self.head(self.trunk(x).relu().flatten(1))
+
+    def forward(self, x):
+        y = self.trunk(x).relu()
+        return {"logits": self.head(y.flatten(1)), "more": AFTER[self.after](self, x, y)}
+
+
+AFTER = {
+    "a map": lambda m, x, y: m.side(y),
+    "a map of a copy": lambda m, x, y: m.side(y.detach()),
+    "the same again": lambda m, x, y: m.explained(x),
+    "the first features": lambda m, x, y: m.trunk(x),
+    "a rectified map": lambda m, x, y: m.side(y).relu(),
+    "two maps": lambda m, x, y: [m.side(y), m.side(y.relu())],
+    "another head": lambda m, x, y: m.head(m.trunk(1 - x).flatten(1)),
+    "a pooled map": lambda m, x, y: nn.functional.max_pool2d(m.side(y), 2),
+    "a map without gradient": lambda m, x, y: torch.no_grad()(m.side)(y),
+    "nothing": lambda m, x, y: None,
+}
+
+
+def test_what_a_network_computes_besides_changes_no_map(subtests):
+    for after in AFTER:
+        for method in OF_FUNCTIONS:
+            with subtests.test(after=after, method=method):
+                torch.manual_seed(0)
+                network, x, b = TwoHeads(after), torch.rand(3, 1, 9, 9), torch.rand(2, 1, 9, 9)
+                found = explain(method, network, x, b).attributions
+                torch.testing.assert_close(
+                    found, explain(method, network.explained, x, b).attributions
+                )
+
+
 class Hidden(torch.autograd.Function):
     """A rectifier that no rule can see."""
 

@@ -81,3 +81,25 @@ def test_the_time_left_falls_only_as_the_share_rises(total):
 def test_before_a_first_report_nothing_is_done_and_no_time_passes():
     ahead = time_left({"vae": 60.0}, [], now=1000.0)
     assert (ahead.share, ahead.whole) == (0.0, 60.0)
+
+
+def test_a_moments_work_says_little_of_the_time_left(subtests):
+    """Of 600 expected seconds, whatever a stage measured in less than one of them."""
+    for total in (2, 3, 60):
+        for work in (0.001, 0.01, 0.1, 0.9):
+            for took in (0.0, 0.0001, 0.01, 0.1, 0.9, -3600.0):
+                with subtests.test(total=total, work=work, took=took):
+                    expected = {"classifier": work, "vae": 600.0}
+                    moves = [
+                        *(TimedProgress("classifier", done, total, took * done / total)
+                          for done in range(total + 1)),
+                        TimedProgress("vae", 0, 2000, took),
+                    ]  # fmt: skip
+                    assert 400 < time_left(expected, moves, now=took).whole < 900
+
+
+@pytest.mark.parametrize("slowness", [0.05, 0.5, 1.0, 3.0, 20.0])
+def test_longer_work_decides_the_time_left(slowness):
+    moves = [TimedProgress("vae", done, 600, done * slowness) for done in range(301)]
+    ahead = time_left({"vae": 600.0}, moves, now=moves[-1].at)
+    assert ahead.whole == pytest.approx(300 * slowness, rel=1e-3)
