@@ -19,7 +19,7 @@ layout.section(
     "Figure 1. The dependencies of the generative model and of its inference.",
     "A circle is a random variable, a shaded one is observed; a dot is a parameter; a plate is "
     "repeated as its corner says. Solid arrows generate an image: cluster c, then its code "
-    "z, then its pixels x. Dashed arrows go back: c is inferred either from the image, by a branch "
+    "z, then its pixels x. Dashed arrows go back: c is inferred from the image, by a branch "
     "of the encoder, or from the code, by Bayes' rule.",
 )
 graphical_model.show(bundle)
