@@ -1,4 +1,4 @@
-"""Names that moved or changed still answer for one version, with a warning."""
+"""Keep moved or renamed names working for one version, with a deprecation warning."""
 
 import functools
 import warnings
@@ -35,7 +35,7 @@ def moved(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
 
 
 def renamed(**names: str) -> Callable[[F], F]:
-    """Let a function take an argument by its old name.
+    """Let a function accept an argument by its old name.
 
     Args:
         names: The new name of each old one.
@@ -48,7 +48,7 @@ def renamed(**names: str) -> Callable[[F], F]:
             for old in names.keys() & kwargs.keys():
                 new = names[old]
                 if new in kwargs:
-                    raise TypeError(f"`{about}` takes `{new}`, not `{old}` beside it.")
+                    raise TypeError(f"`{about}` takes `{new}`, not also `{old}`.")
                 warnings.warn(
                     f"`{old}` of `{about}` is called `{new}` now.",
                     DeprecationWarning,

@@ -1,4 +1,4 @@
-"""Results draw themselves in a notebook; what draws them is imported when one asks."""
+"""Notebook display of results; the drawing code is imported on demand."""
 
 from importlib import import_module
 

@@ -1,8 +1,8 @@
-"""What figures and texts take as a number; it needs no torch, unlike the aliases of `_types`."""
+"""The type of numbers in figures and texts; unlike the aliases of `_types`, without torch."""
 
 import numpy as np
 
 __all__ = ["Number"]
 
 Number = float | int | np.floating | np.integer
-"""Annotations are checked while tests run, and `float` alone admits no whole number."""
+"""The tests check annotations, and `float` alone does not accept integers."""

@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Expand paths typed by users."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ __all__ = ["expand_home"]
 
 
 def expand_home(path: str | Path) -> Path:
-    """Replace a leading `~` by the home folder; a path without one stays as it is.
+    """Replace a leading `~` by the home folder; other paths are returned unchanged.
 
-    A home folder that does not exist stays too, so that the path is reported as not found.
+    If there is no home folder, `~` is kept, so that the path is reported as not found.
     """
     try:
         return Path(os.fspath(path)).expanduser()

@@ -1,4 +1,4 @@
-"""Names in messages; it needs nothing but Python, so that `xai list` answers at once."""
+"""Names in messages; pure Python, so that `xai list` starts fast."""
 
 from collections.abc import Collection
 
@@ -12,7 +12,7 @@ def listed(names: Collection[object], limit: int = 5) -> str:
 
 
 def is_text(name: str) -> bool:
-    """Return whether a name can be written as UTF-8, as a file's name need not be."""
+    """Return whether a name can be encoded as UTF-8, which file names need not be."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -28,5 +28,5 @@ Probs = Float[Tensor, "batch clusters"]
 """Rows that sum to one."""
 Labels = Int[Tensor, " images"]
 Mask = Float[Tensor, "batch height width"]
-"""Weights in [0, 1], one a pixel."""
+"""Weights in [0, 1], one per pixel."""
 Maps = Float[Tensor, "batch height width"]

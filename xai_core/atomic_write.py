@@ -1,4 +1,4 @@
-"""Write files atomically: a failure leaves the file that was there before, or none."""
+"""Write files atomically: after a failure, the previous file remains, or none."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def atomic_write(
 ) -> Iterator[IO[bytes]]:
     """Yield a temporary file to write into, and move it to `path` at the end.
 
-    If the body raises, or the machine stops, `path` stays as it was.
+    If the body raises or the machine stops, `path` stays unchanged.
 
     Args:
         path: The file.
@@ -56,7 +56,7 @@ def atomic_write(
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's entries through to the disk, where the system can."""
+    """Sync a folder's entries to the disk, if the system supports it."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)

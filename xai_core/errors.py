@@ -3,9 +3,9 @@
     XaiError
     |- ConfigError (also ValueError)       a setting outside its range
     |- DataError                           images, labels or a data set that cannot be used
-    |- TrainingDivergedError               the loss left the finite numbers
+    |- TrainingDivergedError               the loss is not finite
     |- ProcessLostError                    one of several processes ended before the others
-    |- OutOfMemoryError                    neither the device nor the machine has room
+    |- OutOfMemoryError                    the device or the machine is out of memory
     `- BundleError                         a bundle that is damaged, foreign or incomplete
        |- BundleNotFoundError              no such bundle
        `- BundleVersionError               written by another schema version
@@ -39,7 +39,7 @@ class DataError(XaiError):
 
 
 class TrainingDivergedError(XaiError):
-    """The loss left the finite numbers; the last good state is kept."""
+    """The loss is not finite; the last good state is kept."""
 
 
 class ProcessLostError(XaiError):
@@ -47,7 +47,7 @@ class ProcessLostError(XaiError):
 
 
 class OutOfMemoryError(XaiError):
-    """Neither the device nor the machine has room; the message says what to lower."""
+    """The device or the machine is out of memory; the message says what to reduce."""
 
 
 class BundleError(XaiError):
@@ -55,7 +55,7 @@ class BundleError(XaiError):
 
 
 class BundleNotFoundError(BundleError):
-    """No bundle of that name or at that path."""
+    """There is no bundle with this name or at this path."""
 
 
 class BundleVersionError(BundleError):

@@ -1,7 +1,8 @@
-"""Functions that are explained: the forms they may have, read once at the edge.
+"""Wrap the functions to explain and normalise the forms of their results.
 
-People give functions in another precision, or with a tuple as their result. `GivenFunction` calls
-them in their own precision and returns one tensor of the expected shape, or says what came.
+Users' functions may have another precision or return a tuple. `GivenFunction` calls them in their
+own precision and returns one tensor of the expected shape, or raises an error that describes the
+result.
 """
 
 import numbers
@@ -18,21 +19,21 @@ from .networks import is_half
 __all__ = ["FORMS", "GivenFunction", "check_images", "class_numbers"]
 
 MEANS = ("mean", "mu", "loc")
-"""What the mean of q(z|x) may be called."""
+"""Accepted names of the mean of q(z|x)."""
 LARGEST_CLASS = 2**31
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GivenFunction:
-    """A function with one form: it returns one tensor, in the precision of what it is given.
+    """A function with a fixed form: it returns one tensor in the precision of its input.
 
     Attributes:
-        function: As it was given.
+        function: The user's function.
         name: Name of the argument, for messages.
-        form: Key of `FORMS`: what it has to return.
+        form: Key of `FORMS`, the kind of result.
         image_shape: (channels, height, width) of images, for the form "images".
-        dtype: Precision to call it in; that of its argument where None.
-        inference_only: Whether it works under `torch.inference_mode` alone.
+        dtype: Precision to call it in; None for that of its argument.
+        inference_only: Whether it works only under `torch.inference_mode`.
     """
 
     function: Callable
@@ -60,10 +61,10 @@ class GivenFunction:
         """Call it for the first time, on one argument and on two.
 
         Returns:
-            What works, and its result for the first two rows; for one row twice if `x` has one.
+            A function that works, and its result for the first two rows, or twice the only row.
 
         Raises:
-            ValueError: If it has another form, is random, or mixes the rows of a batch.
+            ValueError: If its result has another form, is random, or mixes the rows of a batch.
         """
         two = x[:2] if len(x) > 1 else x.repeat(2, *[1] * (x.ndim - 1))
         checked, pair = self._first_call(two)
@@ -84,11 +85,11 @@ class GivenFunction:
         return checked, pair
 
     def check_gradient(self, x: Tensor, wanted_by: str) -> None:
-        """Refuse a function through which no gradient flows.
+        """Raise an error for a function without a gradient.
 
         Args:
             x: One argument.
-            wanted_by: Who needs the gradient, for the message.
+            wanted_by: The method that needs the gradient, for the message.
         """
         why = "it runs under no_grad or inference_mode, or detaches"
         if not self.inference_only:
@@ -132,7 +133,7 @@ class GivenFunction:
 
 
 def _described(found: object) -> str:
-    """Name what a function returned, with the shapes of tensors inside."""
+    """Describe a function's result, with the shapes of its tensors."""
     if isinstance(found, Tensor):
         return f"{str(found.dtype).removeprefix('torch.')} {tuple(found.shape)}"
     if isinstance(found, Mapping):
@@ -145,7 +146,7 @@ def _described(found: object) -> str:
 
 
 def _tensors(found: object) -> list[Tensor]:
-    """Return the floating tensors of a tuple, list or mapping, or of what stands alone."""
+    """Return the floating tensors of a tuple, list, mapping or single tensor."""
     if isinstance(found, np.ndarray):
         found = torch.from_numpy(found)
     if isinstance(found, Mapping):
@@ -156,7 +157,7 @@ def _tensors(found: object) -> list[Tensor]:
 
 
 def _named(found: object, *names: str) -> Tensor | None:
-    """Return the first tensor of some names in a mapping, a named tuple or a distribution."""
+    """Return the first tensor with one of the names in a mapping, named tuple or distribution."""
     for name in names:
         value = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
         if isinstance(value, Tensor):
@@ -165,7 +166,7 @@ def _named(found: object, *names: str) -> Tensor | None:
 
 
 def _as_rows(found: Tensor, rows: int) -> Tensor | None:
-    """Bring (batch,), (batch, n, 1, 1) and, of one image, () and (n,) to (batch, n)."""
+    """Reshape (batch,), (batch, n, 1, 1) and, for one image, () and (n,) to (batch, n)."""
     if rows == 1 and (found.ndim == 0 or (found.ndim == 1 and len(found) > 1)):
         found = found.reshape(1, -1)
     if found.ndim == 0 or len(found) != rows:
@@ -194,7 +195,7 @@ def _codes(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
 
 
 def _images(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
-    """Read (batch, channels, height, width), also from rows of as many numbers."""
+    """Read (batch, channels, height, width), also from flattened rows."""
     tensors = _tensors(found)
     chosen = None if isinstance(found, Tensor) else _named(found, "probs", *MEANS)
     if chosen is None and len(tensors) == 1:
@@ -213,14 +214,14 @@ FORMS: dict[str, Callable[[object, int, tuple[int, ...]], Tensor | None]] = {
     "codes": _codes,
     "images": _images,
 }
-"""What functions return, by kind: each reads one tensor from a result, or None."""
+"""Readers of results by kind: each returns one tensor of a result, or None."""
 
 
 def check_images(images: Tensor, name: str, *, in_unit_range: bool = False) -> None:
-    """Refuse what is no batch of finite images.
+    """Raise an error unless the argument is a batch of finite images.
 
     Args:
-        images: What was given.
+        images: The argument.
         name: Name of the argument, for messages.
         in_unit_range: Whether values must be in [0, 1].
 
@@ -247,12 +248,12 @@ def _refuse_rows(wrong: Tensor, message: str) -> None:
 
 
 def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> Int[Tensor, " rows"]:
-    """Read which class each row is about.
+    """Parse the class of each row.
 
     Args:
         target: One for all rows or one for each: whole numbers of any kind, or class names.
-        rows: How many.
-        names: Names of the classes, where they have any; a name goes before a number.
+        rows: Number of rows.
+        names: Names of the classes, if any; a name takes precedence over a number.
 
     Raises:
         ValueError: If it is none of these.
@@ -270,7 +271,7 @@ def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> In
 
 
 def _class_number(item: object, names: Sequence[str]) -> int | None:
-    """Read one class: a name, then a whole number, also written as text."""
+    """Parse one class: a name, else a whole number, possibly as text."""
     if isinstance(item, str):
         if item in names:
             return list(names).index(item)

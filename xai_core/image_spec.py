@@ -8,10 +8,10 @@ from .errors import ConfigError
 __all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "ImageSpec", "Look"]
 
 Look = Literal["light_on_dark", "dark_on_light", "natural"]
-"""Ink on plain ground as it was stored, lighter or darker than the ground; or photographs."""
+"""Stored look: ink on a plain background, lighter or darker than it; or photographs."""
 
 SMALLEST_SIDE, LARGEST_SIDE = 8, 128
-"""Pixels of a side of an image that models take."""
+"""Range of an image's side in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +20,10 @@ class ImageSpec:
 
     Attributes:
         channels: 1 for grey, 3 for red, green and blue.
-        height: In pixels, 8 to 128.
-        width: Likewise; images need not be square.
-        look: How the images looked when they were stored. Models read ink that is light on dark
-            in either case; `natural` images are left as they are.
+        height: Height in pixels, 8 to 128.
+        width: Width in pixels, 8 to 128; images need not be square.
+        look: Look of the stored images. Models always read ink as light on dark; `natural` images
+            are not changed.
     """
 
     channels: int = 1
@@ -32,7 +32,7 @@ class ImageSpec:
     look: Look = "light_on_dark"
 
     def __post_init__(self) -> None:
-        """Refuse what is no form of images."""
+        """Raise an error for an invalid form."""
         if self.channels not in (1, 3):
             raise ConfigError(f"`channels` must be 1 or 3, got {self.channels}.")
         for name, side in (("height", self.height), ("width", self.width)):
@@ -51,14 +51,14 @@ class ImageSpec:
 
     @property
     def pixels(self) -> int:
-        """Count the pixels, 784 of MNIST."""
+        """Return the number of pixels, 784 for MNIST."""
         return self.height * self.width
 
     def share_of(self, pixels_of_mnist: float | int) -> int:
-        """Return how many pixels are the share that so many are of MNIST's 784, at least one."""
+        """Scale a number of pixels from MNIST's 784 to this form, to at least one."""
         return max(1, round(pixels_of_mnist * self.pixels / 784))
 
     def __str__(self) -> str:
-        """Name the form: "28 x 28 pixels, grey", width first."""
+        """Describe the form: "28 x 28 pixels, grey", width first."""
         colour = "grey" if self.channels == 1 else "colour"
         return f"{self.width} x {self.height} pixels, {colour}"

@@ -1,7 +1,7 @@
-"""The networks that functions use: which they are, their precision, and how they are left.
+"""Find the networks that functions use, evaluate them and restore their state.
 
-Explainers are given functions by people, such as a network in training mode. `left_as_found`
-evaluates it in evaluation mode and undoes every change, also after an exception.
+Users' functions may contain a network in training mode. `left_as_found` switches it to evaluation
+mode and undoes every change, also after an exception.
 """
 
 import copy
@@ -20,7 +20,7 @@ __all__ = ["dtype_of", "in_float32", "is_half", "left_as_found", "modules_of", "
 
 
 def modules_of(*functions: object) -> list[nn.Module]:
-    """Find the networks that functions use: themselves, their owners, what they close over."""
+    """Find the networks of functions: the functions themselves, their owners and closures."""
     return [found for found in _reachable(functions) if isinstance(found, nn.Module)]
 
 
@@ -49,12 +49,12 @@ def _reachable(functions: tuple[object, ...]) -> list[nn.Module | Tensor]:
 
 
 def _closed_over(function: FunctionType) -> list[object]:
-    """List what a function takes from outside; of those of torch, what they decorate."""
+    """List the objects that a function references; for torch decorators, the wrapped function."""
     if (function.__module__ or "").partition(".")[0] == "torch":
         return [getattr(function, "__wrapped__", None)]
     try:
         used = inspect.getclosurevars(function)
-    except ValueError:  # a name that is not assigned yet
+    except ValueError:  # a name not assigned yet
         return []
     return [*used.nonlocals.values(), *used.globals.values()]
 
@@ -64,7 +64,7 @@ def _is_part(value: object) -> bool:
 
 
 def dtype_of(*functions: object) -> torch.dtype | None:
-    """Return the precision of the first weights that functions use; None where there are none."""
+    """Return the precision of the first weights that functions use; None if there are none."""
     for item in _reachable(functions):
         tensors = [item] if isinstance(item, Tensor) else [*item.parameters(), *item.buffers()]
         for tensor in tensors:
@@ -74,12 +74,12 @@ def dtype_of(*functions: object) -> torch.dtype | None:
 
 
 def is_half(dtype: torch.dtype | None) -> bool:
-    """Return whether numbers of this type are too coarse to add up many of them."""
+    """Return whether a type is too coarse for sums of many numbers."""
     return dtype in (torch.float16, torch.bfloat16)
 
 
 def working_dtype(*dtypes: torch.dtype | None) -> torch.dtype:
-    """Return the precision to compute in: float64 where one function has it, float32 otherwise."""
+    """Return the precision to compute in: float64 if any function uses it, otherwise float32."""
     return torch.float64 if torch.float64 in dtypes else torch.float32
 
 
@@ -95,7 +95,7 @@ def in_float32(function: Callable) -> Callable | None:
 
 @dataclass(eq=False)
 class _Held:
-    """A layer in use, and what it was before its first user came."""
+    """A layer in use, with its state before its first user."""
 
     layer: nn.Module
     training: bool
@@ -111,7 +111,7 @@ class _Held:
 
 
 _HELD: dict[int, _Held] = {}
-"""Layers in use by any thread: the last user restores what the first one found."""
+"""Layers in use by any thread; the last user restores the original state."""
 _LOCK = threading.Lock()
 
 
@@ -119,7 +119,7 @@ _LOCK = threading.Lock()
 def left_as_found(*functions: object) -> Iterator[None]:
     """Put the networks of functions in evaluation mode; restore mode and buffers at the end.
 
-    Layers that are in evaluation mode and have no buffers are not touched at all.
+    Layers in evaluation mode without buffers are not touched.
     """
     layers = {id(layer): layer for found in modules_of(*functions) for layer in found.modules()}
     mine: list[_Held] = []

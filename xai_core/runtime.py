@@ -1,4 +1,4 @@
-"""Where the work runs: device, memory, seeds and the Lightning Fabric launch."""
+"""The runtime: device, memory, seeds and the Lightning Fabric launch."""
 
 import atexit
 import logging
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 P = TypeVar("P")
 T = TypeVar("T")
 CACHED = 250
-"""Images per batch on one core, few enough for their activations to stay in its cache."""
+"""Images per batch on one core: few enough that their activations fit into its cache."""
 LOST = ("Connection closed by peer", "Connection reset", "Broken pipe", "gloo", "NCCL")
 """Parts of the messages of a communication error after a process was lost."""
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -52,7 +52,7 @@ PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How many processes work on one task, and on which devices.
+    """The processes and devices of a task.
 
     Attributes:
         device: "auto", "cpu", "cuda" or "cuda:N".
@@ -70,7 +70,7 @@ class Launch:
 
 
 def check_launch(launch: Launch) -> None:
-    """Check that a launch is possible, before anything is written for it.
+    """Check that a launch is possible before anything is written.
 
     Raises:
         ConfigError: If the device does not exist, or the precision is unknown.
@@ -86,7 +86,7 @@ def resolve_device(name: str) -> torch.device:
     """Return the device named "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
-        ConfigError: If the name is unknown or the device is not there.
+        ConfigError: If the name is unknown or the device does not exist.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -103,7 +103,7 @@ def make_fabric(launch: Launch) -> "Fabric":
     """Set up Fabric for a launch and start its processes.
 
     Raises:
-        ConfigError: If the device is not there, or Fabric refuses the combination.
+        ConfigError: If the device does not exist, or Fabric rejects the combination.
     """
     from lightning_fabric import Fabric
 
@@ -127,9 +127,9 @@ def make_fabric(launch: Launch) -> "Fabric":
 
 
 def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> torch.Generator:
-    """Return a generator whose numbers depend on seed, stage and epoch alone.
+    """Return a generator whose numbers depend only on seed, stage and epoch.
 
-    A resumed training thus draws the same numbers as an uninterrupted one.
+    A resumed training therefore draws the same numbers as an uninterrupted one.
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
@@ -142,14 +142,14 @@ def share_of(count: int, block: int, rank: int, world: int) -> slice:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that the device or the machine has no memory left."""
+    """Return whether an error means that the device or the machine is out of memory."""
     kinds = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch on the CPU
 
 
 @contextmanager
 def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
-    """Turn a lack of memory into an error that names the work and what to lower.
+    """Convert an out-of-memory error into one that names the work and what to reduce.
 
     Raises:
         OutOfMemoryError: If the body runs out of memory.
@@ -164,7 +164,7 @@ def report_out_of_memory(work: str, fix: str) -> Iterator[None]:
 
 @contextmanager
 def report_lost_processes(fabric: "Fabric", fix: str) -> Iterator[None]:
-    """Turn a failed communication into an error that says that a process is gone.
+    """Convert a failed communication into an error that reports the lost process.
 
     Raises:
         ProcessLostError: If communication with another process fails in the body.
@@ -222,9 +222,11 @@ def map_batches(
                     "There is not enough memory for a single image. Use another `--device`, or "
                     "end what else runs on this one."
                 ) from error
-        at_once = math.ceil(at_once / 2)  # after the handler, whose traceback holds the tensors
+        at_once = math.ceil(
+            at_once / 2
+        )  # after the handler, because its traceback keeps the tensors alive
         torch.cuda.empty_cache()
-        logger.warning("Memory is short: going on with %d images at once.", at_once)
+        logger.warning("Memory is short: continuing with %d images at once.", at_once)
 
 
 def map_on_cores(
@@ -232,7 +234,7 @@ def map_on_cores(
 ) -> Iterator[T]:
     """Process parts, on a CPU one per core, and yield the results in order.
 
-    The cores then do not wait for the slowest one after every layer.
+    Parallelism over parts avoids a synchronisation of the cores after every layer.
     """
     cores = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
     if cores == 1 or len(parts) < 2:
@@ -242,22 +244,24 @@ def map_on_cores(
         with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield from pool.map(work, parts)
     finally:
-        torch.set_num_threads(cores)  # of threads yet to come: it is each one's own, once begun
+        torch.set_num_threads(
+            cores
+        )  # the default of future threads: each running thread has its own
 
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""Variables of the launchers; all are 0 or absent in the first process."""
+"""Rank variables of the launchers, 0 or absent in the first process."""
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the one that writes and prints, before and after launch."""
+    """Return whether this is the process that writes and prints, before and after launch."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank() == 0
     return not any(int(os.environ.get(name) or 0) for name in RANKS)
 
 
 def import_umap() -> ModuleType:
-    """Import UMAP, with a writable place for its compiled code.
+    """Import UMAP, with a writable folder for its compiled code.
 
     Numba stores compiled code beside the package or in the home directory, and fails if neither
     is writable. Then a temporary folder is used.

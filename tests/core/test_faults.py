@@ -558,7 +558,7 @@ def test_where_memory_is_short_fewer_images_are_encoded_at_once(
     torch.testing.assert_close(found.mean, whole.mean)
     torch.testing.assert_close(found.terms.elbo, whole.terms.elbo, rtol=1e-4, atol=1e-3)
     assert [record.message for record in caplog.records] == [
-        f"Memory is short: going on with {count} images at once." for count in (16, 8, 4)
+        f"Memory is short: continuing with {count} images at once." for count in (16, 8, 4)
     ]
 
 

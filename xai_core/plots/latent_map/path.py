@@ -41,7 +41,7 @@ def backdrop(
         groups: Each image's group.
         colours: One per group, `#rrggbb`.
         dark: Whether the page has a dark theme.
-        strength: Opacity of a single point, up to 0.65; dense areas add 0.35.
+        strength: Opacity of a single point, up to 0.65; dense areas add up to 0.35.
 
     Returns:
         The picture as a data URL and its square: left, bottom, side.

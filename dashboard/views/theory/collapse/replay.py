@@ -83,7 +83,7 @@ def argument(bundle: "Bundle") -> None:
         "clustering-specific losses. One such loss asks deformed images to keep their cluster: "
         f"with it, {_fate(table, 'cure', most)}.\n"
         f"4. **Its price.** {_price(seen, titles)} Beside “{titles['pure']}”, which is another "
-        f"model (its prior knows no cluster), the bound is {_beside(other)}: that difference is "
+        f"model (its prior ignores c), the bound is {_beside(other)}: that difference is "
         "no price of the term."
     )
     _own(bundle)

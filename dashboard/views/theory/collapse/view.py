@@ -27,7 +27,7 @@ choices.show(bundle, image_id)
 layout.section(
     "Trainings, replayed",
     "What each training believes of the same images, epoch by epoch.",
-    "A strip is a training, a column an image in the order of its label, a row a cluster (in the "
+    "Each strip is a training, each column an image (by label), each row a cluster (in the "
     "order of the label it ends at), dark is q(c|x) near 1. An even grey strip is a collapse to "
     "1/K, one dark row all across a collapse to one cluster: in both, q(c|x) says the same of "
     "every image. Steps along the diagonal are clusters that follow the labels, which were not "

@@ -71,7 +71,7 @@ def posterior(bundle: "Bundle", of: str, text: str, count: int) -> None:
         )
     with right:
         st.metric(
-            f"“{messages.literal(text)}”, read right", f"{found.accuracy:.1%} ± {found.error:.1%}",
+            f"“{messages.literal(text)}”: accuracy", f"{found.accuracy:.1%} ± {found.error:.1%}",
             border=True, help=f"On {found.tested:,} test images; the error is one standard error",
         )  # fmt: skip
         st.metric("By always giving the more frequent answer", f"{found.base:.1%}", border=True)
