@@ -5,29 +5,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PAGES = {
-    "home": "views/home/view.py",
-    "own_image": "views/own_image/view.py",
-    "latent_map": "views/latent_map/view.py",
-    "reconstructions": "views/reconstructions/view.py",
-    "clusters": "views/clusters/view.py",
-    "compare": "views/compare/view.py",
-    "heatmaps": "views/heatmaps/view.py",
-    "counterfactuals": "views/counterfactuals/view.py",
-    "theory_contents": "views/theory/contents/view.py",
-    "theory_hidden": "views/theory/hidden/view.py",
-    "theory_inequalities": "views/theory/inequalities/view.py",
-    "theory": "views/theory/bound/view.py",
-    "theory_linear_vae": "views/theory/linear_vae/view.py",
-    "theory_factorisations": "views/theory/factorisations/view.py",
-    "theory_collapse": "views/theory/collapse/view.py",
-    "theory_mixtures": "views/theory/mixtures/view.py",
-    "theory_probe": "views/theory/mean_field/view.py",
-    "theory_manifold": "views/theory/manifold/view.py",
-    "model_card": "views/model_card/view.py",
-    "train": "views/train/view.py",
+
+@dataclass(frozen=True)
+class Listed:
+    """A page, and how the navigation shows it.
+
+    Attributes:
+        folder: Where its `view.py` lies, below `dashboard/views/`.
+        section: Of the navigation; the pages of one section stand together.
+        title: As the page's own heading says it, Home's apart.
+        symbol: Name of one of the Material Symbols.
+    """
+
+    folder: str
+    section: str
+    title: str
+    symbol: str
+
+    @property
+    def script(self) -> str:
+        """Return the path of its script below `dashboard/`."""
+        return f"views/{self.folder}/view.py"
+
+    @property
+    def icon(self) -> str:
+        """Return the symbol as Streamlit writes it."""
+        return f":material/{self.symbol}:"
+
+
+LISTED = {
+    "home": Listed("home", "", "Home", "home"),
+    "own_image": Listed("own_image", "", "Your image", "draw"),
+    "latent_map": Listed("latent_map", "Explore", "Latent map", "scatter_plot"),
+    "reconstructions": Listed("reconstructions", "Explore", "Reconstructions", "compare"),
+    "clusters": Listed("clusters", "Explore", "Clusters", "category"),
+    "compare": Listed("compare", "Explore", "Compare", "balance"),
+    "model_card": Listed("model_card", "Explore", "Model card", "fact_check"),
+    "heatmaps": Listed("heatmaps", "Explain", "Heatmaps", "gradient"),
+    "counterfactuals": Listed("counterfactuals", "Explain", "Counterfactuals", "alt_route"),
+    "theory_contents": Listed("theory/contents", "Theory", "Contents", "toc"),
+    "theory_hidden": Listed("theory/hidden", "Theory", "Hidden variables", "visibility_off"),
+    "theory_inequalities": Listed(
+        "theory/inequalities", "Theory", "Inequalities", "compare_arrows"
+    ),
+    "theory": Listed("theory/bound", "Theory", "The bound", "stacked_line_chart"),
+    "theory_linear_vae": Listed("theory/linear_vae", "Theory", "A VAE by hand", "calculate"),
+    "theory_factorisations": Listed(
+        "theory/factorisations", "Theory", "Two factorisations", "call_split"
+    ),
+    "theory_collapse": Listed("theory/collapse", "Theory", "The collapse", "trending_down"),
+    "theory_mixtures": Listed("theory/mixtures", "Theory", "Mixtures by EM", "blur_on"),
+    "theory_probe": Listed("theory/mean_field", "Theory", "Mean-field", "linear_scale"),
+    "theory_manifold": Listed("theory/manifold", "Theory", "On the manifold", "landscape"),
+    "train": Listed("train", "Make", "Train", "model_training"),
 }
-"""The script of each page, by the page's name, which is also its address."""
+"""Every page in the order of the navigation, by its name, which is also its address."""
+PAGES = {name: page.script for name, page in LISTED.items()}
+"""The script of each page."""
 
 MAX_CORNERS = 400
 _CENT = 100

@@ -13,6 +13,8 @@ import typer
 import xai_core
 from tests.benchmarks import results
 from xai_core.cli import app
+from xai_core.data.built_in import BUILT_IN
+from xai_core.training.presets import PRESET_TABLE
 
 from .patience import PATIENCE
 
@@ -116,6 +118,13 @@ def test_the_readme_is_short():
     text = README.read_text("utf-8")
     assert len(text.splitlines()) <= 150
     assert len(text.split()) <= 1400
+
+
+def test_the_library_names_every_data_set_and_preset(subtests):
+    text = (ROOT / "xai_core" / "README.md").read_text("utf-8")
+    for name in (*BUILT_IN, *PRESET_TABLE):
+        with subtests.test(name=name):
+            assert f"`{name}`" in text
 
 
 def test_gate_runs_the_readmes_test_command():

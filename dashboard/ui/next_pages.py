@@ -4,30 +4,24 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.links import PAGES
+from dashboard.links import LISTED, PAGES
 
-STOPS = (
-    ("theory_contents", "Contents", ":material/toc:",
-     "Where is each formula of the sources?"),
-    ("theory_hidden", "Hidden variables", ":material/visibility_off:",
-     "What is a latent variable for, and what do the graphs say?"),
-    ("theory_inequalities", "Inequalities", ":material/compare_arrows:",
-     "Why is a bound a bound?"),
-    ("theory", "The bound", ":material/stacked_line_chart:",
-     "What is maximised, and how far is it from log p(x)?"),
-    ("theory_linear_vae", "A VAE by hand", ":material/calculate:",
-     "Do the formulas hold where everything is known?"),
-    ("theory_factorisations", "Two factorisations", ":material/call_split:",
-     "Where should c come from, the image or its code?"),
-    ("theory_collapse", "The collapse", ":material/trending_down:",
-     "When does the bound lose its clusters, and what does keeping them cost?"),
-    ("theory_mixtures", "Mixtures by EM", ":material/blur_on:",
-     "How are Gaussians fitted to points, and when does that go wrong?"),
-    ("theory_probe", "Mean-field", ":material/linear_scale:",
-     "What can be read from the codes, and how sure is that?"),
-    ("theory_manifold", "On the manifold", ":material/landscape:",
-     "How does a step in latent space move the image?"),
-)  # fmt: skip
+QUESTIONS = {
+    "theory_contents": "Where is each formula of the sources?",
+    "theory_hidden": "What is a latent variable for, and what do the graphs say?",
+    "theory_inequalities": "Why is a bound a bound?",
+    "theory": "What is maximised, and how far is it from log p(x)?",
+    "theory_linear_vae": "Do the formulas hold where everything is known?",
+    "theory_factorisations": "Where should c come from, the image or its code?",
+    "theory_collapse": "When does the bound lose its clusters, and what does keeping them cost?",
+    "theory_mixtures": "How are Gaussians fitted to points, and when does that go wrong?",
+    "theory_probe": "What can be read from the codes, and how sure is that?",
+    "theory_manifold": "How does a step in latent space move the image?",
+}
+"""What each Theory page answers, in their order."""
+STOPS = tuple(
+    (name, LISTED[name].title, LISTED[name].icon, asks) for name, asks in QUESTIONS.items()
+)
 """Page, title, icon, and the question that the page answers."""
 
 

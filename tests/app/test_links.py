@@ -1,6 +1,7 @@
 """A copied link restores what was seen; nonsense in the URL falls back and is cleaned."""
 
 import random
+from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode
 
@@ -14,7 +15,9 @@ from xai_core.data.user_images import is_own, own_id, own_image
 from xai_core.errors import DataError
 
 MANY = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 CLUSTERS = tuple(range(10))
 SETTINGS = {
@@ -258,3 +261,9 @@ def test_what_is_no_place_is_none(subtests):
 def test_a_place_is_kept_to_a_hundredth():
     (kept,) = links.snapped([[-3.14159, 2.71828]])
     assert links.read_place(links.write_corners([kept])) == [kept] == [[-3.14, 2.72]]
+
+
+def test_the_readme_names_every_page():
+    text = (Path(links.__file__).parent / "README.md").read_text("utf-8")
+    for name, page in links.LISTED.items():
+        assert f"| {page.title} | `/{'' if name == 'home' else name}` |" in text, name

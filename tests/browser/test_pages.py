@@ -4,30 +4,14 @@ from urllib.parse import unquote
 
 import pytest
 
+from dashboard.links import LISTED
+
 from .conftest import settle
 
-PAGES = {
-    "": "Explore a cluster VAE",
-    "own_image": "Your image",
-    "latent_map": "Latent map",
-    "reconstructions": "Reconstructions",
-    "clusters": "Clusters",
-    "compare": "Compare",
-    "model_card": "Model card",
-    "heatmaps": "Heatmaps",
-    "counterfactuals": "Counterfactuals",
-    "theory_contents": "Contents",
-    "theory_hidden": "Hidden variables",
-    "theory_inequalities": "Inequalities",
-    "theory": "The bound",
-    "theory_linear_vae": "A VAE by hand",
-    "theory_factorisations": "Two factorisations",
-    "theory_collapse": "The collapse",
-    "theory_mixtures": "Mixtures by EM",
-    "theory_probe": "Mean-field",
-    "theory_manifold": "On the manifold",
-    "train": "Train",
+PAGES = {"": "Explore a cluster VAE"} | {
+    name: page.title for name, page in LISTED.items() if name != "home"
 }
+"""The heading of each page by its address."""
 DRAWN = """canvas => {
     const {width, height} = canvas;
     const context = width && height && canvas.getContext('2d');

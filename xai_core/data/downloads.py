@@ -16,10 +16,9 @@ from torch import Tensor
 
 from .._types import ByteImages
 from ..errors import DataError
+from .built_in import REMOTE, RemoteSet
 
 __all__ = [
-    "REMOTE",
-    "RemoteSet",
     "RemoteSplit",
     "read_remote",
 ]
@@ -33,32 +32,6 @@ _LARGEST = 1 << 26
 """Largest unpacked size of one file: 64 MiB; 60,000 images have 47 MB."""
 _TIMEOUT = 30.0
 """Seconds to wait for a server's next byte."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoteSet:
-    """The name of a data set in torchvision, and its authors."""
-
-    factory: str
-    credit: str
-    variant: str | None = None
-    transposed: bool = False
-    """Whether its images are stored column by column."""
-
-
-REMOTE = {
-    "fashion-mnist": RemoteSet(
-        factory="FashionMNIST", credit="Fashion-MNIST, Xiao, Rasul and Vollgraf, MIT"
-    ),
-    "kmnist": RemoteSet(factory="KMNIST", credit="KMNIST, ROIS-DS CODH, CC BY-SA 4.0"),
-    "emnist-digits": RemoteSet(
-        factory="EMNIST",
-        credit="EMNIST, Cohen, Afshar, Tapson and van Schaik, https://arxiv.org/abs/1702.05373",
-        variant="digits",
-        transposed=True,
-    ),
-}
-"""Data sets that are downloaded once, by the name that the user types."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

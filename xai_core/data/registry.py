@@ -13,10 +13,10 @@ from .._paths import expand_home
 from .._text import is_text, listed
 from ..errors import DataError
 from . import shapes
-from .built_in import BUILT_IN
+from .built_in import BUILT_IN, REMOTE
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .digits import are_digits
-from .downloads import REMOTE, read_remote
+from .downloads import read_remote
 from .io.array_keys import read_array_set
 from .io.arrays import read_idx
 from .io.folders import scan_folder

@@ -67,11 +67,11 @@ class Evaluation:
         log_likelihood_images: Number of images it is estimated on.
     """
 
-    accuracy: float | None
-    nmi: float | None
-    ari: float | None
+    accuracy: float | None = None
+    nmi: float | None = None
+    ari: float | None = None
     cluster_information: float
-    ece: float | None
+    ece: float | None = None
     elbo: float
     reconstruction: float
     expected_log_prior: float
@@ -79,11 +79,11 @@ class Evaluation:
     entropy_z: float
     reconstruction_l1: float
     cluster_kept: float
-    classifier_accuracy: float | None
-    log_likelihood: float | None
-    log_likelihood_standard_error: float | None
-    log_likelihood_samples: int | None
-    log_likelihood_images: int | None
+    classifier_accuracy: float | None = None
+    log_likelihood: float | None = None
+    log_likelihood_standard_error: float | None = None
+    log_likelihood_samples: int | None = None
+    log_likelihood_images: int | None = None
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return the scores by name, ready for JSON."""
@@ -293,7 +293,7 @@ def _clustering(
     encoding: Encoding, labels: Labels | None, cluster_labels: Sequence[int] | None
 ) -> dict[str, Any]:
     if labels is None or cluster_labels is None:
-        return dict.fromkeys(("accuracy", "nmi", "ari", "ece"))
+        return {}
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     clusters, names = encoding.clusters, torch.tensor(list(cluster_labels))
@@ -356,9 +356,8 @@ def _likelihood(
     on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Estimate on a seeded sample of the images, drawn on the CPU whatever the device."""
-    names = ("", "_standard_error", "_samples", "_images")
     if num_images < 1:
-        return dict.fromkeys(f"log_likelihood{name}" for name in names)
+        return {}
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     x = to_float(images[order[:num_images]], device)
     generator = torch.Generator(device).manual_seed(seed)
@@ -368,5 +367,9 @@ def _likelihood(
         model, x, generator=generator, num_samples=num_samples, on_progress=on_progress
     ).double()
     error = (found.std() / math.sqrt(len(x))).item() if len(x) > 1 else None
-    values = (found.mean().item(), error, num_samples, len(x))
-    return {f"log_likelihood{name}": value for name, value in zip(names, values, strict=True)}
+    return {
+        "log_likelihood": found.mean().item(),
+        "log_likelihood_standard_error": error,
+        "log_likelihood_samples": num_samples,
+        "log_likelihood_images": len(x),
+    }

@@ -30,42 +30,45 @@ __all__ = [
 Metrics = Mapping[str, Any]
 
 _MEASURES = (
-    ("accuracy", "%", "Images whose cluster carries their label. Labels were never used to train; "
+    ("accuracy", "Clustering accuracy", "%",
+     "Images whose cluster carries their label. Labels were never used to train; "
      "clusters were named afterwards, one label per cluster, on the train images."),
-    ("nmi", "", "Normalised mutual information of cluster and label; 1 if they agree fully."),
-    ("ari", "", "Adjusted Rand index: agreement on pairs of images, 0 by chance, 1 at best."),
-    ("cluster_information", "nats", "I(c; x): information about the image in its cluster. At most "
+    ("nmi", "NMI", "",
+     "Normalised mutual information of cluster and label; 1 if they agree fully."),
+    ("ari", "ARI", "",
+     "Adjusted Rand index: agreement on pairs of images, 0 by chance, 1 at best."),
+    ("cluster_information", "Cluster information", "nats",
+     "I(c; x): information about the image in its cluster. At most "
      "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
-    ("ece", "%", "Expected calibration error: mean gap of confidence and accuracy."),
-    ("elbo", "nats", "A lower bound on log p(x) of the grey images, and part of the training "
+    ("ece", "Calibration error", "%",
+     "Expected calibration error: mean gap of confidence and accuracy."),
+    ("elbo", "ELBO", "nats",
+     "A lower bound on log p(x) of the grey images, and part of the training "
      "objective. The sum of the next four."),
-    ("reconstruction", "nats", "E[log p(x|z,c)]: how well the decoder explains the pixels."),
-    ("expected_log_prior", "nats", "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
-    ("kl_c", "nats", "KL(q(c|x) || p(c)): the cost of a certain q(c|x); at most {ceiling}."),
-    ("entropy_z", "nats", "-E[log q(z|x)]: how spread out q(z|x) is."),
-    ("log_likelihood", "nats", "log p(x) of {images} binarised images by importance sampling, "
+    ("reconstruction", "Reconstruction", "nats",
+     "E[log p(x|z,c)]: how well the decoder explains the pixels."),
+    ("expected_log_prior", "Expected log prior", "nats",
+     "E[log p(z|c)]: how well codes fit the clusters' Gaussians."),
+    ("kl_c", "KL of the cluster", "nats",
+     "KL(q(c|x) || p(c)): the cost of a certain q(c|x); at most {ceiling}."),
+    ("entropy_z", "Entropy of the code", "nats",
+     "-E[log q(z|x)]: how spread out q(z|x) is."),
+    ("log_likelihood", "Log-likelihood", "nats",
+     "log p(x) of {images} binarised images by importance sampling, "
      "{samples} draws each; with its standard error over the images."),
-    ("reconstruction_l1", "", "Absolute difference of image and reconstruction, summed over "
+    ("reconstruction_l1", "Pixel error", "",
+     "Absolute difference of image and reconstruction, summed over "
      "the pixels, each from 0 to 1."),
-    ("cluster_kept", "%", "Images that share their cluster with their reconstruction."),
-    ("classifier_accuracy", "%", "The independent classifier kept in the bundle to be explained; "
+    ("cluster_kept", "Cluster kept", "%",
+     "Images that share their cluster with their reconstruction."),
+    ("classifier_accuracy", "Classifier accuracy", "%",
+     "The independent classifier kept in the bundle to be explained; "
      "it was trained with labels and shares nothing with the cluster VAE."),
 )  # fmt: skip
+"""Of each score its field in `Evaluation`, its name for people, its unit, and what it means."""
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
            "eleven", "twelve")  # fmt: skip
-_NAMES = {
-    "accuracy": "Clustering accuracy",
-    "nmi": "NMI",
-    "ari": "ARI",
-    "ece": "Calibration error",
-    "elbo": "ELBO",
-    "kl_c": "KL of the cluster",
-    "entropy_z": "Entropy of the code",
-    "log_likelihood": "Log-likelihood",
-    "reconstruction_l1": "Pixel error",
-    "cluster_kept": "Cluster kept",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +92,12 @@ def measures(metrics: Metrics, num_clusters: int) -> list[Measure]:
     }
     return [
         Measure(
-            name=_name(key),
+            name=name,
             test=_with_error(test, key, unit),
             train=number(train.get(key), unit),
             meaning=meaning.format(**words),
         )
-        for key, unit, meaning in _MEASURES
+        for key, name, unit, meaning in _MEASURES
         if defined(test.get(key))
     ]
 
@@ -106,11 +109,11 @@ def differences(first: Metrics, second: Metrics) -> list[tuple[str, str, str, st
     """
     one, two = first.get("test", {}), second.get("test", {})
     rows = []
-    for key, unit, _ in _MEASURES:
+    for key, name, unit, _ in _MEASURES:
         a, b = one.get(key), two.get(key)
         if defined(a) or defined(b):
             both = defined(a) and defined(b)
-            rows.append((_name(key), number(a, unit), number(b, unit),
+            rows.append((name, number(a, unit), number(b, unit),
                          _change(b - a, unit) if both else number(None, unit)))  # fmt: skip
     return rows
 
@@ -120,10 +123,6 @@ def _change(value: Number, unit: str) -> str:
     if unit == "%":
         return f"{signed(100 * value, 2)} points"
     return f"{signed(value, 2 if unit == 'nats' else 3)} {unit}".strip()
-
-
-def _name(key: str) -> str:
-    return _NAMES.get(key, key.replace("_", " ").capitalize())
 
 
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:

@@ -4,21 +4,14 @@ import json
 
 import pytest
 
-PAGES = (
-    "home",
-    "latent_map",
-    "reconstructions",
-    "clusters",
-    "model_card",
-    "heatmaps",
-    "counterfactuals",
-    "theory",
-    "theory_factorisations",
-    "theory_collapse",
-    "theory_mixtures",
-    "theory_probe",
-    "theory_manifold",
-)
+from dashboard import links
+
+OTHERS = {
+    *("own_image", "compare", "train"),
+    *("theory_contents", "theory_hidden", "theory_inequalities", "theory_linear_vae"),
+}
+"""Pages that need more than a link to show something, and pages of prose."""
+PAGES = [name for name in links.PAGES if name not in OTHERS]
 NOTHING_SHOWN = {"Explore this image", "More", "The argument, with its numbers"}
 """Sections of links, and of prose."""
 NOT_YET = {

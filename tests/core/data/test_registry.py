@@ -14,10 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from xai_core.data import dataset, downloads, registry, shapes
+from xai_core.data import dataset, registry, shapes
+from xai_core.data.built_in import BUILT_IN, REMOTE
 from xai_core.data.dataset import Split, build_dataset, image_id, parse_id
 from xai_core.data.labels import draw_test
-from xai_core.data.registry import BUILT_IN, load_dataset
+from xai_core.data.registry import load_dataset
 from xai_core.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -453,7 +454,7 @@ def test_other_sources_are_refused(tmp_path):
 # downloads
 
 
-@pytest.mark.parametrize("name", downloads.REMOTE)
+@pytest.mark.parametrize("name", REMOTE)
 @pytest.mark.parametrize("error", [urllib.error.URLError("no route"), TimeoutError("timed out")])
 def test_missing_network_is_said_clearly(tmp_path, monkeypatch, name, error):
     def fail(*_, **__):
@@ -484,28 +485,28 @@ def write_remote(root: Path, factory: str, prefix: str, test: str, images):
         write_idx(root / factory / "raw" / f"{prefix}{split}-labels-idx1-ubyte", labels)
 
 
-@pytest.mark.parametrize(
-    ("name", "factory", "prefix", "test", "first_class"),
-    [
-        ("fashion-mnist", "FashionMNIST", "", "t10k", "T-shirt/top"),
-        ("kmnist", "KMNIST", "", "t10k", "o"),
-        ("emnist-digits", "EMNIST", "emnist-digits-", "test", "0"),
-    ],
-)
-def test_downloaded_files_are_read(
-    tmp_path, monkeypatch, name, factory, prefix, test, first_class
-):
-    images = noise(6)
-    write_remote(tmp_path, factory, prefix, test, images)
+DOWNLOADED = {
+    "fashion-mnist": ("", "t10k", "T-shirt/top", 10),
+    "kmnist": ("", "t10k", "o", 10),
+    "emnist-digits": ("emnist-digits-", "test", "0", 10),
+}
+"""Of each set how its files and those of the test split begin, its first class, its classes."""
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_downloaded_files_are_read(tmp_path, monkeypatch, name):
+    images, remote = noise(6), REMOTE[name]
+    prefix, test, first_class, num_classes = DOWNLOADED[name]
+    write_remote(tmp_path, remote.factory, prefix, test, images)
     monkeypatch.setenv("XAI_DATA", str(tmp_path))
     data = load_dataset(name)
-    upright = images.transpose(0, 2, 1) if name == "emnist-digits" else images
+    upright = images.transpose(0, 2, 1) if remote.transposed else images
     assert torch.equal(data.train.images, torch.from_numpy(upright[:4, None].copy()))
     assert torch.equal(data.test.images, torch.from_numpy(upright[4:, None].copy()))
     assert data.test.labels.tolist() == [0, 1]
     assert data.class_names[0] == first_class
-    assert len(data.class_names) == 10
-    assert data.source.startswith(name.split("-")[0].capitalize()[:1])
+    assert len(data.class_names) == num_classes
+    assert data.source == remote.credit
 
 
 def test_packed_files_in_the_folder_itself_are_read(tmp_path):
@@ -536,5 +537,5 @@ def test_sets_at_hand_need_no_network(tmp_path):
     assert registry.available_offline(tmp_path) == ("mnist", *shapes.NAMES, "kmnist")
 
 
-def test_the_names_are_those_of_the_downloads():
-    assert BUILT_IN == ("mnist", *shapes.NAMES, *downloads.REMOTE)
+def test_the_names_are_those_of_the_sets_that_are_made_and_of_the_downloads():
+    assert BUILT_IN == ("mnist", *shapes.NAMES, *REMOTE)

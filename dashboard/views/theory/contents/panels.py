@@ -3,9 +3,8 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.links import PAGES
+from dashboard.links import LISTED
 from dashboard.ui import messages
-from dashboard.ui.next_pages import STOPS
 from xai_core.theory import sources
 
 DOCUMENTS = ("report", "exercise sheet", "slides", "note")
@@ -19,10 +18,6 @@ ORDER = {
     "note": ("theory",),
 }  # fmt: skip
 """Pages in the order of each document."""
-ELSEWHERE = {
-    "heatmaps": "Heatmaps", "reconstructions": "Reconstructions",
-    "clusters": "Clusters", "theory_contents": "Contents",
-}  # fmt: skip
 
 
 def chosen() -> str:
@@ -37,16 +32,15 @@ def chosen() -> str:
 
 def order(document: str) -> None:
     """Link to the pages in the document's order."""
-    titles = {name: (title, icon) for name, title, icon, _ in STOPS}
     with st.container(horizontal=True):
         for name in ORDER[document]:
-            title, icon = titles[name]
-            st.page_link(PAGES[name], label=title, icon=icon)
+            page = LISTED[name]
+            st.page_link(page.script, label=page.title, icon=page.icon)
 
 
 def statements(document: str) -> None:
     """Tabulate the document's statements and their pages."""
-    titles = {name: title for name, title, *_ in STOPS} | ELSEWHERE
+    titles = {name: page.title for name, page in LISTED.items()}
     rows = [
         {
             "where": each.place,
