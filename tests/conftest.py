@@ -9,6 +9,7 @@ import jaxtyping
 import pandas as pd
 import pytest
 import torch
+from xdist.scheduler import LoadScopeScheduling
 
 from xai_core.bundle import paths
 from xai_core.bundle.reading import load_bundle
@@ -32,6 +33,7 @@ from .degenerate import save_set, write_set
 os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 torch.set_num_threads(1)
 
+ROOT = Path(__file__).parent
 TINY = ClusterVAEConfig(
     num_clusters=2, latent_dim=2, channels=(8, 8, 8), decoder_channels=(8, 8, 8), hidden=32
 )
@@ -62,28 +64,28 @@ def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="Where models live: cpu, cuda, cuda:N, auto.")
 
 
-@pytest.hookimpl(tryfirst=True)
+class Groups(LoadScopeScheduling):
+    """Gives a process all files of a group, or one other file, after another."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.split("::")[0]
+        number = _group_of(ROOT / file.removeprefix(f"{ROOT.name}/"))
+        return f"{number}" if number < len(TOGETHER) else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items):
-    """Sort tests into the fast lane and into groups that one process runs, the longest first.
+    """Sort tests into the fast lane, and to the beginning if they are of a group.
 
     The fast lane has no browser, no training and no process of its own: folders and fixtures
     decide, and `slow` marks what they do not show.
     """
-    root = Path(__file__).parent
-    groups = [tuple(root / place for place in places) for places in TOGETHER]
-
-    def group_of(item):
-        found = (n for n, places in enumerate(groups) if _is_in(places, item))
-        return next(found, len(groups))
-
-    items.sort(key=group_of)
+    items.sort(key=lambda item: _group_of(item.path))
     for item in items:
-        number = group_of(item)
-        name = f"{number}" if number < len(groups) else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
-    slow = [root / place for place in SLOW]
-    for item in items:
-        by_place = _is_in(slow, item)
+        by_place = _is_in(SLOW, item.path)
         trains = "tiny_models" in item.fixturenames
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
@@ -92,13 +94,16 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Check annotations, in fixtures too, where the test is of the library's own."""
-    root = Path(__file__).parent
-    unchecked = _is_in([root / place for place in UNCHECKED], item)
-    jaxtyping.config.update("jaxtyping_disable", unchecked)
+    jaxtyping.config.update("jaxtyping_disable", _is_in(UNCHECKED, item.path))
 
 
-def _is_in(places, item):
-    return any(item.path.is_relative_to(place) for place in places)
+def _group_of(path):
+    found = (n for n, places in enumerate(TOGETHER) if _is_in(places, path))
+    return next(found, len(TOGETHER))
+
+
+def _is_in(places, path):
+    return any(path.is_relative_to(ROOT / place) for place in places)
 
 
 @pytest.fixture(autouse=True)

@@ -148,9 +148,9 @@ _HOMES = {
     "latent_space.index": ("LatentIndex",),
     "latent_space.umap_layout": ("build_index",),
     "models.classifier": ("Classifier",),
+    "models.config": ("ClusterVAEConfig",),
     "models.vae": (
         "ClusterVAE",
-        "ClusterVAEConfig",
         "ElboTerms",
     ),
     "runtime": ("Launch",),
