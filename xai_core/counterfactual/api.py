@@ -344,6 +344,12 @@ def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
     return merged
 
 
+def _below(p: float, limit: float) -> str:
+    """Write a probability that is below a limit with as many digits as show it, three at least."""
+    texts = (f"{p:.{digits}f}" for digits in range(3, 8))
+    return next((text for text in texts if float(text) < limit), f"{p:.7f}")
+
+
 def _result(
     problem: CounterfactualTask, found: Found, config: CounterfactualConfig
 ) -> Counterfactual:
@@ -351,7 +357,7 @@ def _result(
     converged = (reached >= config.target_probability).tolist()
     change = (found.images - problem.images).flatten(1)
     reasons = tuple(
-        "" if there else f"{found.why_not} (p = {p:.3f})"
+        "" if there else f"{found.why_not} (p = {_below(p, config.target_probability)})"
         for there, p in zip(converged, reached.tolist(), strict=True)
     )
     return Counterfactual(

@@ -19,11 +19,15 @@ __all__ = [
     "plain",
     "signed",
     "styled",
+    "told_apart",
 ]
 
 FONT = '"Source Sans", sans-serif'
 BAR = 52
 """Height of a colour bar in screen pixels, the top margin of a figure."""
+
+MOST_DIGITS = 7
+"""After the point, of numbers that are compared."""
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
@@ -124,3 +128,17 @@ def signed(value: Number, digits: int = 1) -> str:
 def plain(value: Number, digits: int = 2) -> str:
     """Format a number without a plus, with a true minus and no negative zero."""
     return signed(value, digits).removeprefix("+")
+
+
+def told_apart(*values: Number, digits: int = 2) -> list[str]:
+    """Write numbers that are compared with as many digits as tell them apart, `digits` at least.
+
+    Args:
+        values: Numbers of which a sentence says that one is above or below another.
+        digits: After the point, where these are enough.
+    """
+    texts = [plain(value, digits) for value in values]
+    while len(set(texts)) < len(set(values)) and digits < MOST_DIGITS:
+        digits += 1
+        texts = [plain(value, digits) for value in values]
+    return texts

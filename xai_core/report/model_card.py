@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .._numbers import Number
+from ..plots.probabilities import share
 from ..plots.style import signed
 
 if TYPE_CHECKING:
@@ -143,15 +144,13 @@ def summary(manifest: "Manifest", clusters: int) -> str:
     """Return what the model did and how well, in one sentence with Markdown."""
     data = manifest.dataset
     count = data.num_train + data.num_test
-    kind = (
-        "digits" if data.class_names and all(n.isdecimal() for n in data.class_names) else "images"
-    )
+    kind = "digits" if manifest.dataset.reading.strategy == "digits" else "images"
     groups = _COUNTS[clusters] if clusters < len(_COUNTS) else f"{clusters:,}"
     sentence = f"This model sorted {count:,} {kind} into {groups} groups without labels"
     accuracy = manifest.metrics.get("test", {}).get("accuracy")
     if clusters < 2 or not defined(accuracy):
         return f"{sentence}."
-    return f"{sentence}; **{100 * accuracy:.1f} %** of unseen {kind} land in the right one."
+    return f"{sentence}; **{share(accuracy)}** of unseen {kind} land in the right one."
 
 
 def _estimated_on(scores: Metrics) -> str:

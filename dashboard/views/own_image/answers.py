@@ -14,7 +14,7 @@ from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
 from xai_core.plots import image_sheet, probabilities, theme
 from xai_core.plots.latent_map import path
-from xai_core.plots.style import plain
+from xai_core.plots.style import plain, told_apart
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -166,8 +166,8 @@ def _map(bundle: "Bundle", image_id: str, *, height: int) -> None:
 
 
 def _warning(known: "Typicality", text: str) -> str:
-    elbo, floor, ceiling = _told_apart(known.elbo, known.elbo_floor, known.elbo_ceiling)
-    distance, farthest = _told_apart(known.distance, known.distance_ceiling)
+    elbo, floor, ceiling = told_apart(known.elbo, known.elbo_floor, known.elbo_ceiling)
+    distance, farthest = told_apart(known.distance, known.distance_ceiling)
     reasons = []
     if known.badly_explained:
         reasons.append(
@@ -189,12 +189,3 @@ def _warning(known: "Typicality", text: str) -> str:
         f"**Out of distribution**: {', and '.join(reasons)}. The model still answers "
         f"*{messages.literal(text)}*. Do not trust this answer, nor the figures below."
     )
-
-
-def _told_apart(*values: float) -> list[str]:
-    """Format compared numbers with enough digits to distinguish them, at least two."""
-    for digits in range(2, 8):
-        texts = [plain(value, digits) for value in values]
-        if len(set(texts)) == len(set(values)):
-            break
-    return texts

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 import shutil
@@ -11,6 +12,7 @@ from dashboard.links import PAGES
 from dashboard.ui.components.image_grid import SHEET_COLUMNS
 from xai_core.evaluation import exemplars
 from xai_core.plots import sprites
+from xai_core.plots.probabilities import share
 from xai_core.report import model_card
 
 from ..parts import widget
@@ -22,8 +24,7 @@ def test_home_says_in_one_sentence_what_the_model_did(open_page, tiny_bundle, te
     accuracy = tiny_bundle.manifest.metrics["test"]["accuracy"]
     assert (
         "This model sorted 60 images into two groups without labels; "
-        f"**{100 * accuracy:.1f} %** of unseen images land in the right one."
-        in text_of(open_page())
+        f"**{share(accuracy)}** of unseen images land in the right one." in text_of(open_page())
     )
 
 
@@ -175,3 +176,23 @@ def test_a_map_that_was_measured_in_part_is_not_said_to_be_measured(missing):
     whole = {"trustworthiness": 0.9, "continuity": 0.9, "n_neighbors": 15, "sample": 5000}
     assert "0.900" in model_card.map_words({"map": whole})
     assert "was not measured" in model_card.map_words({"map": {**whole, missing: None}})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "names", "accuracy", "said"),
+    [
+        ("digits", ("1", "7"), 0.987, "**98.7 %** of unseen digits"),
+        ("digits", ("one", "seven"), 1.0, "**100 %** of unseen digits"),
+        ("glyphs", ("0", "1"), 0.99996, "**over 99.9 %** of unseen images"),  # X-rays
+        ("glyphs", ("a", "b"), 0.5, "**50.0 %** of unseen images"),
+        ("natural", ("0", "1"), 0.0, "**0 %** of unseen images"),
+    ],
+)
+def test_the_summary_says_what_the_images_are_and_rounds_nothing_to_all(
+    tiny_bundle, strategy, names, accuracy, said
+):
+    made = tiny_bundle.manifest
+    reading = {**made.dataset.preprocessing, "strategy": strategy, "invariances": None}
+    data = dataclasses.replace(made.dataset, class_names=names, preprocessing=reading)
+    changed = dataclasses.replace(made, dataset=data, metrics={"test": {"accuracy": accuracy}})
+    assert said in model_card.summary(changed, 2)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from dashboard.services import image_data
-from dashboard.views.own_image import answers, loader
+from dashboard.views.own_image import loader
 from dashboard.views.own_image.draw_pad import SIDE
 from xai_core.data.digits import are_digits, normalise_digit
 from xai_core.data.preprocessing import convert_array
@@ -142,12 +142,6 @@ def test_a_refused_upload_leaves_no_older_verdict_beside_it(open_page, send, tex
     assert "Which cluster?" not in text and "**As " not in text
     app.file_uploader[0].set_value([good]).run()
     assert "Which cluster?" in text_of(app)
-
-
-@pytest.mark.parametrize("values", [(3.66, 3.6599), (0.5, 0.50001), (-97.6, -97.6), (1.0, 2.0)])
-def test_numbers_that_are_compared_are_told_apart(values):
-    texts = answers._told_apart(*values)
-    assert len(set(texts)) == len(set(values))
 
 
 def test_noise_is_called_unlike_on_the_page_and_in_the_bar(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from xai_core.counterfactual import api
 from xai_core.counterfactual.api import find_counterfactual
 from xai_core.counterfactual.reference import Reference
 from xai_core.counterfactual.residual_transfer import transfer_residual
@@ -326,3 +327,15 @@ def test_settings_outside_their_range_are_refused(subtests):
         with subtests.test(settings=settings, message=message):
             with pytest.raises(ConfigError, match=message):
                 CounterfactualConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("p", "limit", "text"),
+    [
+        (0.1234, 0.99, "0.123"), (0.98996, 0.99, "0.98996"), (0.9899999, 0.99, "0.9899999"),
+        (0.0, 0.5, "0.000"), (0.4996, 0.5, "0.4996"), (0.9985, 0.999, "0.9985"),
+        (0.99949, 0.9995, "0.999"),
+    ],
+)  # fmt: skip
+def test_a_probability_that_is_too_low_is_never_written_as_the_one_asked_for(p, limit, text):
+    assert api._below(p, limit) == text and float(text) < limit

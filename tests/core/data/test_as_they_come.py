@@ -204,6 +204,33 @@ def test_there_are_as_many_classes_as_distinct_labels(subtests):
             assert found.tolist() == classes and class_names == names
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (np.array(["cat", "dog"]), ("cat", "dog")),
+        (np.array([b"cat", b"dog"]), ("cat", "dog")),
+        (np.array(["caf\u00e9".encode(), b"x"]), ("caf\u00e9", "x")),
+        (np.array(["caf\u00e9", "x"]), ("caf\u00e9", "x")),
+        (np.array([b"1", b"0"]), ("0", "1")),
+        (np.array(["a b", "c\td"]), ("a b", "c\td")),
+    ],
+)
+def test_words_may_be_stored_as_text_or_as_bytes(tmp_path, words, names):
+    split = np.array(["train"] * 10 + ["test"] * 4).astype(words.dtype.kind)
+    arrays = {"images": BYTES, "labels": words[np.arange(14) % 2], "split": split}
+    np.savez(tmp_path / "set.npz", **arrays)
+    found = load_dataset(tmp_path / "set.npz")
+    assert found.class_names == names and len(found.test) == 4
+    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES)[:, None])
+
+
+@pytest.mark.parametrize("broken", [b"\xff\xfe", b"x" * 100_000])
+def test_bytes_that_are_no_words_are_refused(tmp_path, broken):
+    np.savez(tmp_path / "set.npz", images=BYTES, labels=np.array([broken] * 14))
+    with pytest.raises(DataError, match="labels|cannot be read"):
+        load_dataset(tmp_path / "set.npz")
+
+
 def test_names_of_classes_come_with_the_labels(tmp_path):
     names = np.array(["red", "white", "platelet"])
     np.savez(tmp_path / "set.npz", images=BYTES, labels=np.arange(14) % 2 * 2, names=names)

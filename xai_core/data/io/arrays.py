@@ -199,13 +199,14 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
         raise DataError(f"`{name}` has .npy version {version}; save it again with numpy.save.")
     _check_header_length(file, version, name)
     shape, _, dtype = _HEADER_READERS[version](file)
-    if dtype.kind not in "biufU" or not dtype.itemsize:
+    if dtype.kind not in "biufUS" or not dtype.itemsize:
         raise DataError(
             f"`{name}` has type {dtype}, expected numbers or text; Python objects are never "
-            "unpickled. Save it again, for example with .astype(numpy.uint8)."
+            "unpickled. Save it again, images with .astype(numpy.uint8), words with .astype(str)."
         )
-    if dtype.kind == "U" and dtype.itemsize > 4 * _MAX_WORD:
-        raise DataError(f"`{name}` has words of {dtype.itemsize // 4} letters. {_SAVE_AGAIN}")
+    letters = dtype.itemsize // (4 if dtype.kind == "U" else 1)
+    if dtype.kind in "US" and letters > _MAX_WORD:
+        raise DataError(f"`{name}` has words of {letters} letters. {_SAVE_AGAIN}")
     needed = math.prod(shape) * dtype.itemsize
     if needed > MAX_BYTES:
         raise DataError(_too_large(name, needed))
@@ -215,7 +216,8 @@ def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np
             f"and {size - file.tell()} are there."
         )
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    array = np.lib.format.read_array(file, allow_pickle=False)
+    return np.strings.decode(array, "utf-8") if dtype.kind == "S" else array
 
 
 def _check_header_length(file: io.BufferedIOBase | IO[bytes], version: tuple, name: str) -> None:

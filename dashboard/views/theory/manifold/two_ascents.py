@@ -11,6 +11,7 @@ from dashboard.ui import download, messages
 from dashboard.ui.components import image_grid
 from dashboard.views.theory.manifold import loader
 from xai_core.plots.probabilities import percent
+from xai_core.plots.style import told_apart
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -38,9 +39,11 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
         )  # fmt: skip
     found = loader.ascents(bundle, image_id, names.index(target), STEPS[kind])
     usual = decoder_images.usual_distance(bundle)
+    distances = (one.distance for one in found)
+    *texts, limit = told_apart(*distances, usual.limit, digits=1)
     rows = []
-    for column, title, one in zip(
-        st.columns(2), ("Latent ascent", "Pixel ascent"), found, strict=True
+    for column, title, one, distance in zip(
+        st.columns(2), ("Latent ascent", "Pixel ascent"), found, texts, strict=True
     ):
         with column, st.container(horizontal=True, vertical_alignment="center"):
             image_grid.picture(
@@ -56,13 +59,13 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
             )
             st.markdown(
                 f"**{title}**  \np({messages.literal(target)}) = {percent(one.probability)} after "
-                f"{one.steps} steps  \n{one.distance:.1f} ink from the decoder's images  \n"
+                f"{one.steps} steps  \n{distance} ink from the decoder's images  \n"
                 f"{verdict}"
             )
             rows.append((title, one.probability, one.steps, one.distance))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"95 % of {usual.images:,} real {usual.split} images lie within {usual.limit:.1f} ink "
+            f"95 % of {usual.images:,} real {usual.split} images lie within {limit} ink "
             "of an image that the decoder can draw: that is the limit."
         )
         columns = ["ascent", "probability", "steps", "distance"]
