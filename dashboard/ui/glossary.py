@@ -7,7 +7,7 @@ import streamlit as st
 TERMS = {
     "accuracy": "The share of images whose cluster was matched with their label.",
     "adversarial example": "An image changed so little that a person sees the same, while the "
-    "model decides otherwise; it looks like noise.",
+    "model decides otherwise; the change often looks like noise.",
     "ARI": "Adjusted Rand index: agreement of two groupings, 0 by chance, 1 at best.",
     "attribution": "A number per pixel: how much it contributed to one output of a model.",
     "baseline": "What stands for an image with nothing in it; some methods measure from it.",

@@ -15,6 +15,7 @@ from dashboard.views.counterfactuals.settings import METHODS, Question
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
+from xai_core.plots.style import told_apart
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -84,15 +85,16 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
         usual: Those of real images.
         works: Whether the decoder draws images at all; without that there is no verdict.
     """
+    distance, limit = told_apart(seen.distance, usual.limit, digits=1)
     said = (
-        f"$x'$ lies {seen.distance:.1f} pixels' worth of ink from the nearest image that the "
+        f"$x'$ lies {distance} pixels' worth of ink from the nearest image that the "
         f"decoder was found to draw (the input: {seen.input_distance:.1f})."
     )
     if not works:
         return said
     inside = seen.distance <= usual.limit
     return (
-        f"{said} That is {'below' if inside else 'above'} {usual.limit:.1f}, the limit that 95 % "
+        f"{said} That is {'below' if inside else 'above'} {limit}, the limit that 95 % "
         f"of {usual.images:,} {usual.split} images keep: "
         f"{'as near to' if inside else 'farther from'} what the decoder can draw "
         f"{'as' if inside else 'than'} real images are."

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 HOW_TO_READ = (
     "**Warm is ink that was added, cold is ink that was removed.** L1 is the ink changed, summed "
-    "over pixels. The adversarial example is found by the same ascent on the pixels themselves, "
-    "without the decoder: it decides alike and changes less, but a person sees the same digit."
+    "over pixels. The adversarial example is found by gradient ascent on the pixels themselves, "
+    "without the decoder. Compare what it changes, and what you see in it, with the "
+    "counterfactual."
 )
 CONTRAST: "Method" = "pixel"
 """The method that is shown beside each other one."""
@@ -67,7 +68,7 @@ def _contrast(bundle: "Bundle", asked: Question) -> None:
     reached = f"{asked.names[asked.target]} at {percent(found.after[asked.target])}"
     _picture("Adversarial example", found.counterfactual, f"Adversarial example, {reached}")
     st.caption(
-        messages.literal(f"{reached}: this also changes the decision; it looks like noise.")
+        messages.literal(f"{reached}, by ink worth {found.l1:.1f} full pixels")
         if found.converged
         else "It does not reach the target."
     )

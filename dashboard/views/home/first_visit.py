@@ -6,7 +6,7 @@ _tour = frontend.component(__file__, "first_visit")
 
 STEPS = (
     ("Pick an image", ".st-key-gallery, [class*='st-key-section-Pick']",
-     "Click any digit, or draw your own on the page Your image. From then on "
+     "Click any image, or draw your own on the page Your image. From then on "
      "every page is about it."),
     ("It goes with you", ".st-key-bar",
      "The bar at the top shows the selected image with its cluster, how sure the model is, and "

@@ -13,7 +13,7 @@ QUESTIONS = (
     (PAGES["heatmaps"], "Why?", ":material/gradient:",
      "Which pixels decided, and which map to believe. *Heatmaps*"),
     (PAGES["counterfactuals"], "What if?", ":material/alt_route:",
-     "What it would have to look like to be another digit. *Counterfactuals*"),
+     "What it would have to look like to be something else. *Counterfactuals*"),
     (PAGES["model_card"], "Can I trust it?", ":material/fact_check:",
      "Every score with its meaning, and what did not work. *Model card*"),
 )  # fmt: skip

@@ -114,7 +114,7 @@ def decoded_place(bundle: "Bundle") -> None:
         f"image, the code lies **{found.returns:.2f}** map units from it. Its log p(z) is "
         f"**{found.density:.1f}** nats"
         .replace("**-", "**\N{MINUS SIGN}")
-        + (", lower than that of 19 of 20 real images: **do not expect a digit**." if rare else
+        + (", lower than that of 19 of 20 real images: **do not expect one**." if rare else
            ", higher than that of 1 in 20 real images.")
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The Counterfactuals page, on the tiny bundle: what is asked, found, shown and saved."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from PIL import Image
 
 from dashboard.services import bundles, decoder_images, outputs
 from dashboard.services import counterfactuals as services_counterfactuals
-from dashboard.views.counterfactuals import loader
+from dashboard.views.counterfactuals import certificate, loader
 from xai_core.plots.counterfactual import change
 
 from ..parts import charts, linked, widget
@@ -87,6 +88,24 @@ def test_what_speaks_for_it_is_measured_on_the_counterfactual_that_is_shown(
     has_path = method in services_counterfactuals.LATENT_METHODS
     assert ("has no path through latent space" in text_of(app)) != has_path
     assert ("frames are above it" in text_of(app)) == has_path
+
+
+@pytest.mark.parametrize("distance", [3.6599, 3.6601, 3.0, 4.0])
+def test_a_distance_is_told_apart_from_its_limit(distance):
+    usual = decoder_images.UsualDistance(3.66, 100, "test")
+    seen = loader.Evidence(np.zeros((1, 2, 2)), distance, 1.0, [])
+    said = certificate._distance(seen, usual, works=True)
+    shown, limit = re.findall(r"lies ([\d.]+) .* That is \w+ ([\d.]+),", said)[0]
+    assert float(shown) != float(limit)
+    assert ("That is below" in said) == (float(shown) <= float(limit))
+
+
+def test_what_stands_beside_it_is_said_in_measured_numbers(open_page, tiny_bundle, text_of):
+    app = open_page("counterfactuals", image="test:3", of="classifier", target="minus")
+    one = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "pixel", 0)
+    words = f"ink worth {one.l1:.1f} full pixels" if one.converged else "It does not reach"
+    assert words in text_of(app)
+    assert "decides alike" not in text_of(app) and "this also changes" not in text_of(app)
 
 
 def test_the_smallest_counterfactual_found_comes_first(
