@@ -7,7 +7,7 @@ import streamlit as st
 TERMS = {
     "accuracy": "The share of images whose cluster was matched with their label.",
     "adversarial example": "An image changed so little that a person sees no difference, while "
-    "the model's decision changes; the change looks like noise.",
+    "the model's decision changes; the change often looks like noise.",
     "ARI": "Adjusted Rand index: agreement of two groupings, 0 by chance, 1 at best.",
     "attribution": "A number per pixel: how much it contributed to one output of a model.",
     "baseline": "An image that represents the absence of content; some methods measure from it.",

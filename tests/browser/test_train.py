@@ -14,8 +14,8 @@ def address(tmp_path):
 
 def test_a_training_outlives_the_tab(address, browser, tmp_path):
     page = opened(address, browser)
-    page.get_by_label("Train images").fill("1000")
-    page.get_by_label("Train images").press("Enter")
+    page.get_by_label("Train images", exact=True).fill("1000")
+    page.get_by_label("Train images", exact=True).press("Enter")
     settle(page)
     page.get_by_role("button", name="Start training").click()
     page.get_by_role("button", name="Stop training").wait_for()

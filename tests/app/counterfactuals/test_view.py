@@ -105,7 +105,7 @@ def test_what_stands_beside_it_is_said_in_measured_numbers(open_page, tiny_bundl
     one = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "pixel", 0)
     words = f"ink worth {one.l1:.1f} full pixels" if one.converged else "It does not reach"
     assert words in text_of(app)
-    assert "changes less" not in text_of(app) and "looks like noise" not in text_of(app)
+    assert "decides alike" not in text_of(app) and "this also changes" not in text_of(app)
 
 
 def test_the_smallest_counterfactual_found_comes_first(
