@@ -230,7 +230,9 @@ def test_a_file_that_may_not_be_read_is_named(before, monkeypatch, name):
             return real(self, *arguments, **options)
 
         monkeypatch.setattr(Path, method, denied)
-    with pytest.raises(BundleError, match=rf"{name}` cannot be read: Permission denied. See whe"):
+    with pytest.raises(
+        BundleError, match=rf"{name}` cannot be read: Permission denied. Check that"
+    ):
         load_bundle(before)
 
 
