@@ -22,8 +22,8 @@ def listed(name: str) -> st.Page:
 
 
 sections: dict[str, list[st.Page]] = {page.section: [] for page in LISTED.values()}
-for name in LISTED:
-    sections[LISTED[name].section].append(listed(name))
+for name, entry in LISTED.items():
+    sections[entry.section].append(listed(name))
 page = st.navigation(sections, expanded=True)
 with messages.errors_as_text():
     page.run()

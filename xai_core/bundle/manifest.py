@@ -374,7 +374,7 @@ def _check_leaves(found: object, path: Path) -> None:
         if depth > DEEPEST:
             raise damaged_bundle(path, f"it is nested more than {DEEPEST} deep")
         if isinstance(value, dict):
-            values += [(part, depth + 1) for part in (*value, *value.values())]
+            values.append(([*value, *value.values()], depth + 1))
         elif isinstance(value, list):
             values += [(part, depth + 1) for part in value]
         elif isinstance(value, str) and not value.isascii():

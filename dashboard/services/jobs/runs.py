@@ -339,10 +339,8 @@ def _why(status: int | None, log: str) -> str:
     if status < 0:
         return f"It was ended by a signal ({signal.Signals(-status).name})."
     lines = log.splitlines()
-    sentence = (
-        [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
-    )
-    return f"{sentence[-1][:500]} (exit status {status})"
+    errors = [line for line in lines if line.startswith("error")] or lines or ["It said nothing."]
+    return f"{errors[-1][:500]} (exit status {status})"
 
 
 def _is_locked(folder: Path) -> bool:

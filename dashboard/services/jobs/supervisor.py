@@ -20,9 +20,8 @@ NICENESS = 10
 def supervise(folder: Path, lock: int, command: list[str]) -> None:
     """Run a command and write its exit status into `folder`."""
     os.nice(NICENESS)
-    signal.signal(
-        signal.SIGTERM, lambda *_: None
-    )  # a signal to the group is meant for the training
+    # a signal to the group is meant for the training
+    signal.signal(signal.SIGTERM, lambda *_: None)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(lock,))
     write_json(folder / END, {"status": process.wait(), "at": time.time()})
 
