@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import jaxtyping
@@ -27,6 +28,7 @@ from xai_core.runtime import resolve_device
 
 from .degenerate import SETS as DEGENERATE_SETS
 from .degenerate import save_set, write_set
+from .pretend_device import DEVICE, pretend_device
 
 # Tests run in as many processes as there are cores. Numba's layer of threads, which UMAP starts,
 # would set OpenMP's number of threads for torch too.
@@ -42,12 +44,14 @@ TINY = ClusterVAEConfig(
 SLOW = (
     *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
-    *("core/latent_space/test_index.py", "core/models/test_critic.py"),
+    *("core/latent_space/test_index.py", "core/models/test_critic.py", "core/test_devices.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
 """Folders and files that start browsers, trainings or processes."""
-UNCHECKED = ("app", "browser", "core/cli", "core/report", "test_any_input.py")
+UNCHECKED = (
+    *("app", "browser", "core/cli", "core/report", "core/test_devices.py", "test_any_input.py"),
+)
 """Folders and files that run whole pages and commands. The annotations of the library are checked
 by all other tests; checking them here too took a third of the time."""
 TOGETHER = (
@@ -61,7 +65,11 @@ every other file is a group of its own."""
 
 
 def pytest_addoption(parser):
-    parser.addoption("--device", default="cpu", help="Where models live: cpu, cuda, cuda:N, auto.")
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="Where models live: cpu, cuda, cuda:N, auto, or pretend (tests/pretend_device.py).",
+    )
 
 
 class Groups(LoadScopeScheduling):
@@ -89,6 +97,13 @@ def pytest_collection_modifyitems(items):
         trains = "tiny_models" in item.fixturenames
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    pretends = item.config.getoption("--device") == "pretend"
+    with pretend_device() if pretends else nullcontext():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -119,7 +134,8 @@ def _refused(*_, **__):
 
 @pytest.fixture(scope="session")
 def device(request):
-    return resolve_device(request.config.getoption("--device"))
+    name = request.config.getoption("--device")
+    return DEVICE if name == "pretend" else resolve_device(name)
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,7 @@ class Launch:
         num_nodes: Number of machines.
         strategy: Fabric's name of the strategy, "auto" or "ddp".
         precision: One of `PRECISIONS`; "auto" is bf16 autocast on CUDA, else float32.
+        cuda_graphs: Whether a training on one GPU captures its steps as CUDA graphs.
     """
 
     device: str = "auto"
@@ -67,6 +68,7 @@ class Launch:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "auto"
+    cuda_graphs: bool = True
 
 
 def check_launch(launch: Launch) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services.bundles import on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
@@ -101,5 +102,9 @@ def maps(
         )
     gap = None
     if found.convergence_delta is not None and found.output_change is not None:
-        gap = (found.convergence_delta.abs() / found.output_change.abs().clamp(min=1e-6)).numpy()
-    return Maps(found.attributions.float().numpy(), found.target.numpy(), gap, found.warning)
+        gap = (
+            (found.convergence_delta.abs() / found.output_change.abs().clamp(min=1e-6))
+            .cpu()
+            .numpy()
+        )
+    return Maps(on_host(found.attributions), on_host(found.target), gap, found.warning)

@@ -1,10 +1,11 @@
 """Bundles, opened once for all sessions, and the rows of their images."""
 
 import gc
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,14 @@ from dashboard.services.scheduler.scheduler import compute_queue
 from xai_core.errors import BundleError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from xai_core.bundle.listing import BundleSummary
     from xai_core.bundle.reading import Bundle
+
+
+DEVICE = "XAI_DEVICE"
+"""Environment variable of the device on which pages compute: auto, cpu, cuda or cuda:N."""
 
 
 def summaries() -> "dict[str, BundleSummary]":
@@ -64,8 +71,9 @@ def bundle(folder: Path) -> "Bundle":
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _open(path: str, changed: int, size: int) -> "Bundle":
     from xai_core.bundle.reading import load_bundle
+    from xai_core.runtime import resolve_device
 
-    opened = load_bundle(path, device="cpu")
+    opened = load_bundle(path, device=resolve_device(os.environ.get(DEVICE, "auto")))
     opened.dataset  # noqa: B018  read now, so that no page pays for it later
     opened.latent_index  # noqa: B018
     gc.collect()
@@ -102,6 +110,22 @@ def map_places(bundle: "Bundle") -> NDArray[np.float32]:
 def latents(bundle: "Bundle") -> NDArray[np.float32]:
     """Return the posterior means, (images, latent), in index order; read only."""
     return bundle.latents.numpy()
+
+
+def on_device(bundle: "Bundle", values: "NDArray[Any] | Tensor") -> "Tensor":
+    """Move values to the device of a bundle's models."""
+    import torch
+
+    return torch.as_tensor(values, device=bundle.device)
+
+
+def on_host(values: "Tensor") -> NDArray[Any]:
+    """Copy the result of a computation into an array; floats become float32 at most."""
+    import torch
+
+    found = values.detach().cpu()
+    low = found.dtype in (torch.bfloat16, torch.float16)
+    return (found.float() if low else found).numpy()
 
 
 def about(bundle: "Bundle", **more: object) -> dict[str, object]:

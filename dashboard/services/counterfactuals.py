@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services import outputs
+from dashboard.services.bundles import on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch
 from dashboard.services.scheduler.scheduler import compute_slot, offload
@@ -79,8 +80,8 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
             if method in LATENT_METHODS:
                 codes = _along(found.path[0, : int(found.num_steps[0])])
             else:
-                codes = bundle.model.encode_mean(frames)
-            density = bundle.model.prior.log_prob(codes)
+                codes = bundle.model.encode_mean(on_device(bundle, frames))
+            density = bundle.model.prior.log_prob(on_device(bundle, codes))
         places = bundle.latent_index.place(codes)
         other, opinion = outputs.second_opinion(bundle, output), None
         if other is not None:
@@ -91,13 +92,13 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
             counterfactual=_picture(found.counterfactuals[0]),
             source=int(found.source[0]),
             target=target,
-            before=found.source_probabilities[0].numpy(),
-            after=found.probabilities[0].numpy(),
+            before=on_host(found.source_probabilities[0]),
+            after=on_host(found.probabilities[0]),
             frames=pictures(frames),
             frame_probs=_probs(bundle, output, frames),
-            codes=codes.numpy(),
-            density=density.float().numpy(),
-            places=places.float().numpy(),
+            codes=on_host(codes),
+            density=on_host(density),
+            places=on_host(places),
             other=opinion,
             l1=float(found.l1[0]),
             l2=float(found.l2[0]),
@@ -116,8 +117,9 @@ def usual_density(bundle: "Bundle") -> tuple[float, float, float]:
     test = (bundle.index["split"] == "test").to_numpy()
     codes = bundle.latents[torch.from_numpy(test.copy())] if test.any() else bundle.latents
     with compute_slot(), torch.no_grad():
-        density = torch.cat([bundle.model.prior.log_prob(part) for part in codes.split(4096)])
-    low, middle, high = np.percentile(density.numpy(), [5, 50, 95])
+        parts = on_device(bundle, codes).split(4096)
+        density = torch.cat([bundle.model.prior.log_prob(part) for part in parts])
+    low, middle, high = np.percentile(on_host(density), [5, 50, 95])
     return float(low), float(middle), float(high)
 
 
@@ -146,7 +148,7 @@ def _probs(bundle: "Bundle", output: str, x: "Tensor") -> Floats:
 
     explained = outputs.explained(bundle, output)
     with torch.no_grad():
-        return explained.shown(explained.function(bundle)(x)).float().numpy()
+        return on_host(explained.shown(explained.function(bundle)(on_device(bundle, x))))
 
 
 def _along(path: "Tensor") -> "Tensor":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import streamlit as st
 
+from dashboard.services.bundles import on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
@@ -35,8 +36,8 @@ def usual_distance(bundle: "Bundle") -> UsualDistance:
     rows = np.random.default_rng(0).permutation(len(images))[:CALIBRATED_ON]
     with compute_slot():
         found = nearest_drawn(
-            to_float(images[np.sort(rows)]),
+            to_float(images[np.sort(rows)], bundle.device),
             encode=bundle.model.encode_mean,
             decode=bundle.model.decode,
         )
-    return UsualDistance(float(np.quantile(found.l1.numpy(), 0.95)), len(rows), split)
+    return UsualDistance(float(np.quantile(on_host(found.l1), 0.95)), len(rows), split)

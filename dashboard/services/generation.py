@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services.bundles import latents
+from dashboard.services.bundles import latents, on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import inferred
 from dashboard.services.scheduler.scheduler import compute_slot
@@ -32,7 +32,7 @@ def decoded(bundle: "Bundle", codes: tuple[tuple[float, ...], ...]) -> NDArray[n
     from xai_core.data.io.pixel_values import pictures
 
     with compute_slot(), torch.inference_mode():
-        return pictures(bundle.model.decode(torch.tensor(codes)))
+        return pictures(bundle.model.decode(on_device(bundle, torch.tensor(codes))))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -43,7 +43,7 @@ def prior(bundle: "Bundle") -> "tuple[Tensor, Tensor, Tensor]":
     from xai_core.latent_space.traversal import prior_deviation
 
     with torch.no_grad():
-        mean, scale = bundle.model.prior.mean.clone(), bundle.model.prior.scale.clone()
+        mean, scale = bundle.model.prior.mean.cpu().clone(), bundle.model.prior.scale.cpu().clone()
         return mean, scale, prior_deviation(mean, scale)
 
 
@@ -78,8 +78,8 @@ def traversal(
     codes = traverse(torch.from_numpy(seen.mean), deviation=prior(bundle)[2], offsets=offsets)
     codes = codes[list(dims)].flatten(0, 1)
     with compute_slot(), torch.inference_mode():
-        given = torch.from_numpy(seen.probs).expand(len(codes), -1)
-        images = pictures(bundle.model.decode(codes, given))
+        given = on_device(bundle, seen.probs).expand(len(codes), -1)
+        images = pictures(bundle.model.decode(on_device(bundle, codes), given))
     return images.reshape(len(dims), steps, *images.shape[1:])
 
 
@@ -150,6 +150,6 @@ def _imagine(bundle: "Bundle", codes: "Tensor", given: "Tensor | None" = None) -
     from xai_core.data.io.pixel_values import pictures
 
     with compute_slot(), torch.inference_mode():
-        images = bundle.model.decode(codes, given)
-        probs = bundle.model.cluster_probs(images)
-        return Imagined(pictures(images), probs.float().numpy())
+        under = None if given is None else on_device(bundle, given)
+        images = bundle.model.decode(on_device(bundle, codes), under)
+        return Imagined(pictures(images), on_host(bundle.model.cluster_probs(images)))

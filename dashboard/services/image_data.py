@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services.bundles import latents, row_of, rows, rows_of
+from dashboard.services.bundles import latents, on_device, on_host, row_of, rows, rows_of
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.scheduler.scheduler import compute_slot
 from xai_core.errors import XaiError
@@ -49,7 +49,7 @@ def batch(bundle: "Bundle", ids: Sequence[str]) -> "Tensor":
     """Return images as models read them: float32 (images, C, H, W) on the CPU."""
     from xai_core.data.preprocessing import to_float
 
-    return to_float(stored(bundle, ids))
+    return to_float(stored(bundle, ids), bundle.device)
 
 
 def is_known(bundle: "Bundle", image_id: str) -> bool:
@@ -101,10 +101,10 @@ def _own_facts(bundle: "Bundle", image_id: str) -> pd.DataFrame:
 
     image, dim = stored(bundle, [image_id]), bundle.model.config.latent_dim
     with compute_slot():
-        seen = encode_dataset(bundle.model, image, device="cpu")
+        seen = encode_dataset(bundle.model, image, device=bundle.device)
         place = bundle.latent_index.place(seen.mean)[0]
         network = bundle.classifier
-        probs = None if network is None else classify(network, image, device="cpu")
+        probs = None if network is None else classify(network, image, device=bundle.device)
     values = {
         "id": image_id,
         "split": "own",
@@ -138,7 +138,7 @@ def reconstructions(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float3
 
     where = rows_of(bundle, ids)
     with compute_slot(), torch.inference_mode():
-        z = torch.from_numpy(latents(bundle)[where])
+        z = on_device(bundle, latents(bundle)[where])
         return pictures(bundle.model.decode(z))
 
 
@@ -149,7 +149,7 @@ def cluster_probs(bundle: "Bundle", ids: tuple[str, ...]) -> NDArray[np.float32]
 
     x = batch(bundle, ids)
     with compute_slot(), torch.inference_mode():
-        return bundle.model.cluster_probs(x).float().numpy()
+        return on_host(bundle.model.cluster_probs(x))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -203,7 +203,7 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
         probs = posterior.cluster_probs
         image = bundle.model.decode(posterior.mean, probs)
         parts = (posterior.mean[0], posterior.log_var[0], probs[0])
-        mean, log_var, shares = (part.float().numpy() for part in parts)
+        mean, log_var, shares = (on_host(part) for part in parts)
         return Inferred(mean, log_var, shares, pictures(image)[0])
 
 

@@ -93,6 +93,9 @@ def train(
     precision: Annotated[
         str, typer.Option(help="auto, 32-true, bf16-mixed or 16-mixed.")
     ] = "auto",
+    cuda_graphs: Annotated[
+        bool, typer.Option(help="On one GPU, launch all kernels of a step at once.")
+    ] = True,
     resume: Annotated[bool, typer.Option("--resume", help="Continue after a stop.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
@@ -140,6 +143,7 @@ def train(
                 num_nodes=num_nodes,
                 strategy=strategy,
                 precision=precision,
+                cuda_graphs=cuda_graphs,
             ),
             resume=resume,
             overwrite=overwrite,

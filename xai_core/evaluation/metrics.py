@@ -22,7 +22,7 @@ from .._types import ByteImages, Images, Labels, Probs
 from ..data.dataset import Dataset
 from ..data.preprocessing import to_float
 from ..latent_space.encoding import Encoding, classify, encode_dataset, evaluating
-from ..models.distributions import normal_log_prob, sample_normal
+from ..models.distributions import draw_uniform, normal_log_prob, sample_normal
 from ..models.vae import ClusterVAE, ElboTerms
 
 __all__ = [
@@ -151,8 +151,7 @@ def expected_calibration_error(
 
 def binarise(images: Images, generator: torch.Generator) -> Images:
     """Draw binary images whose pixels are 1 with the probabilities in `images`."""
-    noise = torch.rand(images.shape, generator=generator, device=images.device)
-    return (noise < images).to(images.dtype)
+    return (draw_uniform(images, generator) < images).to(images.dtype)
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ from ..models.vae import ClusterVAE
 from ..runtime import import_umap
 from .encoding import Encoding, encode_dataset, predicted_classes
 from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
+from .umap_on_device import umap_layout
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 QUALITY_SAMPLE = 5_000
 """Largest number of fitted images on which the quality of a map is measured."""
 MAP_NEIGHBOURS = 15
+MIN_DIST = 0.1
+FEW = 10_000
 LATENT_NEIGHBOURS, KEPT_WITHIN = 10, 30
 """Latent neighbours of an image, and the number of map neighbours searched for them."""
 AT_ONCE = 50_000
@@ -74,7 +77,7 @@ def build_index(
         model: The model, on `device`.
         classifier: The classifier, on `device`, or None.
         dataset: All its images are indexed, train rows and then test rows.
-        device: Device to compute on; UMAP runs on the CPU.
+        device: Device to compute on; on a GPU the map is `umap_layout`, else umap-learn's.
         seed: Seed of the draws of z, the map and the samples.
         encodings: Encodings of train and test images, if already computed.
         predicted: The classifier's predictions for train and test images, if already computed.
@@ -97,7 +100,7 @@ def build_index(
     graph = _neighbour_graph(encoding.mean, device, seed, max(3, max_fitted))
     report(f"Laying {len(graph.chosen):,} codes out on a map")
     latents = encoding.mean.numpy()
-    places = _lay_out(latents, graph, seed)
+    places = _lay_out(latents, graph, seed, torch.device(device))
     report("Measuring what the map loses")
     quality = _quality(latents, places, len(graph.chosen), seed)
     classes = predicted_classes(classifier, dataset, device) if predicted is None else predicted
@@ -131,31 +134,59 @@ def _lay_out(
     latents: Float[np.ndarray, "points latent"],
     graph: _Graph,
     seed: int,
+    device: torch.device,
 ) -> Float[np.ndarray, "points 2"]:
     """Fit UMAP on the chosen codes, centre the map, place the others by their neighbours."""
     chosen, neighbours = graph.chosen, min(MAP_NEIGHBOURS, len(graph.chosen) - 1)
     nearest = tuple(
         np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
     )
-    spread = latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0
+    spread = bool(latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0)
+    if device.type == "cuda" and spread:
+        places = _lay_out_on(device, latents[chosen], nearest, seed)
+    else:
+        places = _lay_out_on_cpu(latents[chosen], nearest, spread, seed)
+    places = (places - places.mean(0)).astype(np.float32)
+    everywhere = np.median(places[graph.rows[:, :PLACE_NEIGHBOURS]], axis=1)
+    everywhere[chosen] = places
+    return everywhere
+
+
+def _lay_out_on(
+    device: torch.device,
+    latents: Float[np.ndarray, "points latent"],
+    nearest: Sequence[np.ndarray],
+    seed: int,
+) -> Float[np.ndarray, "points 2"]:
+    rows, distances = (torch.from_numpy(part).to(device) for part in nearest)
+    codes = torch.from_numpy(latents).to(device)
+    _, _, axes = torch.linalg.svd((codes - codes.mean(0)).T @ (codes - codes.mean(0)))
+    start = (codes - codes.mean(0)) @ axes[:2].T
+    epochs = 500 if len(codes) <= FEW else 200  # umap-learn's own choice
+    places = umap_layout(rows, distances, start=start, epochs=epochs, min_dist=MIN_DIST, seed=seed)
+    return places.cpu().numpy()
+
+
+def _lay_out_on_cpu(
+    latents: Float[np.ndarray, "points latent"],
+    nearest: Sequence[np.ndarray],
+    spread: bool,
+    seed: int,
+) -> Float[np.ndarray, "points 2"]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "precomputed_knn.2. ", UserWarning)
-        places = (
+        return (
             import_umap()
             .UMAP(
-                n_neighbors=neighbours,
-                min_dist=0.1,
+                n_neighbors=nearest[0].shape[1],
+                min_dist=MIN_DIST,
                 init="pca" if spread else "random",  # spectral fails on far clusters
                 precomputed_knn=(*nearest, None),
                 random_state=seed,
                 n_jobs=1,
             )
-            .fit_transform(latents[chosen])
+            .fit_transform(latents)
         )
-    places = (places - places.mean(0)).astype(np.float32)
-    everywhere = np.median(places[graph.rows[:, :PLACE_NEIGHBOURS]], axis=1)
-    everywhere[chosen] = places
-    return everywhere
 
 
 def _distortion(

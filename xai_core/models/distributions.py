@@ -17,6 +17,8 @@ from .._types import Images, Latents, Logits, Probs
 __all__ = [
     "bernoulli_log_prob",
     "categorical_kl_to_uniform",
+    "draw_normal",
+    "draw_uniform",
     "expected_normal_log_prob",
     "gaussian_log_prob",
     "normal_entropy",
@@ -27,12 +29,26 @@ __all__ = [
 LOG_2PI = math.log(2 * math.pi)
 
 
+def draw_normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw standard normal numbers in the shape of `like` on its device.
+
+    The generator may be of another device: its numbers are the same wherever they are used.
+    """
+    source = like.device if generator is None else generator.device
+    return torch.randn(like.shape, generator=generator, device=source, dtype=like.dtype).to(like)
+
+
+def draw_uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw uniform numbers in [0, 1) in the shape of `like` on its device, as `draw_normal`."""
+    source = like.device if generator is None else generator.device
+    return torch.rand(like.shape, generator=generator, device=source, dtype=like.dtype).to(like)
+
+
 def sample_normal(
     mean: Latents, log_var: Latents, *, generator: torch.Generator | None = None
 ) -> Latents:
     """Draw one reparameterised sample per row: mean + exp(log_var / 2) * eps."""
-    eps = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-    return mean + torch.exp(0.5 * log_var) * eps
+    return mean + torch.exp(0.5 * log_var) * draw_normal(mean, generator)
 
 
 def normal_log_prob(z: Latents, mean: Latents, log_var: Latents) -> Float[Tensor, " batch"]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .._types import Latents, Logits, Probs
-from .distributions import expected_normal_log_prob
+from .distributions import draw_normal, expected_normal_log_prob
 
 __all__ = ["MixturePrior"]
 
@@ -74,6 +74,7 @@ class MixturePrior(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Latents:
         """Draw z ~ N(mu_c, (temperature sigma_c)^2 I), one per entry of `clusters`."""
+        clusters = clusters.to(self.mean.device)
         centres = self.mean[clusters]
-        eps = torch.randn(centres.shape, generator=generator, device=centres.device)
+        eps = draw_normal(centres, generator)
         return centres + temperature * self.scale[clusters].unsqueeze(-1) * eps

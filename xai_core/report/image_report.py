@@ -149,7 +149,9 @@ def _commands(
 ) -> tuple[Command, ...]:
     def line(command: str, rest: str, image: str = "--images") -> str:
         seed = "" if command == "counterfactual" else f" --seed {config.seed}"
-        return f"xai {command} {bundle.name} {image} {image_id}{rest}{seed} --device cpu"
+        return (
+            f"xai {command} {bundle.name} {image} {image_id}{rest}{seed} --device {bundle.device}"
+        )
 
     scored = " --scores" if output in deciding_outputs(bundle) else ""
     found = [

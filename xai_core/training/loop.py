@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from ..errors import TrainingDivergedError
 from ..runtime import epoch_generator, report_out_of_memory
+from .captured_step import TrainingStep
 from .checkpoint import TrainingState, read_state, write_state
 from .progress import EpochMetrics, Progress
 from .steps import plan_epochs
@@ -42,7 +43,9 @@ class EpochLoop:
         batch_size: int,
         on_epoch: Callable[[EpochMetrics], None],
         on_progress: Callable[[Progress], None],
+        cuda_graphs: bool = True,
     ) -> None:
+        self.cuda_graphs = cuda_graphs
         self.fabric = fabric
         self.run = run
         self.seed = seed
@@ -73,24 +76,28 @@ class EpochLoop:
         objective.to(
             self.fabric.device
         )  # before the optimizer's moments, which nothing else would move to the device
-        optimizer = torch.optim.Adam(objective.parameters(), lr=learning_rate, fused=True)
+        captured = self._captures()
+        rate = (
+            torch.tensor(learning_rate, device=self.fabric.device) if captured else learning_rate
+        )
+        optimizer = torch.optim.Adam(
+            objective.parameters(), lr=rate, fused=True, capturable=captured
+        )
         state = read_state(self.run, stage)
         rows = [EpochMetrics(**row) for row in state.rows] if state else []
         if state:
             state.restore(objective, optimizer)
         for row in rows:
             self.on_epoch(row)
-        step: nn.Module = objective
-        if self.fabric.device.type == "cuda":
-            step = torch.compile(objective, mode="reduce-overhead")  # type: ignore[assignment]
         steps = epochs * (count // size)
         cycle = one_cycle(optimizer, learning_rate, steps=steps, done=len(rows) * (count // size))
-        wrapped, optimizer = self.fabric.setup(step, optimizer)
+        wrapped, optimizer = self.fabric.setup(objective, optimizer)
+        step = TrainingStep(self.fabric, wrapped, optimizer, capture=captured)
         for epoch in range(len(rows), epochs):
             started = time.perf_counter()
             objective.train()
             with report_out_of_memory(f"stage '{stage}'", self._less()):
-                loss = self._epoch(stage, epoch, count, size, wrapped, optimizer, batches, cycle)
+                loss = self._epoch(stage, epoch, count, size, step, batches, cycle)
             for (
                 weights
             ) in objective.parameters():  # the loss may be finite although its gradient is not
@@ -121,8 +128,7 @@ class EpochLoop:
         epoch: int,
         count: int,
         size: int,
-        wrapped: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        step: TrainingStep,
         batches: Callable[[Tensor, torch.Generator], tuple[Tensor | None, ...]],
         cycle: OneCycleLR,
     ) -> float:
@@ -134,19 +140,22 @@ class EpochLoop:
         order = torch.randperm(count, generator=generator, device=device)
         steps = count // size
         total = torch.zeros((), device=device)
-        for step in range(steps):
-            batch = batches(order[step * size : (step + 1) * size], generator)
-            loss = wrapped(*(self._share(part) for part in batch))
-            self.fabric.backward(loss)
-            self.fabric.clip_gradients(wrapped, optimizer, max_norm=1.0, error_if_nonfinite=False)
-            optimizer.step()
+        for number in range(steps):
+            batch = batches(order[number * size : (number + 1) * size], generator)
+            total += step([self._share(part) for part in batch])
             cycle.step()
-            optimizer.zero_grad(set_to_none=True)
-            total += loss.detach()
-            if step % max(1, steps // 20) == 0 or step == steps - 1:
+            if number % max(1, steps // 20) == 0 or number == steps - 1:
                 self._check(total, stage, epoch)
-                self.on_progress(Progress(stage, epoch * steps + step + 1, cycle.total_steps - 1))
+                self.on_progress(
+                    Progress(stage, epoch * steps + number + 1, cycle.total_steps - 1)
+                )
         return self.fabric.all_reduce(total / steps, reduce_op="mean").item()  # type: ignore[union-attr]
+
+    def _captures(self) -> bool:
+        """Return whether steps are captured: several processes exchange gradients between them."""
+        return (
+            self.cuda_graphs and self.fabric.device.type == "cuda" and self.fabric.world_size == 1
+        )
 
     def _share(self, part: Tensor | None) -> Tensor | None:
         if part is None:

@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services import outputs
+from dashboard.services.bundles import on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.counterfactuals import Floats, change, search
 from dashboard.services.image_data import batch, stored
@@ -81,7 +82,7 @@ def changes(bundle: "Bundle", image_id: str, output: str, method: "Method") -> C
         source=int(found.source[0]),
         targets=found.target.tolist(),
         counterfactuals=pictures(found.counterfactuals),
-        probs=found.probabilities.numpy(),
+        probs=on_host(found.probabilities),
         l1=found.l1.tolist(),
         converged=found.converged.tolist(),
         reasons=list(found.reasons),
@@ -109,7 +110,7 @@ def alternatives(
     found, kept = answer.found, list(answer.kept)
     return Alternatives(
         counterfactuals=pictures(found.counterfactuals[kept]),
-        probs=found.probabilities[kept].numpy(),
+        probs=on_host(found.probabilities[kept]),
         l1=found.l1[kept].tolist(),
         searched=len(found),
         converged=int(found.converged.sum()),
@@ -128,13 +129,12 @@ def evidence(
 
 @offload
 def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: str) -> Evidence:
-    import torch
 
     from xai_core.counterfactual.of_bundle import reference_of
     from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.data.io.pixel_values import channels_first, pictures
 
-    x = channels_first(torch.from_numpy(np.stack([counterfactual, image])), "images")
+    x = channels_first(on_device(bundle, np.stack([counterfactual, image])), "images")
     model, reference = bundle.model, reference_of(bundle, output, labels=True)
     with compute_slot():
         found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
@@ -152,9 +152,9 @@ def law(bundle: "Bundle", image_id: str, output: str, target: int) -> Law:
     with compute_slot():
         found = certify_images(bundle, stored(bundle, [image_id]), target=target, output=output)
     return Law(
-        singular_values=found.singular_values[0].detach().numpy(),
-        lengths=found.lengths.numpy(),
-        residuals=found.residuals[0].detach().numpy(),
+        singular_values=on_host(found.singular_values[0]),
+        lengths=on_host(found.lengths),
+        residuals=on_host(found.residuals[0]),
         slope=float(found.slope[0]),
     )
 

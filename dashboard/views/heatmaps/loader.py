@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services.attributions import card, maps, methods
-from dashboard.services.bundles import rows
+from dashboard.services.bundles import on_host, rows
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch, images
 from dashboard.services.outputs import explained
@@ -60,7 +60,7 @@ def _worth(
         worth = map_scores(
             bundle, x, torch.from_numpy(ranked), torch.from_numpy(targets), output=output
         )
-    return Scores(worth.insertion.numpy(), worth.deletion.numpy(), worth.sparsity.numpy())
+    return Scores(on_host(worth.insertion), on_host(worth.deletion), on_host(worth.sparsity))
 
 
 class Trust(NamedTuple):
@@ -115,8 +115,8 @@ def _measure(
         found = measure(bundle, split.images[:count], output=output, on_progress=between)
     return Trust(
         found.frame(),
-        {name: one.insertion_curve.mean(0).numpy() for name, one in found.measured.items()},
-        {name: one.deletion_curve.mean(0).numpy() for name, one in found.measured.items()},
+        {name: on_host(one.insertion_curve.mean(0)) for name, one in found.measured.items()},
+        {name: on_host(one.deletion_curve.mean(0)) for name, one in found.measured.items()},
         found.shares,
         found.num_images,
     )
@@ -151,7 +151,10 @@ def cluster_means(bundle: "Bundle", method: str, output: str, split: str, each: 
     ink = torch.from_numpy(images(bundle, list(ids)) / np.float32(255))
     of_maps, of_ink = (group_means(part, groups, clusters) for part in (values, ink))
     return Means(
-        of_ink.mean.numpy(), of_maps.mean.numpy(), of_maps.spread.numpy(), of_maps.count.tolist()
+        on_host(of_ink.mean),
+        on_host(of_maps.mean),
+        on_host(of_maps.spread),
+        of_maps.count.tolist(),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services.bundles import rows
+from dashboard.services.bundles import on_device, on_host, rows
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.scheduler.scheduler import compute_slot
 
@@ -52,9 +52,10 @@ def prior_samples(bundle: "Bundle", count: int, seed: int) -> Sampled:
     clusters = torch.randint(num_clusters, (count,), generator=noise)
     with compute_slot(), torch.inference_mode():
         codes = bundle.model.prior.sample(clusters, generator=noise)
-        images = bundle.model.decode(codes, torch.eye(num_clusters)[clusters])
+        given = on_device(bundle, torch.eye(num_clusters)[clusters])
+        images = bundle.model.decode(codes, given)
         places = bundle.latent_index.place(codes)
-        return Sampled(pictures(images), clusters.numpy(), places.float().numpy())
+        return Sampled(pictures(images), clusters.numpy(), on_host(places))
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -67,13 +68,14 @@ def guess_at(bundle: "Bundle", place: tuple[float, float]) -> Guess:
     there = torch.tensor([place])
     with compute_slot(), torch.inference_mode():
         code, near, far = bundle.latent_index.code_at(there)
+        code = on_device(bundle, code)
         image = bundle.model.decode(code)
         again = bundle.latent_index.place(code)
         return Guess(
             image=pictures(image)[0],
-            probs=bundle.model.cluster_probs(image)[0].float().numpy(),
+            probs=on_host(bundle.model.cluster_probs(image)[0]),
             density=float(bundle.model.prior.log_prob(code)),
             nearest=str(rows(bundle)[int(near[0, 0])]),
             distance=float(far[0, 0]),
-            returns=float((again - there).norm()),
+            returns=float((again - there.to(again)).norm()),
         )

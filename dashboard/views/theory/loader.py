@@ -1,11 +1,13 @@
 """Cached results for the Theory pages."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import batch, stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
@@ -49,7 +51,7 @@ def as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
     """Return the image whose likelihood `draws` measures: binarised for a Bernoulli one."""
     import torch
 
-    return _as_read(bundle, image_id, torch.Generator().manual_seed(0)).numpy()
+    return _as_read(bundle, image_id, torch.Generator().manual_seed(0)).cpu().numpy()
 
 
 def picture_as_read(bundle: "Bundle", image_id: str) -> NDArray[np.float32]:
@@ -84,12 +86,12 @@ def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _numbers(bundle: "Bundle", image_id: str) -> "ImageNumbers":
-    import torch
 
     from xai_core.theory.derivations.image import image_numbers
 
-    x = torch.from_numpy(as_read(bundle, image_id))
-    drawn = draws(bundle, image_id, FEWEST_DRAWS)
+    x = on_device(bundle, as_read(bundle, image_id))
+    arrays = draws(bundle, image_id, FEWEST_DRAWS)
+    drawn = replace(arrays, **{name: on_device(bundle, v) for name, v in vars(arrays).items()})
     with compute_slot():
         return image_numbers(bundle.model, x, drawn)
 
@@ -117,7 +119,9 @@ def _some_cluster_probs(bundle: "Bundle") -> "Probs":
 
     split = bundle.dataset.test if len(bundle.dataset.test) else bundle.dataset.train
     with compute_slot(), torch.no_grad():
-        return bundle.model.cluster_probs(to_float(split.images[:OVER_IMAGES]))
+        return bundle.model.cluster_probs(
+            to_float(split.images[:OVER_IMAGES], bundle.device)
+        ).cpu()
 
 
 def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
@@ -149,7 +153,7 @@ def _as_read(bundle: "Bundle", image_id: str, noise: "Generator") -> "Tensor":
 def as_arrays(found: "Draws | Certificate") -> Arrays:
     """Split an object with tensors into arrays, which can be passed between processes."""
     return {
-        name: None if value is None else value.detach().numpy()
+        name: None if value is None else value.detach().cpu().numpy()
         for name, value in vars(found).items()
     }
 

@@ -12,7 +12,8 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from ..._types import ByteImages, Images
 from ...data.preprocessing import to_float
 from ...data.preprocessing_config import Preprocessing
 from ...errors import ConfigError
+from ...latent_space.index import NeighbourSearch
+from ...latent_space.umap_on_device import umap_layout
 from ...models.config import ClusterVAEConfig
 from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
@@ -54,7 +57,13 @@ AT_ONCE = 5_000
 
 
 def assign_clusters(
-    images: ByteImages, num_clusters: int, *, sample: int, seed: int, natural: bool = False
+    images: ByteImages,
+    num_clusters: int,
+    *,
+    sample: int,
+    seed: int,
+    natural: bool = False,
+    device: torch.device | str = "cpu",
 ) -> Float[Tensor, "images clusters"]:
     """Estimate p(c|x) of each image from the neighbour graph of its features.
 
@@ -68,6 +77,8 @@ def assign_clusters(
             other image takes the mean of its five nearest sampled images.
         seed: Seed of the sample, the layout and the mixture.
         natural: Whether the images are photographs.
+        device: Where features, neighbours and layout are computed; the layout of a GPU is
+            `umap_layout`, that of a CPU umap-learn's.
 
     Returns:
         Probabilities, rows that sum to one.
@@ -77,56 +88,67 @@ def assign_clusters(
     chosen = np.arange(len(images))
     if sample < len(images):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:sample])
-    describe: Describe = _gradients
+    device = torch.device(device)
+
+    describe: Describe = partial(_gradients, device=device)
     if natural:
-        describe = _most_separate(images[chosen], num_clusters, seed)
+        describe = _most_separate(images[chosen], num_clusters, seed, device)
     described = np.concatenate([describe(part) for part in images[chosen].split(AT_ONCE)])
     principal = PCA(min(COMPONENTS, *described.shape), random_state=seed)
     features = principal.fit_transform(described)
-    probs = _mixture_on_layout(features, num_clusters, seed).astype(np.float32)
+    probs = _mixture_on_layout(features, num_clusters, seed, device).astype(np.float32)
     if sample < len(images):
         parts = (principal.transform(describe(part)) for part in images.split(AT_ONCE))
-        probs = _spread(parts, features, chosen, probs)
+        probs = _spread(parts, features, chosen, probs, device)
     return torch.from_numpy(probs)
 
 
-def _gradients(images: ByteImages) -> np.ndarray:
-    return oriented_gradients(to_float(images, "cpu")).numpy()
+def _gradients(images: ByteImages, *, device: torch.device) -> np.ndarray:
+    return oriented_gradients(to_float(images, device)).cpu().numpy()
 
 
-def _most_separate(images: ByteImages, num_clusters: int, seed: int) -> Describe:
+def _most_separate(
+    images: ByteImages, num_clusters: int, seed: int, device: torch.device
+) -> Describe:
     """Choose the features whose clusters have the highest silhouette on a few photographs."""
     from sklearn.decomposition import PCA
     from sklearn.metrics import silhouette_score
 
     every = max(1, len(images) // COMPARED)
-    found = natural_features(to_float(images[::every], "cpu"))
+    found = natural_features(to_float(images[::every], device))
     separation = {}
     for name, described in found.items():
         features = PCA(min(COMPONENTS, *described.shape), random_state=seed).fit_transform(
-            described.numpy()
+            described.cpu().numpy()
         )
-        clusters = _mixture_on_layout(features, num_clusters, seed).argmax(1)
+        clusters = _mixture_on_layout(features, num_clusters, seed, device).argmax(1)
         several = 1 < len(np.unique(clusters)) < len(clusters)
         separation[name] = float(silhouette_score(features, clusters)) if several else -1.0
     best = max(separation, key=lambda name: separation[name])
     logger.info("pseudo-labels by %s: %s", best, separation)
-    return lambda part: natural_features(to_float(part, "cpu"))[best].numpy()
+    return lambda part: natural_features(to_float(part, device))[best].cpu().numpy()
 
 
-def _mixture_on_layout(features: np.ndarray, num_clusters: int, seed: int) -> np.ndarray:
+def _mixture_on_layout(
+    features: np.ndarray, num_clusters: int, seed: int, device: torch.device
+) -> np.ndarray:
     """Fit a mixture to the layout of the neighbour graph, or to a few features themselves."""
     from sklearn.mixture import GaussianMixture
 
-    layout = _layout(features, seed) if len(features) > DIMENSIONS else features
+    layout = _layout(features, seed, device) if len(features) > DIMENSIONS else features
     mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
     return mixture.fit(layout).predict_proba(layout)
 
 
-def _layout(features: np.ndarray, seed: int) -> np.ndarray:
+def _layout(features: np.ndarray, seed: int, device: torch.device) -> np.ndarray:
     """Embed the neighbour graph; needs more images than dimensions."""
     from sklearn.neighbors import NearestNeighbors
 
+    if device.type == "cuda":
+        points = torch.from_numpy(features).float().to(device)
+        nearest = NeighbourSearch(points).nearest(points, min(NEIGHBOURS, len(points) - 1))
+        dims = min(DIMENSIONS, len(points) - 2)
+        return umap_layout(*nearest, dims=dims, min_dist=0.0, seed=seed).cpu().numpy()
     neighbours, known = min(NEIGHBOURS, len(features) - 1), (None, None, None)
     if len(features) < FEW:
         distances, rows = (
@@ -151,16 +173,32 @@ def _layout(features: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _spread(
-    parts: Iterable[np.ndarray], features: np.ndarray, chosen: np.ndarray, probs: np.ndarray
+    parts: Iterable[np.ndarray],
+    features: np.ndarray,
+    chosen: np.ndarray,
+    probs: np.ndarray,
+    device: torch.device,
 ) -> np.ndarray:
     """Assign to every image the mean of its nearest chosen images; features come in parts."""
-    from sklearn.neighbors import NearestNeighbors
-
-    nearest = NearestNeighbors(n_neighbors=min(5, len(chosen))).fit(features)
-    found = (nearest.kneighbors(part, return_distance=False) for part in parts)
+    found = _nearest_rows(parts, features, min(5, len(chosen)), device)
     spread = np.concatenate([probs[rows].mean(1) for rows in found])
     spread[chosen] = probs
     return spread
+
+
+def _nearest_rows(
+    parts: Iterable[np.ndarray], features: np.ndarray, count: int, device: torch.device
+) -> Iterator[np.ndarray]:
+    from sklearn.neighbors import NearestNeighbors
+
+    if device.type == "cuda":
+        points = NeighbourSearch(torch.from_numpy(features).float().to(device))
+        for part in parts:
+            yield points.nearest(torch.from_numpy(part).to(points.points), count)[0].cpu().numpy()
+        return
+    nearest = NearestNeighbors(n_neighbors=count).fit(features)
+    for part in parts:
+        yield nearest.kneighbors(part, return_distance=False)
 
 
 ORIENTATIONS = 8
@@ -237,6 +275,7 @@ def pseudo_label_stage(
             sample=training.pseudo_label_images,
             seed=loop.seed,
             natural=preprocessing.strategy == "natural",
+            device=loop.fabric.device,
         )
         taken = {"seconds": time.perf_counter() - started}
         write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))

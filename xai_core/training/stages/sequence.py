@@ -101,7 +101,8 @@ def train_models(
             f"`pseudo_label_images` must be at least the {model.num_clusters} clusters, got "
             f"{training.pseudo_label_images}."
         )
-    loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress)
+    graphs = launch.cuda_graphs and launch.precision != "16-mixed"  # a scaled loss asks the host
+    loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress, graphs)
     classifier, num_classes = None, len(dataset.class_names)
     with report_lost_processes(
         fabric, f"Finished stages are kept in {run}. Continue with --resume."

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import table
 from dashboard.views.theory.loader import FEWEST_DRAWS, choices, draws
@@ -83,7 +84,9 @@ def sides(bundle: "Bundle", image_id: str, count: int, samples: int) -> Sides:
     noise = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         parts = [
-            bundle.model.prior.responsibilities(sample_normal(mean, log_var, generator=noise))
+            bundle.model.prior.responsibilities(
+                on_device(bundle, sample_normal(mean, log_var, generator=noise))
+            ).cpu()
             for _ in range(samples)
         ]
         probs = torch.stack(parts).double()

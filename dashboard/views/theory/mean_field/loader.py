@@ -188,4 +188,4 @@ def _values(bundle: "Bundle", of: str, rows: NDArray[np.int64]) -> "Tensor":
         column, _, wanted = of.partition(":")
         return torch.from_numpy(bundle.index[column].to_numpy()[rows] == int(wanted))
     ids = bundle.index["id"].iloc[rows].tolist()
-    return PROPERTIES[of](batch(bundle, ids))
+    return PROPERTIES[of](batch(bundle, ids)).cpu()

@@ -28,7 +28,7 @@ def test_others_take_the_mean_of_their_nearest_in_parts():
     features = np.arange(10.0)[:, None]
     parts = [features[:6], np.concatenate([features[6:], [[3.2], [20.0]]])]
     probs = np.stack([np.arange(10.0), 10 - np.arange(10.0)], 1)
-    spread = pseudo_labels._spread(parts, features, np.arange(10), probs)
+    spread = pseudo_labels._spread(parts, features, np.arange(10), probs, torch.device("cpu"))
     assert np.array_equal(spread[:10], probs) and spread[10:].tolist() == [[3, 7], [7, 3]]
 
 
