@@ -15,7 +15,7 @@ layout.section(
     "Which ones fail a check",
     "Each method tested on many images, beside a random map and an edge detector.",
     "Pixels are removed in the order of a map and filled in by the model, not with black, which "
-    "would draw another digit. A method gets *do not trust* if its map hardly changes when the "
+    "would draw another image. A method gets *do not trust* if its map hardly changes when the "
     "model is replaced by a random one or another class is explained, if its values do not sum "
     "to the output's change as promised, or if it orders pixels no better than noise. Passing is "
     "no proof that a map is right.",
