@@ -41,12 +41,13 @@ TINY = ClusterVAEConfig(
 
 SLOW = (
     *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
+    *("core/cli/test_degenerate_sets.py", "test_architecture.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
     *("core/latent_space/test_index.py", "core/models/test_critic.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
-"""Folders and files that start browsers, trainings or processes."""
+"""Folders and files that start browsers, trainings or processes, or read all sources."""
 UNCHECKED = ("app", "browser", "core/cli", "core/report", "test_any_input.py")
 """Folders and files that run whole pages and commands. The annotations of the library are checked
 by all other tests; checking them here too took a third of the time."""
@@ -81,7 +82,8 @@ def pytest_collection_modifyitems(items):
     """Sort tests into the fast lane, and to the beginning if they are of a group.
 
     The fast lane has no browser, no training and no process of its own: folders and fixtures
-    decide, and `slow` marks what they do not show.
+    decide, and `slow` marks what they do not show, such as long sampling. Tests that draw their
+    cases draw fewer there, see `share`.
     """
     items.sort(key=lambda item: _group_of(item.path))
     for item in items:
@@ -104,6 +106,12 @@ def _group_of(path):
 
 def _is_in(places, path):
     return any(path.is_relative_to(ROOT / place) for place in places)
+
+
+@pytest.fixture
+def share(request):
+    """Return how many times fewer cases a test draws in the fast lane; 1 otherwise."""
+    return {"fast": 10}.get(request.config.getoption("markexpr"), 1)
 
 
 @pytest.fixture(autouse=True)

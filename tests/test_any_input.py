@@ -37,9 +37,8 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
 
 
 @pytest.fixture
-def tried(request):
+def tried(share):
     """Return what runs a check on that many drawn cases (a tenth in the fast lane) and counts."""
-    share = 10 if request.config.getoption("markexpr") == "fast" else 1
 
     def run(strategy, check, examples):
         ran = 0

@@ -36,12 +36,13 @@ def truly_missed(found, network, x, b):
     return (found.attributions.sum((1, 2)) - change).abs() > 0.02 * change.abs() + 2e-5 * sizes
 
 
-def test_random_networks_are_explained_completely_or_flagged_or_refused():
+def test_random_networks_are_explained_completely_or_flagged_or_refused(share):
+    networks = max(NETWORKS // share, 10)
     counts = dict.fromkeys(OF_FUNCTIONS, 0)
     built = refused = 0
 
     @seed(18)
-    @settings(max_examples=NETWORKS, deadline=None, database=None, phases=(Phase.generate,),
+    @settings(max_examples=networks, deadline=None, database=None, phases=(Phase.generate,),
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(recipes())
     def check(recipe):
@@ -65,8 +66,9 @@ def test_random_networks_are_explained_completely_or_flagged_or_refused():
                 torch.testing.assert_close(found.attributions, true_slopes(network, x))
 
     check()
-    assert built == NETWORKS and refused
-    assert min(counts.values()) > NETWORKS // 5 and counts["deep_lift"] > 0.95 * NETWORKS
+    assert built == networks and refused
+    assert min(counts.values()) > networks // 5 and counts["deep_lift"] > 0.85 * networks
+    assert share > 1 or counts["deep_lift"] > 0.95 * networks
 
 
 def true_slopes(network, x):
