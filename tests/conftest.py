@@ -43,12 +43,15 @@ TINY = ClusterVAEConfig(
 
 SLOW = (
     *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
+    *("core/cli/test_degenerate_sets.py", "test_architecture.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
     *("core/latent_space/test_index.py", "core/models/test_critic.py", "core/test_devices.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
-"""Folders and files that start browsers, trainings or processes."""
+"""Folders and files that start browsers, trainings or processes, or read all sources."""
+TRAINED = {"tiny_models", "fitted"}
+"""Fixtures that train."""
 UNCHECKED = (
     *("app", "browser", "core/cli", "core/report", "core/test_devices.py", "test_any_input.py"),
 )
@@ -89,12 +92,13 @@ def pytest_collection_modifyitems(items):
     """Sort tests into the fast lane, and to the beginning if they are of a group.
 
     The fast lane has no browser, no training and no process of its own: folders and fixtures
-    decide, and `slow` marks what they do not show.
+    decide, and `slow` marks what they do not show, such as long sampling. Tests that draw their
+    cases draw fewer there, see `share`.
     """
     items.sort(key=lambda item: _group_of(item.path))
     for item in items:
         by_place = _is_in(SLOW, item.path)
-        trains = "tiny_models" in item.fixturenames
+        trains = not TRAINED.isdisjoint(item.fixturenames)
         if not by_place and not trains and not item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.fast)
 
@@ -119,6 +123,12 @@ def _group_of(path):
 
 def _is_in(places, path):
     return any(path.is_relative_to(ROOT / place) for place in places)
+
+
+@pytest.fixture
+def share(request):
+    """Return how many times fewer cases a test draws in the fast lane; 1 otherwise."""
+    return {"fast": 10}.get(request.config.getoption("markexpr"), 1)
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,11 @@ from xai_core.training.pipeline import _cluster_labels
 
 SETS = (
     *("one_class", "one_image_in_a_class", "one_test_image", "no_test_images", "no_labels"),
-    "colour",
+    *("colour", "fewest_images", "one_image_repeated", "constant_images", "odd_names"),
 )
+
+ALIKE = SETS[-4:]
+"""Sets whose models are those of another set here, which is all that the Theory pages read."""
 
 
 def write_set(name, split, path):
@@ -39,6 +42,16 @@ def write_set(name, split, path):
         words[:] = "train"
     if name == "colour":
         images = draw_shapes(40, seed=0, side=16).images.numpy()[:, :, 2:-2]
+    if name == "fewest_images":  # each of a class of its own, so that test has one train lacks
+        images, labels, words = images[:3], np.array([0, 1, 7]), words[[0, 0, -1]]
+    if name == "one_image_repeated":
+        images = images[:1].repeat(40, 0)
+    if name == "constant_images":
+        images = np.repeat(np.arange(0, 240, 6, dtype=np.uint8), 784).reshape(40, 28, 28)
+    if (
+        name == "odd_names"
+    ):  # one class with 95 %, and names that cannot be seen or look like others
+        labels = np.array(["", " \t", "7", "all"])[[0, 2, 3, *[1] * 36, 3]]
     arrays = {"images": images, "labels": labels, "split": words}
     if name == "no_labels":
         del arrays["labels"]

@@ -2,13 +2,19 @@
 
 from collections.abc import Collection
 
-__all__ = ["is_text", "listed"]
+__all__ = ["is_text", "listed", "visible"]
 
 
 def listed(names: Collection[object], limit: int = 5) -> str:
     """Name the first few in quotes, and count the rest."""
     shown = ", ".join(repr(str(name)[:60]) for name in list(names)[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def visible(name: str) -> str:
+    """Return a name as it is, or in quotes if nothing of it would be seen, as of `''`."""
+    shows = any(mark.isprintable() and not mark.isspace() for mark in name)
+    return name if shows else repr(name)
 
 
 def is_text(name: str) -> bool:

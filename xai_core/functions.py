@@ -6,6 +6,7 @@ result.
 """
 
 import numbers
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from ._text import visible
 from .networks import is_half
 
 __all__ = ["FORMS", "GivenFunction", "check_images", "class_numbers"]
@@ -21,6 +23,8 @@ __all__ = ["FORMS", "GivenFunction", "check_images", "class_numbers"]
 MEANS = ("mean", "mu", "loc")
 """Accepted names of the mean of q(z|x)."""
 LARGEST_CLASS = 2**31
+MOST_LISTED = 20
+"""Number of class names in an error."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -262,19 +266,29 @@ def class_numbers(target: object, rows: int, *, names: Sequence[str] = ()) -> In
     several = isinstance(items, list | tuple | range)
     found = [_class_number(item, names) for item in (items if several else [items])]  # type: ignore[union-attr]
     if None in found or (several and len(found) != rows):
-        shown = str(target).replace("\n", " ")[:60]
-        known = f" or one of {', '.join(names)}" if names else ""
+        shown = repr(target) if isinstance(target, str) else str(target)
+        shown = shown.replace("\n", " ")[:60]
+        known = f" or one of {_known(names)}" if names else ""
         raise ValueError(
             f"`target` must be one whole number{known}, or a list of {rows}, got {shown}."
         )
     return torch.tensor(found if several else found * rows)
 
 
+def _known(names: Sequence[str]) -> str:
+    """List class names, in quotes where it would not be clear where one ends."""
+    ends_unclear = re.compile(r"(?!').*[\s,]")
+    shown = [f"'{name}'" if ends_unclear.match(name) else name for name in names]
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{', '.join(shown[:MOST_LISTED])}{more}"
+
+
 def _class_number(item: object, names: Sequence[str]) -> int | None:
     """Parse one class: a name, else a whole number, possibly as text."""
     if isinstance(item, str):
-        if item in names:
-            return list(names).index(item)
+        for name in (item, visible(item)):
+            if name in names:
+                return list(names).index(name)
         if not (item.isascii() and item.isdigit() and len(item) < 20):
             return None
         item = int(item)

@@ -9,6 +9,7 @@ from xai_core.bundle.cluster_names import class_name
 from xai_core.plots import theme
 from xai_core.plots.latent_map import colouring
 from xai_core.plots.probabilities import percent
+from xai_core.report import model_card
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -93,6 +94,19 @@ def marked(image_id: str) -> str:
     """Return an image's name in Markdown."""
     name = display_name(image_id)
     return f"`{name}`" if name == image_id else name
+
+
+def kind(bundle: "Bundle") -> str:
+    """Return what the images are called: digits where they are read as such."""
+    return model_card.image_kind(bundle.preprocessing.strategy)
+
+
+def ways_to_bring(bundle: "Bundle") -> str:
+    """Return how a visitor brings an image, as an imperative."""
+    if bundle.spec.look == "natural":  # a drawing has no colours
+        return "Upload a picture"
+    name = kind(bundle)
+    return f"Draw {'an' if name.startswith(_VOWELS) else 'a'} {name} or upload a picture"
 
 
 def label_name(bundle: "Bundle", label: int) -> str:

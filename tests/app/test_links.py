@@ -15,7 +15,7 @@ from xai_core.data.user_images import is_own, own_id, own_image
 from xai_core.errors import DataError
 
 MANY = settings(
-    max_examples=400,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -9,7 +9,7 @@ from .conftest import ROOT, served
 PAGES = ("", "reconstructions", "latent_map", "clusters", "counterfactuals", "train")
 
 
-def test_nobody_sees_what_another_does(server, tmp_path):
+def test_no_session_sees_what_another_does(server, tmp_path):
     report = press(server, 4, 6, 0, PAGES)
     with served(tmp_path / "log.txt") as address:
         assert ask_again(address, report) == 4 * 6

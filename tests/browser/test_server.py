@@ -116,7 +116,7 @@ def test_static_serving_stays_in_its_folder(address, path):
     assert status in (400, 403, 404) and b"import streamlit" not in body and b"root:" not in body
 
 
-def test_it_tells_nobody_about_its_use(address):
+def test_its_use_is_not_reported(address):
     session = Session(address)
     told = [m.new_session for m in session.visit().messages if m.HasField("new_session")]
     session.close()
@@ -147,7 +147,7 @@ def test_a_page_of_another_site_cannot_frame_it(address, browser):
 
 
 def test_an_error_shows_no_inside_of_the_server(tmp_path):
-    """A page that breaks in a way nobody thought of, under the dashboard's own settings."""
+    """A page that breaks in an unforeseen way, under the dashboard's own settings."""
     (tmp_path / "Home.py").write_text("raise RuntimeError('the secret of this server')")
     shutil.copytree(ROOT / "dashboard" / ".streamlit", tmp_path / ".streamlit")
     with served(tmp_path / "log.txt", script=tmp_path / "Home.py", cwd=tmp_path) as address:

@@ -155,9 +155,36 @@ def test_other_targets_are_refused(subtests):
                 class_numbers(target, 2, names=("zero", "one"))
 
 
-def test_a_class_name_goes_before_a_number():
-    assert class_numbers("5", 1, names=("0", "5", "900")).tolist() == [1]
-    assert class_numbers("2", 1, names=("0", "5", "900")).tolist() == [2]
+NAMES = ("0", "5", "900", "T-shirt/top", "a b", "all", "\N{SNOWMAN}", "x,y", "-1", "''", "' '")
+
+
+@pytest.mark.parametrize(
+    ("target", "number"),
+    [
+        *((name, number) for number, name in enumerate(NAMES)),
+        ("2", 2),  # no name, so a number
+        ("", 9),
+        (" ", 10),
+        ([NAMES[4], ""], [4, 9]),
+        (np.array(["x,y", "900"]), [7, 2]),
+    ],
+)
+def test_a_class_is_known_by_its_name_before_its_number(target, number):
+    rows = len(number) if isinstance(number, list) else 1
+    found = class_numbers(target, rows, names=NAMES).tolist()
+    assert found == (number if isinstance(number, list) else [number])
+
+
+@pytest.mark.parametrize("target", ["b a", "t-shirt/top", "+5", "5.0", "\n"])
+def test_an_unknown_name_is_refused_with_those_that_are_known(target):
+    with pytest.raises(ValueError) as refused:
+        class_numbers(target, 1, names=(*NAMES, *(f"more {k}" for k in range(30))))
+    said = str(refused.value)
+    assert (
+        "one of 0, 5, 900, T-shirt/top, 'a b', all, \N{SNOWMAN}, 'x,y', -1, '', ' '" in said
+        and "and 21 more" in said
+    )
+    assert said.endswith(f"got {target!r}.") and "\n" not in said
 
 
 class Model(nn.Module):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from .._text import listed
+from .._text import listed, visible
 from ..data.preprocessing_config import Preprocessing
 from ..errors import BundleError, ConfigError
 from ..image_spec import ImageSpec
@@ -195,6 +195,7 @@ def read_manifest(folder: Path) -> Manifest:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in found_part.items()
         }
+    card["class_names"] = tuple(visible(name) for name in card["class_names"])
     manifest = Manifest(**{**known, "dataset": DatasetCard(**card), "more": more})
     _check_values(manifest, path)
     return manifest

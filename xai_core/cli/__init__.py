@@ -4,8 +4,12 @@ Exit status: 0 only on success, 1 with one line `error: ...` that names the fix,
 130 when interrupted.
 """
 
-# torch takes seconds to import, so each command imports what it needs and `xai --help` stays fast
+# torch takes seconds to import, so each command imports what it needs and `xai --help` stays fast;
+# typer takes a tenth of a second to prepare all options, so only the command at hand is prepared
 import os
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -14,21 +18,28 @@ from typer.core import TyperGroup
 from .._paths import expand_home
 from .._version import __version__
 from ..errors import XaiError
-from . import (
-    attribute,
-    bundles,
-    counterfactual,
-    dashboard,
-    evaluate,
-    figures,
-    record_collapse,
-    report,
-    train,
-)
 from .terminal import print_error
 
 __all__ = ["app", "main"]
 
+COMMANDS = {
+    "train": ("train", "train"),
+    "evaluate": ("evaluate", "evaluate"),
+    "encode": ("evaluate", "encode"),
+    "info": ("bundles", "info"),
+    "verify": ("evaluate", "verify"),
+    "attribute": ("attribute", "attribute"),
+    "faithfulness": ("attribute", "faithfulness"),
+    "figures": ("figures", "figures"),
+    "counterfactual": ("counterfactual", "counterfactual"),
+    "report": ("report", "report"),
+    "record-collapse": ("record_collapse", "record_collapse"),
+    "dashboard": ("dashboard", "dashboard"),
+    "list": ("bundles", "list_"),
+}
+"""The module and the function of each command, in the order of the help."""
+app: typer.Typer
+"""All commands; made when it is first asked for."""
 LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device cpu."
 
 
@@ -69,15 +80,6 @@ def _no_memory(error: BaseException) -> bool:
     return is_out_of_memory(error)
 
 
-app = typer.Typer(
-    cls=_Commands,
-    help="Train a cluster VAE, save it in a bundle, and explain its decisions.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-
-
 def _version(wanted: bool) -> bool:
     if wanted:
         typer.echo(__version__)
@@ -85,7 +87,6 @@ def _version(wanted: bool) -> bool:
     return wanted
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -95,24 +96,31 @@ def _options(
     pass
 
 
-for command in (
-    train.train,
-    evaluate.evaluate,
-    evaluate.encode,
-    bundles.info,
-    evaluate.verify,
-    attribute.attribute,
-    attribute.faithfulness,
-    figures.figures,
-    counterfactual.counterfactual,
-    report.report,
-    record_collapse.record_collapse,
-    dashboard.dashboard,
-):
-    app.command()(command)
-app.command("list")(bundles.list_)
+def _app_of(names: Iterable[str]) -> typer.Typer:
+    """Return the command line with some of its commands."""
+    found = typer.Typer(
+        cls=_Commands,
+        help="Train a cluster VAE, save it in a bundle, and explain its decisions.",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    found.callback()(_options)
+    for name in names:
+        module, function = COMMANDS[name]
+        found.command(name)(getattr(import_module(f".{module}", __name__), function))
+    return found
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Make `app`."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["app"] = whole = _app_of(COMMANDS)
+    return whole
 
 
 def main() -> None:
     """Run the `xai` command."""
-    app()
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    _app_of([asked] if asked in COMMANDS else COMMANDS)()

@@ -10,7 +10,7 @@ import typer
 from ..data.built_in import BUILT_IN
 from ..errors import ConfigError
 from ..training.presets import PRESET_TABLE
-from ..training.settings import SETTINGS, by_group
+from ..training.settings import SETTINGS, by_group, option_of
 from .options import Device, Json, Seed, show_card
 from .terminal import silence
 
@@ -36,7 +36,7 @@ def _with_settings(command: Command) -> Command:
     options = []
     for name, setting in SETTINGS.items():
         kind = Literal[setting.choices] if setting.choices else setting.kind  # type: ignore[valid-type]
-        aliases = [f"--{alias.replace('_', '-')}" for alias in (name, *ALIASES.get(name, ()))]
+        aliases = [option_of(alias) for alias in (name, *ALIASES.get(name, ()))]
         option = typer.Option(
             *aliases, help=setting.help, rich_help_panel=PANELS[setting.group], show_default=False
         )

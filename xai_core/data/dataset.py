@@ -14,6 +14,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from .._text import visible
 from .._types import ByteImages, Images, Labels
 from ..errors import DataError
 from ..image_spec import ImageSpec
@@ -187,7 +188,8 @@ def build_dataset(
         name: Name of the data set.
         train: At least two images.
         test: At least one image, labelled if and only if `train` is.
-        class_names: A name for each label; empty without labels.
+        class_names: A name for each label, in quotes where nothing of it would be seen; empty
+            without labels.
         report: What was done to the images.
         source: Its authors and licence, or its path.
         preprocessing: How the images were read; None for images that needed no conversion.
@@ -218,7 +220,7 @@ def build_dataset(
         name=name,
         train=train,
         test=test,
-        class_names=class_names,
+        class_names=tuple(visible(name) for name in class_names),
         sha256=digest.hexdigest(),
         report=report,
         source=source,

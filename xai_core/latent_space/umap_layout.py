@@ -141,7 +141,9 @@ def _lay_out(
     nearest = tuple(
         np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
     )
-    spread = bool(latents.shape[1] > 1 and np.ptp(latents, axis=0).max() > 0)
+    # equal images may have codes that differ by rounding, which is no direction to begin with
+    noise = 1e-5 * max(1.0, float(np.abs(latents).max()))
+    spread = bool(latents.shape[1] > 1 and np.ptp(latents[chosen], axis=0).max() > noise)
     if device.type == "cuda" and spread:
         places = _lay_out_on(device, latents[chosen], nearest, seed)
     else:

@@ -20,6 +20,7 @@ __all__ = [
     "duration",
     "files",
     "headlines",
+    "image_kind",
     "making",
     "map_words",
     "measures",
@@ -140,11 +141,16 @@ def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]
     return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
 
 
+def image_kind(strategy: str) -> str:
+    """Return what an image is called that is read by a strategy: "digit" or "image"."""
+    return "digit" if strategy == "digits" else "image"
+
+
 def summary(manifest: "Manifest", clusters: int) -> str:
     """Return what the model did and how well, in one sentence with Markdown."""
     data = manifest.dataset
     count = data.num_train + data.num_test
-    kind = "digits" if manifest.dataset.reading.strategy == "digits" else "images"
+    kind = f"{image_kind(data.reading.strategy)}s"
     groups = _COUNTS[clusters] if clusters < len(_COUNTS) else f"{clusters:,}"
     sentence = f"This model sorted {count:,} {kind} into {groups} groups without labels"
     accuracy = manifest.metrics.get("test", {}).get("accuracy")

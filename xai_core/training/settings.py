@@ -16,7 +16,7 @@ from ..errors import ConfigError
 from ..models.config import ClusterVAEConfig
 from .config import CriticTraining, TrainingConfig
 
-__all__ = ["SETTINGS", "Group", "Setting", "by_group"]
+__all__ = ["SETTINGS", "Group", "Setting", "by_group", "option_of"]
 
 Group = Literal["model", "training", "critic"]
 CONFIGS: Mapping[Group, type] = {
@@ -47,6 +47,11 @@ class Setting:
     kind: type
     choices: tuple[str, ...]
     help: str
+
+
+def option_of(name: str) -> str:
+    """Return the option of `xai train` that states a setting: `--critic-epochs`."""
+    return f"--{name.replace('_', '-')}"
 
 
 def by_group(stated: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:

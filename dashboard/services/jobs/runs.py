@@ -32,7 +32,7 @@ from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import TrainingProgress, read_training_progress
 from xai_core.training.presets import PRESET_TABLE
-from xai_core.training.settings import SETTINGS, by_group
+from xai_core.training.settings import SETTINGS, by_group, option_of
 
 CHECKPOINTS = Path("checkpoints")
 """The first folder in which bundles are searched."""
@@ -67,7 +67,7 @@ class Request:
     def options(self) -> list[str]:
         """Return the options of `xai train`, without those that name files."""
         given = {"data": self.data, "preset": self.preset, **self.settings, "seed": self.seed}
-        pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+        pairs = [(option_of(name), str(value)) for name, value in given.items()]
         return [part for pair in pairs for part in pair]
 
 

@@ -10,7 +10,7 @@ from dashboard.services import counterfactuals
 from dashboard.ui import download, messages
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import METHODS, Question
+from dashboard.views.counterfactuals.settings import METHODS, Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
@@ -37,26 +37,24 @@ class Candidate(NamedTuple):
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show counterfactuals that differ, each with its change beside it, the smallest first."""
-    target = messages.literal(question.names[question.target])
+    target = messages.literal(request.names[request.target])
     with st.container(horizontal=True, vertical_alignment="center"):
         seed = state.keep("cf alternatives seed", 0, span=state.SEEDS, link="starts")
         st.button(
             "Other starts", icon=":material/casino:",
             on_click=state.put_setting, args=("cf alternatives seed", seed + 1),
         )  # fmt: skip
-        found = loader.alternatives(
-            bundle, question.image_id, question.output, question.target, seed
-        )
-        shown = candidates(bundle, question, found)
+        found = loader.alternatives(bundle, request.image_id, request.output, request.target, seed)
+        shown = candidates(bundle, request, found)
         if shown:
-            about = question.about | {"method": "all through latent space", "seed": seed}
+            about = request.about | {"method": "all through latent space", "seed": seed}
             images = np.stack([one.image for one in shown])
             sheet = sprites.sheet(images, columns=len(shown), gap=1)
             download.picture(bundle, sheet, name="alternatives", **about)
     if shown:
-        _pictures(bundle, question, shown)
+        _pictures(bundle, request, shown)
         first = shown[0]
         st.markdown(
             f"Smallest found: **{first.l1:.1f}** pixels' worth of ink, by *{first.how}*. A "
@@ -73,29 +71,29 @@ def show(bundle: "Bundle", question: Question) -> None:
 
 
 def candidates(
-    bundle: "Bundle", question: Question, found: loader.Alternatives | None
+    bundle: "Bundle", request: Request, found: loader.Alternatives | None
 ) -> list[Candidate]:
     """Collect the counterfactuals that reached the target, the smallest change first."""
     shown = []
     for method in counterfactuals.LATENT_METHODS:
         one = counterfactuals.change(
-            bundle, question.image_id, question.output, method, question.target
+            bundle, request.image_id, request.output, method, request.target
         )
         if one.converged:
             how = METHODS[method][0].lower()
             shown.append(
-                Candidate(how, one.counterfactual, float(one.after[question.target]), one.l1)
+                Candidate(how, one.counterfactual, float(one.after[request.target]), one.l1)
             )
     if found is not None:
         shown += [
-            Candidate("another start", image, float(p[question.target]), l1)
+            Candidate("another start", image, float(p[request.target]), l1)
             for image, p, l1 in zip(found.counterfactuals, found.probs, found.l1, strict=True)
         ]
     return sorted(shown, key=lambda one: one.l1)
 
 
-def _pictures(bundle: "Bundle", question: Question, shown: list[Candidate]) -> None:
-    x = counterfactuals.change(bundle, *question[:4]).image
+def _pictures(bundle: "Bundle", request: Request, shown: list[Candidate]) -> None:
+    x = counterfactuals.change(bundle, *request[:4]).image
     images = np.stack([one.image for one in shown])
     image_grid(
         change.with_change(images, images - x, state.dark()),

@@ -11,7 +11,7 @@ from dashboard.services import counterfactuals, decoder_images, outputs
 from dashboard.ui import download, first_order_law, health, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import METHODS, Question
+from dashboard.views.counterfactuals.settings import METHODS, Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
@@ -38,27 +38,27 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show the distance and the judges' answers, then the law where the method takes its steps."""
-    found = counterfactuals.change(bundle, *question[:4])
-    seen, usual = loader.evidence(bundle, *question[:4]), decoder_images.usual_distance(bundle)
+    found = counterfactuals.change(bundle, *request[:4])
+    seen, usual = loader.evidence(bundle, *request[:4]), decoder_images.usual_distance(bundle)
     pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
     with pictures:
         _pictures(found, seen)
     with words:
         works = not health.problems(bundle, "reconstruction", "steps")
         st.markdown(f"**{_distance(seen, usual, works=works)}**")
-        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, question, found, seen)))
+        st.markdown("\n".join(f"- {line}" for line in _judges(bundle, request, found, seen)))
         table = pd.DataFrame(
             {
                 "distance": [seen.distance],
                 "distance_of_input": [seen.input_distance],
                 "usual_limit": [usual.limit],
-                "nearest_classes": [" ".join(question.names[c] for c in seen.nearest)],
+                "nearest_classes": [" ".join(request.names[c] for c in seen.nearest)],
             }
         )
-        download.table(bundle, table, name="evidence", **question.about)
-    _law(bundle, question)
+        download.table(bundle, table, name="evidence", **request.about)
+    _law(bundle, request)
 
 
 def _pictures(found: counterfactuals.Change, seen: loader.Evidence) -> None:
@@ -102,11 +102,11 @@ def _distance(seen: loader.Evidence, usual: decoder_images.UsualDistance, *, wor
 
 
 def _judges(
-    bundle: "Bundle", question: Question, found: counterfactuals.Change, seen: loader.Evidence
+    bundle: "Bundle", request: Request, found: counterfactuals.Change, seen: loader.Evidence
 ) -> list[str]:
     """State each judge's answer and whether it agrees with the target."""
     lines = []
-    other = outputs.second_opinion(bundle, question.output)
+    other = outputs.second_opinion(bundle, request.output)
     if found.other is not None and other is not None:
         best = int(found.other.argmax())
         names = naming.class_names(bundle, other, len(found.other))
@@ -114,13 +114,13 @@ def _judges(
         lines.append(
             f"{outputs.classes(bundle, other).who.capitalize()}, which was not used, classifies "
             f"it as {messages.literal(called)} ({percent(found.other[best])})"
-            f"{_agreement(bundle, question, best)}."
+            f"{_agreement(bundle, request, best)}."
         )
     if seen.nearest:
         first, second = (
-            messages.literal(question.names[c]) for c in (question.target, question.source)
+            messages.literal(request.names[c]) for c in (request.target, request.source)
         )
-        target, kept = (seen.nearest.count(c) for c in (question.target, question.source))
+        target, kept = (seen.nearest.count(c) for c in (request.target, request.source))
         agree = "agree" if target > len(seen.nearest) / 2 else "do not agree"
         lines.append(
             f"The {len(seen.nearest)} real train images that are nearest in pixels {agree} with "
@@ -129,24 +129,24 @@ def _judges(
     return lines
 
 
-def _agreement(bundle: "Bundle", question: Question, best: int) -> str:
+def _agreement(bundle: "Bundle", request: Request, best: int) -> str:
     """Compare the other model's answer with the target, by the label of the cluster."""
-    by_label = outputs.classes(bundle, question.output).labelled
-    cluster, label = (best, question.target) if by_label else (question.target, best)
+    by_label = outputs.classes(bundle, request.output).labelled
+    cluster, label = (best, request.target) if by_label else (request.target, best)
     named = bundle.cluster_labels[cluster]
     if named < 0:
         return ""
     return ": it agrees with the target" if named == label else ": it does not agree"
 
 
-def _law(bundle: "Bundle", question: Question) -> None:
-    if question.method not in counterfactuals.LATENT_METHODS:
+def _law(bundle: "Bundle", request: Request) -> None:
+    if request.method not in counterfactuals.LATENT_METHODS:
         st.caption(
-            f"*{METHODS[question.method][0]}* takes no step in latent space, so the first-order "
+            f"*{METHODS[request.method][0]}* takes no step in latent space, so the first-order "
             "law of such steps does not apply to it."
         )
         return
-    found = loader.law(bundle, question.image_id, question.output, question.target)
+    found = loader.law(bundle, request.image_id, request.output, request.target)
     law, spectrum = st.columns(2, gap="large")
     with law:
         st.markdown(f"**Residual of the first-order law** ${LAW}$")
@@ -160,4 +160,4 @@ def _law(bundle: "Bundle", question: Question) -> None:
             "The theorem holds for any direction, also towards a counterfactual that fails above."
         )
         table = pd.DataFrame({"length": found.lengths, "residual": found.residuals})
-        download.table(bundle, table, name="first-order law", **question.about)
+        download.table(bundle, table, name="first-order law", **request.about)

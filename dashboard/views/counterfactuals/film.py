@@ -10,7 +10,7 @@ from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
-from dashboard.views.counterfactuals.settings import METHODS, Question
+from dashboard.views.counterfactuals.settings import METHODS, Request
 from xai_core.plots.counterfactual import change, path_lines
 from xai_core.plots.latent_map import path
 from xai_core.plots.probabilities import percent
@@ -37,49 +37,49 @@ STOP = 0.99
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show the film strip, the chosen frame, and three figures that mark it."""
-    found = counterfactuals.change(bundle, *question[:4])
+    found = counterfactuals.change(bundle, *request[:4])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = st.slider(
             "Frame", 1, FRAMES, width=360,
             **state.bind("cf frame", FRAMES, span=(1, FRAMES, 1), link="frame"),
         ) - 1  # fmt: skip
-        symbol = outputs.classes(bundle, question.output).symbol
-        table = change.table(found.frame_probs, found.density, question.names, symbol)
-        download.table(bundle, table, name="path", **question.about)
-        download.animation(bundle, found.frames, name="film", **question.about)
-    _strip(question, found, at)
+        symbol = outputs.classes(bundle, request.output).symbol
+        table = change.table(found.frame_probs, found.density, request.names, symbol)
+        download.table(bundle, table, name="path", **request.about)
+        download.animation(bundle, found.frames, name="film", **request.about)
+    _strip(request, found, at)
     picture, lines, on_map = st.columns([2, 5, 5], gap="medium")
     with picture:
-        words = _words(question, found, at)
+        words = _words(request, found, at)
         image_grid.picture(found.frames[at], alt=words, key="frame")
         st.caption(messages.literal(words))
     with lines:
-        st.markdown(f"**{_finding(question, found)}**")
-        _probabilities(question, found, at, symbol)
+        st.markdown(f"**{_finding(request, found)}**")
+        _probabilities(request, found, at, symbol)
     with on_map:
         st.markdown("**On the map of all images**")
-        _map(bundle, question, found, at)
-    st.markdown(_density_title(question.method))
-    _density(bundle, question, found, at)
+        _map(bundle, request, found, at)
+    st.markdown(_density_title(request.method))
+    _density(bundle, request, found, at)
 
 
-def _finding(question: Question, found: counterfactuals.Change) -> str:
-    text = crossing(found.frame_probs, question)
+def _finding(request: Request, found: counterfactuals.Change) -> str:
+    text = crossing(found.frame_probs, request)
     return messages.literal(f"{text[:1].upper()}{text[1:]}")
 
 
-def _strip(question: Question, found: counterfactuals.Change, at: int) -> None:
-    shares = [percent(p) for p in found.frame_probs[:, question.target]]
-    target = question.names[question.target]
+def _strip(request: Request, found: counterfactuals.Change, at: int) -> None:
+    shares = [percent(p) for p in found.frame_probs[:, request.target]]
+    target = request.names[request.target]
     image_grid.image_grid(
         found.frames,
         alt=[f"frame {i + 1} of {FRAMES}, {target} at {p}" for i, p in enumerate(shares)],
         key="strip",
         captions=[p.replace(" ", "\N{NO-BREAK SPACE}") for p in shares],
         ids=[f"frame {i + 1}" for i in range(FRAMES)],
-        colours=[question.colours[c] for c in found.frame_probs.argmax(1)],
+        colours=[request.colours[c] for c in found.frame_probs.argmax(1)],
         selected=f"frame {at + 1}",
         on_pick=lambda name: state.put_setting("cf frame", int(name.removeprefix("frame "))),
     )
@@ -89,44 +89,42 @@ def _strip(question: Question, found: counterfactuals.Change, at: int) -> None:
     )
 
 
-def _probabilities(
-    question: Question, found: counterfactuals.Change, at: int, symbol: str
-) -> None:
+def _probabilities(request: Request, found: counterfactuals.Change, at: int, symbol: str) -> None:
     figure = path_lines.probability_lines(
-        found.frame_probs, question.names, question.colours, state.dark(),
-        source=question.source, target=question.target, at=at, stop=STOP,
+        found.frame_probs, request.names, request.colours, state.dark(),
+        source=request.source, target=request.target, at=at, stop=STOP,
         symbol=f"{symbol}(class|x)",
     )  # fmt: skip
-    chart(figure, key="probabilities", alt=crossing(found.frame_probs, question), **question.about)
+    chart(figure, key="probabilities", alt=crossing(found.frame_probs, request), **request.about)
 
 
-def crossing(probs: np.ndarray, question: Question) -> str:
+def crossing(probs: np.ndarray, request: Request) -> str:
     """Return a sentence on when the target becomes the most probable class."""
     target, first = (
-        question.names[question.target],
-        np.flatnonzero(probs.argmax(1) == question.target),
+        request.names[request.target],
+        np.flatnonzero(probs.argmax(1) == request.target),
     )
     if not len(first):
         return f"{target} is not the likeliest class in any frame"
     share = first[0] / max(len(probs) - 1, 1)
     between = dict.fromkeys(probs[: first[0]].argmax(1).tolist())
-    via = [question.names[c] for c in between if c not in (question.source, question.target)]
+    via = [request.names[c] for c in between if c not in (request.source, request.target)]
     words = f", through {' and '.join(via)}" if via else ""
     return f"{target} becomes the likeliest class after {share:.0%} of the path{words}"
 
 
-def _map(bundle: "Bundle", question: Question, found: counterfactuals.Change, at: int) -> None:
+def _map(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: int) -> None:
     dark = state.dark()
     figure = path.map_path(
         found.places, map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle), dark,
-        ends=(naming.display_name(question.image_id), f"as {question.names[question.target]}"),
+        ends=(naming.display_name(request.image_id), f"as {request.names[request.target]}"),
         at=at,
     )  # fmt: skip
     far = float(np.hypot(*(found.places[-1] - found.places[0])))
-    target = question.names[question.target]
-    route = f"the path from {naming.display_name(question.image_id)} to {target}"
+    target = request.names[request.target]
+    route = f"the path from {naming.display_name(request.image_id)} to {target}"
     alt = f"Map of all images with {route}, {far:.1f} map units from end to end"
-    chart(figure, key="path on the map", alt=alt, **question.about)
+    chart(figure, key="path on the map", alt=alt, **request.about)
 
 
 def _density_title(method: "Method") -> str:
@@ -135,7 +133,7 @@ def _density_title(method: "Method") -> str:
     return "**Density of the encoder's codes**, $\\log p(z)$ of each frame encoded again"
 
 
-def _density(bundle: "Bundle", question: Question, found: counterfactuals.Change, at: int) -> None:
+def _density(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: int) -> None:
     usual, density = counterfactuals.usual_density(bundle), found.density
     first, last, least, low, high = (
         f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
@@ -146,8 +144,8 @@ def _density(bundle: "Bundle", question: Question, found: counterfactuals.Change
     )
     figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
     alt = f"log p(z) along the path. {words}, 9 of 10 between {low} and {high}"
-    chart(figure, key="density", alt=alt, **question.about)
-    st.caption(f"{words}. {_region(density >= usual[0], question.method)}")
+    chart(figure, key="density", alt=alt, **request.about)
+    st.caption(f"{words}. {_region(density >= usual[0], request.method)}")
 
 
 def _region(inside: np.ndarray, method: "Method") -> str:
@@ -167,9 +165,7 @@ def _region(inside: np.ndarray, method: "Method") -> str:
     return f"The codes of {int(inside.sum())} of {len(inside)} frames are above it."
 
 
-def _words(question: Question, found: counterfactuals.Change, at: int) -> str:
+def _words(request: Request, found: counterfactuals.Change, at: int) -> str:
     probs = found.frame_probs[at]
-    parts = [
-        f"{question.names[c]}: {percent(probs[c])}" for c in (question.source, question.target)
-    ]
+    parts = [f"{request.names[c]}: {percent(probs[c])}" for c in (request.source, request.target)]
     return f"Frame {at + 1} of {FRAMES}. {', '.join(parts)}"

@@ -10,7 +10,7 @@ from dashboard import state
 from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components.image_grid import image_grid
-from dashboard.views.counterfactuals.settings import METHODS, Question, set_method
+from dashboard.views.counterfactuals.settings import METHODS, Request, set_method
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
 
@@ -28,19 +28,19 @@ HOW_TO_READ = (
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show each method's counterfactual and change, then its numbers."""
     found = [
-        counterfactuals.change(bundle, question.image_id, question.output, method, question.target)
+        counterfactuals.change(bundle, request.image_id, request.output, method, request.target)
         for method in METHODS
     ]
-    table = _table(bundle, question, found)
+    table = _table(bundle, request, found)
     pictures, numbers = st.columns([2, 5], gap="medium", vertical_alignment="center")
     with pictures:
-        _pictures(question, found)
+        _pictures(request, found)
     with numbers:
         _numbers(table)
-        download.table(bundle, table, name="methods", **question.about | {"method": "all"})
+        download.table(bundle, table, name="methods", **request.about | {"method": "all"})
     reasons = [
         f"*{title}* did not reach the target: {one.reason}."
         for (title, _), one in zip(METHODS.values(), found, strict=True)
@@ -49,7 +49,7 @@ def show(bundle: "Bundle", question: Question) -> None:
     st.caption(" ".join(reasons) or "Every method reached the target.")
 
 
-def _pictures(question: Question, found: list[counterfactuals.Change]) -> None:
+def _pictures(request: Request, found: list[counterfactuals.Change]) -> None:
     deltas = np.stack([one.counterfactual - one.image for one in found])
     grey = np.stack([one.counterfactual for one in found])
     images = change.with_change(grey, deltas, state.dark())
@@ -60,7 +60,7 @@ def _pictures(question: Question, found: list[counterfactuals.Change]) -> None:
         key="methods",
         captions=titles,
         ids=list(METHODS),
-        selected=question.method,
+        selected=request.method,
         scale=2,
         on_pick=_pick,
     )
@@ -71,11 +71,11 @@ def _pick(method: str) -> None:
 
 
 def _table(
-    bundle: "Bundle", question: Question, found: list[counterfactuals.Change]
+    bundle: "Bundle", request: Request, found: list[counterfactuals.Change]
 ) -> pd.DataFrame:
     second = [one.other for one in found]
     count = 0 if second[0] is None else len(second[0])
-    other = outputs.second_opinion(bundle, question.output)
+    other = outputs.second_opinion(bundle, request.output)
     names = naming.class_names(bundle, other, count) if other and count else []
     opinions = [
         "-" if o is None else f"{names[int(o.argmax())]} ({percent(o.max())})" for o in second
@@ -83,7 +83,7 @@ def _table(
     return pd.DataFrame(
         {
             "method": [title for title, _ in METHODS.values()],
-            "probability": [float(one.after[question.target]) for one in found],
+            "probability": [float(one.after[request.target]) for one in found],
             "second_opinion": opinions,
             "l1": [one.l1 for one in found],
             "l2": [one.l2 for one in found],

@@ -10,7 +10,7 @@ from dashboard import state
 from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components import image_grid
-from dashboard.views.counterfactuals.settings import Question
+from dashboard.views.counterfactuals.settings import Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
@@ -31,16 +31,16 @@ CONTRAST: "Method" = "pixel"
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show input, counterfactual, change and an adversarial example, then describe them."""
     boxes = st.container(key="in-one-row").columns(4, gap="medium")
-    found = counterfactuals.change(bundle, *question[:4])
-    target, source = question.names[question.target], question.names[question.source]
+    found = counterfactuals.change(bundle, *request[:4])
+    target, source = request.names[request.target], request.names[request.source]
     with boxes[0]:
-        _picture("Input", found.image, f"Input {naming.display_name(question.image_id)}, {source}")
-        st.caption(messages.literal(f"{source} at {percent(found.before[question.source])}"))
+        _picture("Input", found.image, f"Input {naming.display_name(request.image_id)}, {source}")
+        st.caption(messages.literal(f"{source} at {percent(found.before[request.source])}"))
     with boxes[1]:
-        reached = f"{target} at {percent(found.after[question.target])}"
+        reached = f"{target} at {percent(found.after[request.target])}"
         _picture("Counterfactual", found.counterfactual, f"Counterfactual, {reached}")
         st.caption(messages.literal(reached))
     with boxes[2]:
@@ -53,21 +53,21 @@ def show(bundle: "Bundle", question: Question) -> None:
             f"The target was not reached: {found.reason}. What is shown is how far it got.",
             icon=":material/warning:",
         )
-    _words(bundle, question, found)
+    _words(bundle, request, found)
     with st.container(horizontal=True):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
-        download.picture(bundle, four, name="counterfactual", **question.about)
-        download.arrays(bundle, arrays(found), name="counterfactual", **question.about)
+        download.picture(bundle, four, name="counterfactual", **request.about)
+        download.arrays(bundle, arrays(found), name="counterfactual", **request.about)
     with boxes[3]:
-        _contrast(bundle, question)
+        _contrast(bundle, request)
 
 
-def _contrast(bundle: "Bundle", question: Question) -> None:
+def _contrast(bundle: "Bundle", request: Request) -> None:
     """Show an adversarial example of the same target."""
     found = counterfactuals.change(
-        bundle, question.image_id, question.output, CONTRAST, question.target
+        bundle, request.image_id, request.output, CONTRAST, request.target
     )
-    reached = f"{question.names[question.target]} at {percent(found.after[question.target])}"
+    reached = f"{request.names[request.target]} at {percent(found.after[request.target])}"
     _picture("Adversarial example", found.counterfactual, f"Adversarial example, {reached}")
     st.caption(
         messages.literal(f"{reached}, by ink worth {found.l1:.1f} full pixels")
@@ -90,15 +90,13 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
     return {name: getattr(found, name) for name in kept}
 
 
-def _words(bundle: "Bundle", question: Question, found: counterfactuals.Change) -> None:
-    source, target = (
-        messages.literal(question.names[c]) for c in (question.source, question.target)
-    )
-    symbol = outputs.classes(bundle, question.output).symbol
+def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) -> None:
+    source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
+    symbol = outputs.classes(bundle, request.output).symbol
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
-    second = _second_opinion(bundle, question, found)
-    before, after = (percent(p[question.target]) for p in (found.before, found.after))
+    second = _second_opinion(bundle, request, found)
+    before, after = (percent(p[request.target]) for p in (found.before, found.after))
     st.markdown(
         f"From **{source}** to **{target}**: {_ink(found)} (L1 {found.l1:.1f}, "
         f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. {ended} "
@@ -106,9 +104,9 @@ def _words(bundle: "Bundle", question: Question, found: counterfactuals.Change) 
     )
 
 
-def _second_opinion(bundle: "Bundle", question: Question, found: counterfactuals.Change) -> str:
+def _second_opinion(bundle: "Bundle", request: Request, found: counterfactuals.Change) -> str:
     """Return a sentence with the other model's answer about the counterfactual."""
-    other = outputs.second_opinion(bundle, question.output)
+    other = outputs.second_opinion(bundle, request.output)
     if found.other is None or other is None:
         return ""
     best = int(found.other.argmax())

@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.services import counterfactuals
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components.image_grid import image_grid
-from dashboard.views.counterfactuals.settings import Question
+from dashboard.views.counterfactuals.settings import Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 
@@ -27,12 +27,12 @@ HOW_TO_READ = (
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show the reconstruction between input and counterfactual, and its error."""
-    found = counterfactuals.change(bundle, *question[:4])
+    found = counterfactuals.change(bundle, *request[:4])
     error = found.image - found.reconstruction
     drawn = sprites.rgb(np.stack([found.image, found.reconstruction, found.counterfactual]))
-    name = naming.display_name(question.image_id)
+    name = naming.display_name(request.image_id)
     image_grid(
         np.concatenate([drawn, change.coloured(error[None], state.dark())]),
         alt=[
@@ -46,7 +46,7 @@ def show(bundle: "Bundle", question: Question) -> None:
         scale=5,
     )
     four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
-    download.picture(bundle, four, name="reconstruction", **question.about)
+    download.picture(bundle, four, name="reconstruction", **request.about)
     st.caption(
         f"The reconstruction differs from the input by {np.abs(error).sum():.1f} pixels' worth "
         f"of ink, the counterfactual by {found.l1:.1f}."

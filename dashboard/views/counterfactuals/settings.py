@@ -38,7 +38,7 @@ METHODS: "dict[Method, tuple[str, str]]" = {
 """The title of each method, and how it works."""
 
 
-class Question(NamedTuple):
+class Request(NamedTuple):
     """The settings.
 
     `source` is the class that the model assigns to the image; `order` lists the classes by name.
@@ -65,7 +65,7 @@ class Question(NamedTuple):
         }
 
 
-def ask(bundle: "Bundle") -> Question:
+def ask(bundle: "Bundle") -> Request:
     """Draw the settings above the figures; without classes, explain and stop."""
     output, image_id = explained.chosen(bundle), state.selected_id()
     if not output:
@@ -85,20 +85,18 @@ def ask(bundle: "Bundle") -> Question:
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
     colours = naming.class_colours(bundle, output, len(names))
-    return Question(image_id, output, method, target, source, names, colours, order)
+    return Request(image_id, output, method, target, source, names, colours, order)
 
 
-def sentence(bundle: "Bundle", question: Question) -> str:
+def sentence(bundle: "Bundle", request: Request) -> str:
     """Describe the model's decision and the search, in Markdown."""
-    probs = counterfactuals.decided(bundle, question.image_id, question.output)
-    classes, sure = outputs.classes(bundle, question.output), percent(probs[question.source])
+    probs = counterfactuals.decided(bundle, request.image_id, request.output)
+    classes, sure = outputs.classes(bundle, request.output), percent(probs[request.source])
     within = "" if classes.labelled else "in "
-    seen = messages.literal(
-        naming.called(bundle, question.output, question.names[question.source])
-    )
-    title, how = METHODS[question.method]
+    seen = messages.literal(naming.called(bundle, request.output, request.names[request.source]))
+    title, how = METHODS[request.method]
     return (
-        f"To {classes.who}, {naming.marked(question.image_id)} is {within}{seen} ({sure}). "
+        f"To {classes.who}, {naming.marked(request.image_id)} is {within}{seen} ({sure}). "
         f"*{title}* {how}."
     )
 

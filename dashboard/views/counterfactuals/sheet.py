@@ -11,7 +11,7 @@ from dashboard.services import cache, image_data
 from dashboard.ui import download, messages
 from dashboard.ui.components.labelled_sheet import labelled_sheet
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import METHODS, Question
+from dashboard.views.counterfactuals.settings import METHODS, Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 
@@ -29,15 +29,15 @@ TICK = 0.2
 """Seconds between rows, in which other visitors' requests are computed."""
 
 
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show a button that computes the sheet, its progress, and the sheet."""
     wanted = state.keep("cf sheet", False, link="sheet")
     seed = state.keep("cf sheet seed", 0, span=state.SEEDS, link="sheetdraw")
-    key = (cache.fingerprint(bundle), question.output, question.method, seed)
+    key = (cache.fingerprint(bundle), request.output, request.method, seed)
     done = state.setting("cf sheet done", {})
     if done.get("key") != key:
         state.put_setting("cf sheet done", done := {"key": key, "rows": 0})
-    ids = loader.one_of_each(bundle, question.output, seed) if wanted else []
+    ids = loader.one_of_each(bundle, request.output, seed) if wanted else []
     close = "Close" if done["rows"] >= len(ids) else "Cancel"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.button(
@@ -53,20 +53,20 @@ def show(bundle: "Bundle", question: Question) -> None:
     if not wanted:
         return
     if done["rows"] < len(ids):
-        st.fragment(_compute, run_every=TICK)(bundle, question, ids, done)
+        st.fragment(_compute, run_every=TICK)(bundle, request, ids, done)
     else:
-        _sheet(bundle, question, ids)
+        _sheet(bundle, request, ids)
 
 
 @messages.errors_as_text()
-def _compute(bundle: "Bundle", question: Question, ids: list[str | None], done: dict) -> None:
+def _compute(bundle: "Bundle", request: Request, ids: list[str | None], done: dict) -> None:
     """Compute one row and show the progress; rerun the page when all rows are done."""
     row = done["rows"]
     bar = st.empty()
     _say(bar, done, ids)
     if row < len(ids) and state.setting("cf sheet"):
         if ids[row] is not None:
-            loader.changes(bundle, ids[row], question.output, question.method)
+            loader.changes(bundle, ids[row], request.output, request.method)
         done["rows"] = row + 1
     _say(bar, done, ids)
     if done["rows"] >= len(ids):
@@ -77,7 +77,7 @@ def _say(bar: "DeltaGenerator", done: dict, ids: list[str | None]) -> None:
     bar.progress(done["rows"] / len(ids), f"{done['rows']} of {len(ids)} rows. *Cancel* stops it.")
 
 
-def _sheet(bundle: "Bundle", question: Question, ids: list[str | None]) -> None:
+def _sheet(bundle: "Bundle", request: Request, ids: list[str | None]) -> None:
     count = len(ids)
     shape = image_data.shape(bundle)
     images, rows = np.zeros((count, count, *shape), np.float32), []
@@ -85,32 +85,32 @@ def _sheet(bundle: "Bundle", question: Question, ids: list[str | None]) -> None:
         if image_id is None:
             continue
         images[source, source] = image_data.images(bundle, [image_id])[0] / np.float32(255)
-        found = loader.changes(bundle, image_id, question.output, question.method)
+        found = loader.changes(bundle, image_id, request.output, request.method)
         for target, picture, probs, l1, reached, reason in zip(
             found.targets, found.counterfactuals, found.probs, found.l1, found.converged,
             found.reasons, strict=True,
         ):  # fmt: skip
             images[source, target] = picture
-            rows.append((image_id, question.names[source], question.names[target], probs[target],
+            rows.append((image_id, request.names[source], request.names[target], probs[target],
                          l1, reached, reason))  # fmt: skip
-    images = images[np.ix_(question.order, question.order)]
+    images = images[np.ix_(request.order, request.order)]
     columns = ["id", "from", "to", "probability", "l1", "converged", "reason"]
     table = pd.DataFrame(rows, columns=columns)
     labelled_sheet(
         images,
-        rows=[(question.names[c], ids[c] or "none") for c in question.order],
-        columns=[question.names[c] for c in question.order],
+        rows=[(request.names[c], ids[c] or "none") for c in request.order],
+        columns=[request.names[c] for c in request.order],
         axis="turned into; on the diagonal: the real image",
         alt=f"{count} rows of {count} images: one real image per class, turned into every class",
     )
     why_not = change.why_not(table["reason"].tolist())
-    method, reached = METHODS[question.method][0], int(table["converged"].sum())
+    method, reached = METHODS[request.method][0], int(table["converged"].sum())
     st.caption(
         f"{reached} of {len(table)} reached by *{method.lower()}*, ink changed "
         f"{table['l1'].mean():.0f} full pixels on average. {why_not}"
     )
     with st.container(horizontal=True):
-        about = {"explained": question.output, "method": question.method}
+        about = {"explained": request.output, "method": request.method}
         download.table(bundle, table, name="sheet", **about)
         sheet = sprites.sheet(images.reshape(-1, *shape), columns=count, gap=1)
         download.picture(bundle, sheet, name="sheet", **about)

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.ui import download
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.counterfactuals import loader
-from dashboard.views.counterfactuals.settings import METHODS, Question, set_target
+from dashboard.views.counterfactuals.settings import METHODS, Request, set_target
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
 from xai_core.plots.probabilities import percent
@@ -23,11 +23,11 @@ HOW_TO_READ = (
 )
 
 
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show one counterfactual per target, each a button, with the ink that it changes."""
-    found = loader.changes(bundle, question.image_id, question.output, question.method)
-    names = [question.names[t] for t in found.targets]
-    listed = sorted(range(len(names)), key=lambda k: question.order.index(found.targets[k]))
+    found = loader.changes(bundle, request.image_id, request.output, request.method)
+    names = [request.names[t] for t in found.targets]
+    listed = sorted(range(len(names)), key=lambda k: request.order.index(found.targets[k]))
     targets = [found.targets[k] for k in listed]
     image_grid(
         found.counterfactuals[listed],
@@ -42,18 +42,18 @@ def show(bundle: "Bundle", question: Question) -> None:
             for k in listed
         ],
         ids=[f"to {t}" for t in targets],
-        colours=[question.colours[t] for t in targets],
-        selected=f"to {question.target}",
+        colours=[request.colours[t] for t in targets],
+        selected=f"to {request.target}",
         scale=3,
         on_pick=set_target,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{len(names)} searches at once by *{METHODS[question.method][0].lower()}*: "
+            f"{len(names)} searches at once by *{METHODS[request.method][0].lower()}*: "
             f"{1000 * found.seconds:.0f} ms. Below each image: the target, and the ink that is "
             f"changed, in full pixels. {change.why_not(found.reasons)}"
         )
-        about = question.about | {"to": "all"}
+        about = request.about | {"to": "all"}
         download.table(bundle, _table(found, names), name="all targets", **about)
         sheet = sprites.sheet(found.counterfactuals[listed], columns=len(names), gap=1)
         download.picture(bundle, sheet, name="all targets", **about)

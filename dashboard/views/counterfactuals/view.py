@@ -21,24 +21,24 @@ bundle = layout.page(
     "Counterfactuals",
     "What would this image have to look like to be something else?",
 )
-question = settings.ask(bundle)
-health.show(bundle, *health.needs(bundle, question.output), "reconstruction", "steps")
-source, target = (messages.literal(question.names[c]) for c in (question.source, question.target))
+request = settings.ask(bundle)
+health.show(bundle, *health.needs(bundle, request.output), "reconstruction", "steps")
+source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
 
 layout.section(
-    f"From {source} to {target}", settings.sentence(bundle, question), pictures.HOW_TO_READ
+    f"From {source} to {target}", settings.sentence(bundle, request), pictures.HOW_TO_READ
 )
-pictures.show(bundle, question)
+pictures.show(bundle, request)
 
 layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)
-targets.show(bundle, question)
+targets.show(bundle, request)
 
 layout.section(
     "Along the path",
     "Move the frame, or click one of the strip; the figures below follow.",
     film.HOW_TO_READ,
 )
-film.show(bundle, question)
+film.show(bundle, request)
 
 # What is shown one at a time; only the open tab is computed.
 MORE = {
@@ -53,7 +53,7 @@ MORE = {
     "What speaks for it": (
         certificate,
         "Measured for the counterfactual shown above, which "
-        f"*{settings.METHODS[question.method][0].lower()}* found.",
+        f"*{settings.METHODS[request.method][0].lower()}* found.",
     ),
     "Other answers": (
         alternatives,
@@ -74,4 +74,4 @@ for tab, name in zip(
         with tab:
             part, shows = MORE[name]
             layout.section(name, shows, part.HOW_TO_READ)
-            part.show(bundle, question)
+            part.show(bundle, request)

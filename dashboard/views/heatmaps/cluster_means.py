@@ -8,7 +8,7 @@ from dashboard import state
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
-from dashboard.views.heatmaps.settings import Question
+from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import image_sheet
 from xai_core.plots.image_sheet import Row
 
@@ -20,16 +20,16 @@ SPLITS, EACH = ("test", "train"), 20
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Draw mean input, mean heatmap and spread of every cluster."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = question.choose_method("heat mean method", link="meanof")
+        method = request.choose_method("heat mean method", link="meanof")
         split = st.segmented_control(
             "Images", SPLITS, required=True,
             **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),
         )  # fmt: skip
         place = st.container()
-    found = loader.cluster_means(bundle, method, question.output, split, EACH)
+    found = loader.cluster_means(bundle, method, request.output, split, EACH)
     limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
     names, order = naming.cluster_names(bundle), naming.cluster_order(bundle)
     rows = [
@@ -39,9 +39,9 @@ def show(bundle: "Bundle", question: Question) -> None:
     ]
     sheet = image_sheet.compose(rows, [names[c] for c in order], state.dark())
     with place:
-        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=question.output,
+        download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=request.output,
                          method=method, split=split)  # fmt: skip
-    figure = image_sheet.figure(sheet, state.dark(), unit=question.unit(method), height=380)
+    figure = image_sheet.figure(sheet, state.dark(), unit=request.unit(method), height=380)
     chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.ui import download, health, messages
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
-from dashboard.views.heatmaps.settings import Question
+from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import image_sheet
 from xai_core.plots.image_sheet import Row
 
@@ -23,10 +23,10 @@ SETS = ("train against test", "two halves of train")
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Test the difference for one method, and draw where the means differ."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = question.choose_method("heat diff method", link="diffof")
+        method = request.choose_method("heat diff method", link="diffof")
         bound = state.bind("heat diff each", EACH[0], EACH, link="diffn")
         each = st.selectbox("Images per set", EACH, width=130, **bound)
         sets = st.segmented_control(
@@ -34,11 +34,11 @@ def show(bundle: "Bundle", question: Question) -> None:
             help="Two halves of one set do not differ, so the test should find nothing.",
             **state.bind("heat diff sets", SETS[0], SETS, link="diffsets"),
         )  # fmt: skip
-    found = loader.compared(bundle, method, question.output, each, sets == SETS[1])
+    found = loader.compared(bundle, method, request.output, each, sets == SETS[1])
     if found is None:
         st.caption("This model has images in one set only, so there is nothing to compare.")
         return
-    works = not health.problems(bundle, *health.needs(bundle, question.output))
+    works = not health.problems(bundle, *health.needs(bundle, request.output))
     reading = _reading(found, new_images=works and sets == SETS[0])
     left, right = st.columns([2, 3], gap="large", vertical_alignment="center")
     with left:
@@ -52,7 +52,7 @@ def show(bundle: "Bundle", question: Question) -> None:
     with right:
         st.markdown(f"**{reading}**")
         st.markdown(_numbers(found))
-        download.picture(bundle, sheet.pixels, name="difference", explained=question.output,
+        download.picture(bundle, sheet.pixels, name="difference", explained=request.output,
                          method=method, sets=sets, limit=limit)  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import loader
-from dashboard.views.heatmaps.settings import Question, show_warnings
+from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.plots import faithfulness, image_sheet, pixel_map, probabilities, sprites, theme
 from xai_core.plots.probabilities import percent
 from xai_core.plots.style import signed
@@ -45,11 +45,11 @@ FAMILIES = {
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question, image_id: str) -> None:
+def show(bundle: "Bundle", request: Request, image_id: str) -> None:
     """Draw the image, one enlarged map and the decision; then all methods with their scores."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        method = _method(question)
-        target = _target(question)
+        method = _method(request)
+        target = _target(request)
         baseline = _baseline(method)
         side = min(image_data.images(bundle, [image_id]).shape[-2:])
         controls = _controls(method, side)
@@ -62,42 +62,42 @@ def show(bundle: "Bundle", question: Question, image_id: str) -> None:
         card = attributions.card(method)
         st.caption(f"{card.note} [{card.paper} ({card.year})]({card.url})")
     with middle:
-        _large(bundle, question, image_id, method, target, baseline, controls)
+        _large(bundle, request, image_id, method, target, baseline, controls)
     with right:
-        _decision(bundle, question, image_id)
+        _decision(bundle, request, image_id)
     layout.section(
         "Which map to believe",
-        f"{len(question.methods_of_model)} methods on this image, and beside them controls, which "
+        f"{len(request.methods_of_model)} methods on this image, and beside them controls, which "
         "ignore the model. Click one to see it large.",
         HOW_TO_READ,
     )
-    _around(bundle, question, image_id, method, target)
+    _around(bundle, request, image_id, method, target)
 
 
-def _method(question: Question) -> str:
+def _method(request: Request) -> str:
     """Let the visitor choose the method that is drawn large, listed by family."""
     families = list(FAMILIES)
-    listed = sorted(question.methods, key=lambda m: families.index(attributions.card(m).kind))
+    listed = sorted(request.methods, key=lambda m: families.index(attributions.card(m).kind))
     return st.selectbox(
         "Method", listed, width=300,
         format_func=lambda m: f"{FAMILIES[attributions.card(m).kind]}: {attributions.title(m)}",
-        **state.bind("heat method", question.methods[0], question.methods, link="method"),
+        **state.bind("heat method", request.methods[0], request.methods, link="method"),
     )  # fmt: skip
 
 
-def _decision(bundle: "Bundle", question: Question, image_id: str) -> None:
+def _decision(bundle: "Bundle", request: Request, image_id: str) -> None:
     """Show the probabilities that the explained model gives the image."""
-    if not question.names:
+    if not request.names:
         st.markdown("**What is explained**")
-        st.markdown(f"{question.words[:1].upper()}{question.words[1:]}.")
+        st.markdown(f"{request.words[:1].upper()}{request.words[1:]}.")
         return
-    probs = counterfactuals.decided(bundle, image_id, question.output)
+    probs = counterfactuals.decided(bundle, image_id, request.output)
     best = int(probs.argmax())
-    symbol = outputs.classes(bundle, question.output).symbol
-    described = messages.literal(naming.called(bundle, question.output, question.names[best]))
+    symbol = outputs.classes(bundle, request.output).symbol
+    described = messages.literal(naming.called(bundle, request.output, request.names[best]))
     st.markdown(f"**The decision**: {described}, {percent(probs[best])}")
     figure = probabilities.bar_chart(
-        probs, question.names, state.dark(), order=question.order, symbol=f"{symbol}(class|x)"
+        probs, request.names, state.dark(), order=request.order, symbol=f"{symbol}(class|x)"
     )
     chart(
         figure,
@@ -106,13 +106,13 @@ def _decision(bundle: "Bundle", question: Question, image_id: str) -> None:
     )
 
 
-def _target(question: Question) -> int | None:
-    if not question.names:
+def _target(request: Request) -> int | None:
+    if not request.names:
         return None
-    classes = [PREDICTED, *question.order]
+    classes = [PREDICTED, *request.order]
     chosen = st.selectbox(
         "For the class", classes, width=170,
-        format_func=lambda c: "the predicted one" if c == PREDICTED else question.names[c],
+        format_func=lambda c: "the predicted one" if c == PREDICTED else request.names[c],
         **state.bind("heat target", PREDICTED, classes, link="for"),
     )  # fmt: skip
     return None if chosen == PREDICTED else chosen
@@ -147,7 +147,7 @@ def _controls(method: str, side: int) -> attributions.Controls:
 
 def _large(
     bundle: "Bundle",
-    question: Question,
+    request: Request,
     image_id: str,
     method: str,
     target: int | None,
@@ -156,19 +156,19 @@ def _large(
 ) -> None:
     card = attributions.card(method)
     found = attributions.maps(
-        bundle, (image_id,), method, question.output, target, baseline, controls
+        bundle, (image_id,), method, request.output, target, baseline, controls
     )
     values, dark = found.values[0], state.dark()
     limit = image_sheet.shared_limit([values], CLIP)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{card.title}**, {messages.literal(_for(question, found))}")
-        about = {"image": image_id, "explained": question.output, "target": int(found.targets[0])}
+        st.markdown(f"**{card.title}**, {messages.literal(_for(request, found))}")
+        about = {"image": image_id, "explained": request.output, "target": int(found.targets[0])}
         pixels = theme.colourise(values, theme.diverging(dark), limit)
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
     ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
     ink = ink if ink.ndim == 2 else ink.mean(-1)
     figure = pixel_map.signed_map(
-        values, dark, limit=limit, words=question.unit(method), height=HEIGHT, under=ink
+        values, dark, limit=limit, words=request.unit(method), height=HEIGHT, under=ink
     )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
@@ -176,8 +176,8 @@ def _large(
     st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
 
 
-def _for(question: Question, found: attributions.Maps) -> str:
-    return f"for {question.names[int(found.targets[0])] if question.names else question.words}"
+def _for(request: Request, found: attributions.Maps) -> str:
+    return f"for {request.names[int(found.targets[0])] if request.names else request.words}"
 
 
 def _sum(found: attributions.Maps) -> str:
@@ -188,32 +188,32 @@ def _sum(found: attributions.Maps) -> str:
 
 
 def _around(
-    bundle: "Bundle", question: Question, image_id: str, method: str, target: int | None
+    bundle: "Bundle", request: Request, image_id: str, method: str, target: int | None
 ) -> None:
     lut, pictures, gaps = theme.diverging(state.dark()), [], []
-    for name in question.methods:
-        found = attributions.maps(bundle, (image_id,), name, question.output, target)
+    for name in request.methods:
+        found = attributions.maps(bundle, (image_id,), name, request.output, target)
         limit = image_sheet.shared_limit([found.values], 0.998)
         pictures.append(theme.colourise(found.values[0], lut, limit))
         gaps.append(found)
-    worth = loader.scores(bundle, image_id, question.output, target)
+    worth = loader.scores(bundle, image_id, request.output, target)
     plot, maps = st.columns([2, 3], gap="large") if worth is not None else (None, st.container())
     if plot is not None and worth is not None:
         with plot:
-            _dots(question, worth, method)
+            _dots(request, worth, method)
     with maps:
-        _grid(bundle, question, image_id, method, gaps, np.stack(pictures), worth)
+        _grid(bundle, request, image_id, method, gaps, np.stack(pictures), worth)
 
 
-def _dots(question: Question, worth: loader.Scores, method: str) -> None:
+def _dots(request: Request, worth: loader.Scores, method: str) -> None:
     difference = dict(
-        zip(question.methods, (worth.insertion - worth.deletion).tolist(), strict=True)
+        zip(request.methods, (worth.insertion - worth.deletion).tolist(), strict=True)
     )
-    named = {name: attributions.title(name) for name in question.methods}
+    named = {name: attributions.title(name) for name in request.methods}
     best = max(
-        (n for n in question.methods_of_model),
+        (n for n in request.methods_of_model),
         key=difference.__getitem__,
-        default=question.methods[0],
+        default=request.methods[0],
     )
     st.markdown(f"**{named[best]} orders the pixels of this image best**")
     figure = faithfulness.dots(difference, named, state.dark(), emphasised=method)
@@ -222,14 +222,14 @@ def _dots(question: Question, worth: loader.Scores, method: str) -> None:
 
 def _grid(
     bundle: "Bundle",
-    question: Question,
+    request: Request,
     image_id: str,
     method: str,
     gaps: list[attributions.Maps],
     pictures: NDArray[np.uint8],
     worth: loader.Scores | None,
 ) -> None:
-    titles = [attributions.title(name) for name in question.methods]
+    titles = [attributions.title(name) for name in request.methods]
     lines = titles if worth is None else [
         f"{title}\n+{more:.2f} \N{MINUS SIGN}{less:.2f}"
         for title, more, less in zip(titles, worth.insertion, worth.deletion, strict=True)
@@ -239,7 +239,7 @@ def _grid(
         alt=[f"{title}: {_sum(found)}" for title, found in zip(titles, gaps, strict=True)],
         key="heat-around",
         captions=lines,
-        ids=question.methods,
+        ids=request.methods,
         selected=method,
         scale=3,
         on_pick=_pick,
@@ -247,10 +247,10 @@ def _grid(
     with st.container(horizontal=True):
         about = {
             "image": image_id,
-            "explained": question.output,
+            "explained": request.output,
             "target": int(gaps[0].targets[0]),
         }
-        table = pd.DataFrame({"method": question.methods, "sum": [g.values.sum() for g in gaps]})
+        table = pd.DataFrame({"method": request.methods, "sum": [g.values.sum() for g in gaps]})
         if worth is not None:
             table = table.assign(**worth._asdict())
         download.table(bundle, table, name="heatmap scores", **about)

@@ -9,7 +9,7 @@ from dashboard import state
 from dashboard.services import attributions, bundles, image_data
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
-from dashboard.views.heatmaps.settings import Question, show_warnings
+from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.evaluation import exemplars
 from xai_core.plots import image_sheet
 from xai_core.plots.image_sheet import Row, Sheet
@@ -25,7 +25,7 @@ ROW_HEIGHT, AROUND = 46, 92
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Draw both sets on one scale per method, with buttons that save them."""
     shown = state.selected_id()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -34,8 +34,8 @@ def show(bundle: "Bundle", question: Question) -> None:
             "Images", hows, width=170, **state.bind("heat nine", hows[0], hows, link="nine")
         )
         methods = st.multiselect(
-            "Methods", question.methods, format_func=attributions.title, width=340,
-            **state.bind("heat methods", question.methods[:1], question.methods, link="rows"),
+            "Methods", request.methods, format_func=attributions.title, width=340,
+            **state.bind("heat methods", request.methods[:1], request.methods, link="rows"),
         )  # fmt: skip
         percents = (0, 100, 10)
         through = st.slider(
@@ -47,18 +47,18 @@ def show(bundle: "Bundle", question: Question) -> None:
                   on_click=state.put_setting, args=("heat seed", seed + 1))  # fmt: skip
     chosen = {split: _choose(bundle, split, how, seed) for split in SPLITS}
     ids = {split: found for split, found in chosen.items() if found}
-    sheets = _sheets(bundle, question, ids, tuple(methods), through / 100)
+    sheets = _sheets(bundle, request, ids, tuple(methods), through / 100)
     for column, (split, sheet) in zip(st.columns(2, gap="medium"), sheets.items(), strict=False):
         with column:
             only = methods[0] if len(methods) == 1 else None
-            _sheet(bundle, question, split, ids[split], sheet, only)
+            _sheet(bundle, request, split, ids[split], sheet, only)
             show_warnings(
-                *(attributions.maps(bundle, ids[split], name, question.output) for name in methods)
+                *(attributions.maps(bundle, ids[split], name, request.output) for name in methods)
             )
     scale = "One colour scale" if len(methods) < 2 else "One colour scale per method"
-    above = "it is" if question.names else "its cluster is"
+    above = "it is" if request.names else "its cluster is"
     st.caption(
-        f"Shown: {exemplars.HOWS[how]}, explained for {question.words}; {above} written above "
+        f"Shown: {exemplars.HOWS[how]}, explained for {request.words}; {above} written above "
         f"each image. {scale}, the same for both sets."
     )
     state.rerun_if_moved(shown)
@@ -75,7 +75,7 @@ def _choose(bundle: "Bundle", split: str, how: exemplars.How, seed: int) -> tupl
 
 def _sheets(
     bundle: "Bundle",
-    question: Question,
+    request: Request,
     ids: dict[str, tuple[str, ...]],
     methods: tuple[str, ...],
     through: float,
@@ -85,14 +85,14 @@ def _sheets(
                 Row(name="output", values=image_data.reconstructions(bundle, i), kind="ink")]
             for s, i in ids.items()}  # fmt: skip
     for method in methods:
-        maps = {s: attributions.maps(bundle, i, method, question.output) for s, i in ids.items()}
+        maps = {s: attributions.maps(bundle, i, method, request.output) for s, i in ids.items()}
         limit = image_sheet.shared_limit([found.values for found in maps.values()])
         for s, found in maps.items():
             name = attributions.title(method).lower()
             rows[s].append(Row(name=name, values=found.values, limit=limit, under=ink[s]))
     return {
         s: image_sheet.compose(
-            rows[s], _decisions(bundle, question, i), state.dark(), through=through
+            rows[s], _decisions(bundle, request, i), state.dark(), through=through
         )
         for s, i in ids.items()
     }
@@ -100,7 +100,7 @@ def _sheets(
 
 def _sheet(
     bundle: "Bundle",
-    question: Question,
+    request: Request,
     split: str,
     ids: tuple[str, ...],
     sheet: Sheet,
@@ -109,12 +109,12 @@ def _sheet(
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{SPLITS[split]}**")
         download.picture(bundle, sheet.pixels, name=f"heatmaps {split}", images=" ".join(ids),
-                         rows=", ".join(sheet.rows), explained=question.output)  # fmt: skip
+                         rows=", ".join(sheet.rows), explained=request.output)  # fmt: skip
         st.selectbox(
             "Look into one below", ids, index=None, placeholder="Look into one below", width=210,
             label_visibility="collapsed", **state.act(f"heat open {split}", _open),
         )  # fmt: skip
-    unit = question.unit(method) if method else ""
+    unit = request.unit(method) if method else ""
     height = AROUND + ROW_HEIGHT * len(sheet.rows)
     words = f"{SPLITS[split]}: {', '.join(sheet.rows)} of {len(ids)} images"
     chart(image_sheet.figure(sheet, state.dark(), unit=unit, height=height),
@@ -126,10 +126,10 @@ def _open(image_id: str | None) -> None:
         state.select_image(image_id)
 
 
-def _decisions(bundle: "Bundle", question: Question, ids: tuple[str, ...]) -> list[str]:
+def _decisions(bundle: "Bundle", request: Request, ids: tuple[str, ...]) -> list[str]:
     """Return the names of the columns: the explained class if there is one, else the cluster."""
-    classes = question.explained.classes
+    classes = request.explained.classes
     column = "cluster" if classes is None else classes.column
     found = bundle.index[column].take(bundles.rows_of(bundle, ids))
-    names = question.names or naming.cluster_names(bundle)
+    names = request.names or naming.cluster_names(bundle)
     return [names[c] for c in found]

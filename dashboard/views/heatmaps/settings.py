@@ -17,7 +17,7 @@ DECISION = "decision"
 """The decision of the model chosen in the bar."""
 
 
-class Question(NamedTuple):
+class Request(NamedTuple):
     """The explained output, the methods that apply, and the names and order of any classes."""
 
     explained: "ExplainedOutput"
@@ -65,7 +65,7 @@ def show_warnings(*found: attributions.Maps) -> None:
         st.warning(messages.plain_message(warning), icon=":material/warning:")
 
 
-def ask(bundle: "Bundle") -> Question:
+def ask(bundle: "Bundle") -> Request:
     """Draw the settings above the figures."""
     decides, known = chip.chosen(bundle), outputs.registrations(bundle)
     others = [key for key in known if key not in chip.choices(bundle)]
@@ -85,7 +85,7 @@ def ask(bundle: "Bundle") -> Question:
     count = 0 if explained.classes is None else explained.classes.count(bundle)
     names = naming.class_names(bundle, output, count) if count else []
     order = naming.class_order(bundle, output, count) if count else []
-    return Question(explained, attributions.methods(bundle, output), names, order)
+    return Request(explained, attributions.methods(bundle, output), names, order)
 
 
 def _named(bundle: "Bundle", kind: "Registration") -> str:

@@ -11,7 +11,7 @@ from dashboard.services import attributions
 from dashboard.ui import download, health, messages
 from dashboard.ui.chart import chart
 from dashboard.views.heatmaps import loader
-from dashboard.views.heatmaps.settings import Question
+from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import faithfulness
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ REFERENCES = ("random", "edges")
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", question: Question) -> None:
+def show(bundle: "Bundle", request: Request) -> None:
     """Show a button that measures, then the table, and the curves of the chosen method."""
-    wanted = f"heat trust {bundle.name} {question.output}"
+    wanted = f"heat trust {bundle.name} {request.output}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.selectbox("Test images", COUNTS, width=120,
                              **state.bind("heat trust images", COUNTS[1], COUNTS))  # fmt: skip
@@ -43,10 +43,10 @@ def show(bundle: "Bundle", question: Question) -> None:
         )
         return
     place = bar.empty()
-    found = loader.trust(bundle, question.output, count, _progress(place))
+    found = loader.trust(bundle, request.output, count, _progress(place))
     place.empty()
-    _table(bundle, question, found)
-    _curves(bundle, question, found)
+    _table(bundle, request, found)
+    _curves(bundle, request, found)
 
 
 def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
@@ -58,7 +58,7 @@ def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
     return show
 
 
-def _table(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
+def _table(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
     titles = {name: attributions.title(name) for name in found.table["method"]}
     shown = faithfulness.words(found.table, titles)
     about = {
@@ -72,17 +72,17 @@ def _table(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"Means over {found.images} images with 95 % bootstrap intervals. "
-            f"{verdict(bundle, question, found, titles)}"
+            f"{verdict(bundle, request, found, titles)}"
         )
-        download.table(bundle, found.table, name="faithfulness", explained=question.output,
+        download.table(bundle, found.table, name="faithfulness", explained=request.output,
                        images=found.images)  # fmt: skip
 
 
 def verdict(
-    bundle: "Bundle", question: Question, found: loader.Trust, titles: Mapping[str, str]
+    bundle: "Bundle", request: Request, found: loader.Trust, titles: Mapping[str, str]
 ) -> str:
     """State which methods fail no check, and how informative that is."""
-    if health.problems(bundle, *health.needs(bundle, question.output)):
+    if health.problems(bundle, *health.needs(bundle, request.output)):
         return "What is explained does not work, so passing says nothing here."
     passed = set(found.table[found.table["trusted"]]["method"])
     methods = [name for name in found.table["method"] if name not in REFERENCES]
@@ -97,10 +97,10 @@ def verdict(
     return sentence
 
 
-def _curves(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
-    method = state.setting("heat method", question.methods[0])
+def _curves(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
+    method = state.setting("heat method", request.methods[0])
     titles = {name: attributions.title(name) for name in found.insertion}
-    method = method if method in titles else question.methods[0]
+    method = method if method in titles else request.methods[0]
     sides = {"insertion": "pixels shown, most important first",
              "deletion": "pixels taken away, most important first"}  # fmt: skip
     curves = [
@@ -110,7 +110,7 @@ def _curves(bundle: "Bundle", question: Question, found: loader.Trust) -> None:
         for share, value in zip(found.shares, values, strict=True)
     ]
     download.table(bundle, pd.DataFrame(curves), name="faithfulness curves",
-                   explained=question.output, images=found.images)  # fmt: skip
+                   explained=request.output, images=found.images)  # fmt: skip
     for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
         with column:
             st.markdown(f"**{kind.capitalize()}**")

@@ -6,21 +6,21 @@ from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import cluster_means, difference, methods, sets, settings, trust
 
 bundle = layout.page("Heatmaps", "Which pixels made the model decide as it did?")
-question = settings.ask(bundle)
+request = settings.ask(bundle)
 image_id = state.selected_id()
-health.show(bundle, *health.needs(bundle, question.output))
-methods.show(bundle, question, image_id)
+health.show(bundle, *health.needs(bundle, request.output))
+methods.show(bundle, request, image_id)
 
 layout.section(
     "Which ones fail a check",
     "Each method tested on many images, beside a random map and an edge detector.",
     "Pixels are removed in the order of a map and filled in by the model, not with black, which "
-    "would draw another digit. A method gets *do not trust* if its map hardly changes when the "
+    "would draw another image. A method gets *do not trust* if its map hardly changes when the "
     "model is replaced by a random one or another class is explained, if its values do not sum "
     "to the output's change as promised, or if it orders pixels no better than noise. Passing is "
     "no proof that a map is right.",
 )
-trust.show(bundle, question)
+trust.show(bundle, request)
 
 layout.section(
     "Train and test, side by side",
@@ -31,7 +31,7 @@ layout.section(
     "If the explanation generalises, the heatmaps of the test set look like those of the "
     "training set. Point at a pixel to read its value.",
 )
-sets.show(bundle, question)
+sets.show(bundle, request)
 
 layout.section(
     "What a cluster is recognised by",
@@ -39,7 +39,7 @@ layout.section(
     "Where the mean is strong and the spread small, the maps of the cluster's images agree. Where "
     "the spread is larger than the mean, single images differ from the mean map.",
 )
-cluster_means.show(bundle, question)
+cluster_means.show(bundle, request)
 
 layout.section(
     "Do train and test differ?",
@@ -49,4 +49,4 @@ layout.section(
     "difference where there is none. Finding none does not prove that there is none. Try it on "
     "two halves of the train set.",
 )
-difference.show(bundle, question)
+difference.show(bundle, request)

@@ -1,7 +1,7 @@
 """Home: what the model did, an image to start from, and the questions that the pages answer."""
 
 from dashboard.links import PAGES
-from dashboard.ui import health, image_strip, next_pages
+from dashboard.ui import health, image_strip, naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.home import first_visit, hero, report_button
 
@@ -18,8 +18,6 @@ QUESTIONS = (
      "Every score with its meaning, and what did not work. *Model card*"),
 )  # fmt: skip
 MORE = (
-    (PAGES["own_image"], "Your image", ":material/draw:",
-     "Draw a digit or upload a picture: what does the model see in it?"),
     (PAGES["clusters"], "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
     (PAGES["compare"], "Compare", ":material/balance:",
@@ -48,7 +46,11 @@ next_pages.page_cards(
     key="questions",
 )
 layout.section("More", "Other images, other models, and the mathematics with controls to try it.")
-next_pages.page_cards(MORE)
+own = (
+    *(PAGES["own_image"], "Your image", ":material/draw:"),
+    f"{naming.ways_to_bring(bundle)}: what does the model see in it?",
+)
+next_pages.page_cards([own, *MORE])
 next_pages.offer_all()
 
 layout.section("Take it with you", "What the model says about the selected image, in one file.")

@@ -30,7 +30,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
     """Explain what will be shown here, and show the selected image's place on the map."""
     layout.section(
         "No image yet",
-        "Draw a digit or upload a picture. Its cluster, place on the map, reconstruction, "
+        f"{naming.ways_to_bring(bundle)}. Its cluster, place on the map, reconstruction, "
         "heatmap and a counterfactual appear here.",
     )
     st.markdown(f"**Where {naming.marked(image_id)} lies**, the image that is selected now")

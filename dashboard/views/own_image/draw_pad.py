@@ -1,4 +1,4 @@
-"""A sheet to draw a digit on with mouse, finger or keyboard."""
+"""A sheet to draw an image on with mouse, finger or keyboard."""
 
 import base64
 import binascii
@@ -37,7 +37,7 @@ def draw_pad(
         "token": name,
         "drawn": drawn,
         "seed": "" if shown is None else base64.b64encode(shown.tobytes()).decode(),
-        "label": "Sheet to draw a digit on. Arrow keys move the pen, Space puts it down and lifts "
+        "label": "Sheet to draw on. Arrow keys move the pen, Space puts it down and lifts "
         "it, Backspace takes a stroke back, Delete clears.",
     }
     _pad(

@@ -84,7 +84,7 @@ def _what(offered: tuple[str, ...]) -> tuple[str, str]:
     if data == OWN:
         typed = left.text_input(
             "Path",
-            placeholder="/home/me/digits.npz",
+            placeholder="/home/me/images.npz",
             help="A folder of images, with a sub-folder for each label or none; or an .npz with "
             "`images` and, optionally, `labels`.",
             **state.bind("train path", ""),

@@ -150,7 +150,7 @@ def test_both_sets_are_chosen_by_one_rule(tiny_bundle, subtests):
 def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, said):
     table = pd.DataFrame({"method": list(trusted), "trusted": list(trusted.values())})
     found = trust.loader.Trust(table, {}, {}, (), 8)
-    asked = settings.Question(
+    asked = settings.Request(
         outputs.explained(tiny_bundle, "classifier"), list(trusted), ["|", "-"], [0, 1]
     )
     titles = {name: name.capitalize() for name in trusted}
@@ -159,5 +159,5 @@ def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, 
 
 def test_passing_says_nothing_where_the_classifier_guesses(tiny_bundle, failing):
     found = trust.loader.Trust(pd.DataFrame({"method": [], "trusted": []}), {}, {}, (), 8)
-    asked = settings.Question(outputs.explained(tiny_bundle, "classifier"), [], ["|", "-"], [0, 1])
+    asked = settings.Request(outputs.explained(tiny_bundle, "classifier"), [], ["|", "-"], [0, 1])
     assert "passing says nothing" in trust.verdict(tiny_bundle, asked, found, {})

@@ -5,11 +5,12 @@ import io
 
 import numpy as np
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 
 from dashboard.services import image_data
-from dashboard.views.own_image import loader
+from dashboard.views.own_image import answers, loader
 from dashboard.views.own_image.draw_pad import SIDE
 from xai_core.data.digits import are_digits, normalise_digit
 from xai_core.data.preprocessing import convert_array
@@ -105,17 +106,77 @@ def test_uploads_are_converted_refused_by_name_and_chosen_from(
     assert linked(app) == second and "`flat.png` was scaled" in text_of(app)
 
 
-def test_the_same_file_is_selected_each_time_it_is_uploaded(open_page, send, strokes):
-    app, files = open_page("own_image"), [("up.png", png(strokes), "image/png")]
-    for _ in range(2):
+@pytest.fixture
+def short_answers(monkeypatch):
+    """Say that there is an answer instead of computing it."""
+    monkeypatch.setattr(answers, "verdict", lambda *_: st.markdown("Which cluster?"))
+    monkeypatch.setattr(answers, "parts", lambda *_: None)
+    monkeypatch.setattr(answers, "prepare", lambda *_: None)
+    monkeypatch.setattr(answers, "invite", lambda *_: st.markdown("No image yet"))
+
+
+def saved(strokes, kind="PNG", mode="L", **options):
+    content = io.BytesIO()
+    Image.fromarray(strokes).convert(mode).save(content, kind, **options)
+    return content.getvalue()
+
+
+UPLOADS = {
+    "grey": lambda ink: saved(ink),
+    "two levels": lambda ink: saved(ink, mode="1"),
+    "palette": lambda ink: saved(ink, mode="P"),
+    "colour": lambda ink: saved(ink, mode="RGB"),
+    "with transparency": lambda ink: saved(ink, mode="RGBA"),
+    "16 bits": lambda ink: png(ink.astype(np.uint16) * 257),
+    "JPEG": lambda ink: saved(ink, "JPEG"),
+    "CMYK": lambda ink: saved(ink, "JPEG", mode="CMYK"),
+    "progressive": lambda ink: saved(ink, "JPEG", progressive=True),
+    "wide": lambda ink: png(np.tile(ink, (1, 3))),
+    "tall": lambda ink: png(np.tile(ink, (4, 1))),
+    "with a resolution": lambda ink: saved(ink, dpi=(300, 300)),
+}
+
+
+def test_the_same_file_is_selected_each_time_it_is_uploaded(
+    open_page, send, strokes, short_answers, subtests
+):
+    app = open_page("own_image")
+    for name, write in UPLOADS.items():
+        with subtests.test(name=name):
+            found = []
+            for _ in range(2):
+                widget(app.segmented_control, "How").set_value("Upload").run()
+                app.file_uploader[0].set_value([("up.png", write(strokes), "image/png")]).run()
+                assert not app.error
+                found.append(linked(app))
+                widget(app.segmented_control, "How").set_value("Draw").run()
+                app = send(app, "draw pad", "ink", encoded(strokes.T))
+                assert linked(app) == own_id(as_the_bars(strokes.T))
+                app = send(app, "draw pad", "ink", "")
+                assert linked(app) == "test:0"
+            assert found[0] == found[1] and found[0].startswith("own:")
+
+
+@pytest.mark.parametrize("between", ["draw", "clear", "another file", "a refused file", "none"])
+def test_a_file_is_selected_again_whatever_came_between(
+    open_page, send, strokes, short_answers, between
+):
+    app, file = open_page("own_image"), ("up.png", png(strokes), "image/png")
+    for _ in range(3):
         widget(app.segmented_control, "How").set_value("Upload").run()
-        app.file_uploader[0].set_value(files).run()
+        app.file_uploader[0].set_value([file]).run()
         assert linked(app) == own_id(as_the_bars(strokes))
-        widget(app.segmented_control, "How").set_value("Draw").run()
-        app = send(app, "draw pad", "ink", encoded(strokes.T))
-        assert linked(app) == own_id(as_the_bars(strokes.T))
-        app = send(app, "draw pad", "ink", "")
-        assert linked(app) == "test:0"
+        if between in ("draw", "clear"):
+            widget(app.segmented_control, "How").set_value("Draw").run()
+            app = send(app, "draw pad", "ink", encoded(strokes.T))
+        if between == "clear":
+            app = send(app, "draw pad", "ink", "")
+        if between == "another file":
+            app.file_uploader[0].set_value([("b.png", png(strokes.T), "image/png")]).run()
+        if between == "a refused file":
+            app.file_uploader[0].set_value([("b.png", b"", "image/png")]).run()
+        if between == "none":
+            app.file_uploader[0].set_value([]).run()
 
 
 def test_uploads_take_the_form_of_the_data_set(tiny_bundle, strokes, monkeypatch):
@@ -130,18 +191,34 @@ def test_uploads_take_the_form_of_the_data_set(tiny_bundle, strokes, monkeypatch
     assert found.image_id == own_id(normalise_digit(strokes)) and "cropped" in found.notes[-1]
 
 
-def test_a_refused_upload_leaves_no_older_verdict_beside_it(open_page, send, text_of, strokes):
-    app = open_page("own_image")
+REFUSED = {
+    "words": b"no image",
+    "nothing": b"",
+    "cut short": saved(np.eye(80, dtype=np.uint8) * 255)[:60],
+    "a damaged byte": saved(np.eye(80, dtype=np.uint8) * 255).replace(b"IHDR", b"IHDX"),
+    "GIF": saved(np.eye(80, dtype=np.uint8) * 255, "GIF"),
+    "BMP": saved(np.eye(80, dtype=np.uint8) * 255, "BMP"),
+    "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "PDF": b"%PDF-1.7 \n1 0 obj",
+    "an array": b"\x93NUMPY\x01\x00",
+    "black": saved(np.zeros((30, 30), np.uint8)),
+    "white": saved(np.full((30, 30), 255, np.uint8)),
+    "one colour": saved(np.full((30, 30), 90, np.uint8), mode="RGB"),
+}
+
+
+def test_a_refused_upload_leaves_no_older_verdict_beside_it(
+    open_page, text_of, strokes, short_answers, subtests
+):
+    app, good = open_page("own_image"), ("up.png", png(strokes), "image/png")
     widget(app.segmented_control, "How").set_value("Upload").run()
-    good = ("up.png", png(strokes), "image/png")
-    app.file_uploader[0].set_value([good]).run()
-    assert "Which cluster?" in text_of(app)
-    app.file_uploader[0].set_value([("bad.png", b"no image", "image/png")]).run()
-    text = text_of(app)
-    assert app.error and "No answer" in text
-    assert "Which cluster?" not in text and "**As " not in text
-    app.file_uploader[0].set_value([good]).run()
-    assert "Which cluster?" in text_of(app)
+    for name, content in REFUSED.items():
+        with subtests.test(name=name):
+            app.file_uploader[0].set_value([good]).run()
+            assert "Which cluster?" in text_of(app) and not app.error
+            app.file_uploader[0].set_value([("bad.png", content, "image/png")]).run()
+            assert len(app.error) == 1 and "No answer" in text_of(app)
+            assert "Which cluster?" not in text_of(app)
 
 
 def test_noise_is_called_unlike_on_the_page_and_in_the_bar(

@@ -12,6 +12,7 @@ from dashboard.ui.next_pages import STOPS
 from dashboard.views.theory import loader as theory_loader
 from dashboard.views.theory.bound import loader
 from dashboard.views.theory.collapse import loader as collapse_loader
+from dashboard.views.theory.collapse import replay
 from dashboard.views.theory.derivation import DERIVED
 from dashboard.views.theory.factorisations import loader as factorisations_loader
 from dashboard.views.theory.manifold import loader as manifold_loader
@@ -90,6 +91,31 @@ def test_other_pages_say_what_the_contents_promise(open_page, page):
 
 def test_every_stop_of_theory_is_looked_at():
     assert {name for name, *_ in STOPS} == {*PAGES, "theory_contents"}
+
+
+@pytest.mark.parametrize(
+    ("information", "unevenness", "row"),
+    [(0.0, 0.0, 0), (0.3, 0.4, 0), (0.05, 2.2, 1), (0.9, 1.3, 1), (2.2, 0.05, 2), (1.4, 0.8, 2)],
+)
+def test_the_row_of_a_collapse_is_the_nearest_of_the_table(information, unevenness, row):
+    assert replay.nearest_case(information, unevenness, math.log(10)) == row
+
+
+@pytest.mark.parametrize(("information", "unevenness"), [(0.01, 0.02), (0.02, 2.1), (2.0, 0.1)])
+def test_the_answer_about_a_collapse_is_that_of_the_recording(
+    open_page, monkeypatch, information, unevenness
+):
+    """Whatever training was recorded: the answer is computed from what is shown."""
+    table = collapse_loader.recording().summary()
+    table.loc[table["run"] == "prior", ["information", "unevenness"]] = information, unevenness
+    monkeypatch.setattr(collapse_loader, "collapse_summary", lambda: table)
+    app = open_page("theory_collapse", image="test:3")
+    radio = next(r for r in app.radio if r.label.startswith("Step to epoch"))
+    right = replay.nearest_case(information, unevenness, math.log(10))
+    for number, choice in enumerate(radio.options):
+        radio.set_value(choice).run()
+        assert bool(app.success) == (number == right)
+        radio = next(r for r in app.radio if r.label.startswith("Step to epoch"))
 
 
 def test_the_contents_name_pages_and_lines_that_exist():

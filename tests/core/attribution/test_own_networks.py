@@ -36,12 +36,13 @@ def truly_missed(found, network, x, b):
     return (found.attributions.sum((1, 2)) - change).abs() > 0.02 * change.abs() + 2e-5 * sizes
 
 
-def test_random_networks_are_explained_completely_or_flagged_or_refused():
+def test_random_networks_are_explained_completely_or_flagged_or_refused(share):
+    networks = max(NETWORKS // share, 10)
     counts = dict.fromkeys(OF_FUNCTIONS, 0)
     built = refused = 0
 
     @seed(18)
-    @settings(max_examples=NETWORKS, deadline=None, database=None, phases=(Phase.generate,),
+    @settings(max_examples=networks, deadline=None, database=None, phases=(Phase.generate,),
               suppress_health_check=list(HealthCheck))  # fmt: skip
     @given(recipes())
     def check(recipe):
@@ -65,8 +66,9 @@ def test_random_networks_are_explained_completely_or_flagged_or_refused():
                 torch.testing.assert_close(found.attributions, true_slopes(network, x))
 
     check()
-    assert built == NETWORKS and refused
-    assert min(counts.values()) > NETWORKS // 5 and counts["deep_lift"] > 0.95 * NETWORKS
+    assert built == networks and refused
+    assert min(counts.values()) > networks // 5 and counts["deep_lift"] > 0.85 * networks
+    assert share > 1 or counts["deep_lift"] > 0.95 * networks
 
 
 def true_slopes(network, x):
@@ -229,15 +231,16 @@ AFTER = {
 
 
 def test_what_a_network_computes_besides_changes_no_map(subtests):
-    for after in AFTER:
-        for method in OF_FUNCTIONS:
+    for method in OF_FUNCTIONS:
+        wanted = None
+        for after in AFTER:
             with subtests.test(after=after, method=method):
-                torch.manual_seed(0)
+                torch.manual_seed(0)  # the same weights, whatever else is computed
                 network, x, b = TwoHeads(after), torch.rand(3, 1, 9, 9), torch.rand(2, 1, 9, 9)
                 found = explain(method, network, x, b).attributions
-                torch.testing.assert_close(
-                    found, explain(method, network.explained, x, b).attributions
-                )
+                if wanted is None:
+                    wanted = explain(method, network.explained, x, b).attributions
+                torch.testing.assert_close(found, wanted)
 
 
 class Hidden(torch.autograd.Function):

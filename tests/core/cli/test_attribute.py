@@ -11,6 +11,11 @@ from typer.testing import CliRunner
 from xai_core import cli
 from xai_core.attribution.config import AttributionConfig
 from xai_core.attribution.of_bundle import attributions
+from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.writing import save_bundle
+from xai_core.data.dataset import build_dataset
+from xai_core.data.user_images import own_id
+from xai_core.models.classifier import Classifier
 
 
 def xai(*arguments, status=0):
@@ -97,6 +102,129 @@ def test_attribute_refuses_with_one_line(options, message, tiny_bundle, some_ima
     line = stderr.strip().splitlines()[-1]
     assert line.startswith("error: ") and message in line
     assert not out.exists()
+
+
+NAMED = ("a b", "7", "", "T-shirt/top", "all")
+"""Names of the classes of a bundle: "7" is not the class of number 7, and one shows nothing."""
+
+
+@pytest.fixture
+def named(tiny_parts, tmp_path):
+    """A bundle with a classifier of five classes with these names."""
+    torch.manual_seed(0)
+    data = tiny_parts["dataset"]
+    parts = tiny_parts | {
+        "dataset": build_dataset(
+            name="named", train=data.train, test=data.test, class_names=NAMED
+        ),
+        "classifier": Classifier(5).eval().requires_grad_(False),
+        "critics": {},
+    }
+    return save_bundle(tmp_path / "named", **parts)
+
+
+@pytest.mark.parametrize(
+    ("target", "number"),
+    [
+        *((name, number) for number, name in enumerate(NAMED)),
+        ("''", 2), ("0", 0), ("1", 1), ("3", 3), ("04", 4),
+    ],
+)  # fmt: skip
+def test_a_target_is_a_name_or_else_a_number(target, number, named, some_images, tmp_path):
+    for command in ("attribute", "counterfactual"):
+        out = tmp_path / f"{command}.npz"
+        method = "saliency" if command == "attribute" else "nearest"
+        options = ("--images", some_images, "--target", target, "--method", method, "--out", out)
+        if (command, target) == ("counterfactual", "all"):
+            continue  # there, "all" is every class
+        xai(command, named, *options)
+        with np.load(out, allow_pickle=False) as found:
+            name = "targets" if command == "attribute" else "target"
+            assert found[name].tolist() == [number] * 3
+
+
+@pytest.mark.parametrize("command", ["attribute", "counterfactual"])
+@pytest.mark.parametrize("target", ["b", "A B", "t-shirt/top", "1.0", "-1", "a b,7", " ", "one"])
+def test_an_unknown_target_is_refused_with_the_names(command, target, named, tmp_path):
+    method = "saliency" if command == "attribute" else "nearest"
+    options = ("--method", method, "--target", target, "--out", tmp_path / "a.npz")
+    _, stderr = xai(command, named, "--images", "test:0", *options, status=1)
+    line = stderr.strip().splitlines()[-1]
+    assert line.startswith(
+        "error: `target` must be one whole number or one of 'a b', 7, '', T-shirt/top, all"
+    )
+    assert repr(target) in line and not (tmp_path / "a.npz").exists()
+
+
+def test_python_and_the_command_line_take_the_same_names(named):
+    bundle = load_bundle(named)
+    images = bundle.dataset.test.images[:2]
+    for target in (*NAMED, list(NAMED[:2]), np.array(["all", "7"])):
+        found = attributions(bundle, images, "saliency", target=target).target.tolist()
+        names = [target] * 2 if isinstance(target, str) else list(target)
+        assert found == [NAMED.index(name) for name in names]
+
+
+WAYS_TO_NAME_IMAGES = {
+    "test": lambda test, train, folder: ("test", test),
+    "train": lambda test, train, folder: ("train", train),
+    "all": lambda test, train, folder: ("all", torch.cat([train, test])),
+    "one id": lambda test, train, folder: ("test:2", test[2:3]),
+    "ids": lambda test, train, folder: (
+        "test:2, train:0",
+        torch.stack([test[2], train[0]]),
+    ),
+    "own image": lambda test, train, folder: (own_id(test[4]), test[4:5]),
+    ".npz": lambda test, train, folder: (array(folder / "x.npz", test), test),
+    ".npz of floats": lambda test, train, folder: (array(folder / "x.npz", test / 255), test),
+    ".npz in parts": lambda test, train, folder: (
+        array(folder / "x.npz", train, test),
+        torch.cat([train, test]),
+    ),
+    ".npy": lambda test, train, folder: (array(folder / "x.npy", test), test),
+    ".png": lambda test, train, folder: (files(folder, test[:1], "{}.png") / "00.png", test[:1]),
+    ".bmp": lambda test, train, folder: (files(folder, test[:1], "{}.bmp") / "00.bmp", test[:1]),
+    "folder": lambda test, train, folder: (files(folder, test, "{}.png"), test),
+    "folder of classes": lambda test, train, folder: (files(folder, test, "a/{}.png"), test),
+    "folder of splits": lambda test, train, folder: (
+        files(files(folder, train[:4], "Training/{}.png"), test, "Testing/{}.png"),
+        torch.cat([train[:4], test]),
+    ),
+}
+
+
+def array(path, images, *more):
+    if path.suffix == ".npy":
+        np.save(path, images.numpy())
+    elif more:
+        np.savez(path, x_train=images.numpy(), x_test=more[0].numpy())
+    else:
+        np.savez(path, images=images.numpy())
+    return path
+
+
+def files(folder, images, name):
+    for number, image in enumerate(images):
+        path = folder / name.format(f"{number:02}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).save(path)
+    return folder
+
+
+@pytest.mark.parametrize("way", WAYS_TO_NAME_IMAGES)
+def test_images_may_be_named_in_any_way(way, tiny_bundle, tmp_path):
+    test, train = tiny_bundle.dataset.test.images[:5], tiny_bundle.dataset.train.images
+    if way in ("test", "all"):
+        test = tiny_bundle.dataset.test.images
+    (tmp_path / "images").mkdir()
+    images, expected = WAYS_TO_NAME_IMAGES[way](test, train, tmp_path / "images")
+    out = tmp_path / "a.npz"
+    options = ("--method", "saliency", "--target", "|", "--out", out, "--images", images)
+    xai("attribute", tiny_bundle.path, *options, "--device", "cpu")
+    wanted = attributions(tiny_bundle, expected, "saliency", target=0)
+    with np.load(out, allow_pickle=False) as found:
+        assert found["targets"].tolist() == [0] * len(expected)
+        torch.testing.assert_close(torch.from_numpy(found["attributions"]), wanted.attributions)
 
 
 def test_faithfulness_prints_the_table_and_its_reasons(tiny_bundle):

@@ -21,7 +21,7 @@ COMMANDS = {
     "faithfulness clusters": ["{}", "--methods", "saliency", "--num-images", "2",
                               "--of", "cluster"],
     "counterfactual": ["{}", "--images", "test:0", "--target", "all", "--out", "cf.npz",
-                       "--figure", "cf.png"],
+                       "--figure", "cf.png", "--max-steps", "20"],
     "counterfactual clusters": ["{}", "--images", "test:0", "--target", "1", "--of", "cluster",
                                 "--method", "nearest", "--out", "cf.npz"],
     "counterfactual nearest": ["{}", "--images", "test:0", "--target", "all", "--method",

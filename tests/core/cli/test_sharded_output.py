@@ -51,7 +51,7 @@ def many(tiny_dataset):
 
 
 class Process(Fabric):
-    """One of several processes, which waits for nobody."""
+    """One of several processes, which waits for no other."""
 
     def __init__(self, rank, world):
         super().__init__(accelerator="cpu", devices=1)

@@ -11,7 +11,7 @@ from xai_core.errors import ConfigError
 from xai_core.models.prior import MixturePrior
 
 unchecked = find_counterfactual.__wrapped__
-"""Without the tests' check of types, which nobody else has."""
+"""Without the check of types that only the tests have."""
 METHODS = ("default", "diffeomorphic", "pixel", "nearest")
 SIDE = 4
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 
 from xai_core.data.digits import normalise_digit
 from xai_core.data.io.image_files import read_upload
@@ -247,7 +247,10 @@ def test_names_of_classes_come_with_the_labels(tmp_path):
     ("train", "test"),
     [
         ("train", "test"), ("train", "val"), ("Train", "Test"), ("Training", "Testing"),
-        ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev"),
+        ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev"), ("Train", "Val"),
+        ("training_set", "test_set"), ("train_images", "test_images"), ("trn", "tst"),
+        ("train", "eval"), ("Train", "Evaluation"), ("train", "holdout"),
+        ("trainset", "testset"), ("train data", "test data"), ("Training-Set", "Validation-Set"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("labels", [("a", "b"), ("",)])
@@ -309,14 +312,28 @@ def test_ink_is_what_differs_from_the_border(subtests):
         (140, 100),
         (100, 140),
         (20, 235),
+        (128, 0),
+        (255, 254 - 20),
+        (0, 24),
+        (128, 255),
+        (90, 60),
     ]:
         with subtests.test(ink=ink, ground=ground):
             expected = normalise_digit(seven(255, 0)).int()
             assert (normalise_digit(seven(ink, ground)).int() - expected).abs().max() <= 12
 
 
-def test_a_yellow_seven_on_orange_is_read(tmp_path):
-    paint = np.where(seven(1, 0)[..., None] == 1, [255, 255, 0], [255, 165, 0]).astype(np.uint8)
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [
+        ("yellow", "orange"), ("orange", "yellow"), ("white", "yellow"), ("black", "navy"),
+        ("red", "white"), ("blue", "black"), ("darkgreen", "lightgreen"), ("white", "skyblue"),
+        ("grey", "pink"), ("brown", "beige"), ("purple", "magenta"), ("gold", "grey"),
+    ],
+)  # fmt: skip
+def test_a_seven_in_one_colour_on_another_is_read(tmp_path, ink, ground):
+    colours = [ImageColor.getrgb(name) for name in (ink, ground)]
+    paint = np.where(seven(1, 0)[..., None] == 1, *colours).astype(np.uint8)
     upload = read_upload(save(tmp_path / "seven.png", paint).read_bytes(), "seven.png", channels=1)
     expected = normalise_digit(seven(255, 0)).int()
     assert (normalise_digit(upload.pixels).int() - expected).abs().max() <= 12

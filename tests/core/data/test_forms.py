@@ -96,6 +96,7 @@ def test_shapes_come_with_the_truth():
     assert torch.equal(changed, found.labels == SHAPES.index("star"))
 
 
+@pytest.mark.slow
 def test_shapes_are_a_data_set_of_the_package():
     data = load_shapes()
     assert data.spec == ImageSpec(channels=3, height=48, width=48, look="natural")

@@ -137,6 +137,7 @@ def test_binary_images_keep_their_mean():
     assert drawn.mean((1, 2, 3)).tolist() == pytest.approx([0, 0.25, 1], abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("factorisation", "conditioning", "likelihood"),
     [

@@ -122,6 +122,7 @@ def test_the_difference_is_a_divergence_where_the_decoder_reads_z_alone(factoris
     assert (right >= 0).all() and right.max() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_two_sides_agree_from_draws_of_their_own():
     model, x = model_of(), images()
     left = six_expectations(draws_of(model, x, 4000, seed=1)).difference

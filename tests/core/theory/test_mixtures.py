@@ -26,7 +26,7 @@ EVERY_KIND = pytest.mark.parametrize("covariance", KINDS)
 
 @pytest.fixture(scope="module")
 def points():
-    """150 points of three overlapping, stretched bells in the plane."""
+    """150 points of three overlapping, stretched Gaussians in the plane."""
     noise = torch.Generator().manual_seed(3)
     shapes = torch.tensor(
         [[[1.0, 0.0], [0.0, 0.3]], [[0.5, 0.4], [0.0, 0.6]], [[0.8, 0], [0, 0.8]]]
@@ -75,7 +75,7 @@ def test_the_objective_never_falls_and_rows_sum_to_one(points, covariance, subte
     for mode in ["mle", "map"]:
         with subtests.test(mode=mode):
             prior = reference_prior(points, 5) if mode == "map" else None
-            for seed in range(4):
+            for seed in range(2):
                 config = MixtureConfig(
                     num_clusters=5,
                     covariance=covariance,
@@ -140,7 +140,7 @@ def test_map_is_the_maximum_that_a_search_finds(covariance):
         return -next(iter(mixture_states(points, config, parameters))).objective
 
     search = minimize(objective, np.zeros(5), method="Nelder-Mead",
-                      options={"maxiter": 6000, "xatol": 1e-8, "fatol": 1e-9})  # fmt: skip
+                      options={"maxiter": 6000, "xatol": 1e-5, "fatol": 1e-8})  # fmt: skip
     assert best.objective == pytest.approx(-search.fun, abs=1e-5)
     assert best.objective >= -search.fun - 1e-6
 

@@ -158,6 +158,7 @@ def test_the_score_function_gets_there_too_with_more_draws(problem, fitted):
     assert found.elbos[-1].item() == pytest.approx(fitted.elbos[-1].item(), abs=0.1)
 
 
+@pytest.mark.slow
 def test_without_points_that_tell_the_posterior_is_the_prior():
     x = torch.zeros(1, 3).double()
     found = fit_mean_field(x, torch.tensor([True]), MeanFieldConfig(max_steps=600))

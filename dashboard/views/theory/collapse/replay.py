@@ -163,11 +163,17 @@ def _ask(table: pd.DataFrame, most: float) -> None:
             "One cluster takes every image",
             "K clusters, certain and evenly used",
         ],
-        right=1,
-        because=f"Its mean KL is {least.kl_c:.2f} of {most:.2f} nats, so q(c|x) is not 1/K; of "
-        f"these, {least.information:.2f} tell about the image and {least.unevenness:.2f} are "
-        "spent on uneven clusters. No information does not mean KL 0: ask for I(c; x).",
+        right=nearest_case(least.information, least.unevenness, most),
+        because=f"Its mean KL is {least.kl_c:.2f} of {most:.2f} nats: {least.information:.2f} "
+        f"tell about the image and {least.unevenness:.2f} are spent on uneven clusters. These two "
+        "numbers are nearest to those of this row; the KL alone does not tell the last two apart.",
     )
+
+
+def nearest_case(information: float, unevenness: float, most: float) -> int:
+    """Return the row of `CASES` whose I(c; x) and KL of the mean q(c|x) are the nearest."""
+    rows = ((0.0, 0.0), (0.0, most), (most, 0.0))
+    return min(range(3), key=lambda row: math.dist(rows[row], (information, unevenness)))
 
 
 def _fate(table: pd.DataFrame, run: str, most: float) -> str:

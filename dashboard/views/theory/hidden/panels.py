@@ -51,7 +51,7 @@ def variables() -> None:
         "A **latent variable model** introduces hidden variables z to model a complex "
         "distribution of what is observed, x: data are often better explained by hidden factors. "
         "A cat is roughly described by breed, hair colour, height and weight, which are not "
-        "recorded; a digit by its class, slant, width and stroke weight. Images "
+        "recorded; a digit of MNIST by its class, slant, width and stroke weight. Its images "
         "have M = 784 pixels and lie near a manifold of D ≪ M dimensions: the **manifold "
         "hypothesis** (Kingma & Welling, 2014). A **generative model** learns p_model ≈ p_data "
         "from samples of p_data, that is, it estimates a density; from a simple prior of "

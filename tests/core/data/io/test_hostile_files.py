@@ -1,4 +1,4 @@
-"""Files that nobody vouches for: each is refused in words, at once and cheaply, or read rightly.
+"""Files of unknown origin: each is refused in words, at once and cheaply, or read rightly.
 
 A case builds one input, beside a copy of a bundle or in an empty folder, and says by which door
 it comes in, which words name the fault, and which the fix. No code in any of them may run.
