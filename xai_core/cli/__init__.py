@@ -15,6 +15,7 @@ from .._paths import expand_home
 from .._version import __version__
 from ..errors import XaiError
 from . import (
+    adopt,
     attribute,
     bundles,
     counterfactual,
@@ -97,6 +98,7 @@ def _options(
 
 for command in (
     train.train,
+    adopt.adopt,
     evaluate.evaluate,
     evaluate.encode,
     bundles.info,
