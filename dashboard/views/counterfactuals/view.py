@@ -20,6 +20,7 @@ from dashboard.views.counterfactuals import (
 bundle = layout.page(
     "Counterfactuals",
     "What would this image have to look like to be something else?",
+    "decode",
 )
 question = settings.ask(bundle)
 health.show(bundle, *health.needs(bundle, question.output), "reconstruction", "steps")
