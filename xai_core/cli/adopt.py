@@ -81,7 +81,9 @@ def adopt(
     with spinner("Encoding the images and laying out the map"):
         bundle = make(
             dataset,
-            **read,
+            classify=read["classify"],
+            encode=read["encode"],
+            decode=read["decode"],
             num_clusters=clusters,
             mean=numbers_of(mean, "--mean"),
             std=numbers_of(std, "--std"),
