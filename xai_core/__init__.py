@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from .adoption.api import adopt
     from .attribution.api import Attribution, attribute
     from .attribution.config import AttributionConfig
     from .attribution.of_bundle import attributions
     from .attribution.registry import METHODS
+    from .bundle.adopted import Factory
     from .bundle.encode import Encoded, encode
     from .bundle.explained_output import ExplainedOutput, contrast
     from .bundle.listing import list_bundles
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from .evaluation.verification import Fact, verify
     from .latent_space.index import LatentIndex
     from .latent_space.umap_layout import build_index
+    from .models.adopted import LatentModel
     from .models.classifier import Classifier
     from .models.config import ClusterVAEConfig
     from .models.vae import ClusterVAE, ElboTerms
@@ -70,7 +73,9 @@ __all__ = [
     "Evaluation",
     "ExplainedOutput",
     "Fact",
+    "Factory",
     "LatentIndex",
+    "LatentModel",
     "Launch",
     "OutOfMemoryError",
     "ProcessLostError",
@@ -78,6 +83,7 @@ __all__ = [
     "TrainingDivergedError",
     "XaiError",
     "__version__",
+    "adopt",
     "attribute",
     "attributions",
     "build_index",
@@ -96,6 +102,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "adoption.api": ("adopt",),
     "attribution.api": (
         "Attribution",
         "attribute",
@@ -103,6 +110,7 @@ _HOMES = {
     "attribution.config": ("AttributionConfig",),
     "attribution.of_bundle": ("attributions",),
     "attribution.registry": ("METHODS",),
+    "bundle.adopted": ("Factory",),
     "bundle.encode": (
         "Encoded",
         "encode",
@@ -147,6 +155,7 @@ _HOMES = {
     ),
     "latent_space.index": ("LatentIndex",),
     "latent_space.umap_layout": ("build_index",),
+    "models.adopted": ("LatentModel",),
     "models.classifier": ("Classifier",),
     "models.config": ("ClusterVAEConfig",),
     "models.vae": (

@@ -116,9 +116,16 @@ def under_clusters(bundle: "Bundle", image_id: str, rescale: bool) -> Imagined:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def prototypes(bundle: "Bundle") -> Imagined:
-    """Decode the centre of each cluster under that cluster."""
+    """Decode the centre of each cluster; without a decoder, take the train image nearest to it."""
     import torch
 
+    if "decode" not in bundle.model.parts:
+        from xai_core.attribution.of_bundle import prototypes as nearest
+        from xai_core.data.io.pixel_values import pictures
+
+        images = nearest(bundle)
+        with compute_slot(), torch.inference_mode():
+            return Imagined(pictures(images), bundle.model.cluster_probs(images).float().numpy())
     mean = prior(bundle)[0]
     return _imagine(bundle, mean, torch.eye(len(mean)))
 

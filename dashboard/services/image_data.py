@@ -171,12 +171,13 @@ def typicality(bundle: "Bundle", image_id: str) -> "Typicality":
 
 def code(bundle: "Bundle", image_id: str) -> "Tensor":
     """Return the mean of q(z|x) of one image: (latent,); read only."""
-    import torch
-
     row = row_of(bundle, image_id)
     if row is not None:
         return bundle.latents[row]
-    return torch.from_numpy(inferred(bundle, image_id).mean)
+    import torch
+
+    with compute_slot(), torch.inference_mode():
+        return bundle.model.encode_mean(batch(bundle, [image_id]))[0]
 
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)

@@ -1,10 +1,12 @@
 """The outputs of a bundle by name, as links and caches store them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xai_core.bundle.explained_output import Classes, ExplainedOutput, Registration
     from xai_core.bundle.reading import Bundle
+    from xai_core.models.vae import Part
 
 
 def explained(bundle: "Bundle", output: str) -> "ExplainedOutput":
@@ -31,6 +33,13 @@ def deciding(bundle: "Bundle") -> list[str]:
     from xai_core.bundle.explained_output import deciding_outputs
 
     return [found.name for found in deciding_outputs(bundle)]
+
+
+def check_parts(bundle: "Bundle", parts: "Sequence[Part]", what: str) -> None:
+    """Raise an error that says which part of the model something needs and lacks."""
+    from xai_core.bundle.explained_output import check_parts as check
+
+    check(bundle, parts, what)
 
 
 def second_opinion(bundle: "Bundle", output: str) -> str | None:

@@ -8,8 +8,8 @@ from dashboard.services import outputs
 from xai_core.evaluation.health import Kind, Problem, health_of
 
 if TYPE_CHECKING:
-    from xai_core.bundle.explained_output import Part
     from xai_core.bundle.reading import Bundle
+    from xai_core.models.vae import Part
 
 _FAILURES: "dict[Part, tuple[Kind, ...]]" = {
     "class_probs": ("classifier",),

@@ -10,7 +10,9 @@ from .._types import Images
 from ..bundle.explained_output import ExplainedOutput, explained_output
 from ..bundle.image_input import as_float_images
 from ..bundle.reading import Bundle
+from ..data.preprocessing import to_float
 from ..errors import BundleError
+from ..latent_space.index import NeighbourSearch
 from .api import Attribution, attribute
 from .baselines import BASELINES, blurred
 from .config import AttributionConfig
@@ -214,8 +216,12 @@ def mean_image(bundle: Bundle) -> Images:
 
 @torch.no_grad()
 def prototypes(bundle: Bundle) -> Images:
-    """Decode the centre of each cluster."""
+    """Decode the centre of each cluster; without a decoder, take the train image nearest to it."""
     model = bundle.model
+    if "decode" not in model.parts:
+        train = NeighbourSearch(bundle.latents[: len(bundle.dataset.train)])
+        rows, _ = train.nearest(model.prior.mean.cpu(), 1)
+        return to_float(bundle.dataset.train.images[rows[:, 0]], bundle.device)
     return model.decode(model.prior.mean, torch.eye(len(model.prior.mean), device=bundle.device))
 
 

@@ -8,7 +8,6 @@ function that takes `output` accepts an `ExplainedOutput` as well as a name.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -18,7 +17,7 @@ from .._types import Images, Logits, Probs
 from ..errors import BundleError
 from ..functions import class_numbers
 from ..models.classifier import Classifier
-from ..models.vae import ClusterVAE
+from ..models.vae import ClusterVAE, Part
 from .reading import Bundle
 
 __all__ = [
@@ -26,9 +25,9 @@ __all__ = [
     "Choice",
     "Classes",
     "ExplainedOutput",
-    "Part",
     "Registration",
     "available_outputs",
+    "check_parts",
     "contrast",
     "deciding_outputs",
     "explained_output",
@@ -36,12 +35,10 @@ __all__ = [
     "logit_layers",
 ]
 
-Part = Literal["encode", "decode", "cluster_probs", "class_probs"]
-"""The parts of a bundle: q(z|x), decoded images, q(c|x), and the classifier."""
 PARTS: dict[Part, tuple[str, Callable[[Bundle], bool]]] = {
-    "encode": ("encoder", lambda bundle: bundle.model is not None),
-    "decode": ("decoder", lambda bundle: bundle.model is not None),
-    "cluster_probs": ("cluster model", lambda bundle: bundle.model is not None),
+    "encode": ("encoder", lambda bundle: "encode" in bundle.model.parts),
+    "decode": ("decoder", lambda bundle: "decode" in bundle.model.parts),
+    "cluster_probs": ("cluster model", lambda bundle: "cluster_probs" in bundle.model.parts),
     "class_probs": ("classifier", lambda bundle: bundle.classifier is not None),
 }
 """The name of each part, and a test whether a bundle has it."""
@@ -168,13 +165,26 @@ def explained_output(bundle: Bundle, output: str | ExplainedOutput) -> Explained
             patterns = ", ".join(registration.pattern for registration in OUTPUTS.values())
             raise ValueError(f"`output` must be one of {patterns}, got {output!r}.")
         output = found
-    if lacking := output.lacks(bundle):
-        others = "".join(f" Explain `{o.name}` instead." for o in available_outputs(bundle)[:1])
-        raise BundleError(
-            f"Bundle '{bundle.name}' has no {' and no '.join(lacking)}, which the output "
-            f"`{output.name}` needs.{others}"
-        )
+    others = "".join(f" Explain `{o.name}` instead." for o in available_outputs(bundle)[:1])
+    check_parts(bundle, output.needs, f"the output `{output.name}`", others)
     return output
+
+
+def check_parts(bundle: Bundle, parts: Sequence[Part], what: str, remedy: str = "") -> None:
+    """Check that a bundle has parts.
+
+    Args:
+        bundle: The bundle.
+        parts: What is needed.
+        what: What needs it, as part of a sentence.
+        remedy: A sentence that follows, after a space.
+
+    Raises:
+        BundleError: If it lacks one of them; the message says which.
+    """
+    if lacking := [PARTS[part][0] for part in parts if not PARTS[part][1](bundle)]:
+        lacks = " and no ".join(lacking)
+        raise BundleError(f"Bundle '{bundle.name}' has no {lacks}, which {what} needs.{remedy}")
 
 
 def available_outputs(bundle: Bundle) -> list[ExplainedOutput]:

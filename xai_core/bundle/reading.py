@@ -200,14 +200,15 @@ def load_bundle(
     digest = _digest(folder)
     check_hashes(folder, manifest, largest_sizes(folder, manifest))
     device = torch.device(device)
-    model = read_model(folder, manifest, device)
+    classifier = read_classifier(folder, manifest, device)
+    model = read_model(folder, manifest, device, classifier)
     opened = Bundle(
         path=folder,
         name=folder.name,
         manifest=manifest,
         digest=digest,
         model=model,
-        classifier=read_classifier(folder, manifest, device),
+        classifier=classifier,
         critics=read_critics(folder, manifest, device),
         index=read_index(folder, manifest, model.config),
         history=read_table(folder / "history.parquet", HISTORY_COLUMNS, more_columns=True),

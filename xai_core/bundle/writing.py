@@ -17,33 +17,37 @@ from .._version import __version__
 from ..data.dataset import Dataset
 from ..errors import BundleError
 from ..latent_space.index import index_columns
+from ..models.adopted import AdoptedClassifier
 from ..models.classifier import Classifier
 from ..models.critic import Critic
 from ..models.vae import ClusterVAE
+from .adopted import own_tensors, refuse_functions
 from .files import write_bytes, write_table, write_tensors
-from .manifest import MANIFEST, Manifest, file_entry
+from .manifest import MANIFEST, DatasetCard, Manifest, file_entry
 from .parts import dataset_card, image_tensors
 from .paths import replaced_folder
-from .reading import HISTORY_COLUMNS, load_bundle
+from .reading import HISTORY_COLUMNS, Bundle, load_bundle
 
 __all__ = [
     "save_bundle",
+    "versions",
 ]
 
 
 def save_bundle(
     path: str | Path,
+    bundle: Bundle | None = None,
     *,
-    model: ClusterVAE,
-    classifier: Classifier | None,
-    dataset: Dataset,
-    index: pd.DataFrame,
-    history: pd.DataFrame,
-    configs: Mapping[str, Mapping[str, Any]],
-    seed: int,
-    metrics: Mapping[str, Any],
-    device: str,
-    seconds: Mapping[str, float],
+    model: ClusterVAE | None = None,
+    classifier: Classifier | None = None,
+    dataset: Dataset | None = None,
+    index: pd.DataFrame | None = None,
+    history: pd.DataFrame | None = None,
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    metrics: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+    seconds: Mapping[str, float] | None = None,
     critics: Mapping[str, Critic] | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -51,6 +55,8 @@ def save_bundle(
 
     Args:
         path: Its folder; the last part is the bundle's name.
+        bundle: A bundle, such as one that `adopt` returned; all other arguments but `overwrite`
+            are then left out.
         model: The cluster VAE.
         classifier: The independent CNN, or None.
         dataset: The images; they are stored too, unless they are the package's MNIST.
@@ -68,23 +74,23 @@ def save_bundle(
         The folder.
 
     Raises:
-        BundleError: If the place is taken or cannot be written, or the parts do not fit together.
+        BundleError: If the place is taken or cannot be written, the parts do not fit together, or
+            one of them is a function that cannot be stored.
+        TypeError: If there is neither a bundle nor a model, images and tables.
         ValueError: If a table lacks a column, or settings or metrics cannot be written as JSON.
     """
+    if bundle is not None:
+        about = bundle.manifest
+        model, classifier, critics = bundle.model, bundle.classifier, bundle.critics
+        dataset, index, history = bundle.dataset, bundle.index, bundle.history
+        configs, metrics, seconds = about.configs, about.metrics, about.seconds
+        seed, device = about.seed, about.device
+    if model is None or dataset is None or index is None or history is None:
+        raise TypeError("`save_bundle` needs a bundle, or model, dataset, index and history.")
     target = Path(os.path.abspath(expand_home(path)))
-    card = dataset_card(dataset)
-    settings = {name: dict(part) for name, part in configs.items()}
-    settings["model"] = dataclasses.asdict(model.config)
+    settings = _settings(configs or {}, model, classifier, critics or {})
     with replaced_folder(target, overwrite=overwrite) as folder:
-        write_tensors(folder / "model.safetensors", model.state_dict())
-        if classifier is not None:
-            settings["classifier"] = {"num_classes": classifier.num_classes}
-            write_tensors(folder / "classifier.safetensors", classifier.state_dict())
-        if critics:
-            settings["critic"] = _critic_settings(critics)
-            write_tensors(folder / "critic.safetensors", nn.ModuleDict(critics).state_dict())
-        if card.own_images:
-            write_tensors(folder / "images.safetensors", image_tensors(dataset))
+        card = _write_parts(folder, model, classifier, critics or {}, dataset)
         columns = index_columns(model.config.latent_dim)
         write_table(folder / "index.parquet", index, columns)
         write_table(folder / "history.parquet", history, _history_columns(history))
@@ -94,15 +100,53 @@ def save_bundle(
             configs=settings,
             seed=seed,
             device=device,
-            versions=_versions(),
-            metrics=dict(metrics),
+            versions=versions(),
+            metrics=dict(metrics or {}),
             files={entry.name: file_entry(entry) for entry in sorted(folder.iterdir())},
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=dict(seconds),
+            seconds=dict(seconds or {}),
         )
         write_bytes(folder / MANIFEST, manifest.to_json().encode())
         _check_whole(folder, target)
     return target
+
+
+def _settings(
+    configs: Mapping[str, Mapping[str, Any]],
+    model: ClusterVAE,
+    classifier: Classifier | None,
+    critics: Mapping[str, Critic],
+) -> dict[str, dict[str, Any]]:
+    settings = {name: dict(part) for name, part in configs.items()}
+    if isinstance(classifier, AdoptedClassifier):
+        adopted = settings.setdefault("adopted", {})
+        settings["adopted"] = {**adopted, "class_probs": classifier.description}
+    refuse_functions(settings.get("adopted", {}))
+    settings["model"] = dataclasses.asdict(model.config)
+    if classifier is not None:
+        settings["classifier"] = {"num_classes": classifier.num_classes}
+    if critics:
+        settings["critic"] = _critic_settings(critics)
+    return settings
+
+
+def _write_parts(
+    folder: Path,
+    model: ClusterVAE,
+    classifier: Classifier | None,
+    critics: Mapping[str, Critic],
+    dataset: Dataset,
+) -> DatasetCard:
+    """Write weights and images, each tensor once."""
+    write_tensors(folder / "model.safetensors", own_tensors(model, classifier))
+    if classifier is not None:
+        write_tensors(folder / "classifier.safetensors", own_tensors(classifier))
+    if critics:
+        write_tensors(folder / "critic.safetensors", nn.ModuleDict(critics).state_dict())
+    card = dataset_card(dataset)
+    if card.own_images:
+        write_tensors(folder / "images.safetensors", image_tensors(dataset))
+    return card
 
 
 def _critic_settings(critics: Mapping[str, Critic]) -> dict[str, Any]:
@@ -129,7 +173,8 @@ def _history_columns(history: pd.DataFrame) -> dict[str, str]:
     return {**HISTORY_COLUMNS, **more}
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter."""
     packages = ("torch", "numpy", "umap-learn", "scikit-learn", "pandas", "pyarrow", "safetensors")
     return {
         "xai_core": __version__,

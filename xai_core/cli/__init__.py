@@ -24,6 +24,7 @@ __all__ = ["app", "main"]
 
 COMMANDS = {
     "train": ("train", "train"),
+    "adopt": ("adopt", "adopt"),
     "evaluate": ("evaluate", "evaluate"),
     "encode": ("evaluate", "encode"),
     "info": ("bundles", "info"),

@@ -22,18 +22,22 @@ __all__ = [
     "Devices",
     "Images",
     "Json",
+    "Mean",
     "Name",
     "NumNodes",
     "Out",
     "Output",
     "Seed",
+    "Std",
     "Unused",
     "UnusedSeed",
     "check_out",
     "images_of",
+    "numbers_of",
     "open_bundle",
     "shapes_of",
     "show_card",
+    "size_of",
 ]
 
 Name = Annotated[
@@ -62,6 +66,14 @@ Output = Annotated[
 Devices = Annotated[int, typer.Option(min=1, help="Processes per machine; needs a folder.")]
 NumNodes = Annotated[int, typer.Option(min=1, help="Machines; needs a folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Mean = Annotated[
+    str | None,
+    typer.Option(help="What the classifier's own preprocessing subtracts: 0.5 or R,G,B."),
+]
+Std = Annotated[
+    str | None,
+    typer.Option(help="What it divides by; 0.00392157 for a classifier that reads 0 to 255."),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of all random numbers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Unused = Annotated[str, typer.Option(help="Accepted by every command; has no effect here.")]
@@ -147,3 +159,23 @@ def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
     print_table("", list(of_map.items()), ("map", ""))
     for problem in problems:
         print_warning(f"{problem.sentence} Try: {problem.remedy}")
+
+
+def size_of(text: str | None) -> tuple[int, int] | None:
+    """Read WIDTHxHEIGHT as height and width."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ConfigError(f"`--image-size` must be such as 64x48, width first, got {text!r:.40}.")
+    return int(height), int(width)
+
+
+def numbers_of(text: str | None, option: str) -> tuple[float, ...]:
+    """Read numbers with commas between them; none where the option is not given."""
+    try:
+        return tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise ConfigError(
+            f"`{option}` must be numbers such as 0.5,0.5,0.5, got {text!r:.40}."
+        ) from error

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal, Optional, TypeVar
 import typer
 
 from ..data.built_in import BUILT_IN
-from ..errors import ConfigError
 from ..training.presets import PRESET_TABLE
 from ..training.settings import SETTINGS, by_group, option_of
-from .options import Device, Json, Seed, show_card
+from .options import Device, Json, Mean, Seed, Std, numbers_of, show_card, size_of
 from .terminal import silence
 
 __all__ = ["train"]
@@ -85,6 +84,15 @@ def train(
         Path | None,
         typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
     ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(
+            help="An .onnx file of your own classifier, explained in place of a trained one. It "
+            "reads the images as they are, in its own size, unless the options above say else."
+        ),
+    ] = None,
+    mean: Mean = None,
+    std: Std = None,
     seed: Seed = 0,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes per machine.")] = 1,
@@ -106,9 +114,11 @@ def train(
 ) -> None:
     """Train all parts of a bundle and save it. Labels reach the classifier only."""
     from .. import runtime
+    from ..bundle.adopted import adopt_classifier
     from ..bundle.reading import load_bundle
-    from ..data.preprocessing import Wanted
+    from ..data.preprocessing import Wanted, to_float
     from ..data.registry import load_dataset
+    from ..models.graph.onnx_file import read_onnx
     from ..runtime import Launch
     from ..training import pipeline
     from ..training.config import settings_for
@@ -116,12 +126,22 @@ def train(
     from ..training.events import event_file
     from .training_display import TrainingDisplay
 
+    network = None if classifier is None else read_onnx(classifier)
     wanted = Wanted(
-        strategy=image_strategy,
-        size=_size(image_size),
+        strategy=image_strategy or (None if network is None else "natural"),
+        size=size_of(image_size) or (None if network is None else network.image_size),
         invariances=tuple(invariances) if invariances else None,
     )
     dataset = load_dataset(data, root=data_root, wanted=wanted)
+    adopted = None
+    if network is not None:
+        adopted = adopt_classifier(
+            network,
+            to_float(dataset.train.images[:64]),
+            dataset.spec,
+            mean=numbers_of(mean, "--mean"),
+            std=numbers_of(std, "--std"),
+        )
     model, training = settings_for(preset, **by_group(stated), image=dataset.spec)
     expected = expected_seconds(dataset, model, training)
     display = TrainingDisplay(expected)
@@ -145,6 +165,7 @@ def train(
                 precision=precision,
                 cuda_graphs=cuda_graphs,
             ),
+            classifier=adopted,
             resume=resume,
             overwrite=overwrite,
             on_epoch=_each(display.on_epoch, event_log.on_epoch) if first else lambda _: None,
@@ -154,16 +175,6 @@ def train(
         )
     if runtime.is_first_process():
         show_card(path, load_bundle(path).manifest, as_json)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """Read WIDTHxHEIGHT as height and width."""
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise ConfigError(f"`--image-size` must be such as 64x48, width first, got {text!r:.40}.")
-    return int(height), int(width)
 
 
 def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:

@@ -38,6 +38,8 @@ def score_health(
         `class_kept`, the share of images whose reconstruction the classifier decides as the image;
         `chance`, the share of the most frequent label. None where undefined.
     """
+    if "decode" not in model.parts:
+        return {"r2": None, "class_kept": None, "chance": _chance(dataset.test.labels)}
     mean, error, spread, kept = dataset.mean_image.to(device), 0.0, 0.0, 0
     images = dataset.test.images[:num_images]
     with evaluating(model):

@@ -45,7 +45,7 @@ LIKELIHOOD_ROWS = 250
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The scores of one split; None where labels or the classifier are missing.
+    """The scores of one split; None where labels, the classifier or the decoder are missing.
 
     Attributes:
         accuracy: Share of images whose cluster carries their label, one label a cluster.
@@ -72,13 +72,13 @@ class Evaluation:
     ari: float | None = None
     cluster_information: float
     ece: float | None = None
-    elbo: float
-    reconstruction: float
+    elbo: float | None = None
+    reconstruction: float | None = None
     expected_log_prior: float
     kl_c: float
     entropy_z: float
-    reconstruction_l1: float
-    cluster_kept: float
+    reconstruction_l1: float | None = None
+    cluster_kept: float | None = None
     classifier_accuracy: float | None = None
     log_likelihood: float | None = None
     log_likelihood_standard_error: float | None = None
@@ -306,7 +306,8 @@ def _clustering(
 
 def _bound(terms: ElboTerms) -> dict[str, Any]:
     names = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
-    return {name: getattr(terms, name).double().mean().item() for name in names}
+    means = {name: getattr(terms, name).double().mean().item() for name in names}
+    return {name: None if math.isnan(mean) else mean for name, mean in means.items()}
 
 
 @torch.inference_mode()
@@ -318,6 +319,8 @@ def _reconstruction(
     batch_size: int,
 ) -> dict[str, Any]:
     """Decode the means and encode the reconstructions."""
+    if "decode" not in model.parts:
+        return {}
     distance, kept = 0.0, 0
     parts = (images, encoding.mean[: len(images)], encoding.cluster_probs[: len(images)])
     batches = zip(*(part.split(batch_size) for part in parts), strict=True)
@@ -355,7 +358,7 @@ def _likelihood(
     on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Estimate on a seeded sample of the images, drawn on the CPU whatever the device."""
-    if num_images < 1:
+    if num_images < 1 or "decode" not in model.parts:
         return {}
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     x = to_float(images[order[:num_images]], device)

@@ -11,6 +11,7 @@ References:
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -32,8 +33,12 @@ from .prior import MixturePrior
 __all__ = [
     "ClusterVAE",
     "ElboTerms",
+    "Part",
     "Posterior",
 ]
+
+Part = Literal["encode", "decode", "cluster_probs", "class_probs"]
+"""What a model can do: infer q(z|x), decode codes, infer q(c|x); and classify images."""
 
 LOG_VAR_RANGE = (-12.0, 4.0)
 
@@ -79,6 +84,13 @@ class ClusterVAE(nn.Module):
 
     There is no second branch under "c_given_z", nor with a single cluster.
     """
+
+    parts: frozenset[Part] = frozenset({"encode", "decode", "cluster_probs"})
+    """What it can do; see `models.adopted` for models with fewer parts."""
+    latent_encoder: nn.Module
+    cluster_encoder: nn.Module | None
+    decoder: nn.Module
+    pixel_log_var: Tensor
 
     def __init__(self, config: ClusterVAEConfig, image: ImageSpec = ImageSpec()) -> None:  # noqa: B008
         super().__init__()

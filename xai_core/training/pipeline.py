@@ -18,6 +18,7 @@ import torch
 from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..atomic_write import atomic_write
+from ..bundle.adopted import with_class_names
 from ..bundle.manifest import read_manifest
 from ..bundle.migrations import present_names
 from ..bundle.paths import check_target
@@ -29,6 +30,7 @@ from ..evaluation.health_scores import score_health
 from ..evaluation.metrics import evaluate, fit_cluster_labels
 from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
+from ..models.adopted import AdoptedClassifier
 from ..models.config import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import TrainingConfig, settings_for
@@ -56,6 +58,7 @@ def train(
     training: TrainingConfig | None = None,
     seed: int = 0,
     launch: Launch | None = None,
+    classifier: AdoptedClassifier | None = None,
     resume: bool = False,
     overwrite: bool = False,
     on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
@@ -71,6 +74,8 @@ def train(
         training: Settings of the training.
         seed: Seed of all random numbers.
         launch: Devices and processes. Only the first process saves.
+        classifier: Your own classifier, see `adopt_classifier`, explained in place of a trained
+            one, through the cluster VAE.
         resume: Continue an interrupted training of the same settings; begin if there is none.
         overwrite: Replace an existing bundle.
         on_epoch: Called after each epoch; finished epochs of a resumed training come first.
@@ -94,6 +99,9 @@ def train(
     model, training = model or usual, training or usual_training
     check_surroundings()
     run, settings = run_folder(out), _settings(dataset, model, training, seed)
+    if classifier is not None:
+        settings["classifier"] = classifier.description["sha256"]
+        dataset = with_class_names(dataset, classifier.num_classes)
     check_launch(launch)
     if is_first_process():
         if resume and run.is_dir() and _already_saved(out, settings):
@@ -110,6 +118,7 @@ def train(
             training=training,
             seed=seed,
             launch=launch,
+            classifier=classifier,
             on_epoch=on_epoch,
             on_progress=on_progress,
         )
@@ -146,6 +155,8 @@ def _already_saved(out: Path, settings: dict[str, object]) -> bool:
         for key, value in manifest.configs.get(kind, {}).items()
     }
     saved = {"data": manifest.dataset.sha256, "seed": manifest.seed, **configs}
+    if adopted := manifest.configs.get("adopted", {}).get("class_probs"):
+        saved["classifier"] = adopted.get("sha256")
     return json.loads(json.dumps(saved)) == settings
 
 

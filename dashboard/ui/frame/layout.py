@@ -9,7 +9,7 @@ import streamlit as st
 from PIL import Image
 
 from dashboard import state
-from dashboard.services import bundles, image_data
+from dashboard.services import bundles, image_data, outputs
 from dashboard.ui import glossary, messages
 from dashboard.ui.frame import page_list, selection_bar
 from xai_core.plots.theme import CATEGORIES, rgb
@@ -18,22 +18,29 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from xai_core.bundle.reading import Bundle
+    from xai_core.models.vae import Part
 
 START = "test:0"
 """Selected at first, if the bundle has it."""
 
 
-def page(title: str, one_line: str) -> "Bundle":
+def page(title: str, one_line: str, *needs: "Part") -> "Bundle":
     """Draw a page's bar and title; without a bundle, explain and stop.
 
     Args:
         title: The page's name, as in the navigation.
         one_line: What the page shows.
+        needs: Parts of the model without which the page has nothing to show.
 
     Returns:
         The chosen bundle, which then holds the image `state.selected_id()`.
+
+    Raises:
+        BundleError: If the model lacks a part that the page needs.
     """
-    return follow(heading(title, one_line))
+    bundle = follow(heading(title, one_line))
+    outputs.check_parts(bundle, needs, f"the page {title}")
+    return bundle
 
 
 def heading(title: str, one_line: str) -> "DeltaGenerator":

@@ -21,6 +21,7 @@ FRAMES = 15
 
 
 @st.fragment
+@messages.errors_as_text()
 def show(bundle: "Bundle", cluster: int) -> None:
     """Show decodings from the picked cluster's centre to another's, and q(c|x) of each."""
     names = naming.cluster_names(bundle)

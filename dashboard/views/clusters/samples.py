@@ -19,6 +19,7 @@ HEAT = (0.0, 2.0, 0.1)
 
 
 @st.fragment
+@messages.errors_as_text()
 def show(bundle: "Bundle", cluster: int) -> None:
     """Show draws from p(z|c) at a temperature, with q(c|x) of each."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

@@ -20,6 +20,7 @@ from dashboard.views.counterfactuals import (
 bundle = layout.page(
     "Counterfactuals",
     "What would this image have to look like to be something else?",
+    "decode",
 )
 request = settings.ask(bundle)
 health.show(bundle, *health.needs(bundle, request.output), "reconstruction", "steps")

@@ -81,9 +81,10 @@ def _sheets(
     through: float,
 ) -> dict[str, Sheet]:
     ink = {s: image_data.images(bundle, i) / np.float32(255) for s, i in ids.items()}
-    rows = {s: [Row(name="input", values=ink[s], kind="ink"),
-                Row(name="output", values=image_data.reconstructions(bundle, i), kind="ink")]
-            for s, i in ids.items()}  # fmt: skip
+    rows = {s: [Row(name="input", values=ink[s], kind="ink")] for s in ids}
+    for s, i in ids.items() if "decode" in bundle.model.parts else ():
+        drawn = image_data.reconstructions(bundle, i)
+        rows[s].append(Row(name="output", values=drawn, kind="ink"))
     for method in methods:
         maps = {s: attributions.maps(bundle, i, method, request.output) for s, i in ids.items()}
         limit = image_sheet.shared_limit([found.values for found in maps.values()])

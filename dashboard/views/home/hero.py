@@ -60,4 +60,9 @@ def _prototypes(bundle: "Bundle") -> None:
         scale=3,
         columns=5,
     )
-    st.caption("The prototype of each group: the image at its centre, drawn by the model.")
+    drawn = "decode" in bundle.model.parts
+    st.caption(
+        "The prototype of each group: the image at its centre, drawn by the model."
+        if drawn
+        else "The training image nearest to the centre of each group; this model draws none."
+    )

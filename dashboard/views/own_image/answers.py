@@ -61,9 +61,9 @@ def _explain(bundle: "Bundle", image_id: str) -> None:
 
 def verdict(bundle: "Bundle", image_id: str) -> None:
     """Show whether to trust the model on this image, its clusters and its place on the map."""
-    seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
-    best, known = int(seen.probs.argmax()), image_data.typicality(bundle, image_id)
-    text = f"cluster {names[best]}, {probabilities.percent(float(seen.probs[best]))} sure"
+    probs, names = image_data.cluster_probs(bundle, (image_id,))[0], naming.cluster_names(bundle)
+    best, known = int(probs.argmax()), image_data.typicality(bundle, image_id)
+    text = f"cluster {names[best]}, {probabilities.percent(float(probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
     layout.section(
         "Out of distribution: do not trust these answers"
@@ -78,16 +78,19 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     )
     if unlike:
         st.warning(_warning(known, text), icon=":material/warning:")
-    st.markdown(
+    bound = (
         f"**ELBO {plain(known.elbo, 1)} nats**, above {probabilities.share(known.elbo_share)} of "
-        f"the training images. **Distance {known.distance:.2f}**, above "
-        f"{probabilities.share(known.distance_share)} of the test images."
+        "the training images. "
+    )
+    st.markdown(
+        f"{bound if 'decode' in bundle.model.parts else ''}**Distance {known.distance:.2f}**, "
+        f"above {probabilities.share(known.distance_share)} of the test images."
     )
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
         st.markdown("**Which cluster?** $q(c|x)$")
         figure = probabilities.bar_chart(
-            seen.probs, names, state.dark(), order=naming.cluster_order(bundle), row_height=22
+            probs, names, state.dark(), order=naming.cluster_order(bundle), row_height=22
         )
         chart(figure, key="own clusters", alt=f"q(c|x): {text}")
         st.page_link(PAGES["clusters"], label="All clusters", icon=":material/category:")
@@ -114,6 +117,10 @@ def parts(bundle: "Bundle", image_id: str) -> None:
         image_grid.picture(image_data.images(bundle, [image_id])[0], key="own input", width=WIDTH,
                            alt=f"Input: {naming.describe(bundle, image_id)}")  # fmt: skip
         st.page_link(PAGES["theory"], label="Its bound", icon=":material/stacked_line_chart:")
+    if "decode" not in bundle.model.parts:
+        messages.note("This model has no decoder, which a reconstruction and a search for a "
+                      "counterfactual need.")  # fmt: skip
+        return
     with boxes[1]:
         st.markdown("**Reconstruction**")
         seen = image_data.inferred(bundle, image_id)

@@ -16,6 +16,7 @@ bundle = layout.page(
     "Reconstructions",
     "The model encodes an image as a few numbers and draws it again from those. "
     "What does it keep, what does it lose, and what do the numbers mean?",
+    "decode",
 )
 image_id = state.selected_id()
 health.show(bundle, "reconstruction", "steps")

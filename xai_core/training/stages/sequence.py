@@ -60,6 +60,7 @@ def train_models(
     training: TrainingConfig,
     seed: int = 0,
     launch: Launch | None = None,
+    classifier: Classifier | None = None,
     on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Trained:
@@ -72,6 +73,7 @@ def train_models(
         training: Settings of the training.
         seed: Seed of weights, order, noise and deformations.
         launch: Devices and processes; None for one process on the best device.
+        classifier: The classifier to explain; None to train one.
         on_epoch: Called after each epoch.
         on_progress: Called about twenty times per epoch.
 
@@ -103,7 +105,7 @@ def train_models(
         )
     graphs = launch.cuda_graphs and launch.precision != "16-mixed"  # a scaled loss asks the host
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress, graphs)
-    classifier, num_classes = None, len(dataset.class_names)
+    num_classes = len(dataset.class_names)
     with report_lost_processes(
         fabric, f"Finished stages are kept in {run}. Continue with --resume."
     ):
@@ -111,7 +113,9 @@ def train_models(
         vae = vae_stage(
             loop, images, pseudo_labels, labels, model, training, dataset.preprocessing
         )
-        if labels is not None:
+        if classifier is not None:
+            classifier.to(fabric.device).requires_grad_(False)
+        elif labels is not None:
             classifier = classifier_stage(
                 loop, images, labels, num_classes, training, dataset.preprocessing
             )

@@ -11,6 +11,7 @@ bundle = layout.page(
     "The cluster VAE is trained on a lower bound of log p(x). Follow the selected image from the "
     "model to its bound, and on to the gap between the bound and log p(x). Unless said otherwise, "
     "numbers are in nats per image.",
+    "decode",
 )
 image_id = state.selected_id()
 

@@ -11,6 +11,7 @@ bundle = layout.page(
     "Two factorisations",
     "c can be inferred from the image, q(c|x), or from the code, q(c|z). Both are lower bounds of "
     "the same log p(x). Which one is higher, and does a simple inequality decide it?",
+    "decode",
 )
 image_id = state.selected_id()
 

@@ -10,6 +10,7 @@ bundle = layout.page(
     "Inequalities",
     "Every bound of these pages rests on two inequalities: Jensen's, and Gibbs', which says that "
     "a divergence is never negative.",
+    "decode",
 )
 image_id = state.selected_id()
 

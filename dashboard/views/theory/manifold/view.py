@@ -12,6 +12,7 @@ bundle = layout.page(
     "decoder can draw. That is a theorem, for any function and any direction. Whether a "
     "counterfactual looks like a real image depends on the decoder, and is measured on the page "
     "Counterfactuals.",
+    "decode",
 )
 image_id = state.selected_id()
 

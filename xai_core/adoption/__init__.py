@@ -1,0 +1,1 @@
+"""A bundle made of a user's own models instead of trained ones."""
