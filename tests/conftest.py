@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 
 import jaxtyping
@@ -43,7 +44,8 @@ TINY = ClusterVAEConfig(
 
 SLOW = (
     *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
-    *("core/cli/test_degenerate_sets.py", "test_architecture.py"),
+    *("core/cli/test_degenerate_sets.py", "test_architecture.py", "app/test_missing_parts.py"),
+    *("core/adoption", "core/theory/test_bounds.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
     *("core/latent_space/test_index.py", "core/models/test_critic.py", "core/test_devices.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
@@ -121,6 +123,7 @@ def _group_of(path):
     return next(found, len(TOGETHER))
 
 
+@cache
 def _is_in(places, path):
     return any(path.is_relative_to(ROOT / place) for place in places)
 
