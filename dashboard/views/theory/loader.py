@@ -91,7 +91,9 @@ def _numbers(bundle: "Bundle", image_id: str) -> "ImageNumbers":
 
     x = on_device(bundle, as_read(bundle, image_id))
     arrays = draws(bundle, image_id, FEWEST_DRAWS)
-    moved = {k: None if v is None else on_device(bundle, v) for k, v in vars(arrays).items()}
+    moved: "dict[str, Any]" = {
+        k: None if v is None else on_device(bundle, v) for k, v in vars(arrays).items()
+    }
     drawn = replace(arrays, **moved)
     with compute_slot():
         return image_numbers(bundle.model, x, drawn)
