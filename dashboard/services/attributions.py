@@ -102,9 +102,6 @@ def maps(
         )
     gap = None
     if found.convergence_delta is not None and found.output_change is not None:
-        gap = (
-            (found.convergence_delta.abs() / found.output_change.abs().clamp(min=1e-6))
-            .cpu()
-            .numpy()
-        )
+        change = found.output_change.abs().clamp(min=1e-6)
+        gap = on_host(found.convergence_delta.abs() / change)
     return Maps(on_host(found.attributions), on_host(found.target), gap, found.warning)

@@ -120,7 +120,7 @@ def on_device(bundle: "Bundle", values: "NDArray[Any] | Tensor") -> "Tensor":
 
 
 def on_host(values: "Tensor") -> NDArray[Any]:
-    """Copy the result of a computation into an array; floats become float32 at most."""
+    """Copy the result of a computation into an array; half precision becomes float32."""
     import torch
 
     found = values.detach().cpu()

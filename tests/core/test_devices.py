@@ -18,19 +18,15 @@ from dashboard.views.theory.factorisations import loader as factorisations
 from dashboard.views.theory.manifold import loader as manifold
 from dashboard.views.theory.mean_field import loader as mean_field
 from tests import gpu
-from tests.core.cli.test_cli import xai
+from tests.core.cli.test_cli import MODEL, xai
 from tests.pretend_device import DEVICE, DeviceError, pretend_device
 from xai_core.bundle.reading import load_bundle
 from xai_core.latent_space.index import NeighbourSearch
 from xai_core.latent_space.umap_on_device import umap_layout
-from xai_core.models.config import ClusterVAEConfig
 from xai_core.runtime import Launch, make_fabric
 from xai_core.training.config import CriticTraining, TrainingConfig
 from xai_core.training.stages import sequence
 
-TINY = ClusterVAEConfig(
-    num_clusters=2, latent_dim=2, channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16
-)
 SHORT = TrainingConfig(
     epochs=1,
     classifier_epochs=1,
@@ -122,7 +118,7 @@ def test_all_stages_train_on_a_pretend_device(tiny_dataset, tmp_path, monkeypatc
         path = xai_core.train(
             tiny_dataset,
             tmp_path / "checkpoints" / "made",
-            model=TINY,
+            model=MODEL,
             training=SHORT,
             launch=Launch(device="cuda", cuda_graphs=False),
         )
