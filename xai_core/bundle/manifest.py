@@ -357,8 +357,10 @@ def _check_metrics(manifest: Manifest, path: Path) -> None:
         if not isinstance(found, dict):
             raise damaged_bundle(path, f"`metrics.{split}` must be an object")
         for name, value in found.items() if split != "critic" else ():
-            if value is not None and type(value) not in (int, float):
-                raise damaged_bundle(path, f"`metrics.{split}.{name:.60}` must be a number")
+            listed = name.endswith("_by_cluster") and isinstance(value, list)
+            for number in value if listed else [value]:
+                if number is not None and type(number) not in (int, float):
+                    raise damaged_bundle(path, f"`metrics.{split}.{name:.60}` must be a number")
     found = manifest.metrics.get("map") or MAP_METRICS
     if not set(found) >= MAP_METRICS:
         raise damaged_bundle(path, f"`metrics.map` lacks one of {', '.join(sorted(MAP_METRICS))}")

@@ -14,6 +14,7 @@ from torch import nn
 
 from .._paths import expand_home
 from .._version import __version__
+from ..atomic_write import atomic_write
 from ..data.dataset import Dataset
 from ..errors import BundleError
 from ..latent_space.index import index_columns
@@ -23,13 +24,14 @@ from ..models.critic import Critic
 from ..models.vae import ClusterVAE
 from .adopted import own_tensors, refuse_functions
 from .files import write_bytes, write_table, write_tensors
-from .manifest import MANIFEST, DatasetCard, Manifest, file_entry
+from .manifest import MANIFEST, DatasetCard, Manifest, file_entry, read_manifest
 from .parts import dataset_card, image_tensors
 from .paths import replaced_folder
 from .reading import HISTORY_COLUMNS, Bundle, load_bundle
 
 __all__ = [
     "save_bundle",
+    "save_scores",
     "versions",
 ]
 
@@ -109,6 +111,26 @@ def save_bundle(
         write_bytes(folder / MANIFEST, manifest.to_json().encode())
         _check_whole(folder, target)
     return target
+
+
+def save_scores(folder: Path, split: str, scores: Mapping[str, Any]) -> None:
+    """Write scores of one split into a bundle's manifest; scores that are None keep their value.
+
+    Args:
+        folder: The bundle.
+        split: "train" or "test".
+        scores: By name, as `evaluate` returns them.
+
+    Raises:
+        BundleError: If the manifest cannot be read.
+        DataError: If it cannot be written; it stays as it is.
+    """
+    manifest = read_manifest(folder)
+    new = {name: value for name, value in scores.items() if value is not None}
+    merged = manifest.metrics.get(split, {}) | new
+    updated = dataclasses.replace(manifest, metrics=manifest.metrics | {split: merged})
+    with atomic_write(folder / MANIFEST) as file:
+        file.write(updated.to_json().encode())
 
 
 def _settings(

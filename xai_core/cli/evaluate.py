@@ -38,11 +38,15 @@ def evaluate(
     likelihood_samples: Annotated[
         int, typer.Option(min=1, help="Importance samples for each of them.")
     ] = 500,
+    save: Annotated[
+        bool, typer.Option("--save", help="Write the scores into the bundle's model card.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
     """Score a bundle; clusters are matched one-to-one with labels on the train split."""
+    from ..bundle.writing import save_scores
     from ..evaluation.metrics import evaluate as score
 
     opened = open_bundle(bundle, device)
@@ -59,6 +63,8 @@ def evaluate(
             num_likelihood_samples=likelihood_samples,
             on_progress=progress,
         ).as_dict()
+    if save:
+        save_scores(opened.path, split, found)
     if as_json:
         print_json({"bundle": opened.name, "split": split, "seed": seed, **found})
     else:

@@ -19,11 +19,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from .._types import ByteImages, Images, Labels, Probs
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, Split
 from ..data.preprocessing import to_float
 from ..latent_space.encoding import Encoding, classify, encode_dataset, evaluating
 from ..models.distributions import draw_uniform, normal_log_prob, sample_normal
 from ..models.vae import ClusterVAE, ElboTerms
+from .coherence import mixture_probs, optimum_gap, sample_fidelity
 
 __all__ = [
     "Encoding",
@@ -39,6 +40,8 @@ __all__ = [
     "log_likelihood",
 ]
 
+GAP_IMAGES = 500
+"""Images on which the gap to q* is measured, the first ones."""
 LIKELIHOOD_ROWS = 250
 """Images decoded at once while likelihoods are estimated."""
 
@@ -52,6 +55,13 @@ class Evaluation:
         nmi: Normalised mutual information of cluster and label.
         ari: Adjusted Rand index of cluster and label.
         cluster_information: I(c; x) in nats, at most ln K.
+        agreement: Share of images for which q(c|x) and the mixture's p(c|z(x)) name one cluster.
+        mixture_accuracy: `accuracy` of p(c|z(x)) in the place of q(c|x).
+        optimum_gap: Mean KL(q(c|x) || q*) in nats, see `coherence.optimum_gap`.
+        sample_fidelity: Share of samples of a cluster that the classifier sees as its label, mean
+            over clusters; see `coherence.sample_fidelity`.
+        sample_fidelity_worst: Its lowest value over clusters.
+        sample_fidelity_by_cluster: Its values; None for clusters without a label.
         ece: Calibration error of max q(c|x) as the probability of being accurate.
         elbo: Mean bound, in nats per image, of grey pixels.
         reconstruction: Its term E_q[log p(x|z, c)].
@@ -71,6 +81,12 @@ class Evaluation:
     nmi: float | None = None
     ari: float | None = None
     cluster_information: float
+    agreement: float | None = None
+    mixture_accuracy: float | None = None
+    optimum_gap: float | None = None
+    sample_fidelity: float | None = None
+    sample_fidelity_worst: float | None = None
+    sample_fidelity_by_cluster: list[float | None] | None = None
     ece: float | None = None
     elbo: float | None = None
     reconstruction: float | None = None
@@ -85,7 +101,7 @@ class Evaluation:
     log_likelihood_samples: int | None = None
     log_likelihood_images: int | None = None
 
-    def as_dict(self) -> dict[str, float | int | None]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the scores by name, ready for JSON."""
         return dataclasses.asdict(self)
 
@@ -242,6 +258,8 @@ def evaluate(
     return Evaluation(
         **_clustering(encoding, part.labels, cluster_labels),
         cluster_information=cluster_information(encoding.cluster_probs),
+        **_coherence(model, encoding, part, cluster_labels, device, seed),
+        **_samples(model, classifier, cluster_labels, device, seed),
         **_bound(encoding.terms),
         **_reconstruction(
             model, part.images[:num_reconstructed_images], encoding, device, batch_size
@@ -301,6 +319,50 @@ def _clustering(
         "nmi": float(normalized_mutual_info_score(labels, clusters)),
         "ari": float(adjusted_rand_score(labels, clusters)),
         "ece": expected_calibration_error(encoding.confidence, names[clusters] == labels),
+    }
+
+
+def _coherence(
+    model: ClusterVAE,
+    encoding: Encoding,
+    part: Split,
+    cluster_labels: Sequence[int] | None,
+    device: torch.device | str,
+    seed: int,
+) -> dict[str, Any]:
+    """Compare q(c|x) with the mixture and, where there is a decoder, with q*."""
+    if "encode" not in model.parts:
+        return {}
+    clusters = mixture_probs(model, encoding.mean).argmax(-1)
+    scores: dict[str, Any] = {"agreement": (clusters == encoding.clusters).double().mean().item()}
+    if part.labels is not None and cluster_labels is not None:
+        names = torch.tensor(list(cluster_labels))
+        scores["mixture_accuracy"] = cluster_accuracy(clusters, part.labels, names)
+    if "decode" in model.parts:
+        x = to_float(part.images[:GAP_IMAGES], device)
+        gap = optimum_gap(model, x, generator=torch.Generator(device).manual_seed(seed))
+        scores["optimum_gap"] = None if gap is None else gap.mean().item()
+    return scores
+
+
+def _samples(
+    model: ClusterVAE,
+    classifier: nn.Module | None,
+    cluster_labels: Sequence[int] | None,
+    device: torch.device | str,
+    seed: int,
+) -> dict[str, Any]:
+    if classifier is None or cluster_labels is None or "decode" not in model.parts:
+        return {}
+    generator = torch.Generator(device).manual_seed(seed)
+    shares = sample_fidelity(model, classifier, cluster_labels, generator=generator)
+    known = [share for share in shares if share is not None]
+    if not known:
+        return {}
+    return {
+        "sample_fidelity": sum(known) / len(known),
+        "sample_fidelity_worst": min(known),
+        "sample_fidelity_by_cluster": shares,
     }
 
 

@@ -42,6 +42,19 @@ _MEASURES = (
     ("cluster_information", "Cluster information", "nats",
      "I(c; x): information about the image in its cluster. At most "
      "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
+    ("agreement", "Encoder and mixture agree", "%",
+     "Images for which the encoder's q(c|x) and the mixture's p(c|z), at the image's code, name "
+     "the same cluster. Samples, the map and counterfactuals rest on the mixture."),
+    ("mixture_accuracy", "Accuracy of the mixture", "%",
+     "Clustering accuracy of p(c|z) alone."),
+    ("optimum_gap", "Gap to the best q(c|x)", "nats",
+     "KL(q(c|x) || q*): what the bound loses because the encoder's q(c|x) is not the best one for "
+     "its q(z|x)."),
+    ("sample_fidelity", "Samples seen as their cluster", "%",
+     "Samples of a cluster that the classifier sees as the cluster's label; the mean over "
+     "clusters. Training of the cluster VAE never meets the classifier."),
+    ("sample_fidelity_worst", "The same, worst cluster", "%",
+     "The lowest share over the clusters."),
     ("ece", "Calibration error", "%",
      "Expected calibration error: mean gap of confidence and accuracy."),
     ("elbo", "ELBO", "nats",

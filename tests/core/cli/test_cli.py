@@ -195,6 +195,20 @@ def test_evaluate_gives_the_numbers_of_the_library(root, tiny_bundle):
     assert without["log_likelihood"] is None
 
 
+def test_evaluate_saves_scores_in_the_model_card(root, tmp_path):
+    bundle = shutil.copytree(root / "checkpoints/bars", tmp_path / "bars")
+    file = bundle / "manifest.json"
+    card = json.loads(file.read_text())
+    kept = card["metrics"]["test"]["log_likelihood"]
+    del card["metrics"]["test"]["agreement"]
+    file.write_text(json.dumps(card))
+    arguments = ("--likelihood-images", 0, "--device", "cpu", "--save")
+    found = xai_json("evaluate", bundle, *arguments)
+    scores = xai_json("info", bundle)["metrics"]["test"]
+    assert scores["agreement"] == found["agreement"] is not None
+    assert found["log_likelihood"] is None and scores["log_likelihood"] == kept
+
+
 @pytest.mark.parametrize(("images", "count"), [("train", 40), ("test", 20), ("all", 60)])
 def test_encode_gives_the_bundles_own_images_their_places(root, tiny_bundle, images, count):
     found = xai_json("encode", "bars", "--images", images, "--out", "z.npz", "--device", "cpu")

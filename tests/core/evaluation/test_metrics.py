@@ -269,8 +269,8 @@ def test_what_is_not_there_is_none(tiny_models, tiny_dataset):
     ).as_dict()
     missing = {name for name, value in found.items() if value is None}
     may_miss = {field.name for field in dataclasses.fields(Evaluation) if field.default is None}
-    of_decoder = {"elbo", "reconstruction", "reconstruction_l1", "cluster_kept"}
-    assert missing == may_miss - of_decoder
+    of_decoder = {"elbo", "reconstruction", "reconstruction_l1", "cluster_kept", "optimum_gap"}
+    assert missing == may_miss - of_decoder - {"agreement"}
     assert {"accuracy", "ece", "classifier_accuracy", "log_likelihood"} <= missing
 
 
@@ -299,5 +299,5 @@ def test_only_the_images_asked_for_are_reconstructed(tiny_models, tiny_dataset, 
     settings = dict(device="cpu", num_reconstructed_images=3, num_likelihood_images=0)
     found = evaluate(model, classifier, tiny_dataset, "train", **settings)
     health = score_health(model, classifier, tiny_dataset, device="cpu", num_images=3)
-    assert decoded == [3, 3]
+    assert [count for count in decoded if count < 100] == [3, 3]  # the others are samples
     assert {found.cluster_kept, health["class_kept"]} <= {0, 1 / 3, 2 / 3, 1}
