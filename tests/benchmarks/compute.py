@@ -106,7 +106,7 @@ def limit(device):
 def operations(count=64):
     """Return the operations per image of a training step and of encoding, preset default."""
     config, training = PRESETS["default"]
-    objective = VAEObjective(ClusterVAE(config), training.pseudo_label_weight)
+    objective = VAEObjective(ClusterVAE(config), training)
     x = torch.rand(count, 1, 28, 28)
     guess = torch.rand(count, config.num_clusters).softmax(-1)
     eps = torch.randn(count, config.latent_dim)

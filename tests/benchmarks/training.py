@@ -18,6 +18,7 @@ from xai_core.models.config import ClusterVAEConfig
 from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch, make_fabric
 from xai_core.training import loop as training_loop
+from xai_core.training.config import TrainingConfig
 from xai_core.training.stages import vae as stages_vae
 
 PLAIN = ClusterVAEConfig(num_clusters=1)
@@ -72,7 +73,7 @@ def _here(images, device, deformed):
         fabric = make_fabric(Launch(device=device))
         loop = training_loop.EpochLoop(fabric, Path(run), 0, BATCH, lambda _: None, mark)
         loop.fit(
-            "vae", stages_vae.VAEObjective(vae, 0.0), batches,
+            "vae", stages_vae.VAEObjective(vae, TrainingConfig()), batches,
             count=len(images), epochs=2, min_steps=1, learning_rate=RATE, num_clusters=1,
             score=dict,
         )  # fmt: skip

@@ -7,6 +7,7 @@ tested on a stored bundle of its version.
     1     grey images of 28 x 28 pixels, `inverted` and `full_scale` in `dataset`
     2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
           scores, settings and columns of tables have the names of `RENAMED`
+    2.1   `configs.model.encoder_conditioning`
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ __all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 
 Version = tuple[int, int]
 
-VERSION: Version = (2, 0)
+VERSION: Version = (2, 1)
 """The version that this package writes."""
 DIGITS = ("mnist", "emnist-digits")
 """Data sets for which version 1 centred users' drawings."""
@@ -90,7 +91,7 @@ def _version_of(value: object, path: Path) -> Version:
         parts = [int(part) if part.isdecimal() else -1 for part in value.split(".")]
     if not 1 <= len(parts) <= 2 or not all(0 <= part < _PARTS for part in parts) or not parts[0]:
         raise BundleError(
-            f"`{path}`: `schema_version` must be such as '2.0', got {value!r:.60}. Copy the "
+            f"`{path}`: `schema_version` must be such as '2.1', got {value!r:.60}. Copy the "
             "bundle again or train anew with `xai train`."
         )
     return parts[0], parts[1] if len(parts) == 2 else 0
@@ -137,7 +138,17 @@ def _renamed(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, **groups}
 
 
+def _encoder_of_the_image(found: dict[str, Any]) -> dict[str, Any]:
+    """Add the encoder's conditioning: before version 2.1 it read the image alone."""
+    configs = found.get("configs")
+    model = configs.get("model") if isinstance(configs, dict) else None
+    if not isinstance(configs, dict) or not isinstance(model, dict):
+        return found
+    return {**found, "configs": {**configs, "model": {"encoder_conditioning": "x", **model}}}
+
+
 STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     (1, 0): ((2, 0), _form_of_images),
+    (2, 0): ((2, 1), _encoder_of_the_image),
 }
 """For each older version, the next one and the function that migrates to it."""

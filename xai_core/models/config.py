@@ -8,6 +8,7 @@ from ..errors import ConfigError
 __all__ = [
     "ClusterVAEConfig",
     "DecoderConditioning",
+    "EncoderConditioning",
     "Factorisation",
     "Likelihood",
     "Prior",
@@ -16,6 +17,7 @@ __all__ = [
 Factorisation = Literal["c_given_x", "c_given_z"]
 Likelihood = Literal["bernoulli", "gaussian"]
 DecoderConditioning = Literal["z", "z+c"]
+EncoderConditioning = Literal["x", "x+c"]
 Prior = Literal["mixture", "standard"]
 
 LARGEST = {"num_clusters": 1000, "latent_dim": 4096}
@@ -33,6 +35,8 @@ class ClusterVAEConfig:
         likelihood: p(x|z, c): pixels in {0, 1}, or grey and colour with one learned variance
             (sigma-VAE, Rybkin et al., 2021, https://arxiv.org/abs/2006.13202).
         decoder_conditioning: Whether the decoder is conditioned on c as well as on z.
+        encoder_conditioning: Whether the encoder of z reads q(c|x) as well as the image. It can
+            then place a code near its cluster's Gaussian without inferring the cluster again.
         prior: p(z|c): one Gaussian per cluster, or N(0, I) for all clusters.
         channels: Widths of the encoders' convolutions, from full resolution inwards.
         decoder_channels: Widths of the decoder's convolutions, in the same order.
@@ -44,6 +48,7 @@ class ClusterVAEConfig:
     factorisation: Factorisation = "c_given_x"
     likelihood: Likelihood = "bernoulli"
     decoder_conditioning: DecoderConditioning = "z"
+    encoder_conditioning: EncoderConditioning = "x"
     prior: Prior = "mixture"
     channels: tuple[int, int, int] = (24, 48, 72)
     decoder_channels: tuple[int, int, int] = (24, 24, 48)
@@ -68,8 +73,14 @@ class ClusterVAEConfig:
             ("factorisation", self.factorisation, Factorisation),
             ("likelihood", self.likelihood, Likelihood),
             ("decoder_conditioning", self.decoder_conditioning, DecoderConditioning),
+            ("encoder_conditioning", self.encoder_conditioning, EncoderConditioning),
             ("prior", self.prior, Prior),
         ]:
             if choice not in get_args(allowed):
                 choices = ", ".join(map(repr, get_args(allowed)))
                 raise ConfigError(f"`{name}` must be one of {choices}, got {choice!r}.")
+        if self.encoder_conditioning == "x+c" and self.factorisation == "c_given_z":
+            raise ConfigError(
+                "`encoder_conditioning` must be 'x' where `factorisation` is 'c_given_z', which "
+                "has no q(c|x) to read."
+            )

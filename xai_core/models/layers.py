@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .._types import Images, Latents
+from .._types import Images, Latents, Logits
 from ..image_spec import ImageSpec
 
-__all__ = ["ConvDecoder", "ConvEncoder", "depth_of", "initialise"]
+__all__ = ["ConditionedEncoder", "ConvDecoder", "ConvEncoder", "depth_of", "initialise"]
 
 MNIST = ImageSpec()
 
@@ -63,6 +63,32 @@ class ConvEncoder(nn.Sequential):
             nn.Linear(hidden, outputs),
         )
         initialise(self)
+
+
+class ConditionedEncoder(nn.Module):
+    """Map images and the q(c|x) of another encoder to `outputs` numbers.
+
+    Args:
+        encoder: Images to `outputs` numbers.
+        cluster_encoder: Images to the logits of q(c|x).
+        num_clusters: K.
+        outputs: Numbers per image.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, cluster_encoder: nn.Module, num_clusters: int, outputs: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.given = (cluster_encoder,)  # a module of the model's: not registered a second time
+        self.from_cluster = nn.Linear(num_clusters, outputs, bias=False)
+        nn.init.zeros_(self.from_cluster.weight)
+
+    def forward(self, x: Images, cluster_logits: Logits | None = None) -> Latents:
+        """Encode images; None for the logits that `cluster_encoder` gives."""
+        logits = self.given[0](x) if cluster_logits is None else cluster_logits
+        probs = logits.softmax(-1).to(self.from_cluster.weight.dtype)
+        return self.encoder(x) + self.from_cluster(probs)
 
 
 class ConvDecoder(nn.Module):

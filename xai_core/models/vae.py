@@ -27,7 +27,7 @@ from .distributions import (
     normal_entropy,
     sample_normal,
 )
-from .layers import ConvDecoder, ConvEncoder
+from .layers import ConditionedEncoder, ConvDecoder, ConvEncoder
 from .prior import MixturePrior
 
 __all__ = [
@@ -105,6 +105,12 @@ class ClusterVAE(nn.Module):
             else None  # with a single cluster, q(c|x) is constant
         )
         self.prior = MixturePrior(clusters, dim, fixed=fixed)
+        if config.encoder_conditioning == "x+c" and self.cluster_encoder is not None:
+            self.latent_encoder = ConditionedEncoder(
+                self.latent_encoder, self.cluster_encoder, clusters, 2 * dim
+            )
+            with torch.no_grad():  # each code starts near its cluster's Gaussian
+                self.latent_encoder.from_cluster.weight[:dim] = self.prior.mean.T
         conditions = clusters if config.decoder_conditioning == "z+c" else 0
         self.decoder = ConvDecoder(
             dim, conditions, config.decoder_channels, config.hidden, image=image
@@ -114,8 +120,12 @@ class ClusterVAE(nn.Module):
 
     def encode(self, x: Images) -> Posterior:
         """Infer q(z|x) and q(c|x); under "c_given_z", q(c|x) is p(c|z) at the mean of q(z|x)."""
-        mean, log_var = self.latent_encoder(x).float().chunk(2, dim=-1)
-        return Posterior(mean, log_var.clamp(*LOG_VAR_RANGE), self._cluster_logits(x, mean))
+        given = self.config.encoder_conditioning == "x+c" and self.cluster_encoder is not None
+        logits = self.cluster_logits(x) if given else None
+        raw = self.latent_encoder(x) if logits is None else self.latent_encoder(x, logits)
+        mean, log_var = raw.float().chunk(2, dim=-1)
+        logits = self._cluster_logits(x, mean) if logits is None else logits
+        return Posterior(mean, log_var.clamp(*LOG_VAR_RANGE), logits)
 
     def encode_mean(self, x: Images) -> Latents:
         """Infer the mean of q(z|x) alone, z(x)."""

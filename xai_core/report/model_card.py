@@ -228,7 +228,7 @@ def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, 
         ("Source", str(data.source)),
         ("Data SHA-256", str(data.sha256)),
         ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),
-        ("Posterior q(z, c|x)", factorisation[config.factorisation]),
+        ("Posterior q(z, c|x)", factorisation[config.factorisation] + _encoder(config)),
         ("Likelihood p(x|z, c)", f"{config.likelihood}; the decoder reads {_reads(config)}"),
         ("Labels in training", "none for the cluster VAE; the classifier was trained with them"),
         ("Training time", f"{duration(sum(seconds.values()))} ({stages})"),
@@ -254,6 +254,11 @@ def map_words(metrics: Metrics) -> str:
         f"**{found['continuity']:.3f}** (1 is perfect), measured over {found['n_neighbors']} "
         f"neighbours of {found['sample']:,} images."
     )
+
+
+def _encoder(config: "ClusterVAEConfig") -> str:
+    reads_c = config.encoder_conditioning == "x+c"
+    return "; the encoder of z reads x and q(c|x)" if reads_c else ""
 
 
 def _reads(config: "ClusterVAEConfig") -> str:

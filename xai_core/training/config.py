@@ -89,6 +89,13 @@ class TrainingConfig:
         classifier_learning_rate: Peak of the one-cycle schedule of the classifier.
         pseudo_label_weight: Weight of the cross entropy to the pseudo-labels, in nats per image of
             the bound; 0 trains on the bound alone, without pseudo-labels.
+        agreement_weight: Weight of the cross entropy of the mixture's p(c|z) to q(c|x), so that
+            both name the same cluster.
+        sample_weight: Weight of the cross entropy of q(c|g(z)) to c, for z drawn from p(z|c), so
+            that samples show their cluster. It changes decoder and prior, not q(c|x).
+        cluster_samples: 0 for the exact sum over clusters of log p(x|z, c), which decodes each
+            code once per cluster if the decoder is conditioned on c; 1 for one cluster drawn from
+            q(c|x).
         pseudo_label_images: Number of images on which the pseudo-labels are fitted; all other
             images take the mean of their neighbours.
         train_images: Number of train images used, the first ones; None for all.
@@ -108,6 +115,9 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     classifier_learning_rate: float = 3e-3
     pseudo_label_weight: float = 50.0
+    agreement_weight: float = 0.0
+    sample_weight: float = 0.0
+    cluster_samples: int = 0
     pseudo_label_images: int = 60_000
     train_images: int | None = None
     map_images: int = 100_000
@@ -136,10 +146,11 @@ class TrainingConfig:
         for name in ("learning_rate", "classifier_learning_rate"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be in (0, 1), got {getattr(self, name)}.")
-        if not 0 <= self.pseudo_label_weight < math.inf:
-            raise ConfigError(
-                f"`pseudo_label_weight` must be at least 0, got {self.pseudo_label_weight}."
-            )
+        for name in ("pseudo_label_weight", "agreement_weight", "sample_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"`{name}` must be at least 0, got {getattr(self, name)}.")
+        if self.cluster_samples not in (0, 1):
+            raise ConfigError(f"`cluster_samples` must be 0 or 1, got {self.cluster_samples}.")
 
 
 TrainingConfig.__init__ = renamed(  # type: ignore[method-assign]

@@ -71,6 +71,17 @@ PRESET_TABLE: Mapping[str, Preset] = {
         },
         critic={"surrogate_epochs": 2, "epochs": 1, "min_steps": 75},
     ),
+    "report": Preset(
+        summary="The report's model p(x|z,c): encoder, mixture and samples name one cluster.",
+        model={"decoder_conditioning": "z+c", "encoder_conditioning": "x+c"},
+        training={
+            "agreement_weight": 10.0,
+            "sample_weight": 5.0,
+            "cluster_samples": 1,
+            **ENOUGH,
+        },
+        critic=ENOUGH_OF_CRITICS,
+    ),
     "density": Preset(
         summary="40 latent dimensions, 40 epochs: a better bound; an hour on 2 CPU cores.",
         model={"latent_dim": 40},

@@ -419,8 +419,8 @@ class TestManifest:
             ('{"schema_version": NaN}', "NaN is not a JSON number"),
             ("\xff", "it is not JSON"),
             (" " * (5 << 20), "it is larger than 4 MiB"),
-            ("{}", "`schema_version` must be such as '2.0', got None"),
-            ('{"schema_version": true}', "`schema_version` must be such as '2.0', got True"),
+            ("{}", "`schema_version` must be such as '2.1', got None"),
+            ('{"schema_version": true}', "`schema_version` must be such as '2.1', got True"),
             ('{"schema_version": "2.x"}', "`schema_version` must be such as"),
         ],
     )
@@ -432,7 +432,7 @@ class TestManifest:
     def test_other_versions_are_named(self, copied):
         edit(copied, lambda found: found.update(schema_version="3.0"))
         with pytest.raises(
-            BundleVersionError, match=r"schema version 3.0, this package reads 2.0 and .*Update"
+            BundleVersionError, match=r"schema version 3.0, this package reads 2.1 and .*Update"
         ):
             load_bundle(copied)
 

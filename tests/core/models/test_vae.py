@@ -1,5 +1,6 @@
 """`xai_core/models/vae.py`: the bound in nats against closed forms, loops and sampling."""
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -492,3 +493,29 @@ class TestConfig:
             ClusterVAEConfig().hidden = 5
         with pytest.raises(ValueError, match="`hidden`"):
             ClusterVAEConfig(hidden=0)
+
+
+def test_an_encoder_that_reads_c_shifts_the_code_by_it():
+    model = model_of(encoder_conditioning="x+c")
+    x = images()
+    posterior = model.encode(x)
+    raw = model.latent_encoder.encoder(x)
+    shift = posterior.cluster_probs @ model.latent_encoder.from_cluster.weight.T
+    torch.testing.assert_close(posterior.mean, (raw + shift)[:, :2])
+    torch.testing.assert_close(model.encode_mean(x), posterior.mean)
+    assert not any("given" in name for name in model.state_dict())
+    with pytest.raises(ConfigError, match="`encoder_conditioning` must be 'x' where"):
+        ClusterVAEConfig(encoder_conditioning="x+c", factorisation="c_given_z")
+
+
+def test_a_copy_of_it_reads_its_own_clusters():
+    model = model_of(encoder_conditioning="x+c")
+    copied = copy.deepcopy(model).double()
+    with torch.no_grad():
+        model.cluster_encoder[-1].weight.add_(1)
+    x = images()
+    copied.encode(x.double())
+    assert copied.latent_encoder.given[0] is copied.cluster_encoder
+    plain = ClusterVAE(model.config)
+    plain.load_state_dict(model.state_dict())
+    torch.testing.assert_close(plain.encode(x).mean, model.encode(x).mean)

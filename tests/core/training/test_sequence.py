@@ -269,15 +269,20 @@ ONE_GRAPH = """
 import torch
 from xai_core.models.config import ClusterVAEConfig
 from xai_core.models.vae import ClusterVAE
+from xai_core.training.config import TrainingConfig
 from xai_core.training.stages.vae import VAEObjective
 
 torch.manual_seed(0)
 small = dict(channels=(4, 4, 4), decoder_channels=(4, 4, 4), hidden=16)
 x, views = torch.rand(2, 8, 1, 28, 28)
 guess = torch.rand(8, 3).softmax(-1)
-for more in ((views, guess), (None, None)):
-    config = ClusterVAEConfig(num_clusters=3, latent_dim=3, **small)
-    objective = VAEObjective(ClusterVAE(config), 5.0 if more[1] is not None else 0.0)
+both = dict(encoder_conditioning="x+c", decoder_conditioning="z+c")
+terms = dict(agreement_weight=1.0, sample_weight=1.0, cluster_samples=1)
+for more, conditioned, weights in (
+    ((views, guess), {}, {}), ((None, None), {}, {}), ((views, guess, torch.rand(8)), both, terms)
+):
+    config = ClusterVAEConfig(num_clusters=3, latent_dim=3, **small, **conditioned)
+    objective = VAEObjective(ClusterVAE(config), TrainingConfig(**weights))
     batch = (x, torch.randn(8, 3), *more)
     compiled = torch.compile(objective, backend="aot_eager", fullgraph=True)
     losses = objective(*batch), compiled(*batch)
@@ -403,6 +408,7 @@ def test_an_optimum_that_clusters_is_not_called_collapse(bars, tmp_path, caplog)
         ("c_given_z", {"factorisation": "c_given_z"}),
         ("gaussian", {"likelihood": "gaussian"}),
         ("z+c", {"decoder_conditioning": "z+c"}),
+        ("x+c", {"decoder_conditioning": "z+c", "encoder_conditioning": "x+c"}),
         ("collapsing", {"prior": "standard", "decoder_conditioning": "z+c"}),
     ],
 )

@@ -14,7 +14,8 @@ from ...data.preprocessing_config import Preprocessing
 from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
 from ...latent_space.encoding import Encoding, encode_dataset
 from ...models.config import ClusterVAEConfig
-from ...models.vae import ClusterVAE
+from ...models.distributions import categorical_kl_to_uniform, normal_entropy
+from ...models.vae import ClusterVAE, Posterior
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
 
@@ -32,13 +33,18 @@ SAMPLE_OF_EPOCH = 10_000
 class VAEObjective(nn.Module):
     """The loss of one batch, one module so that processes average its gradients."""
 
-    def __init__(self, model: ClusterVAE, pseudo_label_weight: float) -> None:
+    def __init__(self, model: ClusterVAE, training: TrainingConfig) -> None:
         super().__init__()
         self.model = model
-        self.pseudo_label_weight = pseudo_label_weight
+        self.training_config = training
 
     def forward(
-        self, x: Images, eps: Latents, views: Images | None, pseudo_labels: Probs | None
+        self,
+        x: Images,
+        eps: Latents,
+        views: Images | None,
+        pseudo_labels: Probs | None,
+        uniform: Float[Tensor, " batch"] | None = None,
     ) -> Tensor:
         """Evaluate the loss per pixel and channel, in nats.
 
@@ -46,20 +52,75 @@ class VAEObjective(nn.Module):
         entropies of q(c|views) to them and of q(c|g(z)) to q(c|x), so that deformed images and
         reconstructions keep their cluster. The second one bounds the mutual information of cluster
         and reconstruction (InfoGAN, Chen et al., 2016); to save time, it decodes a quarter of the
-        batch.
+        batch. `agreement_weight` and `sample_weight` add the terms that `TrainingConfig`
+        describes.
+
+        Args:
+            x: Images.
+            eps: Standard normal noise of the codes.
+            views: Deformed images, with pseudo-labels.
+            pseudo_labels: Target of q(c|views).
+            uniform: Noise in [0, 1) by which one cluster is drawn from q(c|x), where
+                `cluster_samples` is 1.
         """
+        weights = self.training_config
         posterior = self.model.encode(x)
         z = posterior.mean + torch.exp(0.5 * posterior.log_var) * eps
-        loss = -self.model.terms(posterior, x, z).elbo.mean()
+        loss = -self._elbo(posterior, x, z, uniform).mean()
+        probs = posterior.cluster_probs.detach()
         if views is not None and pseudo_labels is not None:
             kept = slice(0, math.ceil(len(x) / 4))
-            probs = posterior.cluster_probs[kept].detach()
-            decoded = self.model.decode(posterior.mean[kept], probs)
+            decoded = self.model.decode(posterior.mean[kept], probs[kept])
             logits = self.model.cluster_logits(torch.cat([views, decoded]))
             of_views = functional.cross_entropy(logits[: len(x)], pseudo_labels)
-            of_decoded = functional.cross_entropy(logits[len(x) :], probs)
-            loss = loss + self.pseudo_label_weight * (of_views + KEPT_WEIGHT * of_decoded)
+            of_decoded = functional.cross_entropy(logits[len(x) :], probs[kept])
+            loss = loss + weights.pseudo_label_weight * (of_views + KEPT_WEIGHT * of_decoded)
+        if weights.agreement_weight:
+            by_mixture = functional.cross_entropy(self.model.prior.log_joint(z), probs)
+            loss = loss + weights.agreement_weight * by_mixture
+        if weights.sample_weight and self.model.cluster_encoder is not None:
+            loss = loss + weights.sample_weight * self._of_samples(
+                self.model.cluster_encoder, eps[: math.ceil(len(x) / 8)]
+            )
         return loss / x[0].numel()
+
+    def _elbo(
+        self,
+        posterior: Posterior,
+        x: Images,
+        z: Latents,
+        uniform: Float[Tensor, " batch"] | None,
+    ) -> Float[Tensor, " batch"]:
+        """Evaluate the bound, its reconstruction term at one cluster drawn where there is noise.
+
+        The gradient passes the draw unchanged (straight-through estimator, Bengio et al., 2013,
+        https://arxiv.org/abs/1308.3432).
+        """
+        if uniform is None:
+            return self.model.terms(posterior, x, z).elbo
+        probs = posterior.cluster_probs
+        drawn = (probs.detach().cumsum(-1) < uniform.unsqueeze(-1)).sum(-1)
+        one_hot = functional.one_hot(drawn.clamp(max=probs.shape[-1] - 1), probs.shape[-1])
+        logits = self.model.decode_logits(z, one_hot + probs - probs.detach())
+        log_prior = self.model.prior.expected_log_prob(posterior.mean, posterior.log_var)
+        return (
+            self.model.log_likelihood(x, logits)
+            + (probs * log_prior).sum(-1)
+            - categorical_kl_to_uniform(probs)
+            + normal_entropy(posterior.log_var)
+        )
+
+    def _of_samples(self, cluster_encoder: nn.Module, eps: Latents) -> Tensor:
+        """Evaluate the cross entropy of q(c|g(z)) to c for z ~ p(z|c), all clusters in turn."""
+        prior, count = self.model.prior, len(eps)
+        clusters = torch.arange(count, device=eps.device) % len(prior.mean)
+        z = prior.mean[clusters] + prior.scale[clusters].unsqueeze(-1) * eps
+        one_hot = functional.one_hot(clusters, len(prior.mean)).to(eps.dtype)
+        frozen = {name: value.detach() for name, value in cluster_encoder.named_parameters()}
+        logits = torch.func.functional_call(
+            cluster_encoder, frozen, (self.model.decode(z, one_hot),)
+        )
+        return functional.cross_entropy(logits, clusters)
 
 
 def vae_stage(
@@ -76,18 +137,23 @@ def vae_stage(
     vae = seeded(lambda: ClusterVAE(model, preprocessing.spec), loop.seed)
     pixels = images.to(device)
     binary = model.likelihood == "bernoulli"
+    drawn = training.cluster_samples > 0 and model.factorisation == "c_given_x"
 
     def batches(rows: Tensor, generator: torch.Generator) -> tuple[Tensor | None, ...]:
         x = to_float(pixels[rows], device).contiguous(memory_format=torch.channels_last)
         eps = torch.randn(len(rows), model.latent_dim, generator=generator, device=device)
         views = deform(x, generator, preprocessing) if pseudo_labels is not None else None
         seen = _half_binarised(x, generator) if binary else x
-        return seen, eps, views, pseudo_labels[rows] if pseudo_labels is not None else None
+        targets = pseudo_labels[rows] if pseudo_labels is not None else None
+        if not drawn:
+            return seen, eps, views, targets
+        uniform = torch.rand(len(rows), generator=generator, device=device)
+        return seen, eps, views, targets, uniform
 
     sample = slice(0, SAMPLE_OF_EPOCH)
     loop.fit(
         "vae",
-        VAEObjective(vae, training.pseudo_label_weight),
+        VAEObjective(vae, training),
         batches,
         count=len(images),
         epochs=training.epochs,
