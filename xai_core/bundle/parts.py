@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, no_type_check
 
@@ -126,14 +126,25 @@ def has_no_decoder(manifest: Manifest) -> bool:
 
 def _model(folder: Path, manifest: Manifest, classifier: Classifier | None) -> ClusterVAE:
     config = _config(folder, manifest, "model", ClusterVAEConfig)
-    labels = manifest.metrics.get("cluster_labels")
-    if labels is not None and len(labels) != config.num_clusters:
-        problem = f"`metrics.cluster_labels` must have {config.num_clusters}, one per cluster"
-        raise damaged_bundle(folder / MANIFEST, problem)
+    for name, found in _listed_by_cluster(manifest):
+        if len(found) != config.num_clusters:
+            problem = f"`metrics.{name}` must have {config.num_clusters}, one per cluster"
+            raise damaged_bundle(folder / MANIFEST, problem)
     adopted, image = manifest.configs.get("adopted", {}), manifest.dataset.spec
     if "clusters" in adopted:
         return _adopted(folder, lambda: build_model(adopted, config, image, classifier))
     return _on_meta(folder, lambda: ClusterVAE(config, image))
+
+
+def _listed_by_cluster(manifest: Manifest) -> Iterator[tuple[str, list]]:
+    """Yield the metrics that have one value per cluster, with their names."""
+    metrics = manifest.metrics
+    if metrics.get("cluster_labels") is not None:
+        yield "cluster_labels", metrics["cluster_labels"]
+    for split in ("train", "test"):
+        for name, value in metrics.get(split, {}).items():
+            if isinstance(value, list):
+                yield f"{split}.{name}", value
 
 
 def _classifier(folder: Path, manifest: Manifest) -> Classifier | None:

@@ -51,5 +51,17 @@ def show(bundle: "Bundle", cluster: int) -> None:
     st.caption(
         f"The model puts {agreed} of its {COUNT} samples back into cluster "
         f"{messages.literal(name)}. The bar has the colour of the cluster that it puts the sample "
-        "in; the number is q(c|x) of this cluster."
+        f"in; the number is q(c|x) of this cluster.{_judged(bundle, cluster)}"
+    )
+
+
+def _judged(bundle: "Bundle", cluster: int) -> str:
+    """Say how many samples the classifier sees as the cluster's label, where it was measured."""
+    shares = bundle.manifest.metrics.get("test", {}).get("sample_fidelity_by_cluster")
+    if not shares or shares[cluster] is None:
+        return ""
+    label = bundle.dataset.class_names[bundle.cluster_labels[cluster]]
+    return (
+        f" At temperature 1, the classifier sees {percent(shares[cluster])} of the samples as "
+        f"{messages.literal(label)}; the training of the cluster model never met it."
     )

@@ -9,6 +9,7 @@ from dashboard.services import bundles, generation, image_data
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.models.vae import ClusterVAE
+from xai_core.plots.probabilities import percent
 
 from ..parts import charts, unescaped, widget
 
@@ -79,6 +80,15 @@ def test_samples_follow_seed_and_temperature(open_page, tiny_bundle):
     prototype = generation.prototypes(tiny_bundle).images[1]
     np.testing.assert_allclose(cold, np.stack([prototype] * 4), atol=1e-5)
     np.testing.assert_allclose(first.probs.sum(1), 1, atol=1e-5)
+
+
+def test_the_judge_of_a_clusters_samples_is_quoted(open_page, tiny_bundle):
+    shares = tiny_bundle.manifest.metrics["test"]["sample_fidelity_by_cluster"]
+    assert shares[0] != shares[1]
+    captions = " ".join(caption.value for caption in open_page("clusters").caption)
+    assert any(
+        f"the classifier sees {percent(share)} of the samples" in captions for share in shares
+    )
 
 
 def test_draw_again_draws_others(open_page, component):

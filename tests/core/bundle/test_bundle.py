@@ -505,6 +505,10 @@ class TestManifest:
                 "`configs.critic.targets` must be as many as there are classes",
             ),
             (lambda m: m["configs"]["critic"].update(budget=0), r"`budget` must be in \[1, 16384"),
+            (
+                lambda m: m["metrics"]["test"].update(sample_fidelity_by_cluster=[1.0]),
+                "`metrics.test.sample_fidelity_by_cluster` must have 2, one per cluster",
+            ),
             (lambda m: m["configs"]["critic"].pop("hidden"), "`configs.critic.hidden` is missing"),
             (
                 lambda m: m["configs"]["critic"].update(targets={"classifier": 2}),
