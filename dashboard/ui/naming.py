@@ -38,6 +38,11 @@ def called(bundle: "Bundle", output: str, name: str) -> str:
     classes = outputs.classes(bundle, output)
     if not classes.labelled:
         return f"{classes.noun} {name}"
+    return with_article(name)
+
+
+def with_article(name: str) -> str:
+    """Return a name with its article: "an 8"."""
     return f"{'an' if name.startswith(_VOWELS) or name in ('11', '18') else 'a'} {name}"
 
 
@@ -105,8 +110,7 @@ def ways_to_bring(bundle: "Bundle") -> str:
     """Return how a visitor brings an image, as an imperative."""
     if bundle.spec.look == "natural":  # a drawing has no colours
         return "Upload a picture"
-    name = kind(bundle)
-    return f"Draw {'an' if name.startswith(_VOWELS) else 'a'} {name} or upload a picture"
+    return f"Draw {with_article(kind(bundle))} or upload a picture"
 
 
 def label_name(bundle: "Bundle", label: int) -> str:

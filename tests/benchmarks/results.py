@@ -54,8 +54,9 @@ class Table:
 
 def circumstances():
     """Return how, when and on what something is measured."""
-    module = Path(sys.argv[0]).stem
-    module = "tests.benchmarks" if module == "__main__" else f"tests.benchmarks.{module}"
+    parts = Path(sys.argv[0]).with_suffix("").parts
+    below = parts[parts.index("benchmarks") + 1 :] if "benchmarks" in parts else ()
+    module = ".".join(["tests", "benchmarks", *(part for part in below if part != "__main__")])
     found = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     )

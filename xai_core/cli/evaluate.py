@@ -1,11 +1,12 @@
 """`xai evaluate`, `encode` and `verify`: a bundle's scores, codes and facts."""
 
+import functools
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..errors import XaiError
+from ..errors import DataError, XaiError
 from .options import (
     Device,
     Devices,
@@ -21,6 +22,12 @@ from .options import (
     shapes_of,
 )
 from .terminal import print_json, print_table, spinner, text_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..bundle.reading import Bundle
+    from ..evaluation.conformal import Calibration
 
 __all__ = [
     "encode",
@@ -75,6 +82,15 @@ def encode(
     bundle: Name,
     images: Images,
     out: Out,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.9999,
+            help="Also write the prediction sets that are right for this share of images like "
+            "the test images, such as 0.95.",
+        ),
+    ] = None,
     devices: Devices = 1,
     num_nodes: NumNodes = 1,
     seed: Seed = 0,
@@ -92,25 +108,57 @@ def encode(
     if not out.suffix:
         write_parts(
             out,
-            lambda opened, some, first: run(opened, some, seed=seed, first=first).arrays(),
+            lambda opened, some, first: _with_sets(
+                opened, run(opened, some, seed=seed, first=first).arrays(), level
+            ),
             bundle=bundle,
             images=images,
             launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
             block=BATCH,
-            about={"seed": seed},
+            about={"seed": seed} if level is None else {"seed": seed, "level": level},
             as_json=as_json,
         )
         return
     opened = open_bundle(bundle, device)
     with spinner("Encoding") as progress:
         found = run(opened, images_of(opened, images), seed=seed, on_progress=progress)
-        arrays = found.arrays()
+        arrays = _with_sets(opened, found.arrays(), level)
         write_arrays(out, arrays)
     shapes = shapes_of(arrays)
     if as_json:
         print_json({"bundle": opened.name, "out": str(out), "arrays": shapes})
     else:
         print_table(f"{out}", list(shapes.items()))
+
+
+def _with_sets(
+    bundle: "Bundle", arrays: "dict[str, np.ndarray]", level: float | None
+) -> "dict[str, np.ndarray]":
+    """Add the prediction sets of the cluster model and of the classifier, as (images, labels)."""
+    from ..evaluation.conformal import by_label, prediction_sets
+
+    if level is None:
+        return arrays
+    sets = {}
+    for output, calibration in _calibrations(bundle).items():
+        column = "class" if output == "classifier" else output
+        probs = by_label(bundle, output, arrays[f"{column}_probs"])
+        sets[f"{column}_set"] = prediction_sets(calibration.p_values(probs), level)
+    return {**arrays, **sets}
+
+
+@functools.cache
+def _calibrations(bundle: "Bundle") -> "dict[str, Calibration]":
+    """Calibrate each output of a bundle that has prediction sets."""
+    from ..bundle.explained_output import deciding_outputs
+    from ..evaluation.conformal import hold_out, obstacle
+
+    outputs = [output.name for output in deciding_outputs(bundle)]
+    found = {name: hold_out(bundle, name) for name in outputs if not obstacle(bundle, name)}
+    if not found:
+        why = obstacle(bundle, outputs[0]) if outputs else "This model has one class only."
+        raise DataError(f"`--level` asks for prediction sets. {why}")
+    return {name: known.calibration for name, known in found.items()}
 
 
 def verify(

@@ -13,6 +13,7 @@ from dashboard.ui import download, find_image, image_strip, messages, model_card
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import map_files
 from dashboard.ui.frame import layout
+from dashboard.views.latent_map import set_sizes
 from xai_core.plots.latent_map import colouring, points
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", 
 
 def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
     """Let the visitor choose colours and filter the images, or find one by its id."""
-    columns = {c.name: c for c in colouring.available(bundle.index)}
+    offered = [*colouring.available(bundle.index), *set_sizes.colourings(bundle)]
+    columns = {c.name: c for c in offered}
     parts = ["all", *bundle.index["split"].unique()]
     clusters, named = naming.cluster_order(bundle), naming.cluster_names(bundle)
     names = list(columns)
@@ -47,7 +49,8 @@ def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
         )  # fmt: skip
         find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
     shown = colouring.in_question(bundle.index, part, chosen)
-    return columns[name], _both(shown, legend.left_in(bundle, columns[name]))
+    column = set_sizes.with_sizes(bundle, columns[name])
+    return column, _both(shown, legend.left_in(bundle, column))
 
 
 def nearest(bundle: "Bundle") -> tuple[str, ...]:
@@ -132,10 +135,12 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
     if not opened.open:
         return
     order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
-    names = list(dict.fromkeys([*TABLE, column.name]))
+    index = bundle.index[list(TABLE)].assign(
+        **{column.name: colouring.values_of(bundle.index, column)}
+    )
     with opened:
         here = bundles.row_of(bundle, state.selected_id())
-        found = bundle.index[names].take(_first(order, here))
+        found = index.take(_first(order, here))
         ids = found["id"].tolist()
         dots = np.where(found["id"] == state.selected_id(), "\N{BLACK CIRCLE}", "")
         found.insert(0, "selected", dots)
@@ -150,7 +155,7 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
             },
             **state.act_on_row("map table", lambda row: state.select_image(ids[row])),
         )
-        everything = bundle.index[names].take(order)
+        everything = index.take(order)
         download.table(bundle, everything, name="map", images=len(order), sorted_by=sort_by)
 
 

@@ -12,6 +12,7 @@ from dashboard.ui import explained, health, map_backdrop, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.frame import layout
+from dashboard.views.own_image import prediction_set
 from xai_core.plots import image_sheet, probabilities, theme
 from xai_core.plots.latent_map import path
 from xai_core.plots.style import plain, told_apart
@@ -49,6 +50,7 @@ def refuse() -> None:
 def prepare(bundle: "Bundle", image_id: str) -> None:
     """Compute in advance what the first stroke needs."""
     image_data.typicality(bundle, image_id)
+    prediction_set.prepare(bundle)
     cache.cached_per_bundle(bundle, "explained", lambda: _explain(bundle, image_id))
 
 

@@ -6,7 +6,7 @@ from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import health
 from dashboard.ui.frame import layout
-from dashboard.views.own_image import answers, input, loader
+from dashboard.views.own_image import answers, input, loader, prediction_set
 
 bundle = layout.page(
     "Your image",
@@ -26,6 +26,7 @@ with answer:
         answers.refuse()
     elif image_data.is_own(image_id):
         answers.verdict(bundle, image_id)
+        prediction_set.show(bundle, image_id)
     else:
         answers.invite(bundle, image_id)
 if not refused:

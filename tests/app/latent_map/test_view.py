@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from dashboard.links import PAGES
-from dashboard.services import counterfactuals
+from dashboard.services import counterfactuals, prediction_sets
 from dashboard.ui.components.latent_map import files
 from dashboard.views.latent_map import loader, panels
 from xai_core.plots import theme
 from xai_core.plots.latent_map import colouring, points
 from xai_core.plots.latent_map.marks import Marks
+
+from ..conftest import _open
 
 PAGE = "latent_map"
 KEY = "latent map"
@@ -489,3 +491,20 @@ def test_where_the_folder_cannot_be_written_the_points_travel_along(
 def test_the_component_s_data_is_small_and_plain(open_page, component):
     data, _ = component(open_page(PAGE), KEY)
     assert len(json.dumps(data)) < 6000
+
+
+def test_it_can_be_coloured_by_the_size_of_prediction_sets(open_page, component, tiny_bundle):
+    app = open_page(PAGE, colour="set-size-90", table="yes")
+    data, _ = component(app, KEY)
+    levels = np.frombuffer(base64.b64decode(data["colour"]["base64"]), np.uint8)
+    sizes = prediction_sets.sizes(tiny_bundle, "cluster", 0.9)
+    assert (levels[:40] == points.UNDEFINED).all() and np.array_equal(levels[40:], sizes[40:])
+    assert data["legend"]["names"][:2] == ["none", "1 class"] and data["labels"] == []
+    assert set(app.dataframe[0].value["set_size_90"]) == set(sizes)
+
+
+def test_without_labels_no_set_can_be_drawn(degenerate_bundles, monkeypatch, component):
+    monkeypatch.chdir(degenerate_bundles)
+    app = _open(PAGE, bundle="no_labels", colour="set-size-90")
+    assert not any("Set size" in name for name in app.selectbox("widget.map colour").options)
+    assert component(app, KEY)[0]["title"] == "Cluster"

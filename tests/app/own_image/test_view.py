@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from xai_core.data.preprocessing import convert_array
 from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
+from xai_core.evaluation import conformal
 
+from ..conftest import _open
 from ..parts import widget
 
 
@@ -230,3 +233,39 @@ def test_noise_is_called_unlike_on_the_page_and_in_the_bar(
     assert "Out of distribution" in app.warning[0].value
     assert "Out of distribution" in " ".join(e.value for e in app.caption)
     assert "do not trust these answers" in text_of(app)
+
+
+@pytest.fixture
+def only_the_set(monkeypatch):
+    for name in ("verdict", "parts"):
+        monkeypatch.setattr(answers, name, lambda *_: None)
+
+
+def test_the_answer_is_a_set_at_a_level_to_choose(open_page, tiny_bundle, only_the_set, text_of):
+    image_id = own_id(tiny_bundle.image("test:0"))
+    app = open_page("own_image", image=image_id, level="0-9")
+    said = text_of(app)
+    probs = conformal.label_probs(tiny_bundle, "cluster", tiny_bundle.image("test:0")[None])
+    p_values = conformal.hold_out(tiny_bundle, "cluster").calibration.p_values(probs)
+    members = conformal.prediction_sets(p_values, 0.9)[0]
+    names = [f"a {name}" for name, held in zip("|-", members, strict=True) if held]
+    assert names and any(
+        f"{' or '.join(order).capitalize()}, at 90 %" in said for order in (names, names[::-1])
+    )
+    found = conformal.hold_out(tiny_bundle, "cluster").coverage(0.9)
+    assert "Measured on 20 test images" in said
+    assert f"with {found.mean_size:.2f} classes on average" in said
+    widget(app.segmented_control, "At which level?").set_value(0.99).run()
+    said = text_of(app)
+    assert "A | or a -, at 99 %" in said or "A - or a |, at 99 %" in said
+    assert "too few test images to exclude |, - at 99 %" in said and "It takes 99" in said
+
+
+@pytest.mark.parametrize("name", ["no_labels", "no_test_images", "one_test_image", "one_class"])
+def test_what_a_set_lacks_is_said(
+    name, degenerate_bundles, tiny_bundle, monkeypatch, text_of, only_the_set
+):
+    monkeypatch.chdir(degenerate_bundles)
+    app = _open("own_image", bundle=name, image=own_id(tiny_bundle.image("test:0")))
+    assert not app.exception
+    assert re.search("no labelled test images|too few test images", text_of(app))

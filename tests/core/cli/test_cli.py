@@ -23,7 +23,7 @@ from xai_core.bundle.paths import find_bundle
 from xai_core.bundle.reading import load_bundle
 from xai_core.cli import dashboard, terminal, training_display
 from xai_core.errors import ConfigError, DataError
-from xai_core.evaluation import metrics
+from xai_core.evaluation import conformal, metrics
 from xai_core.evaluation.verification import Fact, verify
 from xai_core.models.config import ClusterVAEConfig
 from xai_core.runtime import Launch
@@ -226,6 +226,20 @@ def test_encode_gives_the_bundles_own_images_their_places(root, tiny_bundle, ima
         terms = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z")
         a, b, c, d = (arrays[name] for name in terms)
         np.testing.assert_allclose(arrays["elbo"], a + b - c + d, rtol=1e-4)
+
+
+def test_encode_writes_prediction_sets_at_a_level(root, tiny_bundle):
+    xai("encode", "bars", "--images", "test", "--level", "0.9", "--out", "z.npz")
+    with np.load(root / "z.npz", allow_pickle=False) as arrays:
+        for output, name in (("classifier", "class"), ("cluster", "cluster")):
+            known = conformal.hold_out(tiny_bundle, output).calibration
+            probs = conformal.by_label(tiny_bundle, output, arrays[f"{name}_probs"])
+            held = conformal.prediction_sets(known.p_values(probs), 0.9)
+            np.testing.assert_array_equal(arrays[f"{name}_set"], held)
+    table = xai_json("encode", "bars", "--images", "test", "--level", "0.9", "--out", "parts")
+    assert table["level"] == 0.9
+    columns = pd.read_parquet(root / "parts").columns
+    assert {"class_set_0", "class_set_1", "cluster_set_0", "cluster_set_1"} <= set(columns)
 
 
 def test_encode_reads_files_and_places_them_among_the_bundles(root, tiny_dataset, tiny_bundle):

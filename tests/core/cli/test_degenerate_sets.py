@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": ["{}", "--likelihood-images", "2", "--likelihood-samples", "2"],
     "evaluate train": ["{}", "--split", "train", "--likelihood-images", "0"],
     "encode": ["{}", "--images", "{data}", "--out", "z.npz"],
+    "encode sets": ["{}", "--images", "{data}", "--level", "0.95", "--out", "z.npz"],
     "attribute": ["{}", "--images", "test", "--method", "saliency", "--out", "a.npz"],
     "attribute clusters": ["{}", "--images", "{data}", "--method", "integrated_gradients",
                            "--of", "cluster", "--out", "a.npz", "--scores", "--figure", "a.png"],
@@ -37,7 +38,7 @@ REFUSED = {
         "counterfactual": "at least two classes, got 1",
         "counterfactual nearest": "at least two classes, got 1",
     },
-    "no_labels": dict.fromkeys(
+    "no_labels": {"encode sets": "has no labelled test images"} | dict.fromkeys(
         ("attribute", "attribute critic", "faithfulness", "counterfactual",
          "counterfactual nearest"),
         "has no classifier",

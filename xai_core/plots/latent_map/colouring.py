@@ -1,7 +1,7 @@
 """The colourings of the map's points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ __all__ = [
     "legend",
     "names",
     "palette",
+    "set_size",
+    "values_of",
     "within",
 ]
 
@@ -37,6 +39,8 @@ class Column:
         shows: One line below the heading.
         unit: Empty for categories and pure numbers.
         categorical: Whether values are categories rather than numbers.
+        names: Names of the categories, unless they are clusters or labels.
+        values: Values in index order, where they are no column of the index.
     """
 
     name: str
@@ -44,6 +48,13 @@ class Column:
     shows: str
     unit: str = ""
     categorical: bool = False
+    names: tuple[str, ...] = ()
+    values: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def grouped(self) -> bool:
+        """Return whether the categories are groups of images, named on the map."""
+        return self.categorical and not self.names
 
 
 COLUMNS = (
@@ -53,7 +64,7 @@ COLUMNS = (
            shows="The label of each image in the data; the cluster VAE never saw it."),
     Column(name="predicted", title="Classifier's answer", categorical=True,
            shows="The class that the independent, supervised classifier gives each image."),
-    Column(name="split", title="Train or test", categorical=True,
+    Column(name="split", title="Train or test", categorical=True, names=("train", "test"),
            shows="Whether the model was trained on an image or never saw it."),
     Column(name="confidence", title="Confidence",
            shows="Confidence of the model in the cluster: the largest q(c|x), 1 if certain."),
@@ -73,17 +84,41 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def set_size(level: float, sizes: NDArray[np.int64] | None = None) -> Column:
+    """Return the colouring by the size of prediction sets.
+
+    Args:
+        level: The share of images whose set contains their label, such as 0.95.
+        sizes: Size of each image's set, in index order, -1 for none; None if not needed yet.
+    """
+    most = 1 if sizes is None else max(int(sizes.max(initial=1)), 1)
+    return Column(
+        name=f"set_size_{100 * level:.0f}",
+        title=f"Set size at {100 * level:.0f} %",
+        shows=f"How many classes the prediction set of each test image holds at {100 * level:.0f} "
+        "%: more than one where the model hesitates, none where no class fits well.",
+        categorical=True,
+        names=("none", "1 class", *(f"{k} classes" for k in range(2, most + 1))),
+        values=sizes,
+    )
+
+
 def available(index: pd.DataFrame) -> list[Column]:
     """List the colourings for which the index has values."""
     columns = [*COLUMNS, *_of_codes(index)]
     return [c for c in columns if c.name in index and not _empty(index[c.name], c)]
 
 
+def values_of(index: pd.DataFrame, column: Column) -> NDArray[Any]:
+    """Return a column's value of each image, in index order."""
+    return index[column.name].to_numpy() if column.values is None else column.values
+
+
 def encoded(index: pd.DataFrame, column: Column) -> tuple[NDArray[np.uint8], float, float]:
     """Return one byte per point, in index order, and the values at the ends of the scale."""
     if column.name == "split":
         return (index["split"].to_numpy() == "test").astype(np.uint8), 0.0, 1.0
-    values = index[column.name].to_numpy()
+    values = values_of(index, column)
     if column.categorical:
         return points.categories(values), 0.0, float(max(values.max(), 0))
     low, high = points.colour_range(values)
@@ -96,8 +131,8 @@ def names(
     """Return the names of a categorical column's values, in order, at least `count` of them."""
     if not column.categorical:
         return []
-    if column.name == "split":
-        return ["train", "test"]
+    if column.names:
+        return list(column.names)
     if column.name == "cluster":
         return list(cluster_names)
     return [*class_names, *(str(v) for v in range(len(class_names), count))]
@@ -164,6 +199,9 @@ def palette(
         return theme.hex_colours(theme.sequential(dark)[:255])
     if column.name == "split":
         return [theme.CATEGORIES[3], theme.CATEGORIES[0]]
+    if column.names:
+        colours = theme.categorical(max(len(column.names), len(theme.CATEGORIES)))
+        return [colours[2], colours[3], *colours[:2], *colours[4:]][: len(column.names)]
     colours, by_cluster = theme.categorical(max(len(order), count)), theme.cluster_colours(order)
     if column.name == "cluster":
         return by_cluster

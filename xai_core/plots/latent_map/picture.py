@@ -63,7 +63,7 @@ def draw(
     quiet = [theme.muted(False)] * (points.UNDEFINED + 1 - len(colours))
     groups = levels if shown is None else np.where(shown, levels, points.UNDEFINED)
     xy = index[["umap_x", "umap_y"]].to_numpy(np.float32)
-    middles = points.medians(xy, levels, len(names)) if column.name != "split" else []
+    middles = points.medians(xy, levels, len(names)) if column.grouped else []
     return svg(
         path.backdrop(xy, groups, [*colours, *quiet], dark=False),
         [(names[c], x, y) for c, x, y in middles],

@@ -12,7 +12,12 @@ from dashboard import state
 from dashboard.services import bundles, cache, image_data
 from dashboard.ui import frontend, naming
 from dashboard.ui.components.latent_map import legend
-from dashboard.ui.components.latent_map.files import MapFiles, address, map_files
+from dashboard.ui.components.latent_map.files import (
+    MapFiles,
+    address,
+    column_levels,
+    map_files,
+)
 from xai_core.plots import theme
 from xai_core.plots.latent_map import colouring, points
 from xai_core.plots.latent_map.marks import Marks, packed
@@ -171,14 +176,13 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
 
 def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> dict[str, Any]:
     """Return the data of a colouring: one byte per point, colours, legend and labels."""
-    levels, low, high = files.columns[column.name]
+    levels, low, high = column_levels(bundle, column)
     order, dark = naming.cluster_order(bundle), state.dark()
     names = legend.names(bundle, column)
-    grouped = names and column.name != "split"
-    places = _middles(bundle, column.name, levels, len(names)) if grouped else []
+    places = _middles(bundle, column.name, levels, len(names)) if column.grouped else []
     return {
         "title": column.title,
-        "colour": _source(bundle, files, column.name, levels.tobytes()),
+        "colour": _colour(bundle, files, column, levels.tobytes()),
         "palette": colouring.palette(column, len(names), order, bundle.cluster_labels, dark),
         "quiet": theme.muted(dark),
         "legend": colouring.legend(column, names, order, low, high),
@@ -202,6 +206,14 @@ def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[s
     if files.folder is None:
         return {"base64": _base64(blob)}
     return {"url": f"{address(bundle)}/{name}.bin"}
+
+
+def _colour(
+    bundle: "Bundle", files: MapFiles, column: colouring.Column, blob: bytes
+) -> dict[str, str]:
+    if column.values is not None:  # of no column that was written when the bundle was opened
+        return {"base64": _base64(blob)}
+    return _source(bundle, files, column.name, blob)
 
 
 def _base64(blob: bytes) -> str:

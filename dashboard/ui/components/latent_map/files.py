@@ -56,6 +56,15 @@ def map_files(bundle: "Bundle") -> MapFiles:
     return cache.cached_per_bundle(bundle, "map files", lambda: _make(bundle))
 
 
+def column_levels(
+    bundle: "Bundle", column: colouring.Column
+) -> tuple[NDArray[np.uint8], float, float]:
+    """Return one byte per point, in index order, and the values at the ends of the scale."""
+    if column.values is not None:
+        return colouring.encoded(bundle.index, column)
+    return map_files(bundle).columns[column.name]
+
+
 def address(bundle: "Bundle") -> str:
     """Return the path at which the server offers a bundle's files."""
     base = str(st.get_option("server.baseUrlPath")).strip("/")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.ui import naming
-from dashboard.ui.components.latent_map.files import map_files
+from dashboard.ui.components.latent_map.files import column_levels
 from xai_core.plots.latent_map import colouring
 from xai_core.plots.latent_map.colouring import FULL_RANGE, Column
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 def names(bundle: "Bundle", column: Column) -> list[str]:
     """Return the names of a colouring's categories, in order; none for numbers."""
-    classes, (_, _, high) = (
-        bundle.manifest.dataset.class_names,
-        map_files(bundle).columns[column.name],
-    )
+    classes, (_, _, high) = bundle.manifest.dataset.class_names, column_levels(bundle, column)
     return colouring.names(column, naming.cluster_names(bundle), classes, int(high) + 1)
 
 
@@ -56,5 +53,5 @@ def set_range(column: Column, ends: list[int]) -> None:
 
 def left_in(bundle: "Bundle", column: Column) -> NDArray[np.bool_] | None:
     """Return the mask of the points that the legend keeps, in index order; None for all."""
-    levels, _, _ = map_files(bundle).columns[column.name]
+    levels, _, _ = column_levels(bundle, column)
     return colouring.within(levels, only(bundle, column), level_range(column))
