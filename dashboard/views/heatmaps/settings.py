@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import attributions, outputs
+from dashboard.services import attributions, counterfactuals, outputs
 from dashboard.ui import explained as chip
 from dashboard.ui import messages, naming
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.explained_output import ExplainedOutput, Registration
     from xai_core.bundle.reading import Bundle
 
+BEST = {"why": "the predicted one", "rather": "the next best"}
+"""What the choices of a contrast offer first: the classes of the selected image."""
 DECISION = "decision"
 """The decision of the model chosen in the bar."""
 
@@ -89,16 +91,26 @@ def ask(bundle: "Bundle") -> Request:
 
 
 def _named(bundle: "Bundle", kind: "Registration") -> str:
-    """Let the visitor make the choices of a name."""
+    """Let the visitor make the choices of a name; of classes, the image's best come first."""
     chosen: list[str] = []
     for choice in kind.choices:
         options = dict(choice.options(bundle, tuple(chosen)))
+        best = ""
+        if choice.name in BEST and len(options) > 1:
+            best = _most_probable(bundle, chosen[0], list(options))
+            options = {BEST[choice.name]: BEST[choice.name], **options}
         values = list(options)
-        if len(values) == 1:
-            chosen.append(values[0])
-            continue
-        bound = state.bind(f"heat {choice.name}", values[0], values, link=choice.name)
-        chosen.append(
-            st.selectbox(choice.title, values, width=120, format_func=options.__getitem__, **bound)
-        )
+        value = values[0]
+        if len(values) > 1:
+            bound = state.bind(f"heat {choice.name}", values[0], values, link=choice.name)
+            value = st.selectbox(
+                choice.title, values, width=170, format_func=options.__getitem__, **bound
+            )
+        chosen.append(best if value == BEST.get(choice.name) else value)
     return kind.name.format(*chosen)
+
+
+def _most_probable(bundle: "Bundle", output: str, classes: list[str]) -> str:
+    """Return the class, of some, that the selected image is given most probability of."""
+    probs = counterfactuals.decided(bundle, state.selected_id(), output)
+    return max(classes, key=lambda c: float(probs[int(c)]))

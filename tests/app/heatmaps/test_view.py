@@ -11,6 +11,7 @@ from dashboard.services import attributions as heatmaps
 from dashboard.services import outputs
 from dashboard.views.heatmaps import settings, trust
 from xai_core.attribution.of_bundle import attributions
+from xai_core.data.preprocessing import to_float
 from xai_core.evaluation import exemplars
 
 from ..parts import linked, widget
@@ -84,6 +85,15 @@ def test_what_has_no_classes_offers_none(open_page, text_of):
     widget(app.selectbox, "Latent").set_value("1").run()
     assert not app.exception
     assert "What latent 1 is" in text_of(app)
+
+
+def test_a_contrast_begins_with_the_two_best_classes_of_the_image(open_page, text_of, tiny_bundle):
+    for image_id in ("test:3", "test:4"):
+        app = open_page("heatmaps", image=image_id, output="contrast", by="cluster")
+        probs = tiny_bundle.model.cluster_probs(to_float(tiny_bundle.image(image_id)[None]))
+        first, second = probs[0].argsort(descending=True).tolist()
+        assert f"cluster {first} rather than {second}" in text_of(app)
+        assert linked(app, "why") is None and linked(app, "rather") is None
 
 
 def test_a_contrast_is_chosen_and_linked(open_page, text_of):
