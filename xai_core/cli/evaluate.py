@@ -45,6 +45,9 @@ def evaluate(
     likelihood_samples: Annotated[
         int, typer.Option(min=1, help="Importance samples for each of them.")
     ] = 500,
+    doubtful: Annotated[
+        int, typer.Option(min=0, help="List this many test images whose labels may be wrong.")
+    ] = 0,
     save: Annotated[
         bool, typer.Option("--save", help="Write the scores into the bundle's model card.")
     ] = False,
@@ -70,12 +73,36 @@ def evaluate(
             num_likelihood_samples=likelihood_samples,
             on_progress=progress,
         ).as_dict()
+        doubted = _doubtful(opened, doubtful) if doubtful else []
     if save:
         save_scores(opened.path, split, found)
     if as_json:
-        print_json({"bundle": opened.name, "split": split, "seed": seed, **found})
-    else:
-        print_table(f"{opened.name}, {split}", list(found.items()))
+        more = {"doubtful": doubted} if doubtful else {}
+        print_json({"bundle": opened.name, "split": split, "seed": seed, **found, **more})
+        return
+    print_table(f"{opened.name}, {split}", list(found.items()))
+    if doubted:
+        rows = [tuple(one.values()) for one in doubted]
+        print_table("labels that may be wrong", rows, tuple(doubted[0]))
+
+
+def _doubtful(bundle: "Bundle", count: int) -> list[dict[str, object]]:
+    """Describe the test images whose labels are most doubtful."""
+    from ..bundle.cluster_names import class_name
+    from ..evaluation.label_errors import doubtful_labels
+
+    found, names = doubtful_labels(bundle), bundle.dataset.class_names
+    return [
+        {
+            "id": str(bundle.index["id"].iloc[row]),
+            "label": class_name(int(bundle.index["label"].iloc[row]), names),
+            "suggested": class_name(int(suggested), names),
+            "nats": round(float(loss), 2),
+        }
+        for row, loss, suggested in zip(
+            found.rows[:count], found.losses[:count], found.suggested[:count], strict=True
+        )
+    ]
 
 
 def encode(

@@ -2,6 +2,7 @@
 
 from dashboard.ui import health, model_card
 from dashboard.ui.frame import layout
+from dashboard.views.model_card import labels
 
 bundle = layout.page(
     "Model card",
@@ -20,3 +21,4 @@ layout.section(
     "except with the preset *pure_elbo*. The log-likelihood is that of binarised images.",
 )
 model_card.tables(bundle)
+labels.show(bundle)

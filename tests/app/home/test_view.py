@@ -11,10 +11,12 @@ from PIL import Image
 from dashboard.links import PAGES
 from dashboard.ui.components.image_grid import SHEET_COLUMNS
 from xai_core.evaluation import exemplars
+from xai_core.evaluation.label_errors import doubtful_labels
 from xai_core.plots import sprites
 from xai_core.plots.probabilities import share
 from xai_core.report import model_card
 
+from ..conftest import _open
 from ..parts import widget
 
 VIEWS = set(PAGES)
@@ -26,6 +28,26 @@ def test_home_says_in_one_sentence_what_the_model_did(open_page, tiny_bundle, te
         "This model sorted 60 images into two groups without labels; "
         f"**{share(accuracy)}** of unseen images land in the right one." in text_of(open_page())
     )
+
+
+def test_the_model_card_shows_labels_that_may_be_wrong(
+    open_page, tiny_bundle, component, text_of, monkeypatch
+):
+    found, row = doubtful_labels(tiny_bundle), 45
+    suggested = found.suggested.copy()
+    suggested[:] = tiny_bundle.index["label"].to_numpy()[found.rows]
+    suggested[found.rows == row] ^= 1
+    changed = dataclasses.replace(found, suggested=suggested)
+    monkeypatch.setattr("dashboard.views.model_card.loader.doubtful_labels", lambda _: changed)
+    app = open_page("model_card")
+    assert "1 of 20 test labels may be wrong" in text_of(app)
+    assert component(app, "doubtful labels")[0]["ids"] == ["test:5"]
+
+
+def test_without_labels_the_model_card_says_so(degenerate_bundles, monkeypatch, text_of):
+    monkeypatch.chdir(degenerate_bundles)
+    app = _open("model_card", bundle="no_labels")
+    assert not app.exception and "no labelled test images" in text_of(app)
 
 
 def test_the_model_card_shows_the_numbers_of_the_manifest(open_page, tiny_bundle):

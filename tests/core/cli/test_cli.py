@@ -24,6 +24,7 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.cli import dashboard, terminal, training_display
 from xai_core.errors import ConfigError, DataError
 from xai_core.evaluation import conformal, metrics
+from xai_core.evaluation.label_errors import doubtful_labels
 from xai_core.evaluation.verification import Fact, verify
 from xai_core.models.config import ClusterVAEConfig
 from xai_core.runtime import Launch
@@ -191,6 +192,10 @@ def test_evaluate_gives_the_numbers_of_the_library(root, tiny_bundle):
         assert found[name] == pytest.approx(value), name
     assert found["split"] == "test"
     assert "cluster_information" in xai("evaluate", "bars", *arguments)[0]
+    quick = ("evaluate", "bars", "--likelihood-images", 0, "--doubtful", 3)
+    judged, doubted = doubtful_labels(tiny_bundle), xai_json(*quick)["doubtful"]
+    assert [one["id"] for one in doubted] == [f"test:{row - 40}" for row in judged.rows[:3]]
+    assert doubted[0]["label"] in ("|", "-") and "suggested" in xai(*quick)[0]
     without = xai_json("evaluate", "bars", "--split", "train", "--likelihood-images", 0)
     assert without["log_likelihood"] is None
 
