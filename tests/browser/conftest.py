@@ -31,11 +31,13 @@ PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's frontend asks for these below a page's address first, which is a 404, then at /."""
 STEADY = 0.3
 """Seconds for which a page must look finished: a rerun begins a moment after its cause."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks; one in each frame took a quarter of the browser's time."""
 SETTLED = """(steady) => {
     const app = document.querySelector('[data-testid="stApp"]');
-    const all = (selector) => [document, ...[...document.querySelectorAll('*')]
-        .map((node) => node.shadowRoot).filter(Boolean)]
-        .flatMap((root) => [...root.querySelectorAll(selector)]);
+    const roots = [document, ...[...document.querySelectorAll('*')]
+        .map((node) => node.shadowRoot).filter(Boolean)];
+    const all = (selector) => roots.flatMap((root) => [...root.querySelectorAll(selector)]);
     const named = (...names) => names.map((name) => `[data-testid="${name}"]`).join();
     const unfinished = named('stStatusWidget', 'stSkeleton', 'stSpinner', 'stAppSkeleton');
     const finished = app?.dataset.testScriptState === 'notRunning'
@@ -98,7 +100,9 @@ def chromium():
 def settle(page):
     """Wait until the page's script has ended and its figures are drawn."""
     page.evaluate("window.finishedAt = null")
-    page.wait_for_function(SETTLED, arg=1000 * STEADY, timeout=PATIENCE * 1000)
+    page.wait_for_function(
+        SETTLED, arg=1000 * STEADY, polling=1000 * LOOK_EVERY, timeout=PATIENCE * 1000
+    )
 
 
 @pytest.fixture(scope="session")
