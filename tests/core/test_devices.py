@@ -95,9 +95,21 @@ def test_what_cuda_allows_is_allowed():
         assert np.asarray(x.cpu()).shape == (3, 4) and x.cpu().device.type == "cpu"
 
 
+@pytest.fixture
+def short_layouts(monkeypatch):
+    """Lay out in few epochs: all of them call the same operations."""
+
+    def short(*args, **options):
+        return umap_layout(*args, **{**options, "epochs": 10})
+
+    for module in ("latent_space.umap_layout", "training.stages.pseudo_labels"):
+        monkeypatch.setattr(f"xai_core.{module}.umap_layout", short)
+
+
 IN_PROCESS = ("pseudo-labels", "encode", "attribution", "counterfactuals", "notebook")
 
 
+@pytest.mark.usefixtures("short_layouts")
 def test_the_gpu_check_runs_on_a_pretend_device(tiny_bundle_path, tmp_path):
     out = tmp_path / "gpu.json"
     with pretend_device():
@@ -112,6 +124,7 @@ def test_the_gpu_check_runs_on_a_pretend_device(tiny_bundle_path, tmp_path):
     assert max(differences.values()) < 1e-3, differences
 
 
+@pytest.mark.usefixtures("short_layouts")
 def test_all_stages_train_on_a_pretend_device(tiny_dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(sequence, "make_fabric", fabric_on_pretend_device)
     with pretend_device():
