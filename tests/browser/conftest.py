@@ -32,7 +32,7 @@ PROBES = ("/_stcore/health", "/_stcore/host-config")
 STEADY = 0.3
 """Seconds for which a page must look finished: a rerun begins a moment after its cause."""
 LOOK_EVERY = 0.1
-"""Seconds between two looks; one in each frame took a quarter of the browser's time."""
+"""Seconds between two looks, each of which goes through the whole page."""
 SETTLED = """(steady) => {
     const app = document.querySelector('[data-testid="stApp"]');
     const roots = [document, ...[...document.querySelectorAll('*')]
