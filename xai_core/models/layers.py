@@ -68,6 +68,9 @@ class ConvEncoder(nn.Sequential):
 class ConditionedEncoder(nn.Module):
     """Map images and the q(c|x) of another encoder to `outputs` numbers.
 
+    In training mode no gradient passes from the numbers to q(c|x): codes follow the clusters, not
+    the other way round.
+
     Args:
         encoder: Images to `outputs` numbers.
         cluster_encoder: Images to the logits of q(c|x).
@@ -88,7 +91,7 @@ class ConditionedEncoder(nn.Module):
         """Encode images; None for the logits that `cluster_encoder` gives."""
         logits = self.given[0](x) if cluster_logits is None else cluster_logits
         probs = logits.softmax(-1).to(self.from_cluster.weight.dtype)
-        return self.encoder(x) + self.from_cluster(probs)
+        return self.encoder(x) + self.from_cluster(probs.detach() if self.training else probs)
 
 
 class ConvDecoder(nn.Module):

@@ -75,8 +75,9 @@ PRESET_TABLE: Mapping[str, Preset] = {
         summary="The report's model p(x|z,c): encoder, mixture and samples name one cluster.",
         model={"decoder_conditioning": "z+c", "encoder_conditioning": "x+c"},
         training={
+            "epochs": 12,
             "agreement_weight": 10.0,
-            "sample_weight": 5.0,
+            "sample_weight": 8.0,
             "cluster_samples": 1,
             **ENOUGH,
         },

@@ -504,6 +504,11 @@ def test_an_encoder_that_reads_c_shifts_the_code_by_it():
     torch.testing.assert_close(posterior.mean, (raw + shift)[:, :2])
     torch.testing.assert_close(model.encode_mean(x), posterior.mean)
     assert not any("given" in name for name in model.state_dict())
+    for training in (False, True):
+        total = model.train(training).encode_mean(x).square().sum()
+        weights = list(model.cluster_encoder.parameters())
+        reached = torch.autograd.grad(total, weights, allow_unused=True)
+        assert (reached[0] is None) == training
     with pytest.raises(ConfigError, match="`encoder_conditioning` must be 'x' where"):
         ClusterVAEConfig(encoder_conditioning="x+c", factorisation="c_given_z")
 
