@@ -1,4 +1,4 @@
-"""The report of one image: all results of a bundle for it."""
+"""HTML files to save: all results for one image, and the map."""
 
 from typing import TYPE_CHECKING
 
@@ -26,3 +26,12 @@ def image_report(
 
     with compute_slot():
         return ask(bundle, image_id, config=ReportConfig(output=output, search=search))
+
+
+def map_page(bundle: "Bundle", images: int) -> bytes:
+    """Return the map with at most so many images as one HTML page, in half a minute."""
+    from xai_core.report.map_page import MapPageConfig
+    from xai_core.report.map_page import map_page as ask
+
+    with compute_slot():
+        return ask(bundle, config=MapPageConfig(images=images))

@@ -34,6 +34,7 @@ COMMANDS = {
     "figures": ("figures", "figures"),
     "counterfactual": ("counterfactual", "counterfactual"),
     "report": ("report", "report"),
+    "export": ("report", "export"),
     "record-collapse": ("record_collapse", "record_collapse"),
     "dashboard": ("dashboard", "dashboard"),
     "list": ("bundles", "list_"),

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from .._numbers import Number
 from ..bundle.cluster_names import class_name
-from ..plots import elbo_terms, image_sheet, sprites, theme
+from ..plots import elbo_terms, image_sheet, theme
 from ..plots.counterfactual import change
 from ..plots.latent_map import path, points
 from ..plots.probabilities import percent
 from ..plots.style import plain, signed
+from . import pictures
+from .pictures import Picture
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..bundle.explained_output import Classes, ExplainedOutput
     from ..bundle.reading import Bundle
     from .image_report import ImageReport
@@ -49,22 +49,13 @@ class _Number:
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """An image as a data URL, with a variant for dark themes."""
-
-    light: str
-    alt: str
-    dark: str = ""
-
-
-@dataclass(frozen=True)
 class _Code:
     """Text in a fixed-width font."""
 
     code: str
 
 
-Cell = str | _Number | _Picture | _Code
+Cell = str | _Number | Picture | _Code
 
 
 @dataclass(frozen=True)
@@ -121,30 +112,6 @@ def _number(value: Number, shown: str, name: str) -> _Number:
     return _Number(f"{value:.9g}", shown, name)
 
 
-def _picture(pixels: NDArray[np.generic], alt: str) -> _Picture:
-    return _Picture(_url(pixels), alt)
-
-
-def _drawn(image: "Tensor") -> NDArray[np.float32]:
-    """Return an image (C, H, W) as a picture in [0, 1]."""
-    from ..data.io.pixel_values import pictures
-
-    found = pictures(image[None])[0]
-    return found / np.float32(255) if found.dtype == np.uint8 else found
-
-
-def _signed(values: NDArray[np.floating], limit: Number, alt: str) -> _Picture:
-    values = values.mean(0) if values.ndim == 3 else values  # of three colours
-    light, dark = (
-        _url(theme.colourise(values, theme.diverging(night), limit)) for night in (False, True)
-    )
-    return _Picture(light, alt, dark)
-
-
-def _url(pixels: NDArray[np.generic]) -> str:
-    return sprites.data_url(sprites.png(sprites.pixels(np.asarray(pixels)[None])[0]))
-
-
 def _name(found: "ImageReport") -> str:
     own = found.image_id.startswith("own:")
     return "your own image" if own else found.image_id
@@ -175,16 +142,19 @@ def _summary(bundle: "Bundle", found: "ImageReport") -> str:
 
 
 def _reconstruction(found: "ImageReport") -> dict[str, Any]:
-    x, drawn = _drawn(found.image), _drawn(found.reconstruction)
+    x, drawn = pictures.drawn(found.image), pictures.drawn(found.reconstruction)
     error = x - drawn
     missed = float(np.abs(error).sum())
     alt = f"The error; {plain(missed, 1)} full pixels in all"
     minus = "\N{MINUS SIGN}"
     return {
         "pictures": [
-            (_picture(x, f"The input, {_name(found)}"), "Input"),
-            (_picture(drawn, "The decoder's reconstruction of it"), "Reconstruction"),
-            (_signed(error, 1.0, alt), f"Error: input {minus} reconstruction, {minus}1 to +1"),
+            (pictures.picture(x, f"The input, {_name(found)}"), "Input"),
+            (pictures.picture(drawn, "The decoder's reconstruction of it"), "Reconstruction"),
+            (
+                pictures.signed(error, 1.0, alt),
+                f"Error: input {minus} reconstruction, {minus}1 to +1",
+            ),
         ],
         "error": _number(missed, plain(missed, 2), "reconstruction_l1"),
     }
@@ -241,7 +211,7 @@ def _place(bundle: "Bundle", found: "ImageReport") -> dict[str, Any]:
     nearest = names[int(found.encoded.encoding.cluster_probs[0].argmax())]
     alt = f"All {len(xy):,} images as points; a ring marks this one, in cluster {nearest}"
     return {
-        "picture": _Picture(light, alt, dark),
+        "picture": Picture(light, alt, dark),
         "labels": [(names[c], *at(a, b)) for c, a, b in points.medians(xy, clusters, len(names))],
         "at": at(x, y),
         "x": _number(x, plain(x), "umap-x"),
@@ -256,20 +226,22 @@ def _heatmaps(bundle: "Bundle", found: "ImageReport", output: "ExplainedOutput")
     if output.classes is not None:
         names = _class_names(bundle, output.classes, output.classes.count(bundle))
         target = f" ({names[int(found.maps[0].target[0])]})"
-    pictures: list[tuple[_Picture, str]] = []
+    drawn: list[tuple[Picture, str]] = []
     rows: list[tuple[Cell, ...]] = []
     for k, one in enumerate(found.maps):
         values, card = one.attributions[0].numpy(), METHODS[one.method]
         total = float(values.sum())
         alt = f"{card.title} heatmap; its values sum to {signed(total, 2)}"
-        pictures.append((_signed(values, image_sheet.shared_limit([values]), alt), card.title))
+        drawn.append(
+            (pictures.signed(values, image_sheet.shared_limit([values]), alt), card.title)
+        )
         summed = _number(total, signed(total, 2), f"sum-{one.method}")
         rows.append((card.title, *_scores(found, k), summed, card.note))
     scores = ("Insertion", "Deletion", "Sparsity") if found.scores is not None else ()
     head = ("Method", *scores, "Sum of the map", "How to read it")
     shown = _Table(head, tuple(rows), "Scores of each heatmap on this image")
     warnings = [one.warning.replace("`", "") for one in found.maps if one.warning]
-    return {"target": target, "pictures": pictures, "scores": shown, "warnings": warnings}
+    return {"target": target, "pictures": drawn, "scores": shown, "warnings": warnings}
 
 
 def _scores(found: "ImageReport", row: int) -> list[_Number]:
@@ -290,18 +262,20 @@ def _counterfactuals(
     if done is None:
         return None
     names = _class_names(bundle, output.classes, done.probabilities.shape[1])
-    x = _drawn(done.images[0])
+    x = pictures.drawn(done.images[0])
     rows: list[tuple[Cell, ...]] = []
     for k, target in enumerate(done.target.tolist()):
-        after = _drawn(done.counterfactuals[k])
+        after = pictures.drawn(done.counterfactuals[k])
         reached, l1, l2 = (
             float(v) for v in (done.probabilities[k, target], done.l1[k], done.l2[k])
         )
         added, removed = change.ink(after - x)
         rows.append((
             names[target],
-            _picture(after, f"This image turned into {names[target]}"),
-            _signed(after - x, 1.0, f"Ink added: {added:.1f}, removed: {removed:.1f} full pixels"),
+            pictures.picture(after, f"This image turned into {names[target]}"),
+            pictures.signed(
+                after - x, 1.0, f"Ink added: {added:.1f}, removed: {removed:.1f} full pixels"
+            ),
             _number(reached, percent(reached), f"reached-{target}"),
             _number(l1, plain(l1, 1), f"l1-{target}"),
             _number(l2, plain(l2), f"l2-{target}"),

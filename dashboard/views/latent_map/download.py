@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import state
-from dashboard.services import bundles, image_data
+from dashboard.services import bundles, image_data, reports
 from dashboard.ui import download, naming
 from xai_core.plots.latent_map import picture
 from xai_core.plots.latent_map.colouring import Column
@@ -14,9 +15,12 @@ from xai_core.plots.latent_map.colouring import Column
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
+MOST_IMAGES = 10_000
+"""In the HTML page, which is made while a visitor waits; `xai export` writes all of them."""
+
 
 def show(bundle: "Bundle", column: Column, shown: NDArray[np.bool_] | None = None) -> None:
-    """Offer the map as SVG; images that the filters leave out are grey.
+    """Offer the map as SVG, images that the filters leave out in grey, and as an HTML page.
 
     Args:
         bundle: The bundle whose map is drawn.
@@ -46,4 +50,11 @@ def show(bundle: "Bundle", column: Column, shown: NDArray[np.bool_] | None = Non
             shown=shown,
         )
 
-    download.drawing(bundle, drawn, name="map", **about)
+    with st.container(horizontal=True):
+        download.drawing(bundle, drawn, name="map", **about)
+        download.page(
+            bundle,
+            lambda: reports.map_page(bundle, MOST_IMAGES),
+            name="map",
+            label="HTML for a colleague",
+        )

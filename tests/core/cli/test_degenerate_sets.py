@@ -29,6 +29,7 @@ COMMANDS = {
                                "nearest", "--out", "cf.npz"],
     "verify": ["{}", "--num-images", "4", "--num-samples", "4"],
     "report": ["{}", "--image", "test:0", "--out", "r.html"],
+    "export": ["{}", "--out", "map.html", "--explain", "2"],
     "figures": ["{}", "--out", "figures", "--count", "4"],
 }  # fmt: skip
 REFUSED = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import bundles, cache, image_data
-from dashboard.ui import frontend, naming
+from dashboard.ui import frontend
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import (
     MapFiles,
@@ -18,8 +18,7 @@ from dashboard.ui.components.latent_map.files import (
     column_levels,
     map_files,
 )
-from xai_core.plots import theme
-from xai_core.plots.latent_map import colouring, points
+from xai_core.plots.latent_map import colouring, in_browser, points
 from xai_core.plots.latent_map.marks import Marks, packed
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY = "latent map"
 
-_map = frontend.component(__file__, "latent_map")
+_map = frontend.component(in_browser.__file__, "latent_map")
 
 
 def latent_map(
@@ -156,20 +155,13 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
     blobs = {name: levels for name, (levels, _, _) in files.columns.items()}
     return {
         "name": cache.fingerprint(bundle),
-        "count": len(places.order),
-        "centre": places.centre,
-        "half": places.half,
-        "splits": [["train", 0], ["test", bundle.manifest.dataset.num_train]],
-        "classNames": list(bundle.dataset.class_names),
-        "clusterNames": naming.cluster_names(bundle),
+        **in_browser.fixed(bundle, places),
         "points": _source(bundle, files, "points", places.blob),
         "cluster": _source(bundle, files, "cluster", blobs["cluster"].tobytes()),
         "label": _source(bundle, files, "label", blobs["label"].tobytes())
         if "label" in blobs
         else None,
         "sheets": f"{address(bundle)}/pictures/{{k}}.png" if files.pictures else None,
-        "sheetImages": points.SHEET_IMAGES,
-        "sheetColumns": points.SHEET_COLUMNS,
         "cell": [bundle.spec.width, bundle.spec.height],
     }
 
@@ -177,16 +169,12 @@ def _fixed(bundle: "Bundle", files: MapFiles) -> dict[str, Any]:
 def _coloured(bundle: "Bundle", files: MapFiles, column: colouring.Column) -> dict[str, Any]:
     """Return the data of a colouring: one byte per point, colours, legend and labels."""
     levels, low, high = column_levels(bundle, column)
-    order, dark = naming.cluster_order(bundle), state.dark()
     names = legend.names(bundle, column)
-    places = _middles(bundle, column.name, levels, len(names)) if column.grouped else []
+    middles = _middles(bundle, column.name, levels, len(names)) if column.grouped else []
     return {
-        "title": column.title,
         "colour": _colour(bundle, files, column, levels.tobytes()),
-        "palette": colouring.palette(column, len(names), order, bundle.cluster_labels, dark),
-        "quiet": theme.muted(dark),
-        "legend": colouring.legend(column, names, order, low, high),
-        "labels": [{"text": names[c], "at": [x, y]} for c, x, y in places],
+        **in_browser.coloured(bundle, column, names, (low, high), middles),
+        **in_browser.colours(bundle, column, len(names), state.dark()),
         "alt": f"Map of {len(levels):,} images coloured by {column.title.lower()}. Arrow keys "
         "move from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 "
         "zoom. In the mode What is here?, arrow keys move a cross and Enter decodes its place.",

@@ -16,6 +16,7 @@ function once(store, key, make) {
 }
 
 function bytes(source) {
+  if (source.buffer) return Promise.resolve(source.buffer);
   if (!source.url) return Promise.resolve(Uint8Array.from(atob(source.base64), (c) => c.charCodeAt(0)).buffer);
   return once(KEPT.files, source.url, () => fetch(source.url).then((r) => {
     if (!r.ok) throw Error(`${source.url}: ${r.status}`);
@@ -31,6 +32,8 @@ function sheet(url) {
   });
 }
 
+// Sheets are files of a numbered address, or a list of data URLs.
+const sheetOf = (sheets, k) => (Array.isArray(sheets) ? sheets[k] : sheets.replace('{k}', k));
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
 function cssColour(node, name, fallback) {
@@ -288,7 +291,7 @@ class LatentMap {
   // Where a point's picture is: which sheet, and its corner there.
   cell(i) {
     const { sheets, sheetImages, sheetColumns, cell: [w, h] } = this.data, k = i % sheetImages;
-    return { url: sheets.replace('{k}', Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * w, Math.floor(k / sheetColumns) * h] };
+    return { url: sheetOf(sheets, Math.floor(i / sheetImages)), corner: [(k % sheetColumns) * w, Math.floor(k / sheetColumns) * h] };
   }
   // One picture of a sheet in a square, its proportions kept.
   paste(c, image, corner, a, b, size) {
@@ -586,7 +589,7 @@ class LatentMap {
   }
 }
 
-export default function ({ parentElement: root, data, setTriggerValue }) {
+export default function latentMap({ parentElement: root, data, setTriggerValue }) {
   if (!INSTANCES.has(root)) INSTANCES.set(root, new LatentMap(root));
   const map = INSTANCES.get(root);
   map.update(data, setTriggerValue);
