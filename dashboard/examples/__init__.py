@@ -1,1 +1,1 @@
-"""Scripts to start from."""
+"""Scripts and notebooks to start from."""

@@ -87,7 +87,9 @@ def _card(
     for name, images in rows:
         if not len(images):
             continue
-        url = sprites.data_url(sprites.png(sprites.sheet(images, columns=len(images), gap=1)))
+        url = sprites.data_url(
+            sprites.png(sprites.sheet(images, columns=len(images), gap=1, fill=255))
+        )
         parts.append(
             f'<div>{escape(name)}<br><img alt="{escape(name)}" src="{url}" '
             f'style="image-rendering: pixelated; height: 84px"></div>'
