@@ -172,8 +172,8 @@ async function start() {
   document.querySelector('.controls').onsubmit = (event) => { event.preventDefault(); $('found').textContent = find($('find').value); };
   NIGHT.addEventListener('change', () => { panel(); draw(); });
   strips();
-  const first = (EXPLAINED.size ? [...EXPLAINED.keys()].at(-1) : ROWS[0]);
-  if (!location.hash || find(decodeURIComponent(location.hash.slice(1))) || state.row === null) select(first);
+  find(location.hash.slice(1));
+  if (state.row === null) select(EXPLAINED.size ? [...EXPLAINED.keys()].at(-1) : ROWS[0]);
   for (const [kind, text] of Object.entries(SHEETS.probs)) {
     const inflated = new Blob([unpack(text)]).stream().pipeThrough(new DecompressionStream('gzip'));
     probs[kind] = new Uint16Array(await new Response(inflated).arrayBuffer());
