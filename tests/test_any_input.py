@@ -342,9 +342,11 @@ COMMANDS = {
     "faithfulness": ("--methods", "--images", "--num-images", "--of", "--set"),
     "counterfactual": ("--images", "--target", "--out", "--of", "--method", "--probability",
                        "--figure"),
-    "figures": ("--out", "--method", "--output", "--count"),
+    "figures": ("--out", "--method", "--output", "--count", "--images", "--format", "--width",
+                "--font", "--font-size", "--dpi"),
     "list": (),
     "report": ("--image", "--out", "--of", "--search"),
+    "export": ("--out", "--images", "--explain", "--of"),
     "record-collapse": ("--out", "--data", "--images", "--train-images", "--epochs"),
     "dashboard": ("--port", "--headless"),
 }  # fmt: skip
@@ -392,6 +394,7 @@ def test_any_command_line_ends_in_one_line(tiny_bundle, tmp_path, monkeypatch, t
         ("xai_core.attribution.of_bundle", "attribute"),
         ("xai_core.counterfactual.of_bundle", "find_counterfactual"),
         ("xai_core.report.image_report", "image_report"),
+        ("xai_core.report.map_page", "map_page"),
         ("xai_core.training.collapse", "record_collapse"),
         ("xai_core.cli.dashboard.subprocess", "run"),
     ):

@@ -3,9 +3,10 @@
 `xai_core.plots` draws them, as it draws the figures of the dashboard.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from ..attribution.api import Attribution
     from ..bundle.explained_output import ExplainedOutput
     from ..bundle.reading import Bundle
+    from ..plots.image_sheet import Sheet
+    from ..plots.paper import PrintConfig
 
 __all__ = ["draw_attribution", "figures"]
 
@@ -29,8 +32,23 @@ SETS = {
     "train": ("figure-2", "Figure 2. Training set"),
     "test": ("figure-3", "Figure 3. Test set"),
 }
+FORMATS = ("pdf", "svg", "png")
+MILLIMETRES = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72}
 EACH = 20
 """Images per cluster behind the mean heatmaps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What figures are of, and how they are written."""
+
+    bundle: "Bundle"
+    out: Path
+    output: "ExplainedOutput"
+    method: str
+    seed: int
+    formats: tuple[str, ...]
+    config: "PrintConfig"
 
 
 def figures(
@@ -46,32 +64,92 @@ def figures(
         ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=20, help="Images of each set.")] = 9,
+    images: Annotated[
+        str | None,
+        typer.Option(help="Only figures of these images: test:1,test:2; else all figures."),
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="pdf, svg or png, or several: pdf,png.")
+    ] = "png,svg",
+    width: Annotated[
+        str | None, typer.Option(help="Width of a figure, such as 84mm or 3.3in.")
+    ] = None,
+    font: Annotated[
+        str, typer.Option(help="Times, Helvetica, an installed font, or a .ttf or .otf file.")
+    ] = "",
+    font_size: Annotated[float, typer.Option(help="Size of names in points.")] = 9.75,
+    dpi: Annotated[int, typer.Option(help="Pixels per inch in PNG and PDF.")] = 192,
+    title: Annotated[bool, typer.Option(help="Whether the title stands above.")] = True,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write the report's figures, every method's heatmaps and the clusters' means, PNG and SVG."""
+    """Write the report's figures, every method's heatmaps and the clusters' means for print."""
     from ..attribution.of_bundle import methods_for
     from ..bundle.explained_output import deciding_outputs, explained_output
+    from ..plots.paper import PrintConfig
 
+    config = PrintConfig(
+        width=_millimetres(width), font=font, font_size=font_size, dpi=dpi, title=title
+    )
+    kinds = _formats(formats, font)
     opened = open_bundle(bundle, device)
     explained = explained_output(opened, output or next(iter(deciding_outputs(opened)), "cluster"))
     known = methods_for(opened, explained)
     method = method or ("critic" if "critic" in known else "integrated_gradients")
     if method not in known:
         raise ConfigError(f"`--method` must be one of {', '.join(known)}, got '{method}'.")
+    asked = _Asked(
+        bundle=opened, out=out, output=explained, method=method, seed=seed, formats=kinds,
+        config=config,
+    )  # fmt: skip
     with spinner("Drawing"):
-        files = [
-            _graphical_model(opened, out),
-            *_sets(opened, out, method, explained, count, seed),
-            *_methods(opened, out, known, explained, count, seed),
-            *_clusters(opened, out, method, explained, seed),
-        ]
+        if images is None:
+            files = [
+                _graphical_model(opened, out),
+                *_sets(asked, {split: _choose(opened, split, count, seed) for split in SETS}),
+                *_methods(asked, _choose(opened, "test", count, seed), known, "methods-test"),
+                *_clusters(asked),
+            ]
+        else:
+            rows = _rows_of(opened, images)
+            files = [*_sets(asked, {"images": rows}), *_methods(asked, rows, known, "methods")]
     if as_json:
         about = {"bundle": opened.name, "of": explained.name, "method": method, "seed": seed}
         print_json({**about, "files": [str(file) for file in files]})
     else:
         print_table(f"{out}", [(file.name, file.stat().st_size) for file in files], ("", "bytes"))
+
+
+def _millimetres(text: str | None) -> float | None:
+    """Read a length such as 84mm, 8.4cm, 3.3in or 240pt."""
+    if text is None:
+        return None
+    number, unit = text.strip()[:-2], text.strip()[-2:].lower()
+    try:
+        return float(number) * MILLIMETRES[unit]
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"`--width` must be such as 84mm or 3.3in, got '{text}'.") from error
+
+
+def _formats(text: str, font: str) -> tuple[str, ...]:
+    """Read the formats, and check before any work that they can be written."""
+    from ..plots import fonts
+
+    found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    if not set(found) <= set(FORMATS):
+        raise ConfigError(f"`--format` must be some of {', '.join(FORMATS)}, got '{text}'.")
+    if "png" in found:
+        fonts.raster(font, 10)
+    if "pdf" in found:
+        fonts.pdf_page(font, (10, 10))
+    return found
+
+
+def _rows_of(bundle: "Bundle", images: str) -> "np.ndarray":
+    import numpy as np
+
+    return np.array([bundle.position(part.strip()) for part in images.split(",")])
 
 
 def draw_attribution(
@@ -116,68 +194,59 @@ def _graphical_model(bundle: "Bundle", out: Path) -> Path:
     return path
 
 
-def _sets(
-    bundle: "Bundle", out: Path, method: str, output: "ExplainedOutput", count: int, seed: int
-) -> list[Path]:
-    """Draw figures 2 and 3, on one scale."""
-    from ..plots import image_sheet, paper
+def _sets(asked: _Asked, chosen: "Mapping[str, np.ndarray]") -> list[Path]:
+    """Draw figures 2 and 3, or one of chosen images, on one scale."""
+    from ..plots import image_sheet
 
-    chosen = {split: _choose(bundle, split, count, seed) for split in SETS}
-    maps = {split: _maps(bundle, rows, method, output, seed) for split, rows in chosen.items()}
+    bundle, method = asked.bundle, asked.method
+    maps = {split: _maps(asked, rows, method) for split, rows in chosen.items()}
     limit = image_sheet.shared_limit([found.attributions.numpy() for found in maps.values()])
     files = []
-    for split, (name, title) in SETS.items():
-        rows = _ink_rows(bundle, _images(bundle, chosen[split]))
-        rows.append(_map_row(method, maps[split].attributions.numpy(), limit))
-        sheet = image_sheet.compose(
-            rows, _names(bundle, chosen[split], maps[split], output), False
-        )
-        drawn = paper.lay_out(
-            sheet,
+    for split, rows in chosen.items():
+        name, title = SETS.get(split, ("figure", "Chosen images"))
+        lines = _ink_rows(bundle, _images(bundle, rows))
+        lines.append(_map_row(method, maps[split].attributions.numpy(), limit))
+        files += _write_all(
+            asked,
+            f"{name}-{split}",
+            image_sheet.compose(lines, _names(bundle, rows, maps[split], asked.output), False),
             title=f"{title}: input, reconstruction and heatmap ({_title(method)})",
             unit=_unit(method),
-            about={**_about(bundle, method, output), "images": _ids(bundle, chosen[split])},
+            about={**_about(bundle, method, asked.output), "images": _ids(bundle, rows)},
         )
-        files += _both(out / f"{name}-{split}", drawn)
     return files
 
 
-def _methods(
-    bundle: "Bundle",
-    out: Path,
-    methods: Sequence[str],
-    output: "ExplainedOutput",
-    count: int,
-    seed: int,
-) -> list[Path]:
-    """Draw the heatmaps of every method for the same test images."""
-    from ..plots import image_sheet, paper
+def _methods(asked: _Asked, chosen: "np.ndarray", methods: Sequence[str], name: str) -> list[Path]:
+    """Draw the heatmaps of every method for the same images."""
+    from ..plots import image_sheet
 
-    chosen = _choose(bundle, "test", count, seed)
+    bundle, output = asked.bundle, asked.output
     rows = _ink_rows(bundle, _images(bundle, chosen))
     for method in methods:
-        found = _maps(bundle, chosen, method, output, seed)
+        found = _maps(asked, chosen, method)
         rows.append(_map_row(method, found.attributions.numpy()))
-    drawn = paper.lay_out(
+    return _write_all(
+        asked,
+        name,
         image_sheet.compose(rows, _names(bundle, chosen, found, output), False),
-        title=f"Test set: every method's heatmap of {output.name}",
+        title=f"{'Test set: e' if name != 'methods' else 'E'}very method's heatmap of "
+        f"{output.name}",
         unit="values of each method",
         about={**_about(bundle, ", ".join(methods), output), "images": _ids(bundle, chosen)},
     )
-    return _both(out / "methods-test", drawn)
 
 
-def _clusters(
-    bundle: "Bundle", out: Path, method: str, output: "ExplainedOutput", seed: int
-) -> list[Path]:
+def _clusters(asked: _Asked) -> list[Path]:
     """Draw each cluster's mean test image, mean heatmap and the spread around it."""
     import numpy as np
     import torch
 
     from ..attribution.group_means import group_means
-    from ..plots import image_sheet, paper
+    from ..plots import image_sheet
 
-    clusters, rng = bundle.model.config.num_clusters, np.random.default_rng(seed)
+    bundle = asked.bundle
+    clusters, rng = bundle.model.config.num_clusters, np.random.default_rng(asked.seed)
     test = (bundle.index["split"] == "test").to_numpy()
     cluster = bundle.index["cluster"].to_numpy()
     members = [
@@ -185,7 +254,7 @@ def _clusters(
     ]
     chosen = np.concatenate(members)
     groups = torch.from_numpy(cluster[chosen])
-    found = _maps(bundle, chosen, method, output, seed)
+    found = _maps(asked, chosen, asked.method)
     of_maps = group_means(found.attributions, groups, clusters)
     of_ink = group_means(_images(bundle, chosen).float() / 255, groups, clusters)
     order = [c for c in bundle.clusters.order if of_maps.count[c] > 0]
@@ -196,13 +265,15 @@ def _clusters(
         image_sheet.Row(name="Mean heatmap", values=mean, limit=limit),
         image_sheet.Row(name="Spread", values=spread, limit=limit),
     ]
-    drawn = paper.lay_out(
+    return _write_all(
+        asked,
+        "clusters-test",
         image_sheet.compose(rows, [bundle.clusters.names[c] for c in order], False),
-        title=f"Mean heatmap of each cluster ({_title(method)}), up to {EACH} test images each",
-        unit=_unit(method),
-        about=_about(bundle, method, output),
+        title=f"Mean heatmap of each cluster ({_title(asked.method)}), up to {EACH} test images "
+        "each",
+        unit=_unit(asked.method),
+        about=_about(bundle, asked.method, asked.output),
     )
-    return _both(out / "clusters-test", drawn)
 
 
 def _choose(bundle: "Bundle", split: str, count: int, seed: int) -> "np.ndarray":
@@ -215,12 +286,11 @@ def _images(bundle: "Bundle", rows: "np.ndarray") -> "torch.Tensor":
     return bundle.dataset.images(list(bundle.index["id"].iloc[rows]))
 
 
-def _maps(
-    bundle: "Bundle", rows: "np.ndarray", method: str, output: "ExplainedOutput", seed: int
-) -> "Attribution":
+def _maps(asked: _Asked, rows: "np.ndarray", method: str) -> "Attribution":
     from ..attribution.of_bundle import attributions
 
-    return attributions(bundle, _images(bundle, rows), method, output=output, seed=seed)
+    images = _images(asked.bundle, rows)
+    return attributions(asked.bundle, images, method, output=asked.output, seed=asked.seed)
 
 
 def _ink_rows(bundle: "Bundle", images: "torch.Tensor") -> list:
@@ -286,13 +356,15 @@ def _ids(bundle: "Bundle", rows: "np.ndarray") -> str:
     return " ".join(bundle.index["id"].iloc[rows])
 
 
-def _both(stem: Path, drawn) -> list[Path]:  # noqa: ANN001
-    """Write a figure as PNG and as SVG."""
+def _write_all(asked: _Asked, name: str, sheet: "Sheet", **words: Any) -> list[Path]:  # noqa: ANN401
+    """Write a figure in every format asked for."""
     from ..plots import paper
 
-    files = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-    _write(files[0], paper.png(drawn))
-    _write(files[1], paper.svg(drawn))
+    drawn = paper.lay_out(sheet, config=asked.config, **words)
+    write = {"pdf": paper.pdf, "svg": paper.svg, "png": paper.png}
+    files = [asked.out / f"{name}.{kind}" for kind in asked.formats]
+    for file in files:
+        _write(file, write[file.suffix[1:]](drawn))
     return files
 
 

@@ -257,3 +257,30 @@ def test_figures_writes_the_reports_figures_twice_over(tiny_bundle, tmp_path):
     assert (said["of"], said["method"]) == ("reconstruction", "input_x_gradient")
     _, stderr = xai("figures", tiny_bundle.path, "--out", tmp_path, "--method", "lime", status=1)
     assert "`--method` must be one of saliency" in stderr
+
+
+def test_figures_of_chosen_images_are_printed_as_a_journal_asks(tiny_bundle, tmp_path):
+    chosen = (
+        "figures",
+        tiny_bundle.path,
+        "--out",
+        tmp_path / "print",
+        "--images",
+        "test:1, test:4",
+    )
+    chosen += ("--of", "reconstruction", "--method", "saliency")
+    xai(*chosen, "--format", "pdf,svg", "--width", "8.4cm", "--font", "Times", "--no-title")
+    names = {path.name for path in (tmp_path / "print").iterdir()}
+    assert names == {
+        f"{stem}.{k}" for stem in ("figure-images", "methods") for k in ("pdf", "svg")
+    }
+    drawn = (tmp_path / "print" / "figure-images.svg").read_text("utf-8")
+    assert 'width="84mm"' in drawn and "images: test:1 test:4" in drawn and "Times" in drawn
+    for option, value, message in (
+        ("--width", "84", "`--width` must be such as 84mm"),
+        ("--format", "eps", "`--format` must be some of pdf, svg, png"),
+        ("--font", "No Such Font", "No font 'No Such Font' is installed"),
+        ("--images", "test:99", "There is no image 'test:99'"),
+    ):
+        _, stderr = xai(*chosen, option, value, status=1)
+        assert message in stderr

@@ -96,7 +96,7 @@ def test_images_of_any_shape_are_drawn_as_they_are(shape):
     figure = image_sheet.figure(sheet, False, unit="logit", height=300)
     assert figure.layout.xaxis.tickvals[1] == width + GAP + (width - 1) / 2
     drawn = paper.lay_out(sheet, title="Any shape", unit="logit", about={})
-    assert drawn.pictures[0].height % sheet.pixels.shape[0] == 0 and paper.png(drawn, density=1)
+    assert drawn.pictures[0].height % sheet.pixels.shape[0] == 0 and paper.png(drawn)
     first = images[0] if channels == 3 else images[0, 0]
     assert pixel_map.ink_map(first, False).data and pixel_map.signed_map(first, False).data
     strip = film_strip.film_strip(images, np.full((2, 2), 0.5), ["0", "1"], False)
