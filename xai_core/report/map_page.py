@@ -144,7 +144,7 @@ def _column(bundle: "Bundle", column: colouring.Column) -> dict[str, Any]:
         column, bundle.clusters.names, bundle.manifest.dataset.class_names, int(ends[1]) + 1
     )
     xy = bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32)
-    middles = points.medians(xy, levels, len(names)) if column.name != "split" else []
+    middles = points.medians(xy, levels, len(names)) if column.grouped else []
     return {
         "levels": _base64(levels.tobytes()),
         **in_browser.coloured(bundle, column, names, (ends[0], ends[1]), middles),
