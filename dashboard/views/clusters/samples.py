@@ -58,10 +58,11 @@ def show(bundle: "Bundle", cluster: int) -> None:
 def _judged(bundle: "Bundle", cluster: int) -> str:
     """Say how many samples the classifier sees as the cluster's label, where it was measured."""
     shares = bundle.manifest.metrics.get("test", {}).get("sample_fidelity_by_cluster")
-    if not shares or shares[cluster] is None:
+    label = bundle.cluster_labels[cluster]
+    if not shares or shares[cluster] is None or label < 0:
         return ""
-    label = bundle.dataset.class_names[bundle.cluster_labels[cluster]]
+    name = messages.literal(bundle.dataset.class_names[label])
     return (
         f" At temperature 1, the classifier sees {percent(shares[cluster])} of the samples as "
-        f"{messages.literal(label)}; the training of the cluster model never met it."
+        f"{name}; the training of the cluster model never met it."
     )
