@@ -159,7 +159,7 @@ def test_one_cluster_has_no_other_to_walk_to(open_bundle, text_of, tiny_parts):
         "clusters",
         model=ClusterVAE(config).eval().requires_grad_(False),
         index=index,
-        metrics={**tiny_parts["metrics"], "cluster_labels": [0]},
+        metrics={"cluster_labels": [0]},
     )
     assert "no other to interpolate to" in text_of(app)
     assert "no image lies between two" in text_of(app)
