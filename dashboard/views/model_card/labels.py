@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from dashboard.services import bundles, outputs
 from dashboard.ui import download, image_strip, messages, naming
@@ -34,15 +33,16 @@ def show(bundle: "Bundle") -> None:
         return
     index, who = bundle.index.take(found.rows), outputs.classes(bundle, found.output).who
     doubted = np.flatnonzero(found.suggested != index["label"].to_numpy())
+    if not len(doubted):
+        said = f"For each of the {len(index):,} images, {who} finds its label the most probable."
+        layout.section("No test label is doubted", said, HOW_TO_READ)
+        return
     layout.section(
         f"{len(doubted):,} of {len(index):,} test labels may be wrong",
         f"For these images, {who} finds another label more probable. The most doubtful come "
         "first; click one to select it.",
         HOW_TO_READ,
     )
-    if not len(doubted):
-        st.caption("No test image has a label that is less probable than another.")
-        return
     some = doubted[:COUNT]
     labels = [naming.label_name(bundle, v) for v in index["label"].to_numpy()[some]]
     seen = [naming.label_name(bundle, v) for v in found.suggested[some]]
