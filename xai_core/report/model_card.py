@@ -44,7 +44,7 @@ _MEASURES = (
      "{ceiling}, for {clusters} clusters of equal size; near 0, the clusters have collapsed."),
     ("agreement", "Encoder and mixture agree", "%",
      "Images for which the encoder's q(c|x) and the mixture's p(c|z), at the image's code, name "
-     "the same cluster. Samples, the map and counterfactuals rest on the mixture."),
+     "the same cluster. Samples come from the mixture."),
     ("mixture_accuracy", "Accuracy of the mixture", "%",
      "Clustering accuracy of p(c|z) alone."),
     ("optimum_gap", "Gap to the best q(c|x)", "nats",
