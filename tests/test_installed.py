@@ -60,11 +60,12 @@ def test_a_wheel_opens_the_shipped_bundle_from_any_folder(installed, tmp_path):
     assert all(Path(package).is_relative_to(site) for package in packages)
 
 
-def test_a_wheel_carries_the_shipped_bundle_and_no_other(installed):
+def test_a_wheel_carries_the_shipped_bundles_and_no_other(installed):
     folder = installed / "xai_core" / "checkpoints"
-    assert [path.name for path in folder.iterdir()] == ["mnist"]
-    written = {path.name for path in (ROOT / "checkpoints" / "mnist").iterdir()}
-    assert {path.name for path in (folder / "mnist").iterdir()} == written
+    assert {path.name for path in folder.iterdir()} == {"mnist", "mnist-report"}
+    for bundle in folder.iterdir():
+        written = {path.name for path in (ROOT / "checkpoints" / bundle.name).iterdir()}
+        assert {path.name for path in bundle.iterdir()} == written
 
 
 def test_a_checkout_opens_the_shipped_bundle_from_any_folder(tmp_path):
