@@ -104,7 +104,8 @@ def test_commands_exist_with_their_options(subtests):
                 if program == "xai":
                     if words[0].isupper():  # `xai COMMAND --help`
                         continue
-                    known = {name for p in group.commands[words[0]].params for name in p.opts}
+                    params = group.commands[words[0]].params
+                    known = {name for p in params for name in [*p.opts, *p.secondary_opts]}
                     options = {word for word in words if word.startswith("--")}
                     assert options <= known | {"--help"}, command
                 elif words[0] == "-m" and words[1].startswith(("tests.", "dashboard.")):
