@@ -1,8 +1,9 @@
 """How well the parts of a cluster VAE agree: q(c|x), the mixture p(c|z), q* and samples.
 
 A cluster VAE infers clusters twice: by the encoder's q(c|x), and by the mixture's
-responsibilities p(c|z) at the code of an image. The first is scored as clustering; the second is
-what samples, the map and counterfactuals use. These scores say how far the two are one model.
+responsibilities p(c|z) at the code of an image. The first is scored as clustering; the second
+belongs to the generative model, from which samples come. These scores say how far the two are one
+model.
 
 References:
     Variational Deep Embedding (Jiang et al., 2017), https://arxiv.org/abs/1611.05148, where

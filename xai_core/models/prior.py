@@ -75,6 +75,11 @@ class MixturePrior(nn.Module):
     ) -> Latents:
         """Draw z ~ N(mu_c, (temperature sigma_c)^2 I), one per entry of `clusters`."""
         clusters = clusters.to(self.mean.device)
-        centres = self.mean[clusters]
-        eps = draw_normal(centres, generator)
-        return centres + temperature * self.scale[clusters].unsqueeze(-1) * eps
+        eps = draw_normal(self.mean[clusters], generator)
+        return self.at_noise(clusters, eps, temperature=temperature)
+
+    def at_noise(
+        self, clusters: Int[Tensor, " batch"], eps: Latents, *, temperature: float = 1.0
+    ) -> Latents:
+        """Evaluate mu_c + temperature sigma_c eps, the draw of z for standard normal `eps`."""
+        return self.mean[clusters] + temperature * self.scale[clusters].unsqueeze(-1) * eps

@@ -114,7 +114,7 @@ class VAEObjective(nn.Module):
         """Evaluate the cross entropy of q(c|g(z)) to c for z ~ p(z|c), all clusters in turn."""
         prior, count = self.model.prior, len(eps)
         clusters = torch.arange(count, device=eps.device) % len(prior.mean)
-        z = prior.mean[clusters] + prior.scale[clusters].unsqueeze(-1) * eps
+        z = prior.at_noise(clusters, eps)
         one_hot = functional.one_hot(clusters, len(prior.mean)).to(eps.dtype)
         frozen = {name: value.detach() for name, value in cluster_encoder.named_parameters()}
         logits = torch.func.functional_call(
