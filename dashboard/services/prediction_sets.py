@@ -48,8 +48,8 @@ def p_values(bundle: "Bundle", output: str, image_id: str) -> NDArray[np.float64
     from xai_core.evaluation import conformal
 
     known, row = held_out(bundle, output), row_of(bundle, image_id)
-    if row is not None and row >= bundle.manifest.dataset.num_train:
-        return known.p_values[row - bundle.manifest.dataset.num_train]
+    if row is not None and row >= bundle.manifest.indexed_train:
+        return known.p_values[row - bundle.manifest.indexed_train]
     with compute_slot():
         probs = conformal.label_probs(bundle, output, stored(bundle, [image_id]))
         return known.calibration.p_values(probs)[0]
@@ -68,4 +68,4 @@ def sizes(bundle: "Bundle", output: str, level: float) -> NDArray[np.int64]:
     from xai_core.evaluation import conformal
 
     found = conformal.prediction_sets(held_out(bundle, output).p_values, level).sum(1)
-    return np.concatenate([np.full(bundle.manifest.dataset.num_train, -1), found])
+    return np.concatenate([np.full(bundle.manifest.indexed_train, -1), found])

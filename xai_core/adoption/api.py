@@ -220,6 +220,7 @@ def _bundle(
     manifest = Manifest(
         name=name,
         dataset=dataset_card(dataset),
+        indexed_train=len(dataset.train),
         configs={**configs, "adopted": found.described},
         seed=seed,
         device=str(device),

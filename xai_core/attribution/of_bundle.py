@@ -219,7 +219,7 @@ def prototypes(bundle: Bundle) -> Images:
     """Decode the centre of each cluster; without a decoder, take the train image nearest to it."""
     model = bundle.model
     if "decode" not in model.parts:
-        train = NeighbourSearch(bundle.latents[: len(bundle.dataset.train)])
+        train = NeighbourSearch(bundle.latents[: bundle.manifest.indexed_train])
         rows, _ = train.nearest(model.prior.mean.cpu(), 1)
         return to_float(bundle.dataset.train.images[rows[:, 0]], bundle.device)
     return model.decode(model.prior.mean, torch.eye(len(model.prior.mean), device=bundle.device))

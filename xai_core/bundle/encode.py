@@ -99,7 +99,8 @@ def _places(bundle: Bundle, images: ByteImages, z: Latents) -> Float[Tensor, "im
     known = bundle.latent_index
     contents = [image.tobytes() for image in images.numpy()]
     found = dict.fromkeys(contents, -1)  # not of the known images: they may be a million
-    parts = (bundle.dataset.train.images, bundle.dataset.test.images)
+    splits = bundle.manifest.indexed.items()
+    parts = [bundle.dataset.split(name).images[:count] for name, count in splits]
     for row, image in enumerate(chain.from_iterable(part.numpy() for part in parts)):
         if (pixels := image.tobytes()) in found:
             found[pixels] = row

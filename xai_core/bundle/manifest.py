@@ -111,6 +111,8 @@ class Manifest:
     Attributes:
         name: The bundle's name when it was saved.
         dataset: Its data set.
+        indexed_train: Train images that the index covers, the first ones; it covers all test
+            images.
         configs: Settings by part: "model", and others as given.
         seed: Seed of all random draws.
         device: Device it was trained on.
@@ -127,6 +129,7 @@ class Manifest:
 
     name: str
     dataset: DatasetCard
+    indexed_train: int
     configs: dict[str, dict[str, Any]]
     seed: int
     device: str
@@ -137,6 +140,11 @@ class Manifest:
     seconds: dict[str, int | float]
     schema_version: str = "{}.{}".format(*VERSION)
     more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def indexed(self) -> dict[str, int]:
+        """Return how many images of each split the index covers."""
+        return {"train": self.indexed_train, "test": self.dataset.num_test}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all fields by name, with those of a newer minor version among them."""
@@ -325,8 +333,7 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             path, f"`name` must be letters, digits, ._+-, got {manifest.name!r:.60}"
         )
     data = manifest.dataset
-    if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
-        raise damaged_bundle(path, "`dataset` has an impossible number of images or SHA-256")
+    _check_counts(manifest, path)
     try:
         spec, reading = data.spec, data.reading
     except ConfigError as error:
@@ -349,6 +356,14 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         )
     _check_images(data, manifest.files, path)
     _check_metrics(manifest, path)
+
+
+def _check_counts(manifest: Manifest, path: Path) -> None:
+    data = manifest.dataset
+    if data.num_train < 2 or data.num_test < 1 or not _SHA256.fullmatch(data.sha256):
+        raise damaged_bundle(path, "`dataset` has an impossible number of images or SHA-256")
+    if not 2 <= manifest.indexed_train <= data.num_train:
+        raise damaged_bundle(path, f"`indexed_train` must be in [2, {data.num_train}]")
 
 
 def _check_metrics(manifest: Manifest, path: Path) -> None:

@@ -8,6 +8,7 @@ tested on a stored bundle of its version.
     2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
           scores, settings and columns of tables have the names of `RENAMED`
     2.1   `configs.model.encoder_conditioning`
+    2.2   `indexed_train`: the index may cover the first train images only
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ __all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 
 Version = tuple[int, int]
 
-VERSION: Version = (2, 1)
+VERSION: Version = (2, 2)
 """The version that this package writes."""
 DIGITS = ("mnist", "emnist-digits")
 """Data sets for which version 1 centred users' drawings."""
@@ -91,7 +92,7 @@ def _version_of(value: object, path: Path) -> Version:
         parts = [int(part) if part.isdecimal() else -1 for part in value.split(".")]
     if not 1 <= len(parts) <= 2 or not all(0 <= part < _PARTS for part in parts) or not parts[0]:
         raise BundleError(
-            f"`{path}`: `schema_version` must be such as '2.1', got {value!r:.60}. Copy the "
+            f"`{path}`: `schema_version` must be such as '2.2', got {value!r:.60}. Copy the "
             "bundle again or train anew with `xai train`."
         )
     return parts[0], parts[1] if len(parts) == 2 else 0
@@ -147,8 +148,17 @@ def _encoder_of_the_image(found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "configs": {**configs, "model": {"encoder_conditioning": "x", **model}}}
 
 
+def _whole_index(found: dict[str, Any]) -> dict[str, Any]:
+    """Add the number of indexed train images: before version 2.2 the index covered all."""
+    card = found.get("dataset")
+    if not isinstance(card, dict) or "num_train" not in card:
+        return found
+    return {"indexed_train": card["num_train"], **found}
+
+
 STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     (1, 0): ((2, 0), _form_of_images),
     (2, 0): ((2, 1), _encoder_of_the_image),
+    (2, 1): ((2, 2), _whole_index),
 }
 """For each older version, the next one and the function that migrates to it."""

@@ -66,10 +66,11 @@ def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
         "critic.safetensors": _critics(folder, manifest),
     }
     images = manifest.dataset.num_train + manifest.dataset.num_test
+    rows = sum(manifest.indexed.values())
     columns = len(index_columns(0)) + 2 * model.config.latent_dim
     return {
         "history.parquet": LARGEST_HISTORY,
-        "index.parquet": SPARE + 8 * images * (columns + 8),
+        "index.parquet": SPARE + 8 * rows * (columns + 8),
         "images.safetensors": SPARE + (math.prod(manifest.dataset.spec.shape) + 8) * images,
         **{name: SPARE + _num_bytes(part) for name, part in parts.items() if part is not None},
     }
@@ -190,16 +191,16 @@ def _num_bytes(module: nn.Module) -> int:
 
 
 def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd.DataFrame:
-    """Read the index: one row per image, in order, with existing classes and finite numbers.
+    """Read the index: its images in order, with existing classes and finite numbers.
 
     Raises:
         BundleError: If it is damaged or has other content.
     """
     path, data = folder / "index.parquet", manifest.dataset
     columns = index_columns(config.latent_dim)
-    index = read_table(path, columns, num_rows=data.num_train + data.num_test)
-    for split, count in (("train", data.num_train), ("test", data.num_test)):
-        rows = index.iloc[: data.num_train] if split == "train" else index.iloc[data.num_train :]
+    index = read_table(path, columns, num_rows=sum(manifest.indexed.values()))
+    for split, count in manifest.indexed.items():
+        rows = index.iloc[:count] if split == "train" else index.iloc[-count:]
         if rows["id"].tolist() != [f"{split}:{row}" for row in range(count)]:
             raise damaged_bundle(
                 path, f"the ids are not {split}:0 to {split}:{count - 1} in order"

@@ -77,7 +77,8 @@ class Bundle:
         classifier: The independent CNN, in the same state; None if the data have no labels.
         critics: The critics, in the same state, by the names "classifier" and "cluster"; empty in
             a bundle trained without critics.
-        index: One row per image, train and then test, with `index.index_columns`.
+        index: One row per image, with `index.index_columns`: the first `manifest.indexed_train`
+            train images and then all test images.
         history: One row per epoch, with at least `HISTORY_COLUMNS`.
         device: Device of the models.
     """
@@ -122,7 +123,7 @@ class Bundle:
 
     @cached_property
     def latents(self) -> Float[Tensor, "images latent"]:
-        """Return the means of q(z|x) of all images, in the order of `index`, on the CPU."""
+        """Return the means of q(z|x), in the order of `index`, on the CPU."""
         columns = [f"mean_{axis}" for axis in range(self.model.config.latent_dim)]
         return torch.from_numpy(self.index[columns].to_numpy(np.float32, copy=True))
 
@@ -160,13 +161,13 @@ class Bundle:
             DataError: If there is no such id; the message lists those that exist.
         """
         split, row = parse_id(image_id)
-        data = self.manifest.dataset
-        if row >= (data.num_train if split == "train" else data.num_test):
+        counts = self.manifest.indexed
+        if row >= counts[split]:
             raise DataError(
-                f"There is no image '{image_id}' in '{self.name}', which has train:0 to "
-                f"train:{data.num_train - 1} and test:0 to test:{data.num_test - 1}."
+                f"There is no image '{image_id}' in the index of '{self.name}', which has train:0 "
+                f"to train:{counts['train'] - 1} and test:0 to test:{counts['test'] - 1}."
             )
-        return row if split == "train" else data.num_train + row
+        return row if split == "train" else counts["train"] + row
 
     def row(self, image_id: str) -> pd.Series:
         """Return the row of the index of one image.

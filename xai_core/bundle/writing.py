@@ -62,7 +62,7 @@ def save_bundle(
         model: The cluster VAE.
         classifier: The independent CNN, or None.
         dataset: The images; they are stored too, unless they are the package's MNIST.
-        index: The table from `build_index`.
+        index: The table from `build_index`; it may lack train images at the end of the split.
         history: One row per epoch, with `HISTORY_COLUMNS` and possibly others.
         configs: Settings by part; "model", "classifier" and "critic" are added.
         seed: Seed of all random draws.
@@ -99,6 +99,7 @@ def save_bundle(
         manifest = Manifest(
             name=target.name,
             dataset=card,
+            indexed_train=int((index["split"] == "train").sum()),
             configs=settings,
             seed=seed,
             device=device,

@@ -148,6 +148,7 @@ def show_card(folder: Path, manifest: "Manifest", as_json: bool) -> None:
         f"{folder.name}  {folder}",
         [
             ("data", f"{data['name']}, {data['num_train']:,} train and {data['num_test']:,} test"),
+            ("index", f"{card['indexed_train']:,} train and {data['num_test']:,} test"),
             ("made", f"{card['created']}, seed {card['seed']}, on {card['device']}"),
             ("seconds", ", ".join(f"{stage} {s:.1f}" for stage, s in card["seconds"].items())),
             *card["configs"]["model"].items(),

@@ -107,7 +107,7 @@ def _with_classes(
 def reference_of(
     bundle: Bundle, output: str | ExplainedOutput, *, labels: bool = False
 ) -> Reference:
-    """Return the train images of a bundle with their classes and codes.
+    """Return the indexed train images of a bundle with their classes and codes.
 
     Args:
         bundle: The bundle.
@@ -118,12 +118,13 @@ def reference_of(
         ValueError: If the output has no classes.
     """
     train, (_, predicted) = bundle.dataset.train, _with_classes(bundle, output)
+    count = bundle.manifest.indexed_train
     if labels and predicted.labelled and train.labels is not None:
-        classes = train.labels
+        classes = train.labels[:count]
     else:
         column = bundle.index[predicted.column]
-        classes = torch.from_numpy(column.to_numpy(copy=True))[: len(train)]
-    return Reference(images=train.images, classes=classes, codes=bundle.latents[: len(train)])
+        classes = torch.from_numpy(column.to_numpy(copy=True))[:count]
+    return Reference(images=train.images[:count], classes=classes, codes=bundle.latents[:count])
 
 
 LENGTHS = (1e-6, 2e-6, 5e-6, 1e-5, 3e-5)

@@ -52,6 +52,11 @@ class Split:
         """Count the images."""
         return len(self.images)
 
+    def part(self, rows: slice) -> "Split":
+        """Return some of the images with their labels."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Split(images=self.images[rows], labels=labels)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:

@@ -359,9 +359,9 @@ def _some_latents(bundle: Bundle, count: int, seed: int) -> Tensor:
 
 def _drawn(bundle: Bundle, count: int, seed: int) -> Tensor:
     """Draw rows of the index: test images, or any images if there are too few of those."""
-    data = bundle.manifest.dataset
-    first = data.num_train if data.num_test >= FEWEST else 0
-    total = data.num_train + data.num_test - first
+    indexed = bundle.manifest.indexed
+    first = indexed["train"] if indexed["test"] >= FEWEST else 0
+    total = len(bundle.index) - first
     return first + torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
 
 

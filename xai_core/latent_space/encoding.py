@@ -61,6 +61,11 @@ class Encoding:
         mean, log_var = torch.empty(2, count, config.latent_dim)
         return cls(mean, log_var, torch.empty(count, config.num_clusters), terms)
 
+    def part(self, rows: slice) -> "Encoding":
+        """Return some of the rows."""
+        mean, log_var, probs, *terms = (column[rows] for column in self._columns())
+        return Encoding(mean, log_var, probs, ElboTerms(*terms))
+
     def _columns(self) -> tuple[Tensor, ...]:
         terms = self.terms
         bound = (terms.reconstruction, terms.expected_log_prior, terms.kl_c, terms.entropy_z)

@@ -213,6 +213,13 @@ def size(num_bytes: int) -> str:
     return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
 
 
+def _indexed(manifest: "Manifest") -> list[tuple[str, str]]:
+    counts = manifest.indexed
+    if counts["train"] == manifest.dataset.num_train:
+        return []
+    return [("Index and map", f"the first {counts['train']:,} train and all test images")]
+
+
 def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, str]]:
     """Return how the bundle was made: data, settings, time, device and versions.
 
@@ -225,6 +232,7 @@ def making(manifest: "Manifest", config: "ClusterVAEConfig") -> list[tuple[str, 
     factorisation = {"c_given_x": "q(c|x) q(z|x)", "c_given_z": "p(c|z) q(z|x)"}
     return [
         ("Data set", f"{data.name}: {data.num_train:,} train and {data.num_test:,} test"),
+        *_indexed(manifest),
         ("Source", str(data.source)),
         ("Data SHA-256", str(data.sha256)),
         ("Clusters, latent dimensions", f"K = {config.num_clusters}, d = {config.latent_dim}"),

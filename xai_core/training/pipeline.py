@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -263,14 +263,15 @@ def _finish(
     evaluated = time.perf_counter()
     on_progress(Progress("evaluation", 1, 1))
     on_progress(Progress("index", 0, 1))
+    shown = slice(training.indexed_train_images)
     index, quality = build_index(
         model,
         classifier,
-        dataset,
+        replace(dataset, train=dataset.train.part(shown)),
         device=device,
         seed=seed,
-        encodings=encodings,
-        predicted=predicted,
+        encodings=(encodings[0].part(shown), encodings[1]),
+        predicted=(predicted[0][shown], predicted[1]),
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)

@@ -43,7 +43,7 @@ def _map(bundle: "Bundle") -> None:
     with st.container(key="hero-map"):
         st.image(
             sprites.data_url(drawn.encode(), "svg+xml"),
-            alt=f"Map of all {len(bundle.index):,} images as points, coloured by cluster",
+            alt=f"Map of {len(bundle.index):,} images as points, coloured by cluster",
             width="stretch",
         )
 

@@ -419,8 +419,8 @@ class TestManifest:
             ('{"schema_version": NaN}', "NaN is not a JSON number"),
             ("\xff", "it is not JSON"),
             (" " * (5 << 20), "it is larger than 4 MiB"),
-            ("{}", "`schema_version` must be such as '2.1', got None"),
-            ('{"schema_version": true}', "`schema_version` must be such as '2.1', got True"),
+            ("{}", "`schema_version` must be such as '2.2', got None"),
+            ('{"schema_version": true}', "`schema_version` must be such as '2.2', got True"),
             ('{"schema_version": "2.x"}', "`schema_version` must be such as"),
         ],
     )
@@ -432,7 +432,7 @@ class TestManifest:
     def test_other_versions_are_named(self, copied):
         edit(copied, lambda found: found.update(schema_version="3.0"))
         with pytest.raises(
-            BundleVersionError, match=r"schema version 3.0, this package reads 2.1 and .*Update"
+            BundleVersionError, match=r"schema version 3.0, this package reads 2.2 and .*Update"
         ):
             load_bundle(copied)
 
@@ -452,6 +452,8 @@ class TestManifest:
         [
             (lambda m: m.pop("seed"), "`seed` is missing"),
             (lambda m: m.update(extra=1), "unknown field `extra`"),
+            (lambda m: m.update(indexed_train=1), r"`indexed_train` must be in \[2, 40\]"),
+            (lambda m: m.update(indexed_train=41), r"`indexed_train` must be in \[2, 40\]"),
             (lambda m: m.update(seed="0"), "`seed` must be a whole number, got '0'"),
             (lambda m: m.update(seed=True), "`seed` must be a whole number, got True"),
             (lambda m: m.update(device=1), "`device` must be text, got 1"),
@@ -571,7 +573,7 @@ class TestSaving:
             (
                 lambda p: p.update(index=p["index"].iloc[1:]),
                 BundleError,
-                "was not saved, its parts do not fit: .*60 rows",
+                "was not saved, its parts do not fit: .*not train:0 to train:38 in order",
             ),
         ],
     )

@@ -374,9 +374,11 @@ def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
     out, err = xai(
         *("train", "--data", bars_npz, "--out", "checkpoints/new", "--preset", "smoke"),
         *("--epochs", 3, "--latent-dim", 3, "--device", "cpu", "--seed", 5, "--json"),
+        *("--indexed-train-images", 25),
     )
     card = json.loads(out)
     assert card["name"] == "new" and card["seed"] == 5
+    assert card["indexed_train"] == 25 and card["dataset"]["num_train"] == 40
     assert card["configs"]["model"]["latent_dim"] == 3
     assert card["configs"]["training"]["epochs"] == 3
     stages = {"vae", "classifier", "surrogate", "critic", "evaluation", "index"}
@@ -384,7 +386,7 @@ def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
     assert card["metrics"]["critic"]["cluster"]["pixels"] == 31
     assert all(word in err for word in ("cluster information", "acc.*", "ETA", "vae", "3/3"))
     bundle = load_bundle("checkpoints/new")
-    assert bundle.dataset.name == "bars"
+    assert bundle.dataset.name == "bars" and len(bundle.index) == 45
     assert list(bundle.history["stage"]) == [
         *["vae"] * 3,
         *("classifier", "surrogate", "critic"),

@@ -39,6 +39,7 @@ def manifest_of(health, *, num_test=1000, name="digits", source="my digits.npz",
     return Manifest(
         name="mine",
         dataset=card,
+        indexed_train=card.num_train,
         configs={"model": {"num_clusters": 10}, "training": training},
         seed=0,
         device="cpu",

@@ -15,13 +15,12 @@ __all__ = ["coloured", "colours", "fixed"]
 
 def fixed(bundle: "Bundle", places: points.Places) -> dict[str, Any]:
     """Return what does not depend on the colouring: geometry, names, form of the sheets."""
-    data = bundle.manifest.dataset
     return {
         "count": len(places.order),
         "centre": places.centre,
         "half": places.half,
-        "splits": [["train", 0], ["test", data.num_train]],
-        "classNames": list(data.class_names),
+        "splits": [["train", 0], ["test", bundle.manifest.indexed_train]],
+        "classNames": list(bundle.manifest.dataset.class_names),
         "clusterNames": list(bundle.clusters.names),
         "sheetImages": points.SHEET_IMAGES,
         "sheetColumns": points.SHEET_COLUMNS,
