@@ -83,6 +83,17 @@ PRESET_TABLE: Mapping[str, Preset] = {
         },
         critic=ENOUGH_OF_CRITICS,
     ),
+    "plane": Preset(
+        summary="Two latent dimensions, small networks: the latent space is a plane to look at.",
+        model={**SMALL, "latent_dim": 2, "hidden": 128, "encoder_conditioning": "x+c"},
+        training={
+            "epochs": 12,
+            "agreement_weight": 50.0,
+            "sample_weight": 20.0,
+            **ENOUGH,
+        },
+        critic=ENOUGH_OF_CRITICS,
+    ),
     "density": Preset(
         summary="40 latent dimensions, 40 epochs: a better bound; an hour on 2 CPU cores.",
         model={"latent_dim": 40},

@@ -435,6 +435,8 @@ def test_options_change_single_settings(bars_npz, monkeypatch):
         device="cpu", devices=2, num_nodes=3, strategy="ddp", precision="bf16-mixed"
     )
     assert seen["resume"] and seen["overwrite"]
+    xai("train", "--data", bars_npz, "--out", "checkpoints/new", "--no-critics", "--device", "cpu")
+    assert seen["training"].critic is None
 
 
 @pytest.mark.parametrize(
