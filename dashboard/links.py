@@ -50,6 +50,7 @@ LISTED = {
     ),
     "theory": Listed("theory/bound", "Theory", "The bound", "stacked_line_chart"),
     "theory_linear_vae": Listed("theory/linear_vae", "Theory", "A VAE by hand", "calculate"),
+    "theory_plane": Listed("theory/plane", "Theory", "The latent plane", "grid_on"),
     "theory_factorisations": Listed(
         "theory/factorisations", "Theory", "Two factorisations", "call_split"
     ),

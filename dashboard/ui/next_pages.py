@@ -12,6 +12,7 @@ QUESTIONS = {
     "theory_inequalities": "Why is a bound a bound?",
     "theory": "What is maximised, and how far is it from log p(x)?",
     "theory_linear_vae": "Do the formulas hold where everything is known?",
+    "theory_plane": "What does a whole latent space look like?",
     "theory_factorisations": "Where should c come from, the image or its code?",
     "theory_collapse": "When does the bound lose its clusters, and what does keeping them cost?",
     "theory_mixtures": "How are Gaussians fitted to points, and when does that go wrong?",

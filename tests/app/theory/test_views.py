@@ -44,6 +44,7 @@ CHARTS = {
     "theory_hidden": set(),
     "theory_inequalities": {"on the logarithm"},
     "theory_linear_vae": {"densities"},
+    "theory_plane": set(),
 }
 PAGES = tuple(CHARTS)
 

@@ -11,7 +11,7 @@ DOCUMENTS = ("report", "exercise sheet", "slides", "note")
 ORDER = {
     "slides": (
         "theory_hidden", "theory_mixtures", "theory_inequalities", "theory_probe",
-        "theory", "theory_linear_vae",
+        "theory", "theory_linear_vae", "theory_plane",
     ),
     "report": ("theory", "theory_factorisations", "theory_mixtures", "theory_collapse"),
     "exercise sheet": ("theory", "theory_manifold"),
