@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+SHIPPED = {"mnist", "mnist-report", "mnist-2d", "mnist-pure-elbo"}
 OPENS = """
 import json, xai_core
 from importlib.util import find_spec
@@ -62,7 +63,7 @@ def test_a_wheel_opens_the_shipped_bundle_from_any_folder(installed, tmp_path):
 
 def test_a_wheel_carries_the_shipped_bundles_and_no_other(installed):
     folder = installed / "xai_core" / "checkpoints"
-    assert {path.name for path in folder.iterdir()} == {"mnist", "mnist-report"}
+    assert {path.name for path in folder.iterdir()} == SHIPPED
     for bundle in folder.iterdir():
         written = {path.name for path in (ROOT / "checkpoints" / bundle.name).iterdir()}
         assert {path.name for path in bundle.iterdir()} == written

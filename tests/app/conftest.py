@@ -12,6 +12,7 @@ from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
 
 from dashboard.links import PAGES
+from dashboard.services.jobs import runs
 from dashboard.ui import health
 from dashboard.ui.components.latent_map import files
 from xai_core.evaluation.health import Problem
@@ -38,6 +39,12 @@ def one_search_for_components():
         search = cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", search)
         yield
+
+
+@pytest.fixture(autouse=True)
+def trainings_allowed(monkeypatch):
+    """Without a server there is no address that would allow them."""
+    monkeypatch.setenv(runs.SWITCH, "on")
 
 
 @pytest.fixture

@@ -79,3 +79,24 @@ def test_one_back_press_goes_back_one_page(open_page):
         page.locator("h1", has_text=title).wait_for()
         settle(page)
     assert "image=test:1" in unquote(page.url)
+
+
+def test_the_cross_of_the_latent_plane_follows_the_pointer_and_the_arrow_keys(open_page):
+    page = open_page("theory_plane?bundle=mnist-2d&image=test:3")
+    plane, handle = page.locator(".plane svg"), page.locator(".plane .handle")
+    preview = page.locator(".plane canvas")
+    box = plane.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    preview.wait_for()
+    assert preview.evaluate(DRAWN) > 0
+    page.mouse.up()
+    preview.wait_for(state="hidden")
+    page.wait_for_url(lambda url: "z1=" in url and "z2=" in url)
+    settle(page)
+    before = page.url
+    handle.press("ArrowRight")
+    page.wait_for_url(lambda url: url != before)
+    settle(page)
+    assert page.get_by_test_id("stException").count() == 0

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from dashboard.Home import HEADERS
+from dashboard.services.request_guard import HEADERS
 from tests.benchmarks.session import Session
 
 from .conftest import ROOT, served
@@ -64,6 +64,8 @@ def test_it_listens_on_loopback_only(address):
 def test_pages_of_other_sites_open_no_session(address):
     assert handshake(address, origin=address) == 101
     assert handshake(address, origin="https://elsewhere.example") == 403
+    for neighbour in ("http://127.0.0.1:1", "http://localhost:8501", "http://127.0.0.1", "null"):
+        assert handshake(address, origin=neighbour) == 403
     rebound = {"Host": "elsewhere.example"}
     assert handshake(address, origin="http://elsewhere.example", additional_headers=rebound) >= 400
     _, headers, _ = ask(address, "/_stcore/health", Origin="https://elsewhere.example")
@@ -109,11 +111,20 @@ def form(size):
         "/app/static/..\\Home.py",
         "/app/static/Home.py",
         "/app/static/%00",
+        f"/app/static/{'x' * 9000}",
+        f"/app/static/{'x' * 256}/y.bin",
+        f"/app/static/{'%C3%BC' * 128}",
     ],
 )
 def test_static_serving_stays_in_its_folder(address, path):
     status, _, body = ask(address, path)
     assert status in (400, 403, 404) and b"import streamlit" not in body and b"root:" not in body
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics/"])
+def test_its_metrics_are_closed(address, path):
+    status, _, body = ask(address, path)
+    assert status == 404 and b"cache" not in body
 
 
 def test_its_use_is_not_reported(address):

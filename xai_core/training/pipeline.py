@@ -8,12 +8,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 from .._paths import expand_home
 from .._types import ByteImages, Images
@@ -43,7 +44,7 @@ __all__ = [
     "train",
 ]
 
-RUN = "run.json"
+RUN, LOCK = "run.json", "lock"
 """File of a run folder that holds the settings of its training."""
 CRITIC_IMAGES = 2_000
 """Test images the critics are scored on at most."""
@@ -103,35 +104,80 @@ def train(
         settings["classifier"] = classifier.description["sha256"]
         dataset = with_class_names(dataset, classifier.num_classes)
     check_launch(launch)
-    if is_first_process():
-        if resume and run.is_dir() and _already_saved(out, settings):
+    with ExitStack() as held:
+        if is_first_process():
+            resumed = resume and run.is_dir()
+            if not resumed:
+                check_target(out, overwrite=overwrite)
+            with _writing(run, DataError):
+                held.enter_context(_alone(run))
+            if resumed and _already_saved(out, settings):
+                _clear_up(run)
+                return out
+            check_target(out, overwrite=overwrite)
+            with _writing(run, DataError):
+                _prepare(run, settings, resume)
+        with _writing(run, DataError), _forgotten_if_refused(run):
+            trained = train_models(
+                dataset,
+                run,
+                model=model,
+                training=training,
+                seed=seed,
+                launch=launch,
+                classifier=classifier,
+                on_epoch=on_epoch,
+                on_progress=on_progress,
+            )
+        if is_first_process():
+            device = resolve_device(launch.device)
+            _finish(
+                dataset, out, trained, training, seed, device, overwrite or resume, on_progress
+            )
             _clear_up(run)
-            return out
-        check_target(out, overwrite=overwrite)
-        with _writing(run, DataError):
-            _prepare(run, settings, resume)
-    with _writing(run, DataError), _forgotten_if_refused(run):
-        trained = train_models(
-            dataset,
-            run,
-            model=model,
-            training=training,
-            seed=seed,
-            launch=launch,
-            classifier=classifier,
-            on_epoch=on_epoch,
-            on_progress=on_progress,
-        )
-    if is_first_process():
-        device = resolve_device(launch.device)
-        _finish(dataset, out, trained, training, seed, device, overwrite or resume, on_progress)
-        _clear_up(run)
     return out
+
+
+def check_not_training(out: Path) -> None:
+    """Raise an error if a process trains the bundle of a folder.
+
+    Args:
+        out: The bundle's folder, which need not exist.
+
+    Raises:
+        ConfigError: If one does.
+    """
+    run = run_folder(out)
+    if run.is_dir():
+        with _alone(run):
+            pass
 
 
 def run_folder(out: Path) -> Path:
     """Return the folder that keeps the state of a bundle's training."""
     return out.parent / f".{out.name}.run"
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Hold the lock of a run folder, which is made; the lock ends with this process.
+
+    Raises:
+        ConfigError: If another process holds it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(
+            f"Another process trains in `{run}`. Wait until it ends or stop it, then continue "
+            "with --resume."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _settings(
@@ -163,12 +209,11 @@ def _already_saved(out: Path, settings: dict[str, object]) -> bool:
 def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     """Make the run folder, or check that it belongs to the same training."""
     file = run / RUN
-    if not resume and run.is_dir() and any(run.iterdir()):
+    if not resume and any(entry.name != LOCK for entry in run.iterdir()):
         raise ConfigError(
             f"An unfinished training is in `{run}`. Continue with --resume, or delete it to begin "
             f"anew: rm -r '{run}'"
         )
-    run.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         with atomic_write(file) as content:
             content.write(json.dumps(settings, indent=1).encode())
@@ -201,7 +246,7 @@ def _forgotten_if_refused(run: Path) -> Iterator[None]:
     try:
         yield
     except ConfigError:
-        if is_first_process() and [file.name for file in run.iterdir()] == [RUN]:
+        if is_first_process() and {file.name for file in run.iterdir()} <= {RUN, LOCK}:
             _clear_up(run)
         raise
 

@@ -28,6 +28,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import streamlit as st
+
 from dashboard.services.jobs.supervisor import END, write_json
 from xai_core.errors import ConfigError, XaiError
 from xai_core.training.events import TrainingProgress, read_training_progress
@@ -40,7 +42,8 @@ MOST_AT_ONCE = 2
 LOG_READ = 16_000
 """Number of bytes read from the end of a log."""
 SWITCH = "XAI_TRAINING"
-"""Environment variable that disables trainings if set to `off`."""
+"""Environment variable that allows (`on`) or forbids (`off`) trainings."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
@@ -101,8 +104,14 @@ class Run:
 
 
 def allowed() -> bool:
-    """Return whether this server may start trainings."""
-    return os.environ.get(SWITCH, "").lower() != "off"
+    """Return whether this server may start, stop and remove trainings.
+
+    By default, only if it answers to the names of this machine alone: a server with another
+    address or host name has visitors that nobody knows.
+    """
+    switch = os.environ.get(SWITCH, "").lower()
+    names = {st.get_option("server.address"), *(st.get_option("server.allowedHosts") or ())}
+    return switch == "on" or (switch != "off" and names <= LOOPBACK)
 
 
 def start(request: Request, *, offered: tuple[str, ...]) -> None:
@@ -143,6 +152,7 @@ def resume(name: str) -> None:
     Raises:
         XaiError: If it runs or is finished, or too many trainings run.
     """
+    _check_allowed()
     with _one_at_a_time():
         run = read(name)
         if run.alive or run.state == "finished":
@@ -157,6 +167,7 @@ def stop(name: str) -> None:
     Raises:
         XaiError: If it does not run, or runs on another machine.
     """
+    _check_allowed()
     with _one_at_a_time():
         known, folder = _record(name), _folder(name)
         if not _is_locked(folder):
@@ -173,11 +184,15 @@ def remove(name: str) -> None:
     """Delete a run and its unfinished state; its bundle stays.
 
     Raises:
-        XaiError: If it runs.
+        XaiError: If it runs, here or by a command.
     """
+    from xai_core.training.pipeline import check_not_training
+
+    _check_allowed()
     with _one_at_a_time():
         if _is_locked(_folder(name)):
             raise XaiError(f"The training '{name}' runs. Stop it first.")
+        check_not_training(CHECKPOINTS / name)
         shutil.rmtree(_state(name), ignore_errors=True)
         shutil.rmtree(_folder(name))
 
@@ -247,8 +262,15 @@ def _check(request: Request, offered: tuple[str, ...]) -> None:
     if request.preset not in PRESET_TABLE:
         presets = ", ".join(PRESET_TABLE)
         raise ConfigError(f"`preset` must be one of {presets}, got {request.preset!r}.")
+    _check_allowed()
+
+
+def _check_allowed() -> None:
     if not allowed():
-        raise XaiError(f"This server starts no trainings ({SWITCH}=off). Train with `xai train`.")
+        raise XaiError(
+            f"Trainings are switched off: {SWITCH} is off, or this server answers to other names "
+            f"than localhost and {SWITCH} is not on. Train with `xai train` on your own machine."
+        )
 
 
 def _holds_images(path: Path) -> bool:

@@ -27,7 +27,7 @@ def form() -> None:
     if not runs.allowed():
         messages.note(
             "Trainings are switched off on this server. Train with `xai train` on your own "
-            "machine."
+            f"machine, or set `{runs.SWITCH}=on` if every visitor may start and remove trainings."
         )
         return
     offered = loader.data_sets()

@@ -124,17 +124,18 @@ def time_left(seconds: float) -> str:
 def _buttons(run: runs.Run) -> None:
     name = run.name
     with messages.errors_as_text():
-        if run.state == "running" and _button("Stop training", "stop", name):
+        changes = runs.allowed()
+        if changes and run.state == "running" and _button("Stop training", "stop", name):
             runs.stop(name)
             st.rerun()
-        left = run.state in ("stopped", "failed") and run.begun
+        left = changes and run.state in ("stopped", "failed") and run.begun
         if left and _button("Resume", "play_arrow", name):
             runs.resume(name)
             st.rerun()
         if run.state == "finished" and _button("Open", "open_in_new", name):
             state.select_bundle(name)
             st.switch_page(PAGES["home"])
-        if not run.alive:
+        if changes and not run.alive:
             _removal(run)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from dashboard.services.jobs import runs
 from dashboard.services.jobs.supervisor import write_json
@@ -150,10 +151,48 @@ def test_a_name_that_is_taken_is_refused(here):
         (here / taken).rmdir()
 
 
-def test_a_server_can_be_told_to_start_none(here, monkeypatch):
+def test_a_server_can_be_told_to_change_none(here, monkeypatch):
     monkeypatch.setenv(runs.SWITCH, "off")
-    with pytest.raises(XaiError, match="starts no trainings"):
+    with pytest.raises(XaiError, match="switched off"):
         runs.start(TINY, offered=OFFERED)
+    for change in (runs.stop, runs.resume, runs.remove):
+        with pytest.raises(XaiError, match="switched off"):
+            change("tiny")
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts", "allowed"),
+    [
+        ("127.0.0.1", ["localhost", "127.0.0.1"], True),
+        ("localhost", [], True),
+        ("::1", ["::1"], True),
+        ("", ["localhost"], False),
+        (None, None, False),
+        ("0.0.0.0", ["localhost"], False),
+        ("::", ["localhost"], False),
+        ("192.168.1.7", ["192.168.1.7"], False),
+        ("127.0.0.1", ["localhost", "lab.example"], False),
+        ("127.0.0.1", ["*"], False),
+    ],
+)
+def test_only_a_server_for_this_machine_trains_by_default(monkeypatch, address, hosts, allowed):
+    known = {"server.address": address, "server.allowedHosts": hosts}
+    monkeypatch.setattr(runs.st, "get_option", known.__getitem__)
+    monkeypatch.delenv(runs.SWITCH)
+    assert runs.allowed() is allowed
+    monkeypatch.setenv(runs.SWITCH, "on")
+    assert runs.allowed()
+
+
+def test_a_run_that_a_command_continues_is_not_removed(here):
+    (here / "checkpoints" / ".runs" / "tiny").mkdir(parents=True)
+    state = here / "checkpoints" / ".tiny.run"
+    state.mkdir()
+    with FileLock(state / "lock"), pytest.raises(ConfigError, match="Another process trains in"):
+        runs.remove("tiny")
+    assert state.is_dir()
+    runs.remove("tiny")
+    assert not state.exists()
 
 
 def test_a_place_that_cannot_be_written_is_named(here):

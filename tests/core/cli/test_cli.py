@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 from typer.testing import CliRunner
 
 import xai_core
@@ -394,6 +395,18 @@ def test_train_writes_a_bundle_that_opens(bars_npz, small_presets):
     assert bundle.critics.keys() == {"classifier", "cluster"}
     assert verify(bundle)
     assert sorted(path.name for path in find_bundle("new").parent.iterdir()) == ["bars", "new"]
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_folder_is_trained_in_by_one_process_at_a_time(bars_npz, small_presets, resume):
+    run = Path("checkpoints/.new.run")
+    run.mkdir()
+    command = ("train", "--data", bars_npz, "--out", "checkpoints/new", "--device", "cpu")
+    with FileLock(run / "lock"):
+        assert "Another process trains in" in error_of(*command, *resume)
+    assert not Path("checkpoints/new").exists()
+    xai(*command, "--preset", "smoke", *resume)
+    assert load_bundle("checkpoints/new").name == "new" and not run.exists()
 
 
 def test_train_without_json_shows_the_card(bars_npz, small_presets):
