@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from dashboard import links, state
 from xai_core import cli
 from xai_core.bundle.files import kind_of, read_table, read_tensors, write_table
-from xai_core.bundle.manifest import read_manifest
+from xai_core.bundle.manifest import read_manifest, sealed
 from xai_core.data.dataset import image_id, parse_id
 from xai_core.data.digits import normalise_digit
 from xai_core.data.io.image_files import read_picture, read_upload
@@ -181,7 +181,7 @@ def test_any_manifest_is_believed_or_refused(tiny_bundle_path, tmp_path, tried):
         for name in part:
             place = place[name]
         place[sorted(place)[number % len(place)]] = value
-        (tmp_path / "manifest.json").write_text(json.dumps(found))
+        (tmp_path / "manifest.json").write_text(json.dumps(sealed(found)))
         try:
             read_manifest(tmp_path)
         except BundleError as error:

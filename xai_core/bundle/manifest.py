@@ -30,10 +30,13 @@ __all__ = [
     "read_manifest",
     "readable",
     "regular_file",
+    "sealed",
     "sized_files",
 ]
 
 MANIFEST = "manifest.json"
+SEAL = "sha256"
+"""Field that holds the SHA-256 of all other fields, as compact JSON with sorted keys."""
 REQUIRED_FILES = ("model.safetensors", "index.parquet", "history.parquet")
 KNOWN_FILES = (
     *REQUIRED_FILES,
@@ -152,13 +155,13 @@ class Manifest:
         return fields | fields.pop("more")
 
     def to_json(self) -> str:
-        """Write as JSON.
+        """Write as JSON, with the SHA-256 of all fields.
 
         Raises:
             ValueError: If a number is not finite, or a value has no form in JSON.
         """
         try:
-            return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+            return json.dumps(sealed(self.as_dict()), indent=2, allow_nan=False) + "\n"
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"`configs`, `metrics` and `seconds` must be what JSON can say: {error}."
@@ -186,7 +189,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise damaged_bundle(path, f"it is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise damaged_bundle(path, "it is not a JSON object")
-    migrated = migrate(found, path)
+    written = found
+    migrated = migrate({k: v for k, v in written.items() if k != SEAL}, path)
     found = migrated.found
     _check_leaves(found, path)
     known, more = _check_fields(found, Manifest, "", path, newer=migrated.newer)
@@ -206,7 +210,16 @@ def read_manifest(folder: Path) -> Manifest:
     card["class_names"] = tuple(visible(name) for name in card["class_names"])
     manifest = Manifest(**{**known, "dataset": DatasetCard(**card), "more": more})
     _check_values(manifest, path)
+    if (SEAL in written or not migrated.older) and written != sealed(written):
+        raise damaged_bundle(path, f"its content is not that of its `{SEAL}`: it was changed")
     return manifest
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a manifest with their SHA-256, in place of an earlier one."""
+    fields = {name: value for name, value in content.items() if name != SEAL}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return {**fields, SEAL: hashlib.sha256(text.encode()).hexdigest()}
 
 
 def regular_file(folder: Path, name: str) -> Path:

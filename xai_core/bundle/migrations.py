@@ -8,7 +8,8 @@ tested on a stored bundle of its version.
     2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
           scores, settings and columns of tables have the names of `RENAMED`
     2.1   `configs.model.encoder_conditioning`
-    2.2   `indexed_train`: the index may cover the first train images only
+    2.2   `indexed_train`: the index may cover the first train images only; `sha256` of the
+          manifest itself
 """
 
 from collections.abc import Callable, Mapping
@@ -43,10 +44,12 @@ class Migrated:
     Attributes:
         found: Its content.
         newer: Whether a newer minor version wrote it, which may have fields unknown here.
+        older: Whether an older version wrote it, which may lack a SHA-256 of its own.
     """
 
     found: dict[str, Any]
     newer: bool
+    older: bool
 
 
 def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
@@ -66,13 +69,13 @@ def migrate(found: Mapping[str, Any], path: Path) -> Migrated:
             f"`{path}` has schema version {_text(version)}, this package reads {_text(VERSION)} "
             "and older ones. Update this package to open it."
         )
-    content = dict(found)
+    content, older = dict(found), version in STEPS
     while version in STEPS:
         version, step = STEPS[version]
         content = step(content)
     newer = version > VERSION
     content["schema_version"] = _text(version)
-    return Migrated(found=content, newer=newer)
+    return Migrated(found=content, newer=newer, older=older)
 
 
 def present_names(found: Mapping[str, Any]) -> dict[str, Any]:

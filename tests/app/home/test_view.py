@@ -10,6 +10,7 @@ from PIL import Image
 
 from dashboard.links import PAGES
 from dashboard.ui.components.image_grid import SHEET_COLUMNS
+from xai_core.bundle.manifest import sealed
 from xai_core.evaluation import exemplars
 from xai_core.evaluation.label_errors import doubtful_labels
 from xai_core.plots import sprites
@@ -130,7 +131,7 @@ def test_a_bundle_s_manifest_that_changes_is_opened_anew(
     app = open_page_without_bundle("model_card")
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["metrics"]["test"]["accuracy"] = 0.123
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (copy / "manifest.json").write_text(json.dumps(sealed(manifest)))
     app.run()
     assert app.metric[0].value == "12.30 %"
 

@@ -14,6 +14,7 @@ from torchvision.models import resnet18
 import xai_core
 from dashboard import notebook
 from xai_core.bundle.adopted import ADAPTERS, adopt_classifier
+from xai_core.bundle.manifest import sealed
 from xai_core.data.dataset import Split, build_dataset
 from xai_core.data.preprocessing import to_float
 from xai_core.data.shapes import draw_shapes
@@ -194,7 +195,7 @@ def test_a_damaged_description_is_refused(change, said, two_classes, tmp_path):
     path = xai_core.save_bundle(tmp_path / "bad", two_classes)
     manifest = json.loads((path / "manifest.json").read_text())
     change(manifest["configs"]["adopted"]["class_probs"])
-    (path / "manifest.json").write_text(json.dumps(manifest))
+    (path / "manifest.json").write_text(json.dumps(sealed(manifest)))
     with pytest.raises(xai_core.BundleError, match=said):
         xai_core.load_bundle(path)
 

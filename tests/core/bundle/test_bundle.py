@@ -1,5 +1,6 @@
 """`xai_core/bundle/`: manifest, and the modules that read, write and list bundles."""
 
+import contextlib
 import copy
 import dataclasses
 import json
@@ -19,7 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from xai_core.bundle import paths
 from xai_core.bundle.listing import list_bundles
-from xai_core.bundle.manifest import KNOWN_FILES, file_entry, read_manifest
+from xai_core.bundle.manifest import KNOWN_FILES, file_entry, read_manifest, sealed
 from xai_core.bundle.paths import find_bundle
 from xai_core.bundle.reading import HISTORY_COLUMNS, load_bundle
 from xai_core.bundle.writing import save_bundle
@@ -43,7 +44,7 @@ def edit(folder, change):
     path = folder / "manifest.json"
     found = json.loads(path.read_text())
     change(found)
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(sealed(found)))
 
 
 def believe(folder, name):
@@ -409,6 +410,38 @@ class TestDamage:
 
 
 class TestManifest:
+    def test_a_flipped_bit_is_noticed_or_changes_nothing(self, copied):
+        file, whole = copied / "manifest.json", read_manifest(copied)
+        content = file.read_bytes()
+        generator = np.random.default_rng(0)
+        for place, bit in zip(
+            generator.permutation(len(content))[:300], generator.integers(0, 8, 300), strict=True
+        ):
+            changed = bytearray(content)
+            changed[place] ^= 1 << bit
+            file.write_bytes(changed)
+            with contextlib.suppress(BundleError):
+                assert read_manifest(copied) == whole, (place, bit)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda m: m["dataset"].update(source="somebody else"),
+            lambda m: m["metrics"]["test"].update(accuracy=0.123),
+            lambda m: m.update(created="2030-01-01T00:00:00+00:00"),
+            lambda m: m.update(seed=1),
+            lambda m: m.update(sha256="0" * 64),
+            lambda m: m.pop("sha256"),
+        ],
+    )
+    def test_what_was_not_written_by_the_package_is_noticed(self, copied, change):
+        file = copied / "manifest.json"
+        found = json.loads(file.read_text())
+        change(found)
+        file.write_text(json.dumps(found))
+        with pytest.raises(BundleError, match="its content is not that of its `sha256`"):
+            load_bundle(copied)
+
     @pytest.mark.parametrize(
         ("text", "match"),
         [

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import xai_core
 from xai_core import atomic_write, cli, runtime
+from xai_core.bundle.manifest import sealed
 from xai_core.bundle.paths import find_bundle
 from xai_core.bundle.reading import load_bundle
 from xai_core.cli import dashboard, terminal, training_display
@@ -207,7 +208,7 @@ def test_evaluate_saves_scores_in_the_model_card(root, tmp_path):
     card = json.loads(file.read_text())
     kept = card["metrics"]["test"]["log_likelihood"]
     del card["metrics"]["test"]["agreement"]
-    file.write_text(json.dumps(card))
+    file.write_text(json.dumps(sealed(card)))
     arguments = ("--likelihood-images", 0, "--device", "cpu", "--save")
     found = xai_json("evaluate", bundle, *arguments)
     scores = xai_json("info", bundle)["metrics"]["test"]

@@ -29,7 +29,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from xai_core.bundle.listing import list_bundles
-from xai_core.bundle.manifest import file_entry
+from xai_core.bundle.manifest import file_entry, sealed
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.digits import normalise_digit
 from xai_core.data.io.image_files import MAX_UPLOAD, read_picture, read_upload
@@ -101,7 +101,7 @@ def edited(folder, change):
     path = folder / "manifest.json"
     found = json.loads(path.read_text())
     change(found)
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(sealed(found)))
 
 
 def weights(folder, change, name="model.safetensors"):
