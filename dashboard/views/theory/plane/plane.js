@@ -19,38 +19,36 @@ function ellipse(x, y, rx, ry, more) {
 // Upwards on the plane is downwards in an SVG: y is negated here, once.
 function picture(d) {
   const [left, bottom, side] = d.window, top = -bottom - side;
-  const svg = node('svg', {
-    viewBox: `${left} ${top} ${side} ${side}`, role: 'img', 'aria-label': d.alt,
-  });
+  const drawn = node('g', { role: 'img', 'aria-label': d.alt });
   if (d.cells) {
-    svg.append(node('image', {
+    drawn.append(node('image', {
       href: d.cells, x: left, y: top, width: side, height: side,
       preserveAspectRatio: 'none', class: d.sharp ? 'cells sharp' : 'cells',
     }));
   }
   if (d.codes) {
     const [x, y, wide] = d.codesWindow;
-    svg.append(node('image', { href: d.codes, x, y: -y - wide, width: wide, height: wide }));
+    drawn.append(node('image', { href: d.codes, x, y: -y - wide, width: wide, height: wide }));
   }
   const size = side / 34;
   d.gaussians.forEach(([name, x, y, scale, colour]) => {
-    [1, 2].forEach((times) => svg.append(ellipse(x, -y, times * scale, times * scale, {
+    [1, 2].forEach((times) => drawn.append(ellipse(x, -y, times * scale, times * scale, {
       class: 'gaussian', stroke: colour, 'stroke-opacity': 1 / times,
     })));
-    svg.append(text(name, x, -y, size, { class: 'name middle' }));
+    drawn.append(text(name, x, -y, size, { class: 'name middle' }));
   });
   if (d.path.length) {
     const points = d.path.map(([x, y]) => `${x},${-y}`).join(' ');
-    svg.append(node('polyline', { points, class: 'path', 'vector-effect': 'non-scaling-stroke' }));
+    drawn.append(node('polyline', { points, class: 'path', 'vector-effect': 'non-scaling-stroke' }));
     const [x, y] = d.path.at(-1);
-    svg.append(ellipse(x, -y, side / 90, side / 90, { class: 'end' }));
-    svg.append(text(d.pathName, x, -y - side / 50, size * 0.85));
+    drawn.append(ellipse(x, -y, side / 90, side / 90, { class: 'end' }));
+    drawn.append(text(d.pathName, x, -y - side / 50, size * 0.85));
   }
   const [x, y, sx, sy] = d.posterior;
-  svg.append(ellipse(x, -y, 2 * sx, 2 * sy, { class: 'posterior' }));
-  svg.append(ellipse(x, -y, side / 130, side / 130, { class: 'mean' }));
-  svg.append(text(d.imageName, x, -y + side / 26, size * 0.85));
-  return svg;
+  drawn.append(ellipse(x, -y, 2 * sx, 2 * sy, { class: 'posterior' }));
+  drawn.append(ellipse(x, -y, side / 130, side / 130, { class: 'mean' }));
+  drawn.append(text(d.imageName, x, -y + side / 26, size * 0.85));
+  return node('svg', { viewBox: `${left} ${top} ${side} ${side}` }, drawn);
 }
 
 // The decoded image between four of the grid: a convex combination, drawn by opacity.
