@@ -52,7 +52,7 @@ def explore(bundle: "Bundle", image_id: str) -> None:
             "Colour the plane by", SHOWN, required=True,
             **state.bind("plane shows", MIXTURE, SHOWN, link="show"),
         )  # fmt: skip
-        _draw(bundle, image_id, shown, target, along)
+        _draw(bundle, image_id, shown, along)
 
 
 def grid(bundle: "Bundle") -> None:
@@ -78,6 +78,17 @@ def grid(bundle: "Bundle") -> None:
             "correlation."
         )
         download.picture(bundle, sheet, name="plane of images")
+
+
+def scores(bundle: "Bundle") -> None:
+    """Say how good a model with two latents is."""
+    known = bundle.manifest.metrics.get("test", {})
+    kept, likelihood = known.get("cluster_kept"), known.get("log_likelihood")
+    if kept is not None and likelihood is not None:
+        messages.note(
+            f"With two numbers per image, reconstructions keep the cluster of {percent(kept)} of "
+            f"test images, and log p(x) is {signed(likelihood, 1)} nats per image."
+        )
 
 
 def ask_about_the_ellipse(bundle: "Bundle", image_id: str) -> None:
@@ -119,7 +130,6 @@ def _draw(
     bundle: "Bundle",
     image_id: str,
     shown: str,
-    target: str,
     along: "counterfactuals.Change | None",
 ) -> None:
     window, place = loader.window(bundle), _place(bundle)
@@ -136,7 +146,6 @@ def _draw(
         "codesWindow": [x, y, side],
         "gaussians": _gaussians(bundle),
         "path": [] if along is None else along.codes.tolist(),
-        "pathName": f"towards {target}",
         "posterior": [*map(float, mean), *map(float, std)],
         "imageName": here,
         "place": list(place),

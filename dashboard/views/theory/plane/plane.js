@@ -42,7 +42,6 @@ function picture(d) {
     drawn.append(node('polyline', { points, class: 'path', 'vector-effect': 'non-scaling-stroke' }));
     const [x, y] = d.path.at(-1);
     drawn.append(ellipse(x, -y, side / 90, side / 90, { class: 'end' }));
-    drawn.append(text(d.pathName, x, -y - side / 50, size * 0.85));
   }
   const [x, y, sx, sy] = d.posterior;
   drawn.append(ellipse(x, -y, 2 * sx, 2 * sy, { class: 'posterior' }));

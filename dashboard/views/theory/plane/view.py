@@ -1,7 +1,7 @@
 """Theory: a latent space of two dimensions, all of which can be seen."""
 
 from dashboard import state
-from dashboard.ui import messages, naming, next_pages
+from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory.formulas import formulas
 from dashboard.views.theory.plane import panels, requirement
@@ -25,8 +25,8 @@ layout.section(
     "q(c|g(z)), which decodes the place and reads the image. Where the two differ, the "
     "generative model and the encoder's branch do not hold together.",
 )
-formulas(*panels.FORMULAS)
 panels.explore(bundle, image_id)
+formulas(*panels.FORMULAS)
 panels.ask_about_the_ellipse(bundle, image_id)
 
 layout.section(
@@ -38,8 +38,5 @@ layout.section(
 )
 panels.grid(bundle)
 
-messages.note(
-    "Two latents are too few for a good model: see its scores on the page Model card. They are "
-    "enough to see what each part does."
-)
+panels.scores(bundle)
 next_pages.offer_neighbours("theory_plane")
