@@ -98,16 +98,16 @@ def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]
 
 def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
     """Return the histories of all runs and of the open bundle, by name."""
-    found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
+    found = {run.name: _frame(run.progress) for run in now if run.alive or run.progress.epochs}
     if bundle is not None:
         found.setdefault(bundle.name, bundle.history)
     return found
 
 
-def _frame(news: TrainingProgress) -> pd.DataFrame:
+def _frame(progress: TrainingProgress) -> pd.DataFrame:
     shown_columns = [key for _, key, _ in (*CURVES, *TERMS)]
     columns = dict.fromkeys(["stage", "epoch", *shown_columns, "nmi", "seconds"])
-    frame = pd.DataFrame(list(news.epochs), columns=list(columns))
+    frame = pd.DataFrame(list(progress.epochs), columns=list(columns))
     return frame.astype(dict.fromkeys(list(columns)[1:], float))
 
 
@@ -122,7 +122,7 @@ def _chosen(names: list[str]) -> list[str]:
 
 def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
     """Return ln K if all shown trainings have the same K."""
-    known = {run.name: run.news.num_clusters for run in now}
+    known = {run.name: run.progress.num_clusters for run in now}
     if bundle is not None:
         known.setdefault(bundle.name, bundle.model.config.num_clusters)
     found = {known.get(name) for name in shown}
