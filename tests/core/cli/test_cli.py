@@ -686,7 +686,7 @@ def test_json_has_null_for_what_is_no_number(capsys):
     }
 
 
-def test_the_live_table_has_a_row_an_epoch_with_the_terms_of_the_bound(capsys, monkeypatch):
+def test_the_live_table_has_a_row_per_epoch_with_the_terms_of_the_bound(capsys, monkeypatch):
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
     monkeypatch.setattr(training_display, "time", clock)
     display = training_display.TrainingDisplay({"vae": 60.0, "index": 30.0})
