@@ -42,7 +42,7 @@ from ..runtime import Launch
 from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state
 from .config import TrainingConfig
-from .progress import EpochMetrics
+from .progress import VAE, EpochMetrics
 from .stages.sequence import train_models
 
 __all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
@@ -259,7 +259,7 @@ def _record(
     with tempfile.TemporaryDirectory() as folder:
 
         def keep(row: EpochMetrics) -> None:
-            state = read_state(Path(folder), "vae")
+            state = read_state(Path(folder), VAE)
             assert state is not None
             prefix = "weights.model."
             model.load_state_dict(
