@@ -81,8 +81,8 @@ HABITS = {
 }
 
 
-def test_whatever_training_changes_is_left_alone(x, subtests):
-    for name, make in HABITS.items():
+def test_whatever_training_changes_is_left_alone(x, some, subtests):
+    for name, make in some(HABITS.items()):
         for method in ("saliency", "integrated_gradients", "occlusion"):
             with subtests.test(name=name, method=method):
                 torch.manual_seed(0)
@@ -125,9 +125,9 @@ PRECISIONS = [
 
 
 @pytest.mark.parametrize("method", OF_FUNCTIONS)
-def test_any_precision_gives_the_map_of_float32(method, x, subtests):
+def test_any_precision_gives_the_map_of_float32(method, x, some, subtests):
     wanted = explain(method, network().eval(), x).attributions.double()
-    for weights, pixels in PRECISIONS:
+    for weights, pixels in some(PRECISIONS):
         with subtests.test(weights=weights, pixels=pixels):
             found = explain(method, network().to(weights).eval(), x.to(pixels)).attributions
             assert found.dtype == pixels and found.isfinite().all()
@@ -173,10 +173,10 @@ FORMS = {
 
 
 @pytest.mark.parametrize("method", OF_FUNCTIONS)
-def test_any_clear_form_gives_the_same_map(method, x, subtests):
+def test_any_clear_form_gives_the_same_map(method, x, some, subtests):
     model = network().eval()
     wanted = explain(method, model, x).attributions
-    for form in FORMS:
+    for form in some(FORMS):
         with subtests.test(form=form):
             found = explain(method, lambda x, form=form: FORMS[form](model(x)), x).attributions
             torch.testing.assert_close(found, wanted)

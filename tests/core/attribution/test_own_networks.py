@@ -97,8 +97,8 @@ POOLS = {
 }
 
 
-def test_deep_lift_is_complete_through_pools_of_every_kind(subtests):
-    for name in POOLS:
+def test_deep_lift_is_complete_through_pools_of_every_kind(some, subtests):
+    for name in some(POOLS):
         for method in ["deep_lift", "deep_lift_shap"]:
             with subtests.test(name=name, method=method):
                 network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), *POOLS[name], nn.Flatten(),
@@ -185,9 +185,9 @@ WITHOUT_RULE = {
 }
 
 
-def test_rules_explain_the_function_as_it_was_given(subtests):
+def test_rules_explain_the_function_as_it_was_given(some, subtests):
     """Its map is the one of the same function, written as layers that each rule knows."""
-    for name in GIVEN:
+    for name in some(GIVEN):
         for method in RULES:
             with subtests.test(name=name, method=method):
                 torch.manual_seed(1)
@@ -278,10 +278,10 @@ AFTER = {
 }
 
 
-def test_what_a_network_computes_besides_changes_no_map(subtests):
+def test_what_a_network_computes_besides_changes_no_map(some, subtests):
     for method in OF_FUNCTIONS:
         wanted = None
-        for after in AFTER:
+        for after in some(AFTER):
             with subtests.test(after=after, method=method):
                 torch.manual_seed(0)  # the same weights, whatever else is computed
                 network, x, b = TwoHeads(after), torch.rand(3, 1, 9, 9), torch.rand(2, 1, 9, 9)
@@ -324,8 +324,8 @@ SMOOTH = ("a gate", "a square", "a sine", "a sort", "a norm", "a running sum", "
 
 
 @pytest.mark.parametrize("method", RULES)
-def test_what_has_no_rule_is_refused_or_flagged(method, subtests):
-    for name in UNKNOWN:
+def test_what_has_no_rule_is_refused_or_flagged(method, some, subtests):
+    for name in some(UNKNOWN):
         with subtests.test(name=name):
             refused_or_flagged(method, name)
 
@@ -382,7 +382,7 @@ RECTIFIERS = {
 """Ways to write a ReLU."""
 
 
-def test_a_relu_has_one_map_however_it_is_written_or_none(subtests):
+def test_a_relu_has_one_map_however_it_is_written_or_none(some, subtests):
     first, head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 49, 3)
     x = torch.rand(4, 1, 9, 9)
 
@@ -391,7 +391,7 @@ def test_a_relu_has_one_map_however_it_is_written_or_none(subtests):
 
     for method in OF_RECTIFIERS:
         wanted = explain(method, by(torch.relu), x, x).attributions
-        for name, rectifier in RECTIFIERS.items():
+        for name, rectifier in some(RECTIFIERS.items()):
             with subtests.test(name=name, method=method):
                 try:
                     found = explain(method, by(rectifier), x, x).attributions
