@@ -134,6 +134,12 @@ def share(request):
     return {"fast": 10}.get(request.config.getoption("markexpr"), 1)
 
 
+@pytest.fixture
+def some(share):
+    """Return a function that picks every third of some cases in the fast lane; all otherwise."""
+    return lambda cases: [*cases][:: min(share, 3)]
+
+
 @pytest.fixture(autouse=True)
 def no_processes(request, monkeypatch):
     """Keep the fast lane what it says: there, starting a process is an error."""

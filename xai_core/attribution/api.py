@@ -244,13 +244,13 @@ def _baselines(inputs: Images, baselines: Baselines | None, card: MethodCard) ->
 
 
 @torch.no_grad()
-def _output_change(problem: AttributionTask, card: MethodCard) -> Float[Tensor, " batch"]:
+def _output_change(task: AttributionTask, card: MethodCard) -> Float[Tensor, " batch"]:
     """Evaluate f(x) minus f(baseline), each baseline once."""
-    at_x = _in_parts(problem.forward, problem.inputs).gather(1, problem.target.unsqueeze(1))
-    at_b = _in_parts(problem.forward, problem.baselines)
+    at_x = _in_parts(task.forward, task.inputs).gather(1, task.target.unsqueeze(1))
+    at_b = _in_parts(task.forward, task.baselines)
     if card.baseline == "set":
         at_b = at_b.mean(0, keepdim=True)
-    at_b = at_b.expand(len(at_x), -1).gather(1, problem.target.unsqueeze(1))
+    at_b = at_b.expand(len(at_x), -1).gather(1, task.target.unsqueeze(1))
     return (at_x - at_b).squeeze(1)
 
 

@@ -53,33 +53,33 @@ PIECEWISE = ("relu", "leaky_relu", "prelu", "threshold", "clamp", "clamp_min", "
 """Operations whose difference quotient is exact for any difference."""
 
 
-def deep_lift(problem: AttributionTask) -> Images:
+def deep_lift(task: AttributionTask) -> Images:
     """Compare activations with those of the baseline, by the rescale rule."""
     parts = []
-    for rows in problem.rows(AT_ONCE):
-        x, b = problem.inputs[rows], problem.baseline(rows)
-        parts.append(_shares(problem, x, b, problem.target[rows]))
+    for rows in task.rows(AT_ONCE):
+        x, b = task.inputs[rows], task.baseline(rows)
+        parts.append(_shares(task, x, b, task.target[rows]))
     return torch.cat(parts)
 
 
-def deep_lift_shap(problem: AttributionTask) -> Images:
+def deep_lift_shap(task: AttributionTask) -> Images:
     """Average DeepLift over several baselines."""
-    count = len(problem.baselines)
+    count = len(task.baselines)
 
     def average(rows: Tensor) -> Images:
-        x = problem.inputs[rows].repeat_interleave(count, 0)
-        target = problem.target[rows].repeat_interleave(count, 0)
+        x = task.inputs[rows].repeat_interleave(count, 0)
+        target = task.target[rows].repeat_interleave(count, 0)
         with torch.inference_mode(False), torch.enable_grad():
-            maps = _shares(problem, x, problem.baselines.repeat(len(rows), 1, 1, 1), target)
+            maps = _shares(task, x, task.baselines.repeat(len(rows), 1, 1, 1), target)
         return maps.unflatten(0, (len(rows), count)).mean(1)
 
-    parts = [*problem.rows(AT_ONCE // (2 * count))]  # each image beside its baseline
-    return torch.cat([*map_on_cores(average, parts, problem.inputs.device)])
+    parts = [*task.rows(AT_ONCE // (2 * count))]  # each image beside its baseline
+    return torch.cat([*map_on_cores(average, parts, task.inputs.device)])
 
 
-def _shares(problem: AttributionTask, x: Images, b: Baselines, target: Tensor) -> Images:
+def _shares(task: AttributionTask, x: Images, b: Baselines, target: Tensor) -> Images:
     leaf = x.detach().clone().requires_grad_()
-    outputs = Replaced(_RULES).run(problem.forward, torch.cat([leaf, b.detach()]))
+    outputs = Replaced(_RULES).run(task.forward, torch.cat([leaf, b.detach()]))
     chosen = outputs.gather(1, target.repeat(2).unsqueeze(1))
     (multipliers,) = torch.autograd.grad(chosen.sum(), leaf)
     return ((x - b) * multipliers).detach()

@@ -32,62 +32,58 @@ __all__ = [
 ]
 
 
-def saliency(problem: AttributionTask) -> Images:
+def saliency(task: AttributionTask) -> Images:
     """Return the absolute gradient of the target: its sensitivity to each pixel."""
-    return _gradient(problem, problem.leaf(), 1).abs()
+    return _gradient(task, task.leaf(), 1).abs()
 
 
-def input_x_gradient(problem: AttributionTask) -> Images:
+def input_x_gradient(task: AttributionTask) -> Images:
     """Multiply pixels by their gradient: the first-order contribution of each."""
     from captum.attr import InputXGradient
 
-    return (
-        InputXGradient(problem.forward).attribute(problem.leaf(), target=problem.target).detach()
-    )
+    return InputXGradient(task.forward).attribute(task.leaf(), target=task.target).detach()
 
 
-def integrated_gradients(problem: AttributionTask) -> Images:
+def integrated_gradients(task: AttributionTask) -> Images:
     """Integrate gradients from the baseline to the image, by Gauss-Legendre quadrature."""
     from captum.attr import IntegratedGradients
 
-    maps: Tensor = IntegratedGradients(problem.forward).attribute(
-        problem.inputs.detach().clone(),
-        baselines=problem.baselines,
-        target=problem.target,
-        n_steps=problem.config.n_steps,
-        internal_batch_size=max(len(problem.inputs), AT_ONCE),
+    maps: Tensor = IntegratedGradients(task.forward).attribute(
+        task.inputs.detach().clone(),
+        baselines=task.baselines,
+        target=task.target,
+        n_steps=task.config.n_steps,
+        internal_batch_size=max(len(task.inputs), AT_ONCE),
     )
-    return maps.detach().to(problem.inputs.dtype)
+    return maps.detach().to(task.inputs.dtype)
 
 
-def smoothgrad(problem: AttributionTask) -> Images:
+def smoothgrad(task: AttributionTask) -> Images:
     """Average gradients over noisy copies of the image."""
-    n, x = problem.config.n_samples, problem.inputs.detach()
-    noise = torch.randn(n, *x.shape[1:], generator=problem.generator()).to(x)
+    n, x = task.config.n_samples, task.inputs.detach()
+    noise = torch.randn(n, *x.shape[1:], generator=task.generator()).to(x)
     total = torch.zeros_like(x)
-    for part in _parts(problem, n):
-        copies = x.unsqueeze(1) + problem.config.stdevs * noise[part]
-        total += (
-            _gradient(problem, copies.flatten(0, 1), len(part)).unflatten(0, (len(x), -1)).sum(1)
-        )
+    for part in _parts(task, n):
+        copies = x.unsqueeze(1) + task.config.stdevs * noise[part]
+        total += _gradient(task, copies.flatten(0, 1), len(part)).unflatten(0, (len(x), -1)).sum(1)
     return total / n
 
 
-def gradient_shap(problem: AttributionTask) -> Images:
+def gradient_shap(task: AttributionTask) -> Images:
     """Average (x - b) times the gradient at random points between the image and baselines b.
 
     Every baseline gets the same number of points, so there may be a few more than requested. They
     lie on a randomly shifted grid: the expectation is that of independent draws, the error much
     smaller.
     """
-    n, x = problem.config.n_points, problem.inputs.detach()
-    which, alphas = path_points(n, len(problem.baselines), problem.generator())
+    n, x = task.config.n_points, task.inputs.detach()
+    which, alphas = path_points(n, len(task.baselines), task.generator())
     total = torch.zeros_like(x)
-    for part in _parts(problem, len(which)):
-        b = problem.baselines[which[part]].to(x)
+    for part in _parts(task, len(which)):
+        b = task.baselines[which[part]].to(x)
         a = alphas[part].to(x).reshape(-1, 1, 1, 1)
         points = torch.lerp(b, x.unsqueeze(1), a)
-        gradient = _gradient(problem, points.flatten(0, 1), len(part)).unflatten(0, (len(x), -1))
+        gradient = _gradient(task, points.flatten(0, 1), len(part)).unflatten(0, (len(x), -1))
         total += (gradient * (x.unsqueeze(1) - b)).sum(1)
     return total / len(which)
 
@@ -114,15 +110,15 @@ def path_points(
     return which, (turn + (order[which] + shift) / num_baselines) / each
 
 
-def _parts(problem: AttributionTask, count: int) -> Iterator[Tensor]:
+def _parts(task: AttributionTask, count: int) -> Iterator[Tensor]:
     """Split samples into parts small enough to evaluate for all images at once."""
-    yield from torch.arange(count).split(max(AT_ONCE // len(problem.inputs), 1))
+    yield from torch.arange(count).split(max(AT_ONCE // len(task.inputs), 1))
 
 
-def _gradient(problem: AttributionTask, points: Baselines, copies: int) -> Baselines:
+def _gradient(task: AttributionTask, points: Baselines, copies: int) -> Baselines:
     """Compute the gradient at points, `copies` consecutive ones per image."""
     from captum.attr import Saliency
 
-    target = problem.target.repeat_interleave(copies)
+    target = task.target.repeat_interleave(copies)
     leaf = points if points.requires_grad else points.requires_grad_()
-    return Saliency(problem.forward).attribute(leaf, target=target, abs=False).detach()
+    return Saliency(task.forward).attribute(leaf, target=target, abs=False).detach()

@@ -23,25 +23,27 @@ __all__ = ["deconvolution", "guided_backprop", "guided_gradcam"]
 OTHER_RECTIFIERS = (
     *("Relu", "LeakyRelu", "PreluKernel", "RreluWithNoise", "Gelu", "Silu", "Elu", "Celu"),
     *("Softplus", "Hardtanh", "Hardswish", "Hardsigmoid", "Mish", "Threshold", "Clamp"),
-    *("ClampMin", "DifferentiableGraph", "CompiledFunction"),
+    *("ClampMin", "ClampMax", "Maximum", "Minimum", "Fmax", "Fmin", "Where", "MaskedFill"),
+    *("IndexPut", "Abs", "Hardshrink", "Softshrink", "LogSigmoid", "Glu"),
+    *("DifferentiableGraph", "CompiledFunction"),
 )
 """Autograd's names of other rectifiers, for which no rule is defined."""
 
 
-def guided_backprop(problem: AttributionTask) -> Images:
+def guided_backprop(task: AttributionTask) -> Images:
     """Compute the gradient, keeping only positive values of active units at every ReLU."""
-    return _rectified_gradient(problem, _GuidedReLU)
+    return _rectified_gradient(task, _GuidedReLU)
 
 
-def deconvolution(problem: AttributionTask) -> Images:
+def deconvolution(task: AttributionTask) -> Images:
     """Compute the gradient, keeping only positive values at every ReLU, active or not."""
-    return _rectified_gradient(problem, _DeconvolvedReLU)
+    return _rectified_gradient(task, _DeconvolvedReLU)
 
 
-def guided_gradcam(problem: AttributionTask) -> Images:
+def guided_gradcam(task: AttributionTask) -> Images:
     """Multiply guided backpropagation by the Grad-CAM map of the last convolution."""
-    cam = nn.functional.interpolate(_grad_cam(problem), problem.inputs.shape[-2:], mode="bilinear")
-    return guided_backprop(problem) * cam
+    cam = nn.functional.interpolate(_grad_cam(task), task.inputs.shape[-2:], mode="bilinear")
+    return guided_backprop(task) * cam
 
 
 class _GuidedReLU(Function):
@@ -70,11 +72,11 @@ class _DeconvolvedReLU(Function):
         return gradient.relu()
 
 
-def _rectified_gradient(problem: AttributionTask, relu: type[Function]) -> Images:
-    leaf = problem.leaf()
-    outputs = Replaced({"relu": lambda call: relu.apply(call.x)}).run(problem.forward, leaf)
+def _rectified_gradient(task: AttributionTask, relu: type[Function]) -> Images:
+    leaf = task.leaf()
+    outputs = Replaced({"relu": lambda call: relu.apply(call.x)}).run(task.forward, leaf)
     _check_rectifiers(outputs, relu.__name__)
-    return torch.autograd.grad(problem.chosen(outputs).sum(), leaf)[0].detach()
+    return torch.autograd.grad(task.chosen(outputs).sum(), leaf)[0].detach()
 
 
 def _check_rectifiers(outputs: Tensor, own: str) -> None:
@@ -87,7 +89,7 @@ def _check_rectifiers(outputs: Tensor, own: str) -> None:
             )
 
 
-def _grad_cam(problem: AttributionTask) -> ChannelMaps:
+def _grad_cam(task: AttributionTask) -> ChannelMaps:
     """Weight the last convolution's features by their mean gradients; keep the positive part.
 
     It is the last convolution that the output depends on; a network may compute other outputs
@@ -111,7 +113,7 @@ def _grad_cam(problem: AttributionTask) -> ChannelMaps:
         return found
 
     rules = {"conv2d": convolve, "relu": rectify}
-    chosen = problem.chosen(Replaced(rules).run(problem.forward, problem.leaf())).sum()
+    chosen = task.chosen(Replaced(rules).run(task.forward, task.leaf())).sum()
     for features in reversed(seen):
         (slope,) = torch.autograd.grad(chosen, features, retain_graph=True, allow_unused=True)
         if slope is not None:

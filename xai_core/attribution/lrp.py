@@ -47,26 +47,26 @@ MOVES = (
 """Autograd's names of operations that move values without changing them."""
 
 
-def lrp(problem: AttributionTask) -> Images:
+def lrp(task: AttributionTask) -> Images:
     """Propagate the output back: gamma rule in convolutions, epsilon in dense operations.
 
     If the function ends in a softmax or log-softmax, propagation starts at the logit.
     """
-    leaf = problem.leaf()
+    leaf = task.leaf()
     last: dict[str, Tensor] = {}
 
     def skip(call: Call) -> Tensor:
         last["logits"] = call.x
         return last["logits"]
 
-    rules = _rules(problem.config.gamma, problem.config.epsilon)
-    outputs = Replaced({**rules, "softmax": skip, "log_softmax": skip}).run(problem.forward, leaf)
+    rules = _rules(task.config.gamma, task.config.epsilon)
+    outputs = Replaced({**rules, "softmax": skip, "log_softmax": skip}).run(task.forward, leaf)
     if last and outputs is not last["logits"]:
         raise ValueError(_refusal("a softmax before its last operation"))
     for name, _ in graph_operations(outputs):
         if name not in MOVES:
             raise ValueError(_refusal(name))
-    chosen = problem.chosen(outputs)
+    chosen = task.chosen(outputs)
     (relevance,) = torch.autograd.grad(chosen.sum(), leaf)
     return (relevance * chosen.reshape(-1, 1, 1, 1)).detach()
 

@@ -20,60 +20,60 @@ from .task import AT_ONCE, AttributionTask, ChannelMaps
 __all__ = ["feature_ablation", "occlusion", "patches", "shapley_sampling"]
 
 
-def occlusion(problem: AttributionTask) -> ChannelMaps:
+def occlusion(task: AttributionTask) -> ChannelMaps:
     """Slide a window of baseline over the image; a pixel gets the mean drop of its windows."""
     from captum.attr import Occlusion
 
-    channels, *size = problem.inputs.shape[1:]
-    side, stride = problem.config.window(*size)
-    maps = Occlusion(problem.forward).attribute(
-        problem.inputs.detach(),
+    channels, *size = task.inputs.shape[1:]
+    side, stride = task.config.window(*size)
+    maps = Occlusion(task.forward).attribute(
+        task.inputs.detach(),
         sliding_window_shapes=(channels, side, side),
         strides=(channels, stride, stride),
-        baselines=problem.baselines,
-        target=problem.target,
-        perturbations_per_eval=_per_eval(problem),
+        baselines=task.baselines,
+        target=task.target,
+        perturbations_per_eval=_per_eval(task),
     )
     return maps[:, :1]
 
 
-def feature_ablation(problem: AttributionTask) -> ChannelMaps:
+def feature_ablation(task: AttributionTask) -> ChannelMaps:
     """Replace one patch at a time; its pixels get the drop of the target."""
     from captum.attr import FeatureAblation
 
-    maps = FeatureAblation(problem.forward).attribute(
-        problem.inputs.detach(),
-        baselines=problem.baselines,
-        target=problem.target,
-        feature_mask=_grid(problem)[None, None],
-        perturbations_per_eval=_per_eval(problem),
+    maps = FeatureAblation(task.forward).attribute(
+        task.inputs.detach(),
+        baselines=task.baselines,
+        target=task.target,
+        feature_mask=_grid(task)[None, None],
+        perturbations_per_eval=_per_eval(task),
     )
     return maps[:, :1]
 
 
-def shapley_sampling(problem: AttributionTask) -> ChannelMaps:
+def shapley_sampling(task: AttributionTask) -> ChannelMaps:
     """Add patches to the baseline in random orders; a patch's pixels share its mean gain.
 
     This is Captum's sampler, with orders drawn from the seed instead of the global generator.
     """
     from captum.attr import ShapleyValueSampling
 
-    mask = _grid(problem)
-    generator = problem.generator()
+    mask = _grid(task)
+    generator = task.generator()
 
     def orders(num_features: int, num_samples: int) -> Iterator[list[int]]:
         for _ in range(num_samples):
             yield torch.randperm(num_features, generator=generator).tolist()
 
-    method = ShapleyValueSampling(problem.forward)
+    method = ShapleyValueSampling(task.forward)
     method.permutation_generator = orders
     maps = method.attribute(
-        problem.inputs.detach(),
-        baselines=problem.baselines,
-        target=problem.target,
+        task.inputs.detach(),
+        baselines=task.baselines,
+        target=task.target,
         feature_mask=mask[None, None],
-        n_samples=problem.config.n_permutations,
-        perturbations_per_eval=_per_eval(problem),
+        n_samples=task.config.n_permutations,
+        perturbations_per_eval=_per_eval(task),
     )
     return maps[:, :1] / mask.flatten().bincount()[mask].to(maps)
 
@@ -85,10 +85,10 @@ def patches(height: int, width: int, side: int) -> Int[Tensor, "height width"]:
     return rows.unsqueeze(1) * columns + torch.arange(width) // side
 
 
-def _grid(problem: AttributionTask) -> Int[Tensor, "height width"]:
-    height, width = problem.inputs.shape[-2:]
-    return patches(height, width, problem.config.window(height, width)[0])
+def _grid(task: AttributionTask) -> Int[Tensor, "height width"]:
+    height, width = task.inputs.shape[-2:]
+    return patches(height, width, task.config.window(height, width)[0])
 
 
-def _per_eval(problem: AttributionTask) -> int:
-    return max(2 * AT_ONCE // len(problem.inputs), 1)
+def _per_eval(task: AttributionTask) -> int:
+    return max(2 * AT_ONCE // len(task.inputs), 1)

@@ -15,18 +15,18 @@ from .task import AttributionTask, ChannelMaps
 __all__ = ["edges", "random_map"]
 
 
-def random_map(problem: AttributionTask) -> ChannelMaps:
+def random_map(task: AttributionTask) -> ChannelMaps:
     """Draw a normal number for each pixel, seeded by the seed and the image's bytes."""
-    x = problem.inputs.detach().cpu()
-    seeds = [zlib.crc32(image.numpy().tobytes(), problem.seed) for image in x]
+    x = task.inputs.detach().cpu()
+    seeds = [zlib.crc32(image.numpy().tobytes(), task.seed) for image in x]
     shape = (1, *x.shape[2:])
     maps = [torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in seeds]
-    return torch.stack(maps).to(problem.inputs)
+    return torch.stack(maps).to(task.inputs)
 
 
-def edges(problem: AttributionTask) -> ChannelMaps:
+def edges(task: AttributionTask) -> ChannelMaps:
     """Compute the norm of the image's gradient with Sobel filters, over all channels."""
-    x = problem.inputs.detach()
+    x = task.inputs.detach()
     across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]).to(x) / 8
     filters = torch.stack([across, across.T]).unsqueeze(1).repeat(x.shape[1], 1, 1, 1)
     padded = nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")

@@ -83,11 +83,11 @@ def _controls(*names: str) -> tuple[Control, ...]:
     return tuple(CONTROLS[name] for name in names)
 
 
-def _critic(problem: AttributionTask) -> ChannelMaps:
-    if problem.mask_of is None:
+def _critic(task: AttributionTask) -> ChannelMaps:
+    if task.mask_of is None:
         raise ValueError("`critic` needs `mask_of`, the function that gives its masks.")
     with torch.no_grad():
-        return problem.mask_of(problem.inputs, problem.target).unsqueeze(1)
+        return task.mask_of(task.inputs, task.target).unsqueeze(1)
 
 
 _CARDS = (

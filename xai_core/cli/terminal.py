@@ -7,9 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 __all__ = [
     "print_error",
@@ -36,6 +34,8 @@ def silence() -> Iterator[None]:
 @contextmanager
 def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
     """Show a spinner on stderr; yields a function of the steps done and in total."""
+    from rich.console import Console
+
     with Console(stderr=True).status(text) as status:
         yield lambda done, total: status.update(f"{text}: {done:,} of {total:,}")
 
@@ -50,11 +50,25 @@ def print_json(value: object) -> None:
 def print_table(
     title: str, rows: Sequence[Sequence[object]], columns: Sequence[str] = ("", "")
 ) -> None:
-    """Print a table on stdout."""
-    table = Table(*columns, title=title, title_justify="left", show_header=any(columns))
-    for row in rows:
-        table.add_row(*(Text(text_of(value)) for value in row))
-    Console(highlight=False).print(table)
+    """Print a table on stdout, one line per row."""
+    cells = [[_line(text_of(value)) for value in row] for row in rows]
+    heading = [[*columns]] if any(columns) else []
+    widths = [max(map(cell_len, column)) for column in zip(*heading, *cells, strict=True)]
+    if heading:
+        heading.append(["-" * width for width in widths])
+    lines = [_line(title)] if title else []
+    for row in (*heading, *cells):
+        padded = (
+            f"{text}{' ' * (width - cell_len(text))}"
+            for text, width in zip(row, widths, strict=True)
+        )
+        lines.append("  ".join(padded).rstrip())
+    sys.stdout.write("\n".join([*lines, "", ""]))
+
+
+def _line(text: str) -> str:
+    """Return a text without what would break its line or command the terminal."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def print_error(error: BaseException, process: str = "") -> None:

@@ -16,7 +16,7 @@ from .terminal import silence
 
 __all__ = ["train"]
 
-News = TypeVar("News")
+Event = TypeVar("Event")
 Command = TypeVar("Command", bound=Callable[..., Any])
 PANELS = {"model": "Cluster VAE", "training": "Training", "critic": "Learned masks (critics)"}
 """Headings of the options that are settings."""
@@ -183,9 +183,9 @@ def train(
         show_card(path, load_bundle(path).manifest, as_json)
 
 
-def _each(*listeners: Callable[[News], None]) -> Callable[[News], None]:
-    def tell(news: News) -> None:
+def _each(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
         for listener in listeners:
-            listener(news)
+            listener(event)
 
     return tell

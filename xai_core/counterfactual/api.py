@@ -294,7 +294,7 @@ def _search(
         _check_target(target, logits.shape[-1])
         codes = encode(images)
         reconstructions = decode(codes)
-    problem = CounterfactualTask(
+    task = CounterfactualTask(
         images=images,
         codes=codes,
         reconstructions=reconstructions,
@@ -305,24 +305,24 @@ def _search(
         prior=prior,
         reference=reference,
     )
-    already = _probability(problem.probabilities, target) >= config.target_probability
-    found = _unchanged(problem)
+    already = _probability(task.probabilities, target) >= config.target_probability
+    found = _unchanged(task)
     if not already.all():
         searched = (~already).nonzero().squeeze(1)
         found = _with_rows(
-            found, searched, _METHODS[config.method](problem.rows(searched), config, encode)
+            found, searched, _METHODS[config.method](task.rows(searched), config, encode)
         )
-    return _result(problem, found, config)
+    return _result(task, found, config)
 
 
-def _unchanged(problem: CounterfactualTask) -> Found:
+def _unchanged(task: CounterfactualTask) -> Found:
     return Found(
-        images=problem.images.clone(),
-        probabilities=problem.probabilities.clone(),
-        path=problem.codes.unsqueeze(1),
-        path_probabilities=problem.probabilities.unsqueeze(1),
-        num_steps=torch.ones_like(problem.target),
-        evaluations=torch.zeros_like(problem.target),
+        images=task.images.clone(),
+        probabilities=task.probabilities.clone(),
+        path=task.codes.unsqueeze(1),
+        path_probabilities=task.probabilities.unsqueeze(1),
+        num_steps=torch.ones_like(task.target),
+        evaluations=torch.zeros_like(task.target),
         why_not="",
     )
 
@@ -351,23 +351,23 @@ def _below(p: float, limit: float) -> str:
 
 
 def _result(
-    problem: CounterfactualTask, found: Found, config: CounterfactualConfig
+    task: CounterfactualTask, found: Found, config: CounterfactualConfig
 ) -> Counterfactual:
-    reached = _probability(found.probabilities, problem.target)
+    reached = _probability(found.probabilities, task.target)
     converged = (reached >= config.target_probability).tolist()
-    change = (found.images - problem.images).flatten(1)
+    change = (found.images - task.images).flatten(1)
     reasons = tuple(
         "" if there else f"{found.why_not} (p = {_below(p, config.target_probability)})"
         for there, p in zip(converged, reached.tolist(), strict=True)
     )
     return Counterfactual(
         method=config.method,
-        images=problem.images.cpu(),
-        reconstructions=problem.reconstructions.cpu(),
+        images=task.images.cpu(),
+        reconstructions=task.reconstructions.cpu(),
         counterfactuals=found.images.cpu(),
-        source=problem.probabilities.argmax(-1).cpu(),
-        target=problem.target.cpu(),
-        source_probabilities=problem.probabilities.cpu(),
+        source=task.probabilities.argmax(-1).cpu(),
+        target=task.target.cpu(),
+        source_probabilities=task.probabilities.cpu(),
         probabilities=found.probabilities.cpu(),
         path=found.path.cpu(),
         path_probabilities=found.path_probabilities.cpu(),
@@ -377,7 +377,7 @@ def _result(
         reasons=reasons,
         l1=change.abs().sum(1).cpu(),
         l2=change.norm(dim=1).cpu(),
-        decode=lambda z: problem.decode(z.to(problem.codes.device)).cpu(),
+        decode=lambda z: task.decode(z.to(task.codes.device)).cpu(),
     )
 
 
@@ -444,8 +444,8 @@ _ROW_COLUMNS = (
     *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),
 )
 _METHODS: dict[str, Callable[[CounterfactualTask, CounterfactualConfig, Callable], Found]] = {
-    "default": lambda problem, config, encode: search_boundary(problem, config),
-    "diffeomorphic": lambda problem, config, encode: ascend_in_latent_space(problem, config),
+    "default": lambda task, config, encode: search_boundary(task, config),
+    "diffeomorphic": lambda task, config, encode: ascend_in_latent_space(task, config),
     "pixel": ascend_on_pixels,
-    "nearest": lambda problem, config, encode: nearest_image(problem, encode),
+    "nearest": lambda task, config, encode: nearest_image(task, encode),
 }

@@ -102,7 +102,7 @@ class _Point:
 class _Boundary:
     """The task with the constraints of its search."""
 
-    problem: CounterfactualTask
+    task: CounterfactualTask
     reading: ClusterPrior | None
     least: float
     """Log odds below which a search has failed."""
@@ -114,7 +114,7 @@ class _Boundary:
 
     def rows(self, rows: Tensor) -> "_Boundary":
         return _Boundary(
-            problem=self.problem.rows(rows),
+            task=self.task.rows(rows),
             reading=self.reading,
             least=self.least,
             goal=self.goal,
@@ -125,7 +125,7 @@ class _Boundary:
     def plain(self) -> "_Boundary":
         """Keep only the constraint that a valid counterfactual must satisfy."""
         return _Boundary(
-            problem=self.problem,
+            task=self.task,
             reading=None,
             least=self.least,
             goal=self.least,
@@ -135,31 +135,31 @@ class _Boundary:
 
     def point(self, codes: Latents) -> _Point:
         """Evaluate codes, with a gradient if it is enabled."""
-        problem = self.problem
-        images = transfer_residual(problem.images, problem.reconstructions, problem.decode(codes))
-        logits = problem.forward(images)
-        odds = _log_odds(logits, problem.target)
-        distance = (images - problem.images).abs().sum((1, 2, 3)) * _scale(images)
+        task = self.task
+        images = transfer_residual(task.images, task.reconstructions, task.decode(codes))
+        logits = task.forward(images)
+        odds = _log_odds(logits, task.target)
+        distance = (images - task.images).abs().sum((1, 2, 3)) * _scale(images)
         margin, cost = odds, distance
-        if problem.prior is not None:
-            joint = problem.prior.log_joint(codes)
+        if task.prior is not None:
+            joint = task.prior.log_joint(codes)
             cost = distance - self.density_weight * joint.logsumexp(-1)
             if self.reading is not None:
-                opinion = self.reading.log_odds(joint, problem.target, OPINION)
+                opinion = self.reading.log_odds(joint, task.target, OPINION)
                 margin = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
         return _Point(codes, images, logits.softmax(-1), odds, margin, distance, cost)
 
 
-def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
+def search_boundary(task: CounterfactualTask, config: CounterfactualConfig) -> Found:
     """Find a near counterfactual in the target's part of the latent space."""
     near = None
-    if problem.reference is not None:
-        near = problem.reference.nearest_rows(problem.codes, problem.target, REAL_COMPARED)
-    boundary = _boundary(problem, config, near)
-    candidates = candidate_codes(problem, near)
-    climbed = torch.zeros_like(problem.target)
+    if task.reference is not None:
+        near = task.reference.nearest_rows(task.codes, task.target, REAL_COMPARED)
+    boundary = _boundary(task, config, near)
+    candidates = candidate_codes(task, near)
+    climbed = torch.zeros_like(task.target)
     if candidates is None:
-        codes, climbed = _ascended(problem, config)
+        codes, climbed = _ascended(task, config)
         candidates = codes.unsqueeze(1)
     best, steps = _descend(boundary, config, _best_start(boundary, candidates))
     steps += climbed
@@ -171,7 +171,7 @@ def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -
         if attempt < RETRIES - 1:
             starts = _surest(part, candidates[stalled], attempt)
         else:
-            starts, climbed = _ascended(part.problem, config)
+            starts, climbed = _ascended(part.task, config)
             steps[stalled] += climbed
         found, taken = _descend(part, config, starts)
         better = found.odds > best.odds[stalled]
@@ -181,28 +181,28 @@ def search_boundary(problem: CounterfactualTask, config: CounterfactualConfig) -
 
 
 def _ascended(
-    problem: CounterfactualTask, config: CounterfactualConfig
+    task: CounterfactualTask, config: CounterfactualConfig
 ) -> tuple[Latents, Int[Tensor, " batch"]]:
     """Ascend from the images' own codes, for use when no codes of the target are known."""
     plain = replace(config, method="diffeomorphic", max_steps=ASCENT_STEPS, path_points=2)
-    found = ascend_in_latent_space(problem, plain)
+    found = ascend_in_latent_space(task, plain)
     return found.path[:, -1], found.evaluations
 
 
 def _boundary(
-    problem: CounterfactualTask,
+    task: CounterfactualTask,
     config: CounterfactualConfig,
     near: Int[Tensor, "batch count"] | None,
 ) -> _Boundary:
-    reading, allowed = None, torch.full_like(problem.images[:, 0, 0, 0], torch.inf)
-    if problem.reference is not None and near is not None:
-        bound = problem.reference.distance_bound(problem.images, near) * _scale(problem.images)
+    reading, allowed = None, torch.full_like(task.images[:, 0, 0, 0], torch.inf)
+    if task.reference is not None and near is not None:
+        bound = task.reference.distance_bound(task.images, near) * _scale(task.images)
         allowed = config.nearer_than_real * bound
-        if problem.prior is not None:
-            classes = problem.probabilities.shape[1]
-            reading = ClusterPrior.fit(problem.prior, problem.reference, classes)
+        if task.prior is not None:
+            classes = task.probabilities.shape[1]
+            reading = ClusterPrior.fit(task.prior, task.reference, classes)
     return _Boundary(
-        problem=problem,
+        task=task,
         reading=reading,
         least=math.log(config.target_probability / (1 - config.target_probability)) + 0.1,
         goal=math.log(config.search_probability / (1 - config.search_probability)),
@@ -220,8 +220,8 @@ def _best_start(
     boundary: _Boundary, candidates: Float[Tensor, "batch candidates latent"]
 ) -> Latents:
     """Choose the start whose line to the image's code crosses the boundary nearest to it."""
-    problem, compared = boundary.problem, candidates[:, :COMPARED_STARTS]
-    at_image = problem.probabilities.gather(1, problem.target.unsqueeze(1))
+    task, compared = boundary.task, candidates[:, :COMPARED_STARTS]
+    at_image = task.probabilities.gather(1, task.target.unsqueeze(1))
     before = torch.logit(at_image.double().clamp(1e-30, 1 - 1e-7)).to(at_image.dtype)
     point = _tried(boundary, compared)
     margin, distance = (found.view(compared.shape[:2]) for found in (point.margin, point.distance))
@@ -229,7 +229,7 @@ def _best_start(
     predicted = torch.where(margin >= boundary.goal, share * distance, 1e4 - margin)
     best = predicted.argmin(1)
     rows = torch.arange(len(best), device=best.device)
-    return torch.lerp(problem.codes, compared[rows, best], share[rows, best].unsqueeze(1))
+    return torch.lerp(task.codes, compared[rows, best], share[rows, best].unsqueeze(1))
 
 
 def _surest(
@@ -254,9 +254,9 @@ def _descend(
     boundary: _Boundary, config: CounterfactualConfig, start: Latents
 ) -> tuple[_Point, Int[Tensor, " batch"]]:
     """Step along the boundary; keep the nearest point beyond it, or that of the largest margin."""
-    problem, part, codes = boundary.problem, boundary, start
+    task, part, codes = boundary.task, boundary, start
     rows = torch.arange(len(start), device=start.device)
-    steps, best = torch.zeros_like(problem.target), None
+    steps, best = torch.zeros_like(task.target), None
     wanted = torch.full_like(boundary.allowed, boundary.goal)
     for step in range(config.step_limit):
         point, slope, ascent = _gradients(part, codes)
@@ -265,7 +265,7 @@ def _descend(
         too_far = (best.distance[rows] > part.allowed) & (best.margin[rows] >= wanted[rows])
         wanted[rows] = (wanted[rows] - CONCESSION * too_far).clamp(min=boundary.least)
         reach = REACH * (1 - step / config.step_limit)
-        delta = _step(part.problem, point, slope, ascent, wanted[rows] + SLACK, reach)
+        delta = _step(part.task, point, slope, ascent, wanted[rows] + SLACK, reach)
         codes = codes + delta
         predicted = -(slope * delta).sum(-1)
         near = (best.distance[rows] <= part.allowed) & (step + 1 >= ENOUGH)
@@ -292,7 +292,7 @@ def _gradients(boundary: _Boundary, codes: Latents) -> tuple[_Point, Latents, La
 
 
 def _step(
-    problem: CounterfactualTask,
+    task: CounterfactualTask,
     point: _Point,
     slope: Latents,
     ascent: Latents,
@@ -303,7 +303,7 @@ def _step(
     steepness = ascent.square().sum(-1, keepdim=True).clamp(min=1e-6)
     across = (wanted - point.margin).unsqueeze(1) * ascent / steepness
     along = slope - (slope * ascent).sum(-1, keepdim=True) * ascent / steepness
-    away = (point.codes - problem.codes).square().sum(-1).clamp(min=1e-2)
+    away = (point.codes - task.codes).square().sum(-1).clamp(min=1e-2)
     curvature = (point.distance.clamp(min=1.0) / away).unsqueeze(1)
     return _shortened(across, LONGEST_STEP) - _shortened(along / curvature, reach)
 
@@ -333,37 +333,37 @@ def _finish(
     boundary: _Boundary, config: CounterfactualConfig, best: _Point, steps: Int[Tensor, " batch"]
 ) -> Found:
     """Build the straight path from the image's code to the code found."""
-    problem = boundary.problem
+    task = boundary.task
     share = torch.linspace(0, 1, config.path_points).to(best.codes).reshape(1, -1, 1)
-    path = torch.lerp(problem.codes.unsqueeze(1), best.codes.unsqueeze(1), share)
-    between = _probs_between(problem, path[:, 1:-1])
+    path = torch.lerp(task.codes.unsqueeze(1), best.codes.unsqueeze(1), share)
+    between = _probs_between(task, path[:, 1:-1])
     return Found(
         images=best.images,
         probabilities=best.probabilities,
         path=path,
         path_probabilities=torch.cat(
-            [problem.probabilities.unsqueeze(1), between, best.probabilities.unsqueeze(1)], 1
+            [task.probabilities.unsqueeze(1), between, best.probabilities.unsqueeze(1)], 1
         ),
-        num_steps=torch.full_like(problem.target, config.path_points),
+        num_steps=torch.full_like(task.target, config.path_points),
         evaluations=steps,
         why_not="every start stalled before the target was probable enough",
     )
 
 
 def _probs_between(
-    problem: CounterfactualTask, path: Float[Tensor, "batch steps latent"]
+    task: CounterfactualTask, path: Float[Tensor, "batch steps latent"]
 ) -> Float[Tensor, "batch steps clusters"]:
     """Evaluate the probability of every class along the paths, some images at a time."""
     steps = path.shape[1]
     if not steps:
-        return problem.probabilities.unsqueeze(1)[:, :0]
+        return task.probabilities.unsqueeze(1)[:, :0]
     parts = []
     for rows in torch.arange(len(path), device=path.device).split(max(AT_ONCE // steps, 1)):
-        part = problem.rows(rows.repeat_interleave(steps))
+        part = task.rows(rows.repeat_interleave(steps))
         with torch.no_grad():
-            drawn = problem.decode(path[rows].flatten(0, 1))
+            drawn = task.decode(path[rows].flatten(0, 1))
         images = transfer_residual(part.images, part.reconstructions, drawn)
-        parts.append(problem.probs(images).unflatten(0, (len(rows), steps)))
+        parts.append(task.probs(images).unflatten(0, (len(rows), steps)))
     return torch.cat(parts)
 
 

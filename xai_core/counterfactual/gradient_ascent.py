@@ -28,15 +28,13 @@ EPSILON = 1e-8
 Variables = Float[Tensor, "batch ..."]
 
 
-def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualConfig) -> Found:
+def ascend_in_latent_space(task: CounterfactualTask, config: CounterfactualConfig) -> Found:
     """Ascend from the images' codes, z <- z + step(d log f_t(g(z)) / dz)."""
     trace = Trace()
-    codes, probs, steps = _ascend(
-        problem, config, problem.codes, problem.decode, lambda z: z, trace.record
-    )
+    codes, probs, steps = _ascend(task, config, task.codes, task.decode, lambda z: z, trace.record)
     path, path_probabilities, num_steps = trace.thinned(steps + 1, config.path_points)
     with torch.no_grad():
-        images = problem.decode(codes)
+        images = task.decode(codes)
     return Found(
         images=images,
         probabilities=probs,
@@ -49,29 +47,29 @@ def ascend_in_latent_space(problem: CounterfactualTask, config: CounterfactualCo
 
 
 def ascend_on_pixels(
-    problem: CounterfactualTask,
+    task: CounterfactualTask,
     config: CounterfactualConfig,
     encode: Callable[[Images], Tensor],
 ) -> Found:
     """Ascend on pixels within [0, 1]; the path holds the codes of both ends."""
     images, probs, steps = _ascend(
-        problem, config, problem.images, lambda x: x, lambda x: x.clamp(0, 1), _unrecorded
+        task, config, task.images, lambda x: x, lambda x: x.clamp(0, 1), _unrecorded
     )
     with torch.no_grad():
-        ends = torch.stack([problem.codes, encode(images)], 1)
+        ends = torch.stack([task.codes, encode(images)], 1)
     return Found(
         images=images,
         probabilities=probs,
         path=ends,
-        path_probabilities=torch.stack([problem.probabilities, probs], 1),
-        num_steps=torch.full_like(problem.target, 2),
+        path_probabilities=torch.stack([task.probabilities, probs], 1),
+        num_steps=torch.full_like(task.target, 2),
         evaluations=steps,
         why_not=f"the ascent stalled: not there after {config.step_limit} steps",
     )
 
 
 def _ascend(
-    problem: CounterfactualTask,
+    task: CounterfactualTask,
     config: CounterfactualConfig,
     start: Variables,
     to_image: Callable[[Tensor], Images],
@@ -79,14 +77,14 @@ def _ascend(
     record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
 ) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:
     """Take steps; rows that reach their target leave the batch."""
-    final, probs_at = start.clone(), problem.probabilities.clone()
-    steps = torch.zeros_like(problem.target)
-    rows, target = torch.arange(len(start), device=start.device), problem.target.unsqueeze(1)
+    final, probs_at = start.clone(), task.probabilities.clone()
+    steps = torch.zeros_like(task.target)
+    rows, target = torch.arange(len(start), device=start.device), task.target.unsqueeze(1)
     variables, mean, square = start, torch.zeros_like(start), torch.zeros_like(start)
     for step in range(config.step_limit + 1):
         with torch.enable_grad():
             variables = variables.detach().requires_grad_()
-            log_probs = problem.forward(to_image(variables)).log_softmax(-1)
+            log_probs = task.forward(to_image(variables)).log_softmax(-1)
             (gradient,) = torch.autograd.grad(log_probs.gather(1, target).sum(), variables)
         variables, probs = variables.detach(), log_probs.detach().exp()
         record(rows, variables, probs)

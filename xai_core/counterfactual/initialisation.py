@@ -12,7 +12,7 @@ NEIGHBOURS = 8
 
 
 def candidate_codes(
-    problem: CounterfactualTask, near: Int[Tensor, "batch count"] | None
+    task: CounterfactualTask, near: Int[Tensor, "batch count"] | None
 ) -> Float[Tensor, "batch candidates latent"] | None:
     """Propose codes of the target class, most promising first; None if none are known.
 
@@ -21,22 +21,22 @@ def candidate_codes(
     = (z - mu_s) sigma_c / sigma_s + mu_c.
 
     Args:
-        problem: The counterfactual task.
+        task: The counterfactual task.
         near: Rows of the reference, nearest first, from its `nearest_rows`.
     """
     proposed = []
-    if problem.reference is not None and near is not None:
-        codes = problem.reference.codes_at(near[:, :NEIGHBOURS], problem.codes)
+    if task.reference is not None and near is not None:
+        codes = task.reference.codes_at(near[:, :NEIGHBOURS], task.codes)
         proposed += [codes.mean(1, keepdim=True), codes[:, :3]]
-    if problem.prior is not None:
-        proposed.append(_transported(problem))
+    if task.prior is not None:
+        proposed.append(_transported(task))
     return torch.cat(proposed, 1) if proposed else None
 
 
-def _transported(problem: CounterfactualTask) -> Float[Tensor, "batch clusters latent"]:
+def _transported(task: CounterfactualTask) -> Float[Tensor, "batch clusters latent"]:
     """Transport each code from its own cluster to every cluster."""
-    assert problem.prior is not None
-    mean, scale = problem.prior.mean.detach(), problem.prior.scale.detach()
-    source = problem.prior.responsibilities(problem.codes).argmax(-1)
-    offset = (problem.codes - mean[source]) / scale[source].unsqueeze(1)
+    assert task.prior is not None
+    mean, scale = task.prior.mean.detach(), task.prior.scale.detach()
+    source = task.prior.responsibilities(task.codes).argmax(-1)
+    offset = (task.codes - mean[source]) / scale[source].unsqueeze(1)
     return mean + offset.unsqueeze(1) * scale.unsqueeze(1)

@@ -142,7 +142,7 @@ def _images(manifest: Manifest) -> Problem | None:
 
 
 def _measured(manifest: Manifest, name: str) -> float | None:
-    """Read a number of the held-out images, None where the bundle has none."""
+    """Return a number measured on held-out images; None where the bundle has none."""
     for group in ("health", "test"):
         value = manifest.metrics.get(group, {}).get(name)
         if value is not None:

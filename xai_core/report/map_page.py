@@ -37,7 +37,7 @@ LARGEST_SIDE = 40
 GREYS = 32
 """Grey levels of a picture: a third fewer bytes than 256, and no visible difference."""
 QUALITY = {"input": 75, "reconstruction": 20}
-"""Of WebP, for colour images, and for reconstructions, which are smooth."""
+"""Quality of WebP files, for colour images and for reconstructions, which are smooth."""
 BATCH = points.SHEET_IMAGES
 
 

@@ -80,7 +80,7 @@ _MEASURES = (
      "The independent classifier kept in the bundle to be explained; "
      "it was trained with labels and shares nothing with the cluster VAE."),
 )  # fmt: skip
-"""Of each score its field in `Evaluation`, its name for people, its unit, and what it means."""
+"""Field of `Evaluation`, name, unit and meaning of each score."""
 
 _COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
            "eleven", "twelve")  # fmt: skip
@@ -155,7 +155,7 @@ def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]
 
 
 def image_kind(strategy: str) -> str:
-    """Return what an image is called that is read by a strategy: "digit" or "image"."""
+    """Return the word for images that a strategy reads: "digit" or "image"."""
     return "digit" if strategy == "digits" else "image"
 
 

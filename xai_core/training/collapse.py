@@ -42,7 +42,7 @@ from ..runtime import Launch
 from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state
 from .config import TrainingConfig
-from .progress import EpochMetrics
+from .progress import VAE, EpochMetrics
 from .stages.sequence import train_models
 
 __all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
@@ -182,10 +182,16 @@ def record_collapse(
 
     Raises:
         ConfigError: If there are no images to record or to train on.
-        DataError: If the file cannot be written.
+        DataError: If there are no two grey test images, or the file cannot be written.
     """
-    if not 2 <= images <= len(dataset.test.images):
-        raise ConfigError(f"`images` must be in [2, {len(dataset.test.images)}], got {images}.")
+    available = len(dataset.test.images)
+    if dataset.spec.channels > 1 or available < 2:
+        raise DataError(
+            f"A recording needs at least 2 grey test images, which it binarises; `{dataset.name}` "
+            f"has {available} with {dataset.spec.channels} channels."
+        )
+    if not 2 <= images <= available:
+        raise ConfigError(f"`images` must be in [2, {available}], got {images}.")
     order = torch.randperm(len(dataset.test.images), generator=torch.Generator().manual_seed(seed))
     rows = order[:images].sort().values
     x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
@@ -253,13 +259,13 @@ def _record(
     """Train by one recipe; evaluate the images before training and after every epoch."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = ClusterVAE(recipe.model)
+        model = ClusterVAE(recipe.model, dataset.spec)
     seen = [(0, _look(model, x, seed))]
 
     with tempfile.TemporaryDirectory() as folder:
 
         def keep(row: EpochMetrics) -> None:
-            state = read_state(Path(folder), "vae")
+            state = read_state(Path(folder), VAE)
             assert state is not None
             prefix = "weights.model."
             model.load_state_dict(

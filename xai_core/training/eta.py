@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .progress import STAGES
+from .progress import (
+    CLASSIFIER,
+    CRITIC,
+    EVALUATION,
+    INDEX,
+    PSEUDO_LABELS,
+    STAGES,
+    SURROGATE,
+    VAE,
+)
 from .steps import plan_epochs
 
 if TYPE_CHECKING:
@@ -65,22 +74,20 @@ def expected_seconds(
         return images * plan_epochs(images, epochs, training.batch_size, min_steps)[0]
 
     scored = sum(min(size, training.scored_images or size) for size in splits)
-    work = {"evaluation": scored, "index": sum(splits)}
-    work["vae"] = passes(count, training.epochs, training.min_steps)
+    work = {EVALUATION: scored, INDEX: sum(splits)}
+    work[VAE] = passes(count, training.epochs, training.min_steps)
     if training.pseudo_label_weight > 0 and model.num_clusters > 1:
-        work["assign"] = min(count, training.pseudo_label_images)
+        work[PSEUDO_LABELS] = min(count, training.pseudo_label_images)
     if dataset.train.labels is not None:
-        work["classifier"] = passes(
-            count, training.classifier_epochs, training.classifier_min_steps
-        )
+        work[CLASSIFIER] = passes(count, training.classifier_epochs, training.classifier_min_steps)
     critic = training.critic
-    if critic is not None and (model.num_clusters > 1 or "classifier" in work):
+    if critic is not None and (model.num_clusters > 1 or CLASSIFIER in work):
         shown = min(count, critic.train_images)
-        work["surrogate"] = passes(shown, critic.surrogate_epochs, critic.min_steps)
-        work["critic"] = passes(shown, critic.epochs, critic.min_steps)
+        work[SURROGATE] = passes(shown, critic.surrogate_epochs, critic.min_steps)
+        work[CRITIC] = passes(shown, critic.epochs, critic.min_steps)
     larger = dataset.spec.pixels / 784
     return {
-        name: work[name] * stage.milliseconds / 1000 * (1.0 if name == "index" else larger)
+        name: work[name] * stage.milliseconds / 1000 * (1.0 if name == INDEX else larger)
         for name, stage in STAGES.items()
         if name in work
     }

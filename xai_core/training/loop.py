@@ -16,7 +16,7 @@ from ..errors import TrainingDivergedError
 from ..runtime import epoch_generator, report_out_of_memory
 from .captured_step import TrainingStep
 from .checkpoint import TrainingState, read_state, write_state
-from .progress import EpochMetrics, Progress
+from .progress import VAE, EpochMetrics, Progress
 from .steps import plan_epochs
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class EpochLoop:
     def _check(self, total: Tensor, stage: str, epoch: int) -> None:
         if not torch.isfinite(total):
             kept = f"The state of the epoch before is kept in {self.run}. " if epoch else ""
-            option = "`--learning-rate`" if stage == "vae" else "rate in its configuration"
+            option = "`--learning-rate`" if stage == VAE else "rate in its configuration"
             raise TrainingDivergedError(
                 f"The loss of stage '{stage}' is not finite in epoch {epoch + 1}. "
                 f"{kept}Train anew with a lower {option}."

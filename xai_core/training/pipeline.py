@@ -36,7 +36,7 @@ from ..models.config import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import TrainingConfig, settings_for
 from .preflight import check_surroundings
-from .progress import EpochMetrics, Progress
+from .progress import CLASSIFIER, EVALUATION, INDEX, VAE, EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
 
 __all__ = [
@@ -278,7 +278,7 @@ def _finish(
     model = trained.model.to(device)
     classifier = None if trained.classifier is None else trained.classifier.to(device)
     started = time.perf_counter()
-    on_progress(Progress("evaluation", 0, 1))
+    on_progress(Progress(EVALUATION, 0, 1))
     encodings = tuple(
         encode_dataset(model, part.images, device=device, seed=seed)
         for part in (dataset.train, dataset.test)
@@ -300,14 +300,14 @@ def _finish(
             num_reconstructed_images=training.scored_images,
             num_likelihood_images=training.likelihood_images if split == "test" else 0,
         ).as_dict()
-    steps = {f"{stage}_steps": trained.steps.get(stage) for stage in ("vae", "classifier")}
+    steps = {f"{stage}_steps": trained.steps.get(stage) for stage in (VAE, CLASSIFIER)}
     health = score_health(
         model, classifier, dataset, device=device, num_images=training.scored_images
     )
     metrics["health"] = health | steps
     evaluated = time.perf_counter()
-    on_progress(Progress("evaluation", 1, 1))
-    on_progress(Progress("index", 0, 1))
+    on_progress(Progress(EVALUATION, 1, 1))
+    on_progress(Progress(INDEX, 0, 1))
     shown = slice(training.indexed_train_images)
     index, quality = build_index(
         model,
@@ -328,8 +328,8 @@ def _finish(
         seed,
     )
     indexed = time.perf_counter()
-    on_progress(Progress("index", 1, 1))
-    spent = {"evaluation": evaluated - started, "index": indexed - evaluated}
+    on_progress(Progress(INDEX, 1, 1))
+    spent = {EVALUATION: evaluated - started, INDEX: indexed - evaluated}
     with _writing(out, BundleError):
         save_bundle(
             out,

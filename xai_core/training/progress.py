@@ -4,7 +4,14 @@ import math
 from dataclasses import dataclass
 
 __all__ = [
+    "CLASSIFIER",
+    "CRITIC",
+    "EVALUATION",
+    "INDEX",
+    "PSEUDO_LABELS",
     "STAGES",
+    "SURROGATE",
+    "VAE",
     "EpochMetrics",
     "Progress",
     "Stage",
@@ -25,16 +32,19 @@ class Stage:
     milliseconds: float
 
 
+PSEUDO_LABELS, VAE, CLASSIFIER = "assign", "vae", "classifier"
+SURROGATE, CRITIC, EVALUATION, INDEX = "surrogate", "critic", "evaluation", "index"
+"""Names of the stages in histories, events and `seconds`."""
 STAGES = {
-    "assign": Stage(title="Pseudo-labels", milliseconds=1.96),
-    "vae": Stage(title="Cluster VAE", milliseconds=1.08),
-    "classifier": Stage(title="Classifier", milliseconds=0.44),
-    "surrogate": Stage(title="Critic's surrogate", milliseconds=0.20),
-    "critic": Stage(title="Critics", milliseconds=1.12),
-    "evaluation": Stage(title="Evaluation", milliseconds=0.88),
-    "index": Stage(title="Map of all images", milliseconds=1.12),
+    PSEUDO_LABELS: Stage(title="Pseudo-labels", milliseconds=1.96),
+    VAE: Stage(title="Cluster VAE", milliseconds=1.08),
+    CLASSIFIER: Stage(title="Classifier", milliseconds=0.44),
+    SURROGATE: Stage(title="Critic's surrogate", milliseconds=0.20),
+    CRITIC: Stage(title="Critics", milliseconds=1.12),
+    EVALUATION: Stage(title="Evaluation", milliseconds=0.88),
+    INDEX: Stage(title="Map of all images", milliseconds=1.12),
 }
-"""All stages in their order, by the name that histories, events and `seconds` use."""
+"""All stages in their order."""
 
 
 def stage_title(name: str) -> str:
@@ -44,7 +54,7 @@ def stage_title(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochMetrics:
-    """One row of the history: means over the epoch's scored images, in nats where in nats."""
+    """One row of the history: means over the epoch's scored images; terms of the bound in nats."""
 
     stage: str
     epoch: int

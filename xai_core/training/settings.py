@@ -99,7 +99,7 @@ def _found(group: Group) -> list[Setting]:
 
 
 def _name(group: Group, field: str) -> str:
-    if group == "critic" and not field.startswith("surrogate"):
+    if group == "critic" and not field.startswith("surrogate_"):
         return f"critic_{field}"
     return SHORT.get(field, field)
 

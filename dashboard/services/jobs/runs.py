@@ -83,14 +83,14 @@ class Run:
         begun: Time of the last start or resumption, in seconds since 1970.
         state: State of the run.
         why: Why it failed; empty otherwise.
-        news: Progress of the training.
+        progress: Progress of the training.
     """
 
     request: Request
     begun: float
     state: State
     why: str
-    news: TrainingProgress
+    progress: TrainingProgress
 
     @property
     def name(self) -> str:
@@ -214,7 +214,7 @@ def read(name: str) -> Run:
     """
     folder, known = _folder(name), _record(name)
     try:
-        news = read_training_progress(folder / "events.jsonl", time.time())
+        progress = read_training_progress(folder / "events.jsonl", time.time())
         state, why = _outcome(folder, bool(known.get("stop")))
         request, begun = _request(known["request"]), float(known["begun"])
         time.localtime(begun)  # raises an error for an invalid time
@@ -223,7 +223,7 @@ def read(name: str) -> Run:
         raise XaiError(
             f"`{folder}` is damaged ({sentence:.100}). Remove this training."
         ) from error
-    return Run(request=request, begun=begun, state=state, why=why, news=news)
+    return Run(request=request, begun=begun, state=state, why=why, progress=progress)
 
 
 def log_tail(name: str, lines: int = 30) -> str:
@@ -244,7 +244,7 @@ def _read_or_say_why(name: str) -> Run:
     except XaiError as error:
         asked = Request(name=name, data="?", preset="?")
         return Run(
-            request=asked, begun=0.0, state="failed", why=str(error), news=TrainingProgress()
+            request=asked, begun=0.0, state="failed", why=str(error), progress=TrainingProgress()
         )
 
 

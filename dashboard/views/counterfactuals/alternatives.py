@@ -61,7 +61,7 @@ def show(bundle: "Bundle", request: Request) -> None:
             "smaller one may exist."
         )
     if found is None:
-        messages.note(f"No train image is taken for {target}, so there is nowhere to start from.")
+        messages.note(f"The model takes no train image for {target}, so no search can start.")
         return
     st.caption(
         f"{found.searched} starts in {1000 * found.seconds:.0f} ms, {found.converged} of them "

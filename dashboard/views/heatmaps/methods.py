@@ -260,7 +260,10 @@ def _grid(
         " **+** area under the probability while pixels are shown in the map's order (insertion, "
         "high is good), **\N{MINUS SIGN}** while they are removed (deletion, low is good)."
     )  # fmt: skip
-    st.caption("Each on a scale of its own, at its defaults. Click one to see it large." + meaning)
+    st.caption(
+        "Each method at its default settings, on its own colour scale. Click one to enlarge it."
+        + meaning
+    )
 
 
 def _pick(method: str) -> None:

@@ -111,6 +111,6 @@ def _named(bundle: "Bundle", kind: "Registration") -> str:
 
 
 def _most_probable(bundle: "Bundle", output: str, classes: list[str]) -> str:
-    """Return the class, of some, that the selected image is given most probability of."""
+    """Return the most probable of some classes for the selected image."""
     probs = counterfactuals.decided(bundle, state.selected_id(), output)
     return max(classes, key=lambda c: float(probs[int(c)]))

@@ -9,7 +9,7 @@ QUESTIONS = (
     (PAGES["latent_map"], "Where is it?", ":material/scatter_plot:",
      "Its place among all images, and what is near it. *Latent map*"),
     (PAGES["reconstructions"], "What did the model keep?", ":material/compare:",
-     "What it can draw again from a few numbers. *Reconstructions*"),
+     "What the model can redraw from a few numbers. *Reconstructions*"),
     (PAGES["heatmaps"], "Why?", ":material/gradient:",
      "Which pixels decided, and which map to believe. *Heatmaps*"),
     (PAGES["counterfactuals"], "What if?", ":material/alt_route:",

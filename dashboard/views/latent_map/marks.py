@@ -86,8 +86,8 @@ def decoded_place(bundle: "Bundle") -> None:
         "What would be here?",
         "The picture at the cross on the map, made by the decoder.",
         "A map has no inverse, so this is an **interpolation**: the codes of the 10 images that "
-        "lie nearest on the map are averaged, the nearer the heavier (by 1 / distance "
-        "squared), and the mean is decoded. Where the map has separated neighbours, those codes "
+        "lie nearest on the map are averaged with weights 1 / distance squared, and the mean "
+        "is decoded. Where the map has separated neighbours, those codes "
         "have little in common and the picture is a blend. Two numbers show how far to trust "
         "it: the distance from the cross to the place that the code itself gets on the map, and "
         "its density under the prior.",

@@ -22,7 +22,7 @@ WAYS = ("Draw", "Upload")
 SEED = (28, 28)
 """Height and width of images that the sheet can begin with."""
 MOST = 60
-"""Uploads taken at once."""
+"""Largest number of uploads that are read at once."""
 
 
 def show(bundle: "Bundle", image_id: str) -> None:
@@ -106,12 +106,14 @@ def _read(bundle: "Bundle", files: list[Any]) -> tuple[list[loader.Upload], list
         except DataError as error:
             refused.append(str(error))
     if len(files) > MOST:
-        refused.append(f"{MOST} images are taken at once; the other {len(files) - MOST} are not.")
+        refused.append(
+            f"At most {MOST} images are read at once; {len(files) - MOST} were left out."
+        )
     return found, refused
 
 
 def _uploaded(bundle: "Bundle", files: list[Any]) -> None:
-    """Select the first of the images that were just uploaded, also if it was uploaded before."""
+    """Select the first of the images that were just uploaded, even if it was uploaded before."""
     known = state.setting("own uploads", [])
     fresh, refused = _read(bundle, [file for file in files[:MOST] if file.file_id not in known])
     state.put_setting("own uploads", [file.file_id for file in files])

@@ -89,7 +89,7 @@ def _limits(bundle: "Bundle", output: str, image_id: str, level: float) -> list[
         needed = prediction_sets.images_needed(level)
         found.append(
             f"There are too few test images to exclude {names} at {at}, so each set holds "
-            f"{'it' if len(short) == 1 else 'them'}. It takes {needed} labelled ones of a class."
+            f"{'it' if len(short) == 1 else 'them'}. A class needs {needed} labelled test images."
         )
     if image_data.is_own(image_id):
         if image_data.typicality(bundle, image_id).unlike:

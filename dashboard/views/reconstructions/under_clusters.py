@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 READS_C = "This decoder reads c: the image's code z is decoded with each cluster in turn, g(z, c)."
 READS_Z = (
-    "This model's decoder reads z alone, so there is no g(z, c) to show. Shown instead is its "
-    "nearest relative: the code moved from its own cluster s to each cluster c, keeping its place "
-    "relative to the centre, $z' = z - \\mu_s + \\mu_c$, then decoded."
+    "This model's decoder reads z alone, so there is no g(z, c) to show. Instead, the code is "
+    "moved from its own cluster s to each cluster c, where it keeps its position relative to the "
+    "centre, $z' = z - \\mu_s + \\mu_c$, and decoded."
 )
 
 

@@ -16,6 +16,7 @@ from dashboard.views.train import loader
 from xai_core.plots.style import plain
 from xai_core.plots.theory import collapse
 from xai_core.training.events import TrainingProgress
+from xai_core.training.progress import CLASSIFIER, CRITIC, VAE
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -24,30 +25,30 @@ NONE = "nothing"
 UNKNOWN = "\N{EN DASH}"
 """Not a hyphen, which Markdown in a table would turn into a list."""
 CURVES = (
-    ("vae", "elbo", "ELBO, nats"),
-    ("vae", "cluster_information", "I(c; x), nats"),
-    ("vae", "accuracy", "accuracy of clusters*"),
-    ("classifier", "loss", "classifier's loss, nats"),
+    (VAE, "elbo", "ELBO, nats"),
+    (VAE, "cluster_information", "I(c; x), nats"),
+    (VAE, "accuracy", "accuracy of clusters*"),
+    (CLASSIFIER, "loss", "classifier's loss, nats"),
 )
 TERMS = (
-    ("vae", "reconstruction", "E log p(x|z, c), nats"),
-    ("vae", "expected_log_prior", "E log p(z|c), nats"),
-    ("vae", "kl_c", "KL(q(c) ‖ p(c)), nats"),
-    ("vae", "entropy_z", "-E log q(z|x), nats"),
+    (VAE, "reconstruction", "E log p(x|z, c), nats"),
+    (VAE, "expected_log_prior", "E log p(z|c), nats"),
+    (VAE, "kl_c", "KL(q(c) ‖ p(c)), nats"),
+    (VAE, "entropy_z", "-E log q(z|x), nats"),
 )
 NUMBERS = (
-    ("Epochs of the cluster VAE", "vae", "epoch", 0),
-    ("ELBO after the last, nats", "vae", "elbo", 2),
-    ("Reconstruction, nats", "vae", "reconstruction", 2),
-    ("Prior alignment, nats", "vae", "expected_log_prior", 2),
-    ("KL of c, nats", "vae", "kl_c", 3),
-    ("Entropy of z, nats", "vae", "entropy_z", 2),
-    ("Cluster information, nats", "vae", "cluster_information", 3),
-    ("Accuracy of clusters*", "vae", "accuracy", 4),
-    ("NMI*", "vae", "nmi", 3),
-    ("Seconds per epoch", "vae", "seconds", 1),
-    ("Classifier's loss, nats", "classifier", "loss", 4),
-    ("Critics' loss", "critic", "loss", 3),
+    ("Epochs of the cluster VAE", VAE, "epoch", 0),
+    ("ELBO after the last, nats", VAE, "elbo", 2),
+    ("Reconstruction, nats", VAE, "reconstruction", 2),
+    ("Prior alignment, nats", VAE, "expected_log_prior", 2),
+    ("KL of c, nats", VAE, "kl_c", 3),
+    ("Entropy of z, nats", VAE, "entropy_z", 2),
+    ("Cluster information, nats", VAE, "cluster_information", 3),
+    ("Accuracy of clusters*", VAE, "accuracy", 4),
+    ("NMI*", VAE, "nmi", 3),
+    ("Seconds per epoch", VAE, "seconds", 1),
+    ("Classifier's loss, nats", CLASSIFIER, "loss", 4),
+    ("Critics' loss", CRITIC, "loss", 3),
 )
 TESTED = (
     ("Test ELBO, nats", "elbo", 2),
@@ -98,16 +99,16 @@ def numbers(frames: dict[str, pd.DataFrame], tested: dict[str, dict[str, float]]
 
 def _histories(now: Sequence[Run], bundle: "Bundle | None") -> dict[str, pd.DataFrame]:
     """Return the histories of all runs and of the open bundle, by name."""
-    found = {run.name: _frame(run.news) for run in now if run.alive or run.news.epochs}
+    found = {run.name: _frame(run.progress) for run in now if run.alive or run.progress.epochs}
     if bundle is not None:
         found.setdefault(bundle.name, bundle.history)
     return found
 
 
-def _frame(news: TrainingProgress) -> pd.DataFrame:
+def _frame(progress: TrainingProgress) -> pd.DataFrame:
     shown_columns = [key for _, key, _ in (*CURVES, *TERMS)]
     columns = dict.fromkeys(["stage", "epoch", *shown_columns, "nmi", "seconds"])
-    frame = pd.DataFrame(list(news.epochs), columns=list(columns))
+    frame = pd.DataFrame(list(progress.epochs), columns=list(columns))
     return frame.astype(dict.fromkeys(list(columns)[1:], float))
 
 
@@ -122,7 +123,7 @@ def _chosen(names: list[str]) -> list[str]:
 
 def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> float | None:
     """Return ln K if all shown trainings have the same K."""
-    known = {run.name: run.news.num_clusters for run in now}
+    known = {run.name: run.progress.num_clusters for run in now}
     if bundle is not None:
         known.setdefault(bundle.name, bundle.model.config.num_clusters)
     found = {known.get(name) for name in shown}

@@ -75,12 +75,12 @@ def _one(run: runs.Run) -> None:
         st.caption(_asked(run), width="stretch")
         _buttons(run)
     if run.alive:
-        st.progress(run.news.share, text=_progress(run))
+        st.progress(run.progress.share, text=_progress(run))
     if run.state == "failed":
         kept = " Its finished epochs are kept: continue with **Resume**." if run.begun else ""
         st.error(f"{run.why}{kept}", icon=":material/error:")
     if run.state == "stopped":
-        st.caption(f"Stopped at {run.news.share:.0%} of the work.".replace("%", " %"))
+        st.caption(f"Stopped at {run.progress.share:.0%} of the work.".replace("%", " %"))
     with st.expander("Log"):
         st.code(runs.log_tail(run.name) or "Nothing yet.", language=None, height=240)
 
@@ -103,13 +103,17 @@ def _asked(run: runs.Run) -> str:
 def _progress(run: runs.Run) -> str:
     if run.state == "stopping":
         return "Stopping"
-    news = run.news
-    if not news.stage:
+    progress = run.progress
+    if not progress.stage:
         return "Starting: reading the images"
-    stage = stage_title(news.stage)
-    steps = f", step {news.done:,} of {news.total:,}" if news.total > 1 else ""
-    left = "" if news.seconds_left is None else f" · about {time_left(news.seconds_left)} left"
-    return f"{stage}{steps} · {100 * news.share:.0f} % of the work{left}"
+    stage = stage_title(progress.stage)
+    steps = f", step {progress.done:,} of {progress.total:,}" if progress.total > 1 else ""
+    left = (
+        ""
+        if progress.seconds_left is None
+        else f" · about {time_left(progress.seconds_left)} left"
+    )
+    return f"{stage}{steps} · {100 * progress.share:.0f} % of the work{left}"
 
 
 def time_left(seconds: float) -> str:

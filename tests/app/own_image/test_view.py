@@ -258,7 +258,7 @@ def test_the_answer_is_a_set_at_a_level_to_choose(open_page, tiny_bundle, only_t
     widget(app.segmented_control, "At which level?").set_value(0.99).run()
     said = text_of(app)
     assert "A | or a -, at 99 %" in said or "A - or a |, at 99 %" in said
-    assert "too few test images to exclude |, - at 99 %" in said and "It takes 99" in said
+    assert "too few test images to exclude |, - at 99 %" in said and "A class needs 99" in said
 
 
 @pytest.mark.parametrize("name", ["no_labels", "no_test_images", "one_test_image", "one_class"])

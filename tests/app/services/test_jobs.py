@@ -79,9 +79,13 @@ def recorded(name, *, end=None, stop=False, log="", events=()):
 
 def test_killed_resumed_and_stopped_a_training_keeps_its_epochs(here):
     runs.start(TINY, offered=OFFERED)
-    run = wait_for("tiny", lambda run: len(run.news.epochs) >= 2)
+    run = wait_for("tiny", lambda run: len(run.progress.epochs) >= 2)
     assert run.state == "running" and run.request == TINY
-    assert run.news.num_clusters == 2 and 0 < run.news.share < 1 and run.news.seconds_left > 0
+    assert (
+        run.progress.num_clusters == 2
+        and 0 < run.progress.share < 1
+        and run.progress.seconds_left > 0
+    )
     assert os.getpgid(group_of("tiny")) == group_of("tiny") != os.getpgrp()
     for change in (runs.resume, runs.remove):
         with pytest.raises(XaiError, match="running|Stop it first"):
@@ -95,10 +99,12 @@ def test_killed_resumed_and_stopped_a_training_keeps_its_epochs(here):
     run = wait_for("tiny", lambda run: not run.alive)
     assert run.state == "failed" and "SIGKILL" in run.why and "memory" in run.why
 
-    kept = len(run.news.epochs)
+    kept = len(run.progress.epochs)
     runs.resume("tiny")
-    run = wait_for("tiny", lambda run: len(run.news.epochs) > kept)
-    assert [row["epoch"] for row in run.news.epochs] == list(range(1, len(run.news.epochs) + 1))
+    run = wait_for("tiny", lambda run: len(run.progress.epochs) > kept)
+    assert [row["epoch"] for row in run.progress.epochs] == list(
+        range(1, len(run.progress.epochs) + 1)
+    )
     runs.stop("tiny")
     run = wait_for("tiny", lambda run: not run.alive)
     assert run.state == "stopped" and (runs.CHECKPOINTS / ".tiny.run/vae.safetensors").is_file()
@@ -364,8 +370,8 @@ def told(*events):
 def test_the_time_left_follows_the_speed_so_far(tmp_path, events, now, share, left):
     path = tmp_path / "events.jsonl"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    news = read_training_progress(path, now)
-    assert (news.share, news.seconds_left) == pytest.approx((share, left))
+    progress = read_training_progress(path, now)
+    assert (progress.share, progress.seconds_left) == pytest.approx((share, left))
 
 
 def test_lines_that_were_cut_short_or_are_no_events_are_left_out(tmp_path):

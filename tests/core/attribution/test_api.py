@@ -65,7 +65,7 @@ def run(method, x, forward, target=0, **options):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_gives_a_finite_map_an_image(method, x, classifier):
+def test_every_method_gives_a_finite_map_per_image(method, x, classifier):
     found = run(method, x, classifier, torch.arange(6) % 2, baselines=None)
     assert found.attributions.shape == (6, 28, 28) and found.method == method
     assert found.attributions.isfinite().all() and found.target.tolist() == [0, 1, 0, 1, 0, 1]

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections import OrderedDict, namedtuple
 
 import numpy as np
 import pytest
@@ -53,6 +54,47 @@ def test_a_network_in_train_mode_is_explained_in_evaluation_mode(method, x):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+class Habits(nn.Module):
+    """Dropout that is called and not a layer, and a count that training changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += self.training
+        return nn.functional.dropout(x, 0.5, self.training)
+
+
+HABITS = {
+    "dropout": lambda: nn.Dropout(0.5),
+    "dropout of channels": lambda: nn.Dropout2d(0.5),
+    "alpha dropout": lambda: nn.AlphaDropout(0.5),
+    "feature alpha dropout": lambda: nn.FeatureAlphaDropout(0.5),
+    "a random slope": lambda: nn.RReLU(),
+    "batch norm": lambda: nn.BatchNorm2d(4),
+    "batch norm without weights": lambda: nn.BatchNorm2d(4, affine=False),
+    "batch norm by average": lambda: nn.BatchNorm2d(4, momentum=None),
+    "instance norm that tracks": lambda: nn.InstanceNorm2d(4, track_running_stats=True),
+    "a spectral norm": lambda: nn.utils.parametrizations.spectral_norm(nn.Conv2d(4, 4, 1)),
+    "dropout that is called": Habits,
+}
+
+
+def test_whatever_training_changes_is_left_alone(x, some, subtests):
+    for name, make in some(HABITS.items()):
+        for method in ("saliency", "integrated_gradients", "occlusion"):
+            with subtests.test(name=name, method=method):
+                torch.manual_seed(0)
+                first, last = nn.Conv2d(1, 4, 3), nn.Linear(4 * 36, 3)
+                model = nn.Sequential(first, make(), nn.Flatten(), last).train()
+                wanted = explain(method, copy.deepcopy(model).eval(), x).attributions
+                state = copy.deepcopy(model.state_dict())
+                assert torch.equal(explain(method, model, x).attributions, wanted)
+                assert all(module.training for module in model.modules())
+                assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
+
+
 @pytest.mark.parametrize("method", OF_FUNCTIONS)
 def test_an_exception_leaves_the_network_as_found(method, x):
     model, calls = network().train(), 0
@@ -73,25 +115,25 @@ def test_an_exception_leaves_the_network_as_found(method, x):
     assert len(model[6]._forward_pre_hooks) == 1 and not model[2]._backward_hooks
 
 
+HALF, SHORT, SINGLE, DOUBLE = torch.float16, torch.bfloat16, torch.float32, torch.float64
+PRECISIONS = [
+    (weights, pixels)
+    for weights in (HALF, SHORT, SINGLE, DOUBLE)
+    for pixels in (HALF, SHORT, SINGLE, DOUBLE)
+    if (weights, pixels) != (SINGLE, SINGLE)
+]
+
+
 @pytest.mark.parametrize("method", OF_FUNCTIONS)
-@pytest.mark.parametrize(
-    ("weights", "pixels"),
-    [
-        (torch.float32, torch.float64),
-        (torch.float64, torch.float32),
-        (torch.float64, torch.float64),
-        (torch.float16, torch.float32),
-        (torch.float16, torch.float16),
-        (torch.bfloat16, torch.bfloat16),
-    ],
-)
-def test_any_precision_gives_the_map_of_float32(method, weights, pixels, x):
+def test_any_precision_gives_the_map_of_float32(method, x, some, subtests):
     wanted = explain(method, network().eval(), x).attributions.double()
-    found = explain(method, network().to(weights).eval(), x.to(pixels)).attributions
-    assert found.dtype == pixels and found.isfinite().all()
-    coarse = torch.bfloat16 in (weights, pixels)
-    agree = nn.functional.cosine_similarity(found.double().flatten(1), wanted.flatten(1))
-    assert agree.min() > (0.9 if coarse else 0.99)
+    for weights, pixels in some(PRECISIONS):
+        with subtests.test(weights=weights, pixels=pixels):
+            found = explain(method, network().to(weights).eval(), x.to(pixels)).attributions
+            assert found.dtype == pixels and found.isfinite().all()
+            coarse = torch.bfloat16 in (weights, pixels)
+            agree = nn.functional.cosine_similarity(found.double().flatten(1), wanted.flatten(1))
+            assert agree.min() > (0.9 if coarse else 0.99)
 
 
 def test_float16_that_overflows_is_computed_in_float32(x):
@@ -115,7 +157,14 @@ def test_images_that_are_not_finite_are_refused(bad, x):
         explain("saliency", network(), x)
 
 
+Output = namedtuple("Output", "logits hidden")
 FORMS = {
+    "a dict": lambda y: {"anything": y},
+    "a named tuple": lambda y: Output(y, None),
+    "an ordered dict": lambda y: OrderedDict(logits=y, loss=y.sum()),
+    "logits and indices": lambda y: (y, y.argmax(1)),
+    "several names": lambda y: {"logits": y, "aux_logits": y + 1},
+    "not contiguous": lambda y: torch.stack([y, y], -1)[..., 0],
     "a tuple": lambda y: (y,),
     "logits and features": lambda y: {"features": y[:, :2], "logits": y},
     "a list": lambda y: [y],
@@ -124,12 +173,13 @@ FORMS = {
 
 
 @pytest.mark.parametrize("method", OF_FUNCTIONS)
-@pytest.mark.parametrize("form", FORMS)
-def test_any_clear_form_gives_the_same_map(method, form, x):
+def test_any_clear_form_gives_the_same_map(method, x, some, subtests):
     model = network().eval()
     wanted = explain(method, model, x).attributions
-    found = explain(method, lambda x: FORMS[form](model(x)), x).attributions
-    torch.testing.assert_close(found, wanted)
+    for form in some(FORMS):
+        with subtests.test(form=form):
+            found = explain(method, lambda x, form=form: FORMS[form](model(x)), x).attributions
+            torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("method", OF_FUNCTIONS)

@@ -1,5 +1,6 @@
 """The function that is explained is the function that was given, whatever a network is made of."""
 
+import functools
 import os
 
 import captum.attr
@@ -15,6 +16,7 @@ from xai_core.attribution.registry import METHODS
 
 OF_FUNCTIONS = [name for name, card in METHODS.items() if card.needs not in ("mask", "nothing")]
 COMPLETE = [name for name in OF_FUNCTIONS if METHODS[name].complete]
+OF_RECTIFIERS = ("guided_backprop", "deconvolution", "guided_gradcam")
 RULES = [name for name in OF_FUNCTIONS if METHODS[name].needs == "layers"]
 SMALL = AttributionConfig(n_steps=8, n_points=4, n_samples=2, patch=5, stride=5, n_permutations=1)
 NETWORKS = int(os.environ.get("XAI_TEST_NETWORKS", "40"))
@@ -95,8 +97,8 @@ POOLS = {
 }
 
 
-def test_deep_lift_is_complete_through_pools_of_every_kind(subtests):
-    for name in POOLS:
+def test_deep_lift_is_complete_through_pools_of_every_kind(some, subtests):
+    for name in some(POOLS):
         for method in ["deep_lift", "deep_lift_shap"]:
             with subtests.test(name=name, method=method):
                 network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), *POOLS[name], nn.Flatten(),
@@ -126,7 +128,44 @@ def hooked(network):
     return network
 
 
+def by_its_weights(first, relu, flat, last):
+    return lambda x: (
+        torch.conv2d(x, first.weight, first.bias).relu().flatten(1) @ last.weight.T + (last.bias)
+    )
+
+
+class Listed(nn.Module):
+    """Layers in a list, called by a method that is not `forward`."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def logits(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 GIVEN = {
+    "weights without layers": by_its_weights,
+    "a method": lambda *layers: Listed(*layers).logits,
+    "a partial": lambda *layers: functools.partial(Listed.logits, Listed(*layers)),
+    "a ReLU in place": lambda first, relu, *rest: nn.Sequential(first, nn.ReLU(True), *rest),
+    "a clamp": lambda *layers: lambda x: layers[3](layers[0](x).clamp_min(0).flatten(1)),
+    "a maximum": lambda *layers: (
+        lambda x: layers[3](torch.maximum(layers[0](x), torch.zeros(())).reshape(len(x), -1))
+    ),
+    "dropout in training": lambda *layers: nn.Sequential(
+        *layers[:3], nn.Dropout(0.5), layers[3]
+    ).train(),
+    "weights by a parametrisation": lambda *layers: nn.Sequential(
+        nn.utils.parametrizations.weight_norm(layers[0]), *layers[1:]
+    ),
+    "a head of logits by name": lambda *layers: lambda x: {"logits": nn.Sequential(*layers)(x)},
+    "a network within a network": lambda *layers: nn.Sequential(
+        nn.Sequential(*layers[:2]), nn.Identity(), nn.Sequential(*layers[2:])
+    ),
     "an overridden forward": Scaled,
     "a forward hook": lambda *layers: hooked(nn.Sequential(*layers)),
     "a hook on the whole": lambda *layers: hook_of_whole(nn.Sequential(*layers)),
@@ -140,9 +179,15 @@ def hook_of_whole(network):
     return network
 
 
-def test_rules_explain_the_function_as_it_was_given(subtests):
+WITHOUT_RULE = {
+    *((name, method) for name in ("a clamp", "a maximum") for method in OF_RECTIFIERS),
+    ("a maximum", "lrp"),
+}
+
+
+def test_rules_explain_the_function_as_it_was_given(some, subtests):
     """Its map is the one of the same function, written as layers that each rule knows."""
-    for name in GIVEN:
+    for name in some(GIVEN):
         for method in RULES:
             with subtests.test(name=name, method=method):
                 torch.manual_seed(1)
@@ -159,11 +204,14 @@ def test_rules_explain_the_function_as_it_was_given(subtests):
                 same = nn.Sequential(*plain)
                 x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
                 wanted = explain(method, same, x, b).attributions
-                found = explain(method, GIVEN[name](*layers), x, b).attributions
-                if method == "lrp" and len(plain) > len(layers):
-                    assert (
-                        found.isfinite().all()
-                    )  # a factor is no convolution, and has another rule
+                network = GIVEN[name](*layers)
+                if (name, method) in WITHOUT_RULE:
+                    with pytest.raises(ValueError, match="Use a method that takes any function"):
+                        explain(method, network, x, b)
+                    continue
+                found = explain(method, network, x, b).attributions
+                if method == "lrp" and (len(plain) > 4 or name == "weights without layers"):
+                    assert found.isfinite().all()  # factors and summands have rules of their own
                 elif method == "guided_gradcam" and name == "a forward hook":
                     assert found.isfinite().all()  # the last convolution of `same` is another
                 else:
@@ -230,10 +278,10 @@ AFTER = {
 }
 
 
-def test_what_a_network_computes_besides_changes_no_map(subtests):
+def test_what_a_network_computes_besides_changes_no_map(some, subtests):
     for method in OF_FUNCTIONS:
         wanted = None
-        for after in AFTER:
+        for after in some(AFTER):
             with subtests.test(after=after, method=method):
                 torch.manual_seed(0)  # the same weights, whatever else is computed
                 network, x, b = TwoHeads(after), torch.rand(3, 1, 9, 9), torch.rand(2, 1, 9, 9)
@@ -260,25 +308,95 @@ UNKNOWN = {
     "a function of one's own": lambda x: Hidden.apply(x),
     "GELU": nn.functional.gelu,
     "a gate": lambda x: x * x.sigmoid(),
+    "a square": lambda x: x**2,
+    "a sine": torch.sin,
+    "a logarithm": lambda x: x.abs().log1p(),
+    "a choice": lambda x: torch.where(x > 0, x, x.exp() - 1),
+    "a sort": lambda x: x.sort(-1).values,
+    "a norm": lambda x: x / (x.norm(dim=1, keepdim=True) + 1),
+    "a running sum": lambda x: x.cumsum(-1),
+    "a spectrum": lambda x: torch.fft.rfft(x, dim=-1, n=12).abs(),
+    "a product of two": lambda x: x * x.flip(-1),
 }
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
+SMOOTH = ("a gate", "a square", "a sine", "a sort", "a norm", "a running sum", "a product of two")
+
+
 @pytest.mark.parametrize("method", RULES)
-def test_what_has_no_rule_is_refused_or_flagged(method, name):
-    first, head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 49, 3)
+def test_what_has_no_rule_is_refused_or_flagged(method, some, subtests):
+    for name in some(UNKNOWN):
+        with subtests.test(name=name):
+            refused_or_flagged(method, name)
+
+
+def refused_or_flagged(method, name):
+    """Where nothing rectifies, guided rules change nothing: their map is the slope."""
+    first, head = nn.Conv2d(1, 4, 3), nn.LazyLinear(3)
     x, b = torch.rand(4, 1, 9, 9), torch.rand(2, 1, 9, 9)
 
     def network(x):
         return head(UNKNOWN[name](first(x)).flatten(1))
 
+    network(x)
+    known = name == "GELU" and method in ("lrp", "deep_lift", "deep_lift_shap")
+    slopes = name in SMOOTH and method in OF_RECTIFIERS
     try:
         found = explain(method, network, x, b)
     except ValueError as error:
-        assert "Use a method that takes any function" in str(error)
+        assert "Use a method that takes any function" in str(error) and not known and not slopes
         return
-    known = name == "GELU" and method in ("lrp", "deep_lift", "deep_lift_shap")
-    gated = name == "a gate" and not method.startswith("lrp")
-    assert known or gated or found.warning
+    assert known or slopes or METHODS[method].complete
+    if slopes and method != "guided_gradcam":
+        torch.testing.assert_close(found.attributions.abs(), true_slopes(network, x))
     if METHODS[method].complete:
         assert not (truly_missed(found, network, x, b) & ~found.incomplete).any()
+        assert bool(found.warning) == bool(found.incomplete.any())
+
+
+def put(x):
+    y = x.clone()
+    y[y < 0] = 0
+    return y
+
+
+RECTIFIERS = {
+    "relu_": lambda x: torch.relu_(x.clone()),
+    "an operator": torch.ops.aten.relu,
+    "clamp": lambda x: x.clamp(0),
+    "clamp by a tensor": lambda x: x.clamp(min=torch.zeros(())),
+    "clamp of the negative": lambda x: -(-x).clamp_max(0),
+    "maximum": lambda x: torch.maximum(x, torch.zeros(())),
+    "max of two": lambda x: torch.max(x, torch.zeros(())),
+    "fmax": lambda x: torch.fmax(x, torch.zeros(())),
+    "minimum": lambda x: -torch.minimum(-x, torch.zeros(())),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "masked fill": lambda x: x.masked_fill(x < 0, 0),
+    "assignment": put,
+    "absolute values": lambda x: (x + x.abs()) / 2,
+    "threshold": lambda x: nn.functional.threshold(x, 0, 0),
+    "hardtanh": lambda x: nn.functional.hardtanh(x, 0, 1e9),
+    "leaky without a leak": lambda x: nn.functional.leaky_relu(x, 0.0),
+    "a parametric one": lambda x: nn.functional.prelu(x, torch.zeros(1)),
+}
+"""Ways to write a ReLU."""
+
+
+def test_a_relu_has_one_map_however_it_is_written_or_none(some, subtests):
+    first, head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 49, 3)
+    x = torch.rand(4, 1, 9, 9)
+
+    def by(rectifier):
+        return lambda x: head(rectifier(first(x)).flatten(1))
+
+    for method in OF_RECTIFIERS:
+        wanted = explain(method, by(torch.relu), x, x).attributions
+        for name, rectifier in some(RECTIFIERS.items()):
+            with subtests.test(name=name, method=method):
+                try:
+                    found = explain(method, by(rectifier), x, x).attributions
+                except ValueError as error:
+                    assert "whose only rectifier is ReLU" in str(error)
+                    assert name not in ("relu_", "an operator")
+                else:
+                    torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-4)

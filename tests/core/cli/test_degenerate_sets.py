@@ -48,14 +48,20 @@ REFUSED = {
 """What cannot be answered, and the words that say why."""
 
 
-@pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_answers_or_says_why_not(
-    command, name, degenerate_bundles, degenerate_files, tmp_path, monkeypatch
+    command, degenerate_bundles, degenerate_files, tmp_path, monkeypatch, subtests
 ):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XAI_BUNDLES", str(degenerate_bundles / "checkpoints"))
-    line = [part.format(name, data=degenerate_files[name]) for part in COMMANDS[command]]
+    for name in SETS:
+        with subtests.test(name=name):
+            (tmp_path / name).mkdir()
+            monkeypatch.chdir(tmp_path / name)
+            line = [part.format(name, data=degenerate_files[name]) for part in COMMANDS[command]]
+            answers_or_says_why_not(command, name, line)
+
+
+def answers_or_says_why_not(command, name, line):
     result = CliRunner().invoke(cli.app, [command.split()[0], *line])
     assert result.exception is None or isinstance(result.exception, SystemExit), (
         f"{type(result.exception)}: {result.exception}"

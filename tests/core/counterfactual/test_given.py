@@ -69,17 +69,19 @@ def images(*shape, count=3):
         return Model(*shape).eval().decode(codes)
 
 
-def test_every_search_works_in_any_precision(subtests):
+def test_every_search_works_in_any_precision(some, subtests):
     for method in METHODS:
         wanted = asked(Model().eval(), images(), method)
-        for weights, pixels in [
-            (torch.float64, torch.float64),
-            (torch.float32, torch.float64),
-            (torch.float64, torch.float32),
-            (torch.bfloat16, torch.bfloat16),
-            (torch.bfloat16, torch.float32),
-            (torch.float16, torch.float16),
-        ]:
+        for weights, pixels in some(
+            [
+                (torch.float64, torch.float64),
+                (torch.float32, torch.float64),
+                (torch.float64, torch.float32),
+                (torch.bfloat16, torch.bfloat16),
+                (torch.bfloat16, torch.float32),
+                (torch.float16, torch.float16),
+            ]
+        ):
             with subtests.test(method=method, weights=weights, pixels=pixels):
                 found = asked(Model().to(weights).eval(), images().to(pixels), method)
                 assert found.converged.all() and wanted.converged.all()
@@ -141,11 +143,11 @@ FORMS = {
 }
 
 
-def test_any_clear_form_gives_the_same_answer(subtests):
+def test_any_clear_form_gives_the_same_answer(some, subtests):
     for method in METHODS:
         model = Model().eval()
         wanted = asked(model, images(), method)
-        for form in FORMS:
+        for form in some(FORMS):
             with subtests.test(method=method, form=form):
                 changed = {name: make(model) for name, make in FORMS[form].items()}
                 found = asked(model, images(), method, **changed)

@@ -131,6 +131,36 @@ def test_a_file_and_an_array_of_the_same_values_are_the_same_image(tmp_path, whi
     assert torch.equal(found.images[3:4], alone.images)
 
 
+TRAINED_ON = {
+    "8 x 8, 0 to 16": lambda: np.rint(BYTES[:, :8, :8] / 255 * 16),
+    "8 x 8 floats": lambda: BYTES[:, :8, :8] / 255,
+    "12 x 9 bytes": lambda: BYTES[:, :12, :9],
+    "dark on light": lambda: 255 - np.where(BYTES > 250, BYTES, 0).astype(np.uint8),
+    "12 bits": lambda: BYTES.astype(np.uint16) * 16,
+    "two levels": lambda: BYTES > 200,
+    "64 x 64": lambda: BYTES.repeat(3, 1).repeat(3, 2)[:, :64, :64],
+    "colour": lambda: COLOURS,
+    "colour, floats": lambda: COLOURS.transpose(0, 3, 1, 2) / 255,
+    "colour, 16 x 40": lambda: COLOURS[:, :16].repeat(2, 2)[:, :, :40],
+    "grey as colour": lambda: BYTES[..., None].repeat(3, -1),
+    "one channel": lambda: BYTES[:, None] / 255,
+}
+"""Forms of a file that a bundle is trained on and that its commands are given again."""
+
+
+@pytest.mark.parametrize("name", TRAINED_ON)
+def test_the_file_of_a_training_is_read_again_as_it_was_then(tmp_path, name):
+    split = np.array(["train"] * 10 + ["test"] * 4)
+    np.savez(tmp_path / "set.npz", images=TRAINED_ON[name](), split=split)
+    data = load_dataset(tmp_path / "set.npz")
+    stored = torch.cat([data.train.images, data.test.images])
+    found = read_images(tmp_path / "set.npz", data.preprocessing)
+    assert torch.equal(found, stored) and found.shape[1:] == data.spec.shape
+    few = TRAINED_ON[name]()[3:5]
+    np.savez(tmp_path / "few.npz", images=few)
+    assert torch.equal(read_images(tmp_path / "few.npz", data.preprocessing), stored[3:5])
+
+
 # keys of arrays
 
 

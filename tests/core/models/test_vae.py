@@ -154,7 +154,7 @@ class TestBound:
         kl = kl_divergence(reference, Normal(0.0, 1.0)).sum(-1)
         torch.testing.assert_close(-found.expected_log_prior - found.entropy_z, kl)
 
-    def test_zero_logits_cost_a_bit_a_pixel(self):
+    def test_zero_logits_cost_one_bit_per_pixel(self):
         """A mean over pixels would be 784 times too weak, a sum over images 4 times too strong."""
         model, x = model_of(), images()
         last = model.decoder.layers[-2]

@@ -125,7 +125,7 @@ def test_points_of_the_inequality_lie_by_its_line(dark):
 
 
 @DARK
-def test_a_replay_has_a_strip_a_training(dark):
+def test_a_replay_has_one_strip_per_training(dark):
     probs = {name: np.full((6, 3), 1 / 3) for name in ("one", "two")}
     figure = collapse.beliefs(probs, [0, 0, 1, 1, 2, 2], ["a", "b", "c"], dark)
     assert len(figure.data) == 2 and figure.data[0].z.shape == (3, 6)

@@ -1,5 +1,6 @@
 """Trainings recorded on the tiny data set, and what a recording says."""
 
+import dataclasses
 import json
 import math
 
@@ -11,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from xai_core.cli import app
+from xai_core.data.dataset import Split, build_dataset
 from xai_core.errors import ConfigError, DataError
 from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch
@@ -96,9 +98,19 @@ def test_price_and_summary_are_averages_over_images():
     assert table.loc["cure", "accuracy"] == 1
 
 
+def split_of(images):
+    return Split(images=images, labels=None)
+
+
 def test_wrong_files_and_arguments_are_named(tiny_dataset, tmp_path, recorded):
     with pytest.raises(ConfigError, match=r"`images` must be in \[2, 20\]"):
         record_collapse(tiny_dataset, tmp_path / "a.parquet", images=21)
+    one = dataclasses.replace(tiny_dataset, test=split_of(tiny_dataset.test.images[:1]))
+    colour = tiny_dataset.test.images[:2].repeat(1, 3, 1, 1)
+    colour = build_dataset(name="red", train=split_of(colour), test=split_of(colour))
+    for data, has in ((one, "`bars` has 1 with 1"), (colour, "`red` has 2 with 3")):
+        with pytest.raises(DataError, match=rf"at least 2 grey test images.*{has} channels"):
+            record_collapse(data, tmp_path / "a.parquet", images=2)
     with pytest.raises(DataError, match="is no recording"):
         read_collapse(tmp_path / "missing.parquet")
     bare = tmp_path / "bare.parquet"

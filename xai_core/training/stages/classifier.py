@@ -11,6 +11,7 @@ from ...data.preprocessing_config import Preprocessing
 from ...models.classifier import Classifier
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
+from ..progress import CLASSIFIER
 
 __all__ = [
     "classifier_stage",
@@ -46,7 +47,7 @@ def classifier_stage(
         return deform(to_float(pixels[rows], device), generator, preprocessing), targets[rows]
 
     loop.fit(
-        "classifier",
+        CLASSIFIER,
         ClassifierObjective(classifier),
         batches,
         count=len(images),

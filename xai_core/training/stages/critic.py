@@ -29,6 +29,7 @@ from ...models.pixel_masks import log_uniform, random_masks
 from ...models.vae import ClusterVAE
 from ..config import CriticTraining
 from ..loop import EpochLoop
+from ..progress import CRITIC, SURROGATE
 from .critic_objective import CriticObjective, Explained, Surrogate, SurrogateObjective
 
 __all__ = [
@@ -87,7 +88,7 @@ def train_critics(
         config: Settings of the critics.
         training: Settings of their training.
         image: Form of the images.
-        fit: Trains an objective in place, called for "surrogate" and "critic"; None for
+        fit: Trains an objective in place, called for `SURROGATE` and `CRITIC`; None for
             `fit_one_cycle`.
         device: Device of models and images.
         seed: Seed of the weights; `fit` draws order and noise.
@@ -108,7 +109,7 @@ def train_critics(
     numbers = {name: answers.shape[1] for name, answers in probs.items()}
     surrogate = _seeded(lambda: Surrogate(numbers, image).to(device), seed + 2)
     fit(
-        "surrogate",
+        SURROGATE,
         SurrogateObjective(surrogate),
         lambda rows, generator: _masked(pixels, probs, rows, generator),
         count=len(pixels),
@@ -122,7 +123,7 @@ def train_critics(
     neutral = pixels.mean(0, dtype=torch.float32).div(255)[None]
     batches = _Batches(pixels, probs, config.budget, training.other_targets)
     fit(
-        "critic",
+        CRITIC,
         CriticObjective(
             critics,
             surrogate=surrogate.__call__,

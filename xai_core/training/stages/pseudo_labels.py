@@ -32,7 +32,7 @@ from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig
 from ..loop import EpochLoop
-from ..progress import Progress
+from ..progress import PSEUDO_LABELS, Progress
 from .natural_features import natural_features
 
 __all__ = [
@@ -266,8 +266,8 @@ def pseudo_label_stage(
     """Make the pseudo-labels, once per run, on the first process."""
     if training.pseudo_label_weight == 0 or model.num_clusters == 1:
         return None
-    loop.on_progress(Progress("assign", 0, 1))
-    if loop.fabric.is_global_zero and read_state(loop.run, "assign") is None:
+    loop.on_progress(Progress(PSEUDO_LABELS, 0, 1))
+    if loop.fabric.is_global_zero and read_state(loop.run, PSEUDO_LABELS) is None:
         started = time.perf_counter()
         probs = assign_clusters(
             images,
@@ -278,14 +278,14 @@ def pseudo_label_stage(
             device=loop.fabric.device,
         )
         taken = {"seconds": time.perf_counter() - started}
-        write_state(loop.run, "assign", TrainingState({"guess": probs}, [taken]))
+        write_state(loop.run, PSEUDO_LABELS, TrainingState({"guess": probs}, [taken]))
     loop.fabric.barrier()
-    state = read_state(loop.run, "assign")
+    state = read_state(loop.run, PSEUDO_LABELS)
     if state is None:
         raise ConfigError(
             f"This process does not see `{loop.run}`, which the first one writes. All machines "
             "must share the disk that `--out` is on."
         )
-    loop.on_progress(Progress("assign", 1, 1))
-    loop.seconds["assign"] = sum(row["seconds"] for row in state.rows)
+    loop.on_progress(Progress(PSEUDO_LABELS, 1, 1))
+    loop.seconds[PSEUDO_LABELS] = sum(row["seconds"] for row in state.rows)
     return state.tensors["guess"].to(loop.fabric.device)

@@ -18,6 +18,7 @@ from ...models.distributions import categorical_kl_to_uniform, normal_entropy
 from ...models.vae import ClusterVAE, Posterior
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
+from ..progress import VAE
 
 __all__ = [
     "vae_stage",
@@ -152,7 +153,7 @@ def vae_stage(
 
     sample = slice(0, SAMPLE_OF_EPOCH)
     loop.fit(
-        "vae",
+        VAE,
         VAEObjective(vae, training),
         batches,
         count=len(images),

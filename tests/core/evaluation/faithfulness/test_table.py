@@ -30,7 +30,7 @@ def table(tiny_bundle):
     return found
 
 
-def test_a_row_a_method_and_those_of_random_and_edges(table):
+def test_each_method_has_a_row_and_so_do_random_and_edges(table):
     assert [row.method for row in table.rows] == ["deep_lift", "saliency", "random", "edges"]
     assert (table.output, table.num_images) == ("classifier", 8)
     for row in table.rows:
