@@ -10,7 +10,7 @@ from dashboard.views.theory.loader import FEWEST_DRAWS, GIVEN, choices, draws
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-    from xai_core.training.collapse import Recording
+    from xai_core.training.collapse import Price, Recording
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -32,6 +32,22 @@ def recording() -> "Recording":
     from xai_core.training.collapse import read_collapse
 
     return read_collapse()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def prices() -> "dict[int, Price]":
+    """Compare the bounds with and without the cluster term, by the seed of both trainings."""
+    from xai_core.training.collapse import read_all_seeds
+
+    return {seen.seed: seen.price("cure", "prior", seen.epochs[-1]) for seen in read_all_seeds()}
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def mean_price() -> "Price":
+    """Average the prices over the seeds."""
+    from xai_core.training import collapse
+
+    return collapse.mean_price(list(prices().values()))
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

@@ -121,6 +121,8 @@ class StepPictures(NamedTuple):
 
     `gradient`, `projection` and `step` are signed images of unit length; `start`, `moved` and
     `on_pixels` are in [0, 1]; `share` is the part of the gradient's squared length in span(U).
+    `values` are the singular values s_i, `coefficients` the products of the gradient with the
+    columns u_i; `slope` is the gradient's length, `change` that of g(z + lambda v) - g(z).
     """
 
     gradient: NDArray[np.floating]
@@ -131,6 +133,10 @@ class StepPictures(NamedTuple):
     on_pixels: NDArray[np.floating]
     share: float
     target: int
+    values: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    slope: float
+    change: float
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -175,6 +181,10 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
         on_pixels=shaped[5],
         share=float(inside.square().sum() / seen.on_pixels.square().sum().clamp(min=1e-30)),
         target=target,
+        values=values.detach().cpu().double().numpy(),
+        coefficients=inside.detach().cpu().double().numpy(),
+        slope=float(seen.on_pixels.norm()),
+        change=float(size),
     )
 
 

@@ -195,15 +195,6 @@ def _ask(likely: "MixtureFit", probable: "MixtureFit") -> None:
     )
     question.choose(
         "em",
-        "Take the points with twins and 4 components or more. Why can maximum likelihood give a "
-        "component to the two equal points alone, while maximum a posteriori cannot shrink it?",
-        [
-            "The prior on the weights forbids small components",
-            "The density at the twins diverges as the variance goes to 0, and only the "
-            "prior on the variance penalises that",
-            "EM stops too early without a prior",
-        ],
-        right=1,
         because=f"The least variance in any direction is now {floors[0]:.2g} for maximum "
         f"likelihood (its floor is {MixtureConfig.variance_floor:g}) and {floors[1]:.2g} for "
         "maximum a posteriori.",
