@@ -482,3 +482,26 @@ def test_a_step_can_be_computed_from_the_numbers_shown(open_page, tiny_bundle, t
     law, code = np.linalg.norm(s**2 * a), np.linalg.norm(s * a)
     assert seen.change == pytest.approx(0.25 / code * law, rel=0.2)
     assert f"Σ(s_i² a_i)² = {law:.4g} ink" in text_of(app).replace("*", "")
+
+
+def test_both_ascents_are_films_that_end_at_their_image(open_page, tiny_bundle, component):
+    app = open_page("theory_manifold", image="test:3")
+    found = manifold_loader.ascents(tiny_bundle, "test:3", 0, "plain")
+    for title, one in zip(("Latent ascent", "Pixel ascent"), found, strict=True):
+        assert one.frames.shape[0] == len(one.frame_probs) == manifold_loader.FRAMES
+        np.testing.assert_allclose(one.frames[-1], one.image, atol=1e-5)
+        assert one.frame_probs[-1] == pytest.approx(one.probability, abs=1e-4)
+        data, _ = component(app, f"film {title}")
+        assert data["count"] == manifold_loader.FRAMES
+
+
+def test_a_decoder_that_reads_z_alone_has_no_image_below(open_page, tiny_bundle, text_of):
+    seen = factorisations_loader.differences(tiny_bundle)
+    assert len(seen.ids) == 20 and (seen.difference >= -1e-9).all()
+    assert "`bars` has no such image" in text_of(open_page("theory_factorisations"))
+
+
+def test_another_start_of_em_is_in_the_link(open_page):
+    app = open_page("theory_mixtures", bundle="bars", image="test:3", seed="2")
+    widget(app.button, "Another start").click().run()
+    assert linked(app, "seed") == "3"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import table
-from dashboard.services.scheduler.scheduler import compute_slot
+from dashboard.services.scheduler.scheduler import compute_slot, offload
 from dashboard.views.theory.loader import FEWEST_DRAWS, as_read, choices, draws, numbers
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAP_DRAWS = 250
 """Number of draws of z behind the map of nats per pixel."""
+COMPARED, DRAWS_COMPARED = 40, 12
+"""Test images on which both bounds are compared where either can be lower, and draws of each."""
 
 
 class Factorised(NamedTuple):
@@ -64,6 +66,14 @@ class FinalBound(NamedTuple):
     dim: int
     variances: float
     log_variances: float
+
+
+class Below(NamedTuple):
+    """L - L^ of some test images, in nats, with its standard error over the draws."""
+
+    ids: list[str]
+    difference: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 class Sides(NamedTuple):
@@ -157,3 +167,28 @@ def final_bound(bundle: "Bundle", image_id: str) -> FinalBound:
         variances=known.log_var.exp().sum().item(),
         log_variances=known.log_var.sum().item(),
     )
+
+
+@st.cache_data(
+    max_entries=8, show_spinner="Comparing both bounds on test images", hash_funcs=BY_FINGERPRINT
+)
+@offload
+def differences(bundle: "Bundle") -> Below:
+    """Evaluate L - L^ of some test images, with the encoder's q(c|x) or the average of q(c|z)."""
+    import torch
+
+    from xai_core.data.preprocessing import to_float
+    from xai_core.evaluation.metrics import binarise
+    from xai_core.theory import bounds
+
+    index = bundle.index
+    ids = index["id"][(index["split"] == "test").to_numpy()].iloc[:COMPARED].tolist()
+    x = to_float(bundle.dataset.images(ids), bundle.device)
+    noise = torch.Generator(bundle.device).manual_seed(0)
+    if bundle.model.config.likelihood == "bernoulli":
+        x = binarise(x, noise)
+    with compute_slot():
+        drawn = bounds.draw(bundle.model, x, num_samples=DRAWS_COMPARED, generator=noise)
+    each = bounds.differences_by_draw(drawn, drawn.encoder_probs)
+    error = each.std(0) / DRAWS_COMPARED**0.5
+    return Below(ids, each.mean(0).numpy(), error.numpy())

@@ -47,6 +47,7 @@ layout.section(
     "carries no information about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
 )
 counterexample.show(bundle)
+counterexample.among_images(bundle)
 
 layout.section(
     "(6.1), term by term",
@@ -56,7 +57,8 @@ layout.section(
     "decoder expects costs little, one that it does not expect is cold. The other three terms are "
     "closed forms of the numbers below: take a cluster's column, insert it in the formula, weigh "
     "by q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's. Term 1 has "
-    "no closed form: it is an average over codes, of binarised pixels for a Bernoulli likelihood.",
+    "no closed form: it is an average over codes, of binarised pixels for a Bernoulli likelihood; "
+    "the first section averages all terms over more codes, so its L\u0302 differs by their noise.",
 )
 final_bound.show(bundle, image_id)
 

@@ -120,7 +120,7 @@ def _task(bundle: "Bundle") -> Task:
             "Strength of the prior (MAP)", [0.5, 1.0, 2.0, 5.0, 20.0], width=220,
             **state.bind("em strength", 1.0, [0.5, 1.0, 2.0, 5.0, 20.0], link="strength"),
         )  # fmt: skip
-        seed = int(state.setting("em seed", 0))
+        seed = int(state.keep("em seed", 0, span=state.SEEDS, link="seed"))
         st.button(
             "Another start", icon=":material/refresh:",
             on_click=state.put_setting, args=("em seed", seed + 1),
