@@ -50,6 +50,7 @@ __all__ = [
     "Price",
     "Recipe",
     "Recording",
+    "last_common_epoch",
     "mean_price",
     "read_all_seeds",
     "read_collapse",
@@ -275,6 +276,18 @@ def read_all_seeds(path: Path = RECORDED) -> list[Recording]:
     """
     found = [read_collapse(file) for file in (path, *path.parent.glob(OTHER_SEEDS))]
     return sorted(found, key=lambda recording: recording.seed)
+
+
+def last_common_epoch(recordings: Sequence[Recording]) -> int:
+    """Return the last epoch that all recordings hold.
+
+    Raises:
+        DataError: If there is none.
+    """
+    common = set.intersection(*(set(recording.epochs) for recording in recordings))
+    if not common:
+        raise DataError("The recordings of different seeds have no epoch in common.")
+    return max(common)
 
 
 def mean_price(prices: Sequence[Price]) -> Price:

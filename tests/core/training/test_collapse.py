@@ -20,6 +20,7 @@ from xai_core.training.collapse import (
     TERMS,
     Price,
     Recording,
+    last_common_epoch,
     mean_price,
     read_all_seeds,
     read_collapse,
@@ -120,6 +121,10 @@ def test_other_seeds_lie_beside_a_recording_with_two_runs_at_the_last_epoch(
     assert other.runs == ["prior", "cure"] and other.epochs == [1] and len(other.table) == 24
     assert set(other.about["runs"]) == {"prior", "cure"}
     assert other.price("cure", "prior", 1).standard_error > 0
+    assert last_common_epoch([first, other]) == 1
+    late = Recording(table=other.table.assign(epoch=9), about=other.about)
+    with pytest.raises(DataError, match="no epoch in common"):
+        last_common_epoch([first, late])
     with pytest.raises(ConfigError, match="No recipe 'x'; the recipes are pure, prior, cure"):
         record_collapse(tiny_dataset, tmp_path / "x.parquet", runs=("x",), **options)
 

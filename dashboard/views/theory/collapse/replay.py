@@ -56,7 +56,7 @@ def argument(bundle: "Bundle") -> None:
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
     most = math.log(seen.probs("cure", last).shape[1])
-    other, same = seen.price("cure", "pure", last), loader.mean_price()
+    other, same = seen.price("cure", "pure", last), loader.prices().mean
     columns = st.columns(len(seen.runs) + 1)
     for column, run in zip(columns, seen.runs, strict=False):
         column.metric(
@@ -67,7 +67,7 @@ def argument(bundle: "Bundle") -> None:
     columns[-1].metric(
         "Gain of the cluster term, nats", f"{signed(-same.nats, 1)} ± {same.standard_error:.1f}",
         help=f"The bound of “{titles['cure']}” minus that of “{titles['prior']}”: the same model "
-        f"with and without the term, from {len(loader.prices())} seeds; the error is that of "
+        f"with and without the term, from {len(loader.prices().each)} seeds; the error is that of "
         "their mean",
         border=True,
     )  # fmt: skip
@@ -190,7 +190,7 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
 
 def _price(titles: dict[str, str]) -> str:
     """Describe the effect of the cluster term on the bound of the same model, seed by seed."""
-    mean, each = loader.mean_price(), loader.prices()
+    each, mean, epoch = loader.prices()
     verb = "costs" if mean.nats > 0 else "gains"
     listed = ", ".join(
         f"{signed(-price.nats, 1)} ± {price.standard_error:.1f} (seed {seed})"
@@ -198,8 +198,8 @@ def _price(titles: dict[str, str]) -> str:
     )
     return (
         f"On the same model (“{titles['prior']}”) and the same images, the term {verb} "
-        f"**{abs(mean.nats):.1f} ± {mean.standard_error:.1f} nats** of bound after the last "
-        f"epoch, the mean over {len(each)} seeds. Each seed trains both anew and has images of "
+        f"**{abs(mean.nats):.1f} ± {mean.standard_error:.1f} nats** of bound after epoch "
+        f"{epoch}, the mean over {len(each)} seeds. Each seed trains both anew and has images of "
         f"its own: {listed}."
     )
 
