@@ -291,10 +291,11 @@ def last_common_epoch(recordings: Sequence[Recording]) -> int:
 
 
 def mean_price(prices: Sequence[Price]) -> Price:
-    """Average prices over seeds; the error is that of their mean, NaN for a single seed."""
+    """Average prices over seeds; the error is that of their mean. A single price is unchanged."""
+    if len(prices) == 1:
+        return prices[0]
     nats = np.array([price.nats for price in prices])
-    spread = float(nats.std(ddof=1)) if len(nats) > 1 else math.nan
-    return Price(float(nats.mean()), spread / math.sqrt(len(nats)))
+    return Price(float(nats.mean()), float(nats.std(ddof=1)) / math.sqrt(len(nats)))
 
 
 def _record(

@@ -67,8 +67,7 @@ def argument(bundle: "Bundle") -> None:
     columns[-1].metric(
         "Gain of the cluster term, nats", f"{signed(-same.nats, 1)} ± {same.standard_error:.1f}",
         help=f"The bound of “{titles['cure']}” minus that of “{titles['prior']}”: the same model "
-        f"with and without the term, from {len(loader.prices().each)} seeds; the error is that of "
-        "their mean",
+        f"with and without the term, from {_counted(len(loader.prices().each), 'seed')}",
         border=True,
     )  # fmt: skip
     st.markdown(
@@ -196,12 +195,21 @@ def _price(titles: dict[str, str]) -> str:
         f"{signed(-price.nats, 1)} ± {price.standard_error:.1f} (seed {seed})"
         for seed, price in each.items()
     )
+    seeds = (
+        f"the mean over {len(each)} seeds, with the error of this mean. Each seed trains both "
+        f"anew and has images of its own: {listed}."
+        if len(each) > 1
+        else f"one seed, with the error over its images: {listed}."
+    )
     return (
         f"On the same model (“{titles['prior']}”) and the same images, the term {verb} "
-        f"**{abs(mean.nats):.1f} ± {mean.standard_error:.1f} nats** of bound after epoch "
-        f"{epoch}, the mean over {len(each)} seeds. Each seed trains both anew and has images of "
-        f"its own: {listed}."
+        f"**{abs(mean.nats):.1f} ± {mean.standard_error:.1f} nats** of bound after epoch {epoch}: "
+        f"{seeds}"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _beside(price: "Price") -> str:
