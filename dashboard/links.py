@@ -58,6 +58,7 @@ LISTED = {
     "theory_mixtures": Listed("theory/mixtures", "Theory", "Mixtures by EM", "blur_on"),
     "theory_probe": Listed("theory/mean_field", "Theory", "Mean-field", "linear_scale"),
     "theory_manifold": Listed("theory/manifold", "Theory", "On the manifold", "landscape"),
+    "theory_exercises": Listed("theory/exercises", "Theory", "Exercises", "assignment"),
     "train": Listed("train", "Make", "Train", "model_training"),
 }
 """Every page in the order of the navigation, by its name, which is also its address."""

@@ -1,6 +1,7 @@
 """Cached counterfactuals of a bundle's images, and the path to each."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -18,12 +19,31 @@ if TYPE_CHECKING:
 
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.api import Counterfactual
-    from xai_core.counterfactual.task import Method
+    from xai_core.counterfactual.task import Ascent, Method
 
 FRAMES = 13
 """Number of images along a path, equal to the number of codes that the search keeps."""
 LATENT_METHODS: "tuple[Method, ...]" = ("default", "diffeomorphic")
 Floats = NDArray[np.float32]
+
+
+class LatentAscent(NamedTuple):
+    """Settings of the method "diffeomorphic".
+
+    Attributes:
+        kind: Optimiser, "adam" or "plain" steps of lambda times the gradient.
+        rate: Lambda, the learning rate; None for the optimiser's own.
+        steps: Maximum number of steps.
+        probability: Probability of the target at which it stops.
+    """
+
+    kind: "Ascent" = "adam"
+    rate: float | None = None
+    steps: int = 300
+    probability: float = 0.99
+
+
+USUAL = LatentAscent()
 
 
 class Change(NamedTuple):
@@ -66,7 +86,14 @@ def decided(bundle: "Bundle", image_id: str, output: str) -> Floats:
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
-def change(bundle: "Bundle", image_id: str, output: str, method: "Method", target: int) -> Change:
+def change(
+    bundle: "Bundle",
+    image_id: str,
+    output: str,
+    method: "Method",
+    target: int,
+    ascent: LatentAscent = USUAL,
+) -> Change:
     """Search one counterfactual, and evaluate the path to it."""
     import torch
 
@@ -74,7 +101,7 @@ def change(bundle: "Bundle", image_id: str, output: str, method: "Method", targe
 
     x = batch(bundle, [image_id])
     with compute_slot():
-        found, seconds = search(bundle, x, target, output, method)
+        found, seconds = search(bundle, x, target, output, method, ascent)
         frames = found.frames(0, FRAMES)
         with torch.no_grad():
             if method in LATENT_METHODS:
@@ -129,6 +156,7 @@ def search(
     target: int | Literal["all"],
     output: str,
     method: "Method",
+    ascent: LatentAscent = USUAL,
     *,
     path_points: int = FRAMES,
 ) -> "tuple[Counterfactual, float]":
@@ -137,6 +165,11 @@ def search(
     from xai_core.counterfactual.task import CounterfactualConfig
 
     config = CounterfactualConfig(method=method, path_points=path_points)
+    if method == "diffeomorphic":
+        config = replace(
+            config, ascent=ascent.kind, learning_rate=ascent.rate, max_steps=ascent.steps,
+            target_probability=ascent.probability,
+        )  # fmt: skip
     start = time.perf_counter()
     found = counterfactuals(bundle, x, target, output=output, config=config)
     return found, time.perf_counter() - start

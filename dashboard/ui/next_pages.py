@@ -18,6 +18,7 @@ QUESTIONS = {
     "theory_mixtures": "How are Gaussians fitted to points, and when does that go wrong?",
     "theory_probe": "What can be read from the codes, and how sure is that?",
     "theory_manifold": "How does a step in latent space move the image?",
+    "theory_exercises": "What do you predict, and were you right?",
 }
 """What each Theory page answers, in their order."""
 STOPS = tuple(

@@ -5,18 +5,28 @@ import io
 import statistics
 import time
 
+import torch
+
 from dashboard.services.scheduler.scheduler import compute_queue
+from dashboard.views.theory import loader as loader_of_all
 from dashboard.views.theory.bound import loader as bound_loader
+from dashboard.views.theory.collapse import loader as collapse_loader
 from dashboard.views.theory.factorisations import loader as factorisations_loader
 from dashboard.views.theory.factorisations import panels
 from dashboard.views.theory.manifold import loader as manifold_loader
 from dashboard.views.theory.mean_field import loader, probe
 from dashboard.views.theory.mixtures import em_steps
 from dashboard.views.theory.mixtures import loader as mixtures_loader
+from xai_core.theory.cluster_choices import IdenticalGaussians
+from xai_core.theory.hidden_groups import fit_topics
+from xai_core.theory.linear_vae import LinearVAE
 
 
 def reactions(bundle, repeats):
-    """Return the median milliseconds of each control at its most expensive setting, uncached."""
+    """Return the median milliseconds of each control at its most expensive setting, uncached.
+
+    Codes are drawn beforehand: once per image, by the page that is opened on it.
+    """
     with contextlib.redirect_stderr(io.StringIO()):  # caches warn that no server runs
         compute_queue()
     ids = [f"test:{10 + i}" for i in range(repeats)]
@@ -45,8 +55,27 @@ def reactions(bundle, repeats):
             bundle, ids[i], 1, 1.0
         ),
         "its tangent directions": lambda i: manifold_loader.tangents(bundle, ids[i], 8),
+        "one step as pictures": lambda i: manifold_loader.step_pictures(bundle, ids[i], 1.0),
+        "latent and pixel ascent": lambda i: manifold_loader.ascents(bundle, ids[i], 1, "plain"),
+        "the bound under five choices of q(c|x)": (
+            lambda i: collapse_loader.bounds_of_choices(bundle, ids[i])
+        ),
+        "(6.1), term by term": lambda i: factorisations_loader.final_bound(bundle, ids[i]),
+        "the gap in two parts, once per image": lambda i: bound_loader.gaps(bundle, ids[i]),
+        "a derivation on an image": lambda i: loader_of_all.sides(
+            bundle, ids[i], "D-4", exactly=False
+        ),
+        "topics of documents": lambda i: fit_topics(2 + i % 2),
+        "two equal Gaussians": lambda i: [
+            IdenticalGaussians(first=0.9, second=0.1, given_x=q / 100).lower for q in range(101)
+        ],
+        "gradients of a VAE by hand, 10,000 draws": lambda i: LinearVAE(
+            f=0.1 * i
+        ).estimated_gradients(torch.randn(10_000, dtype=torch.float64)),
     }
     loader.probe(*fit)
+    for image_id in ids:
+        loader_of_all.numbers(bundle, image_id)
     return {what: _median(call, repeats) for what, call in asked.items()}
 
 

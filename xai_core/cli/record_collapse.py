@@ -18,6 +18,12 @@ def record_collapse(
     train_images: Annotated[int, typer.Option(min=2, help="Train images used.")] = 20_000,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 10,
     seed: Seed = 0,
+    run: Annotated[
+        list[str] | None, typer.Option(help="A recipe: pure, prior or cure; all by default.")
+    ] = None,
+    only_last: Annotated[
+        bool, typer.Option("--only-last", help="Keep the last epoch alone.")
+    ] = False,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -27,7 +33,8 @@ def record_collapse(
     from ..training.collapse import RECIPES
     from ..training.collapse import record_collapse as record
 
-    with spinner(f"Training {len(RECIPES)} times on {train_images:,} images"):
+    runs = tuple(run or RECIPES)
+    with spinner(f"Training {len(runs)} times on {train_images:,} images"):
         recording = record(
             load_dataset(data),
             out,
@@ -35,6 +42,8 @@ def record_collapse(
             train_images=train_images,
             epochs=epochs,
             seed=seed,
+            runs=runs,
+            only_last=only_last,
             launch=Launch(device=device),
         )
     table = recording.summary()

@@ -15,12 +15,12 @@ from torch.nn import functional
 from .._types import Images, Latents, Logits, Probs
 
 __all__ = [
-    "bernoulli_log_prob",
+    "bernoulli_nats",
     "categorical_kl_to_uniform",
     "draw_normal",
     "draw_uniform",
     "expected_normal_log_prob",
-    "gaussian_log_prob",
+    "gaussian_nats",
     "normal_entropy",
     "normal_log_prob",
     "sample_normal",
@@ -87,18 +87,16 @@ def categorical_kl_to_uniform(probs: Probs) -> Float[Tensor, " batch"]:
     return math.log(probs.shape[-1]) + (probs * logs).sum(-1)
 
 
-def bernoulli_log_prob(x: Images, logits: Images) -> Float[Tensor, " batch"]:
-    """Sum x log p + (1 - x) log (1 - p) over pixels, p = sigmoid(logits).
+def bernoulli_nats(x: Images, logits: Images) -> Images:
+    """Evaluate x log p + (1 - x) log (1 - p) of each pixel, p = sigmoid(logits).
 
     A likelihood for binary `x`; for grey `x` it is the expectation over the binary images
     whose pixels are one with probability `x`.
     """
-    return -functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum((1, 2, 3))
+    return -functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
 
-def gaussian_log_prob(
-    x: Images, mean: Images, log_var: Float[Tensor, ""]
-) -> Float[Tensor, " batch"]:
-    """Sum log N(x; mean, exp(log_var)) over pixels, one shared variance."""
+def gaussian_nats(x: Images, mean: Images, log_var: Float[Tensor, ""]) -> Images:
+    """Evaluate log N(x; mean, exp(log_var)) of each pixel, one shared variance."""
     squares = (x - mean).square() * torch.exp(-log_var)
-    return -0.5 * (squares + log_var + LOG_2PI).sum((1, 2, 3))
+    return -0.5 * (squares + log_var + LOG_2PI)

@@ -21,9 +21,9 @@ from .._types import Images, Latents, Logits, Probs
 from ..image_spec import ImageSpec
 from .config import ClusterVAEConfig
 from .distributions import (
-    bernoulli_log_prob,
+    bernoulli_nats,
     categorical_kl_to_uniform,
-    gaussian_log_prob,
+    gaussian_nats,
     normal_entropy,
     sample_normal,
 )
@@ -236,9 +236,13 @@ class ClusterVAE(nn.Module):
 
     def log_likelihood(self, x: Images, logits: Images) -> Float[Tensor, " batch"]:
         """Evaluate log p(x) under the decoder's output, summed over pixels, in nats."""
+        return self.pixel_nats(x, logits).sum((1, 2, 3))
+
+    def pixel_nats(self, x: Images, logits: Images) -> Images:
+        """Evaluate each pixel's share of log p(x) under the decoder's output, in nats."""
         if self.config.likelihood == "bernoulli":
-            return bernoulli_log_prob(x, logits)
-        return gaussian_log_prob(x, logits.sigmoid(), self.pixel_log_var.clamp(-10.0, 2.0))
+            return bernoulli_nats(x, logits)
+        return gaussian_nats(x, logits.sigmoid(), self.pixel_log_var.clamp(-10.0, 2.0))
 
     def _cluster_logits(self, x: Images, mean: Latents) -> Logits:
         if self.cluster_encoder is not None:

@@ -59,6 +59,7 @@ __all__ = [
     "bound_given_x",
     "bound_given_z",
     "cluster_divergence",
+    "differences_by_draw",
     "draw",
     "evidence_curve",
     "inference_gap",
@@ -279,9 +280,16 @@ def cluster_divergence(draws: Draws, cluster_probs: Probs | None = None) -> PerI
 
 
 def bound_difference(draws: Draws, cluster_probs: Probs | None = None) -> PerImage:
-    """Evaluate L - L^ as E_q(z|x)[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
+    """Evaluate L - L^ as the mean of `differences_by_draw`."""
+    return differences_by_draw(draws, cluster_probs).mean(0)
 
-    This holds for every decoder; no term of either bound is used here.
+
+def differences_by_draw(
+    draws: Draws, cluster_probs: Probs | None = None
+) -> Float[Tensor, "samples batch"]:
+    """Evaluate KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z)) at each draw.
+
+    Their mean is L - L^ for every decoder; no term of either bound is used here.
 
     Args:
         draws: From `draw`.
@@ -292,7 +300,7 @@ def bound_difference(draws: Draws, cluster_probs: Probs | None = None) -> PerIma
     given_x = (probs * log_posterior).sum(-1) + torch.special.entr(probs).sum(-1)
     given_z = draws.given_z
     of_z = (given_z * log_posterior).sum(-1) + torch.special.entr(given_z).sum(-1)
-    return (of_z - given_x).mean(0)
+    return of_z - given_x
 
 
 def best_cluster_probs(draws: Draws) -> Probs:

@@ -13,7 +13,7 @@ References:
 import json
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -45,10 +45,22 @@ from .config import TrainingConfig
 from .progress import VAE, EpochMetrics
 from .stages.sequence import train_models
 
-__all__ = ["RECIPES", "Price", "Recipe", "Recording", "read_collapse", "record_collapse"]
+__all__ = [
+    "RECIPES",
+    "Price",
+    "Recipe",
+    "Recording",
+    "last_common_epoch",
+    "mean_price",
+    "read_all_seeds",
+    "read_collapse",
+    "record_collapse",
+]
 
 RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
 """The recording shipped with the library."""
+OTHER_SEEDS = "seed_*.parquet"
+"""Recordings beside it of the same trainings from other seeds, their last epochs alone."""
 TERMS = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 DRAWS = 8
 """Draws of z per image, for its bound."""
@@ -92,7 +104,10 @@ RECIPES: Mapping[str, Recipe] = {
 
 @dataclass(frozen=True)
 class Price:
-    """Difference between two trainings' bounds on the same images, in nats per image."""
+    """Difference between two trainings' bounds on the same images, in nats per image.
+
+    The standard error is over the images, or over the seeds for a mean of several prices.
+    """
 
     nats: float
     standard_error: float
@@ -148,6 +163,11 @@ class Recording:
                 )  # fmt: skip
         return pd.DataFrame(rows)
 
+    @property
+    def seed(self) -> int:
+        """Return the seed of the trainings."""
+        return int(str(self.about["seed"]))
+
     def price(self, dear: str, cheap: str, epoch: int) -> Price:
         """Compare the bound of `cheap` with that of `dear`, image by image."""
         gap = (self.at(cheap, epoch)["elbo"] - self.at(dear, epoch)["elbo"]).to_numpy(float)
@@ -162,10 +182,12 @@ def record_collapse(
     train_images: int = 20_000,
     epochs: int = 10,
     seed: int = 0,
+    runs: Sequence[str] = tuple(RECIPES),
+    only_last: bool = False,
     launch: Launch | None = None,
     on_epoch: Callable[[str, EpochMetrics], None] = lambda run, row: None,
 ) -> Recording:
-    """Train by every recipe and record q(c|x) and the bound after each epoch.
+    """Train by some recipes and record q(c|x) and the bound after each epoch.
 
     Args:
         dataset: The data set; its labels are not used in training.
@@ -174,6 +196,8 @@ def record_collapse(
         train_images: Number of train images used.
         epochs: Number of epochs of each training.
         seed: Seed of all random draws; all recipes see the same batches and noise.
+        runs: The recipes, names in `RECIPES`.
+        only_last: Whether to keep the last epoch alone: enough for the price of the cluster term.
         launch: Device; None for the best one.
         on_epoch: Called with the recipe and the epoch's metrics.
 
@@ -181,7 +205,7 @@ def record_collapse(
         What was written.
 
     Raises:
-        ConfigError: If there are no images to record or to train on.
+        ConfigError: If there are no images to record or to train on, or a recipe is unknown.
         DataError: If there are no two grey test images, or the file cannot be written.
     """
     available = len(dataset.test.images)
@@ -192,6 +216,9 @@ def record_collapse(
         )
     if not 2 <= images <= available:
         raise ConfigError(f"`images` must be in [2, {available}], got {images}.")
+    if unknown := [name for name in runs if name not in RECIPES]:
+        known = ", ".join(RECIPES)
+        raise ConfigError(f"No recipe {unknown[0]!r}; the recipes are {known}.")
     order = torch.randperm(len(dataset.test.images), generator=torch.Generator().manual_seed(seed))
     rows = order[:images].sort().values
     x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
@@ -202,15 +229,16 @@ def record_collapse(
         critic=None,
     )
     labels = dataset.test.labels
-    known = {
+    told = {
         "id": [f"test:{row}" for row in rows.tolist()],
         "label": [-1] * images if labels is None else labels[rows].tolist(),
     }
     parts, seconds = [], {}
-    for run, recipe in RECIPES.items():
-        seen, taken = _record(recipe, dataset, x, training, seed, launch, run, on_epoch)
+    for run in runs:
+        seen, taken = _record(RECIPES[run], dataset, x, training, seed, launch, run, on_epoch)
         seconds[run] = round(taken, 1)
-        parts += [pd.DataFrame({"run": run, "epoch": e, **known, **found}) for e, found in seen]
+        kept = seen[-1:] if only_last else seen
+        parts += [pd.DataFrame({"run": run, "epoch": e, **told, **found}) for e, found in kept]
     about = {
         "data": dataset.name,
         "sha256": dataset.sha256,
@@ -218,7 +246,7 @@ def record_collapse(
         "train_images": train_images,
         "epochs": epochs,
         "seed": seed,
-        "runs": {name: asdict(recipe) for name, recipe in RECIPES.items()},
+        "runs": {name: asdict(RECIPES[name]) for name in runs},
         "seconds": seconds,
         "version": __version__,
     }
@@ -244,6 +272,36 @@ def read_collapse(path: Path = RECORDED) -> Recording:
         raise DataError(
             f"`{path}` is no recording ({error}). Make one with `xai record-collapse`."
         ) from error
+
+
+def read_all_seeds(path: Path = RECORDED) -> list[Recording]:
+    """Read a recording and those of other seeds beside it, in the order of their seeds.
+
+    Raises:
+        DataError: If one is missing or not a recording.
+    """
+    found = [read_collapse(file) for file in (path, *path.parent.glob(OTHER_SEEDS))]
+    return sorted(found, key=lambda recording: recording.seed)
+
+
+def last_common_epoch(recordings: Sequence[Recording]) -> int:
+    """Return the last epoch that all recordings hold.
+
+    Raises:
+        DataError: If there is none.
+    """
+    common = set.intersection(*(set(recording.epochs) for recording in recordings))
+    if not common:
+        raise DataError("The recordings of different seeds have no epoch in common.")
+    return max(common)
+
+
+def mean_price(prices: Sequence[Price]) -> Price:
+    """Average prices over seeds; the error is that of their mean. A single price is unchanged."""
+    if len(prices) == 1:
+        return prices[0]
+    nats = np.array([price.nats for price in prices])
+    return Price(float(nats.mean()), float(nats.std(ddof=1)) / math.sqrt(len(nats)))
 
 
 def _record(

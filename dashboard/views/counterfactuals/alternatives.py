@@ -76,9 +76,7 @@ def candidates(
     """Collect the counterfactuals that reached the target, the smallest change first."""
     shown = []
     for method in counterfactuals.LATENT_METHODS:
-        one = counterfactuals.change(
-            bundle, request.image_id, request.output, method, request.target
-        )
+        one = counterfactuals.change(bundle, *request._replace(method=method).searched)
         if one.converged:
             how = METHODS[method][0].lower()
             shown.append(
@@ -93,7 +91,7 @@ def candidates(
 
 
 def _pictures(bundle: "Bundle", request: Request, shown: list[Candidate]) -> None:
-    x = counterfactuals.change(bundle, *request[:4]).image
+    x = counterfactuals.change(bundle, *request.searched).image
     images = np.stack([one.image for one in shown])
     image_grid(
         change.with_change(images, images - x, state.dark()),

@@ -40,8 +40,8 @@ LAW = r"g(z+\lambda v)=g(z)+\lambda\,US^2U^\top\,\partial f_t/\partial x+\mathca
 @messages.errors_as_text()
 def show(bundle: "Bundle", request: Request) -> None:
     """Show the distance and the judges' answers, then the law where the method takes its steps."""
-    found = counterfactuals.change(bundle, *request[:4])
-    seen, usual = loader.evidence(bundle, *request[:4]), decoder_images.usual_distance(bundle)
+    found = counterfactuals.change(bundle, *request.searched)
+    seen, usual = loader.evidence(bundle, *request.searched), decoder_images.usual_distance(bundle)
     pictures, words = st.columns([2, 3], gap="large", vertical_alignment="center")
     with pictures:
         _pictures(found, seen)

@@ -39,7 +39,7 @@ STOP = 0.99
 @messages.errors_as_text()
 def show(bundle: "Bundle", request: Request) -> None:
     """Show the film strip, the chosen frame, and three figures that mark it."""
-    found = counterfactuals.change(bundle, *request[:4])
+    found = counterfactuals.change(bundle, *request.searched)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         at = st.slider(
             "Frame", 1, FRAMES, width=360,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dashboard.services import outputs
 from dashboard.services.bundles import on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.counterfactuals import Floats, change, search
+from dashboard.services.counterfactuals import USUAL, Floats, LatentAscent, change, search
 from dashboard.services.image_data import batch, stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
@@ -71,13 +71,19 @@ class Alternatives(NamedTuple):
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
-def changes(bundle: "Bundle", image_id: str, output: str, method: "Method") -> Changes:
+def changes(
+    bundle: "Bundle",
+    image_id: str,
+    output: str,
+    method: "Method",
+    ascent: LatentAscent = USUAL,
+) -> Changes:
     """Search one image's counterfactuals towards every class but its own."""
     from xai_core.data.io.pixel_values import pictures
 
     x = batch(bundle, [image_id])
     with compute_slot():
-        found, seconds = search(bundle, x, "all", output, method, path_points=2)
+        found, seconds = search(bundle, x, "all", output, method, ascent, path_points=2)
     return Changes(
         source=int(found.source[0]),
         targets=found.target.tolist(),
@@ -120,10 +126,15 @@ def alternatives(
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def evidence(
-    bundle: "Bundle", image_id: str, output: str, method: "Method", target: int
+    bundle: "Bundle",
+    image_id: str,
+    output: str,
+    method: "Method",
+    target: int,
+    ascent: LatentAscent = USUAL,
 ) -> Evidence:
     """Measure the evidence for the counterfactual shown, for any method."""
-    found = change(bundle, image_id, output, method, target)
+    found = change(bundle, image_id, output, method, target, ascent)
     return _evidence(bundle, found.counterfactual, found.image, output)
 
 

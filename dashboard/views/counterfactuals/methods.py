@@ -31,7 +31,7 @@ HOW_TO_READ = (
 def show(bundle: "Bundle", request: Request) -> None:
     """Show each method's counterfactual and change, then its numbers."""
     found = [
-        counterfactuals.change(bundle, request.image_id, request.output, method, request.target)
+        counterfactuals.change(bundle, *request._replace(method=method).searched)
         for method in METHODS
     ]
     table = _table(bundle, request, found)

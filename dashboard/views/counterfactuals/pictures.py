@@ -34,7 +34,7 @@ CONTRAST: "Method" = "pixel"
 def show(bundle: "Bundle", request: Request) -> None:
     """Show input, counterfactual, change and an adversarial example, then describe them."""
     boxes = st.container(key="in-one-row").columns(4, gap="medium")
-    found = counterfactuals.change(bundle, *request[:4])
+    found = counterfactuals.change(bundle, *request.searched)
     target, source = request.names[request.target], request.names[request.source]
     with boxes[0]:
         _picture("Input", found.image, f"Input {naming.display_name(request.image_id)}, {source}")

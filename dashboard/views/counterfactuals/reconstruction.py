@@ -29,7 +29,7 @@ HOW_TO_READ = (
 @messages.errors_as_text()
 def show(bundle: "Bundle", request: Request) -> None:
     """Show the reconstruction between input and counterfactual, and its error."""
-    found = counterfactuals.change(bundle, *request[:4])
+    found = counterfactuals.change(bundle, *request.searched)
     error = found.image - found.reconstruction
     drawn = sprites.rgb(np.stack([found.image, found.reconstruction, found.counterfactual]))
     name = naming.display_name(request.image_id)

@@ -12,7 +12,7 @@ from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-    from xai_core.counterfactual.task import Method
+    from xai_core.counterfactual.task import Ascent, Method
 
 METHODS: "dict[Method, tuple[str, str]]" = {
     "default": (
@@ -22,7 +22,8 @@ METHODS: "dict[Method, tuple[str, str]]" = {
     ),
     "diffeomorphic": (
         "Latent ascent",
-        "maximises log p(target) in the latent space with Adam: the diffeomorphic counterfactual",
+        "maximises log p(target) in the latent space, by Adam's or plain gradient steps: the "
+        "diffeomorphic counterfactual",
     ),
     "pixel": (
         "Pixel ascent",
@@ -36,6 +37,12 @@ METHODS: "dict[Method, tuple[str, str]]" = {
     ),
 }
 """The title of each method, and how it works."""
+STEPS: "dict[str, Ascent]" = {"Adam's": "adam", "Plain": "plain"}
+RATES: "dict[Ascent, float]" = {"adam": 0.05, "plain": 0.1}
+"""The usual λ of each kind of steps, that of `CounterfactualConfig`."""
+ALL_RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+MOST_STEPS = (10, 30, 100, 300, 1000)
+STOPS_AT = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
 class Request(NamedTuple):
@@ -52,17 +59,25 @@ class Request(NamedTuple):
     names: list[str]
     colours: list[str]
     order: list[int]
+    ascent: counterfactuals.LatentAscent = counterfactuals.USUAL
+
+    @property
+    def searched(self) -> "tuple[str, str, Method, int, counterfactuals.LatentAscent]":
+        """Return the arguments of a search for this request."""
+        ascent = self.ascent if self.method == "diffeomorphic" else counterfactuals.USUAL
+        return self.image_id, self.output, self.method, self.target, ascent
 
     @property
     def about(self) -> dict[str, object]:
         """Return the settings as a file holds them."""
-        return {
+        known: dict[str, object] = {
             "image": self.image_id,
             "explained": self.output,
             "method": self.method,
             "from": self.names[self.source],
             "to": self.names[self.target],
         }
+        return known | (self.ascent._asdict() if self.method == "diffeomorphic" else {})
 
 
 def ask(bundle: "Bundle") -> Request:
@@ -84,8 +99,33 @@ def ask(bundle: "Bundle") -> Request:
             "Method", list(METHODS), format_func=lambda m: METHODS[m][0], width=210,
             **state.bind("cf method", "default", list(METHODS), link="method"),
         )  # fmt: skip
+    ascent = _ascent() if method == "diffeomorphic" else counterfactuals.USUAL
     colours = naming.class_colours(bundle, output, len(names))
-    return Request(image_id, output, method, target, source, names, colours, order)
+    return Request(image_id, output, method, target, source, names, colours, order, ascent)
+
+
+def _ascent() -> counterfactuals.LatentAscent:
+    """Let the visitor set how the latent ascent climbs and when it stops."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        name = st.segmented_control(
+            "Steps", list(STEPS), required=True,
+            **state.bind("cf steps", next(iter(STEPS)), list(STEPS), link="steps"),
+        )  # fmt: skip
+        kind = STEPS[name]
+        usual = RATES[kind]
+        rate = st.select_slider(
+            "λ, length of a step", ALL_RATES, width=200,
+            **state.bind(f"cf rate {kind}", usual, ALL_RATES, link="rate"),
+        )  # fmt: skip
+        most = st.select_slider(
+            "Steps at most", MOST_STEPS, width=160,
+            **state.bind("cf most steps", counterfactuals.USUAL.steps, MOST_STEPS, link="most"),
+        )  # fmt: skip
+        stop = st.select_slider(
+            "Stop at p(target)", STOPS_AT, width=160,
+            **state.bind("cf stop", counterfactuals.USUAL.probability, STOPS_AT, link="stop"),
+        )  # fmt: skip
+    return counterfactuals.LatentAscent(kind, None if rate == usual else rate, most, stop)
 
 
 def sentence(bundle: "Bundle", request: Request) -> str:

@@ -66,7 +66,7 @@ def _compute(bundle: "Bundle", request: Request, ids: list[str | None], done: di
     _say(bar, done, ids)
     if row < len(ids) and state.setting("cf sheet"):
         if ids[row] is not None:
-            loader.changes(bundle, ids[row], request.output, request.method)
+            loader.changes(bundle, ids[row], request.output, request.method, request.ascent)
         done["rows"] = row + 1
     _say(bar, done, ids)
     if done["rows"] >= len(ids):
@@ -85,7 +85,7 @@ def _sheet(bundle: "Bundle", request: Request, ids: list[str | None]) -> None:
         if image_id is None:
             continue
         images[source, source] = image_data.images(bundle, [image_id])[0] / np.float32(255)
-        found = loader.changes(bundle, image_id, request.output, request.method)
+        found = loader.changes(bundle, image_id, request.output, request.method, request.ascent)
         for target, picture, probs, l1, reached, reason in zip(
             found.targets, found.counterfactuals, found.probs, found.l1, found.converged,
             found.reasons, strict=True,

@@ -25,7 +25,9 @@ HOW_TO_READ = (
 
 def show(bundle: "Bundle", request: Request) -> None:
     """Show one counterfactual per target, each a button, with the ink that it changes."""
-    found = loader.changes(bundle, request.image_id, request.output, request.method)
+    found = loader.changes(
+        bundle, request.image_id, request.output, request.method, request.ascent
+    )
     names = [request.names[t] for t in found.targets]
     listed = sorted(range(len(names)), key=lambda k: request.order.index(found.targets[k]))
     targets = [found.targets[k] for k in listed]

@@ -47,11 +47,25 @@ def section(bundle: "Bundle", image_id: str, page: str) -> None:
         "says so.",
     )
     chosen = _choice(page)
+    sides, sentence = evaluated_sides(bundle, image_id, chosen, page)
+    st.markdown(f"**{chosen.title}.** {_escaped(chosen.setting)}")
+    st.caption(f"{chosen.source}. Evaluated on {sentence}.")
+    lines(bundle, image_id, chosen, sides)
+
+
+def evaluated_sides(
+    bundle: "Bundle", image_id: str, chosen: "Derivation", page: str
+) -> "tuple[list[Sides | None], str]":
+    """Ask where a derivation is evaluated; return both sides of its lines, and the place."""
     where = _where(chosen, page)
     sides = loader.sides(bundle, image_id, chosen.key, exactly=where == EXACT)
-    st.markdown(f"**{chosen.title}.** {_escaped(chosen.setting)}")
-    sentence = naming.marked(image_id) if where == IMAGE else "an example of its own"
-    st.caption(f"{chosen.source}. Evaluated on {sentence}.")
+    return sides, naming.marked(image_id) if where == IMAGE else "an example of its own"
+
+
+def lines(
+    bundle: "Bundle", image_id: str, chosen: "Derivation", sides: "list[Sides | None]"
+) -> None:
+    """Step through the lines of a derivation, each with its reason and both sides."""
     last = len(chosen.lines) - 1
 
     def draw(at: int) -> None:

@@ -81,12 +81,12 @@ def sides(bundle: "Bundle", image_id: str, key: str, *, exactly: bool) -> "list[
         return list(evaluated.of_clusters(_some_cluster_probs(bundle)))
     if key == "D-22":
         return _sides_of_step(bundle, image_id)
-    return list(evaluated.of_image(key, _numbers(bundle, image_id)))
+    return list(evaluated.of_image(key, numbers(bundle, image_id)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _numbers(bundle: "Bundle", image_id: str) -> "ImageNumbers":
-
+def numbers(bundle: "Bundle", image_id: str) -> "ImageNumbers":
+    """Return the draws and parameters that an image's derivations are evaluated on; read only."""
     from xai_core.theory.derivations.image import image_numbers
 
     x = on_device(bundle, as_read(bundle, image_id))

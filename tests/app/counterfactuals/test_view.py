@@ -241,3 +241,26 @@ def test_files_say_where_they_come_from_and_hold_what_is_shown(open_page, tiny_b
     assert "test:3" in str(saved["about"])
     table = change.table(shown.frame_probs, shown.density, ["|", "-"], "p")
     assert isinstance(table, pd.DataFrame) and len(table) == services_counterfactuals.FRAMES
+
+
+def test_latent_ascent_has_a_step_length_a_limit_and_a_target_probability(
+    open_page, tiny_bundle, text_of
+):
+    link = {"steps": "plain", "rate": "0-5", "most": "10", "stop": "0-9"}
+    settings = dict(image="test:3", of="classifier", bundle="bars")
+    app = open_page("counterfactuals", method="diffeomorphic", **settings)
+    assert not app.exception and linked(app, "rate") is None
+    for name, value in (("λ, length of a step", 0.5), ("Steps at most", 10),
+                        ("Stop at p(target)", 0.9)):  # fmt: skip
+        widget(app.select_slider, name).set_value(value)
+    widget(app.segmented_control, "Steps").set_value("Plain").run()
+    widget(app.select_slider, "λ, length of a step").set_value(0.5).run()
+    assert {name: linked(app, name) for name in link} == link
+    chosen = services_counterfactuals.LatentAscent("plain", 0.5, 10, 0.9)
+    asked = (tiny_bundle, "test:3", "classifier", "diffeomorphic", 0)
+    own = services_counterfactuals.change(*asked, chosen)
+    assert own.steps <= 10
+    usual = services_counterfactuals.change(*asked)
+    assert own.steps != usual.steps or own.l1 != usual.l1
+    other = open_page("counterfactuals")
+    assert not [s for s in other.select_slider if s.label == "Steps at most"]

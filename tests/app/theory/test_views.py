@@ -4,9 +4,11 @@ import math
 import re
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
+from dashboard.links import PAGES as PAGES_OF
 from dashboard.services import bundles
 from dashboard.ui.next_pages import STOPS
 from dashboard.views.theory import loader as theory_loader
@@ -20,10 +22,12 @@ from dashboard.views.theory.mean_field import loader as mean_field_loader
 from dashboard.views.theory.mean_field import probe
 from dashboard.views.theory.mixtures import em_steps
 from dashboard.views.theory.mixtures import loader as mixtures_loader
+from dashboard.views.theory.questions import QUESTIONS
 from tests.benchmarks.theory import reactions
 from xai_core.errors import DataError
 from xai_core.plots.style import plain, signed
 from xai_core.theory import sources
+from xai_core.theory.bounds import bound_given_x
 from xai_core.theory.derivations.catalogue import DERIVATIONS
 from xai_core.training import collapse
 
@@ -31,7 +35,7 @@ from ..parts import charts, linked, unescaped, widget
 
 CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
-    "theory_factorisations": {"pairs", "jensen", "two equal Gaussians"},
+    "theory_factorisations": {"pairs", "jensen", "two equal Gaussians", "nats per pixel"},
     "theory_collapse": {"choices", "beliefs", "cluster cost", "elbos"},
     "theory_mixtures": {
         "line density",
@@ -45,6 +49,7 @@ CHARTS = {
     "theory_inequalities": {"on the logarithm"},
     "theory_linear_vae": {"densities"},
     "theory_plane": set(),
+    "theory_exercises": set(),
 }
 PAGES = tuple(CHARTS)
 
@@ -80,7 +85,8 @@ def test_a_page_is_whole(open_page, page):
     assert set(found) == CHARTS[page]
     assert all(chart.alt for chart in found.values())
     assert app.get("latex")
-    assert "Check yourself" in "\n".join(m.value for m in app.markdown)
+    said = "\n".join(m.value for m in app.markdown)
+    assert "Check yourself" in said or "Predict first" in said
     assert not app.error
     assert not unsaid(app, page)
 
@@ -111,18 +117,16 @@ def test_the_answer_about_a_collapse_is_that_of_the_recording(
     table.loc[table["run"] == "prior", ["information", "unevenness"]] = information, unevenness
     monkeypatch.setattr(collapse_loader, "collapse_summary", lambda: table)
     app = open_page("theory_collapse", image="test:3")
-    radio = next(r for r in app.radio if r.label.startswith("Step to epoch"))
     right = replay.nearest_case(information, unevenness, math.log(10))
-    for number, choice in enumerate(radio.options):
-        radio.set_value(choice).run()
+    for number in range(3):
+        widget(app.radio, QUESTIONS["collapse"].text).set_value(number).run()
         assert bool(app.success) == (number == right)
-        radio = next(r for r in app.radio if r.label.startswith("Step to epoch"))
 
 
 def test_the_contents_name_pages_and_lines_that_exist():
     """Words on pages are looked for where the pages are opened, in `unsaid`."""
     found = sources.statements()
-    assert len(found) == 192 and sum(bool(each.page) for each in found) >= 188
+    assert len(found) == 192 and all(each.page for each in found)
     assert {each.page for each in found} - {""} <= set(LOOKED_AT)
     for each in found:
         assert bool(each.page) == bool(each.said), each.id
@@ -248,12 +252,27 @@ def test_the_replay_steps_plays_and_stops(open_page, text_of):
 
 
 def test_the_price_of_the_cure_is_on_the_page(open_page, text_of):
+    """The mean over the recorded seeds, each seed's own, and how sure they are."""
     app = open_page("theory_collapse")
-    seen = collapse_loader.recording()
-    price = seen.price("cure", "prior", seen.epochs[-1])
-    said = f"{signed(-price.nats, 1)} ± {price.standard_error:.1f}"
+    found = collapse.read_all_seeds()
+    assert found[0].seed == 0 and len({seen.seed for seen in found}) == len(found)
+    nats, errors, epoch = [], [], min(seen.epochs[-1] for seen in found)
+    for seen in found:
+        with_term, without = (
+            seen.at(run, epoch).set_index("id")["elbo"] for run in ("cure", "prior")
+        )
+        gain = with_term - without
+        assert len(gain) == 500 and not gain.isna().any()
+        nats.append(float(gain.mean()))
+        errors.append(float(gain.std() / 500**0.5))
+        said = f"{signed(nats[-1], 1)} ± {errors[-1]:.1f} (seed {seen.seed})"
+        assert said in text_of(app)
+    error = np.std(nats, ddof=1) / len(nats) ** 0.5 if len(nats) > 1 else errors[0]
+    said = f"{signed(np.mean(nats), 1)} ± {error:.1f}"
     assert widget(app.metric, "Gain of the cluster term, nats").value == said
-    assert f"{abs(price.nats):.1f} ± {price.standard_error:.1f} nats" in text_of(app)
+    assert f"{abs(np.mean(nats)):.1f} ± {error:.1f} nats of bound after epoch {epoch}" in (
+        text_of(app).replace("*", "")
+    )
 
 
 def test_no_choice_of_the_cluster_posterior_beats_the_best(open_page, tiny_bundle):
@@ -372,3 +391,120 @@ def test_every_property_can_be_asked_for(open_page, said):
 
 def test_the_benchmark_of_the_controls_asks_each(tiny_bundle):
     assert all(milliseconds > 0 for milliseconds in reactions(tiny_bundle, 1).values())
+
+
+def test_both_gaps_are_shown_after_a_prediction(open_page, tiny_bundle):
+    app = open_page("theory", image="test:3")
+    assert "inference gap" not in charts(app)
+    widget(app.radio, QUESTIONS["larger gap"].text).set_value(0).run()
+    found = loader.gaps(tiny_bundle, "test:3")
+    assert charts(app)["inference gap"].alt
+    shown = f"{found.amortisation:.2f} ± {found.gained_error:.2f}"
+    assert widget(app.metric, "Amortisation gap").value == shown
+    assert bool(app.success) == (found.amortisation > found.approximation)
+
+
+def test_the_final_bound_can_be_computed_from_what_is_shown(open_page, tiny_bundle, text_of):
+    app = open_page("theory_factorisations", image="test:3")
+    seen = factorisations_loader.final_bound(tiny_bundle, "test:3")
+    drawn = theory_loader.draws(tiny_bundle, "test:3", theory_loader.FEWEST_DRAWS)
+    by_draws = bound_given_x(drawn, torch.from_numpy(seen.given)[None])
+    near = 6 * seen.error + 1e-6
+    assert seen.term == pytest.approx(by_draws.reconstruction.item(), abs=near)
+    variances = seen.scales**2
+    by_hand = -0.5 * (
+        (seen.squares + seen.variances) / variances + seen.dim * np.log(2 * np.pi * variances)
+    )
+    assert by_hand == pytest.approx(seen.expected_log_prior, rel=1e-9)
+    entropy = 0.5 * (seen.dim * math.log(2 * math.pi * math.e) + seen.log_variances)
+    assert entropy == pytest.approx(by_draws.entropy_z.item(), rel=1e-5)
+    total = seen.term + float(seen.given @ by_hand) - by_draws.kl_c.item() + entropy
+    assert f"**{plain(total, 3)}**" in "\n".join(m.value for m in app.markdown)
+
+
+EXERCISES = {"exercise-a": "exercise a", "exercise-b": "exercise b",
+             "a-counterfactual-s-step": "exercise step"}  # fmt: skip
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_exercise_shows_numbers_and_solution_after_a_prediction(open_page, text_of, exercise):
+    app = open_page("theory_exercises", image="test:3", exercise=exercise)
+    asked = QUESTIONS[EXERCISES[exercise]]
+    assert "Evaluated on" not in text_of(app) and not app.toggle
+    widget(app.radio, asked.text).set_value(asked.right).run()
+    assert app.success and "Evaluated on" in text_of(app)
+    first, second = app.metric[:2]
+    numbers = [m.value.replace("\N{MINUS SIGN}", "-").split()[0] for m in (first, second)]
+    assert float(numbers[0]) == pytest.approx(float(numbers[1]), abs=2e-3)
+    assert not [b for b in app.button if b.label == "Step forward"]
+    widget(app.toggle, "The solution, line by line").set_value(True).run()
+    widget(app.button, "Step forward").click().run()
+    assert "lines with numbers hold" in text_of(app)
+    widget(app.radio, asked.text).set_value(len(asked.choices) - 1).run()
+    assert not app.success and "Not quite." in app.warning[0].value
+
+
+def test_answers_of_all_pages_are_in_the_link_and_in_one_table(open_page, text_of):
+    link = {"answer-sign": "2", "answer-graph": "0", "answer-terms": "-3.5", "answer-em": "9"}
+    app = open_page("theory_exercises", bundle="bars", image="test:3", **link)
+    assert linked(app, "answer-sign") == "2" and linked(app, "answer-terms") == "-3.5"
+    assert linked(app, "answer-em") is None
+    table = app.dataframe[0].value.set_index("question")
+    assert len(table) == len(QUESTIONS)
+    sign, graph, terms = (QUESTIONS[key].text for key in ("sign", "graph", "terms"))
+    assert table.loc[sign, ["answer", "right", "model", "image"]].tolist() == [
+        "The best, q\u22c6", "yes", "bars", "test:3"
+    ]  # fmt: skip
+    assert table.loc[graph, "right"] == "no"
+    assert table.loc[terms, "right"] == "open its page to check"
+    assert "3 of 16 questions answered, 1 right. 1 to be checked" in text_of(app)
+    app.switch_page(PAGES_OF["theory"]).run()
+    assert "Not quite." in app.warning[0].value
+    app.switch_page(PAGES_OF["theory_exercises"]).run()
+    row = app.dataframe[0].value.set_index("question").loc[terms]
+    assert row[["page", "right", "model"]].tolist() == ["The bound", "no", "bars"]
+    assert linked(app, "answer-graph") == "0"
+
+
+def test_every_question_is_on_its_page_and_has_an_answer():
+    titles = {run: recipe.title for run, recipe in collapse.RECIPES.items()}
+    assert f"“{titles['prior']}”" in QUESTIONS["collapse"].text
+    assert set(theory_loader.GIVEN) >= set(QUESTIONS["sign"].choices)
+    for key, asked in QUESTIONS.items():
+        assert asked.page in PAGES, key
+        assert bool(asked.choices) != bool(asked.unit), key
+        assert len(set(asked.choices)) == len(asked.choices), key
+        assert asked.right is None or 0 <= asked.right < len(asked.choices), key
+
+
+def test_a_step_can_be_computed_from_the_numbers_shown(open_page, tiny_bundle, text_of):
+    app = open_page("theory_manifold", image="test:3")
+    seen = manifold_loader.step_pictures(tiny_bundle, "test:3", 0.25)
+    s, a = seen.values, seen.coefficients
+    assert (a @ a) / seen.slope**2 == pytest.approx(seen.share, rel=1e-4)
+    law, code = np.linalg.norm(s**2 * a), np.linalg.norm(s * a)
+    assert seen.change == pytest.approx(0.25 / code * law, rel=0.2)
+    assert f"Σ(s_i² a_i)² = {law:.4g} ink" in text_of(app).replace("*", "")
+
+
+def test_both_ascents_are_films_that_end_at_their_image(open_page, tiny_bundle, component):
+    app = open_page("theory_manifold", image="test:3")
+    found = manifold_loader.ascents(tiny_bundle, "test:3", 0, "plain")
+    for title, one in zip(("Latent ascent", "Pixel ascent"), found, strict=True):
+        assert one.frames.shape[0] == len(one.frame_probs) == manifold_loader.FRAMES
+        np.testing.assert_allclose(one.frames[-1], one.image, atol=1e-5)
+        assert one.frame_probs[-1] == pytest.approx(one.probability, abs=1e-4)
+        data, _ = component(app, f"film {title}")
+        assert data["count"] == manifold_loader.FRAMES
+
+
+def test_a_decoder_that_reads_z_alone_has_no_image_below(open_page, tiny_bundle, text_of):
+    seen = factorisations_loader.differences(tiny_bundle)
+    assert len(seen.ids) == 20 and (seen.difference >= -1e-9).all()
+    assert "`bars` has no such image" in text_of(open_page("theory_factorisations"))
+
+
+def test_another_start_of_em_is_in_the_link(open_page):
+    app = open_page("theory_mixtures", bundle="bars", image="test:3", seed="2")
+    widget(app.button, "Another start").click().run()
+    assert linked(app, "seed") == "3"

@@ -17,6 +17,7 @@ NOTHING_SHOWN = {"Explore this image", "More", "The argument, with its numbers"}
 NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table"),
     *("Which ones fail a check", "Every class", "No test label is doubted"),
+    *("What the gap is made of", "An exercise"),
 }
 """Sections that show nothing before a person asks."""
 

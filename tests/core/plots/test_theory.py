@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 from xai_core.plots import elbo_terms
-from xai_core.plots.theory import bounds, collapse, graphical_model, manifold, mean_field, mixtures
+from xai_core.plots.theory import (
+    bounds,
+    collapse,
+    graphical_model,
+    inference_gap,
+    manifold,
+    mean_field,
+    mixtures,
+)
 
 DARK = pytest.mark.parametrize("dark", [False, True])
 ARROW = "{http://www.w3.org/2000/svg}line"
@@ -202,3 +210,13 @@ def test_the_guides_of_the_law_start_at_its_first_residual(dark):
     assert one.y[1] == pytest.approx(1e-5) and two.y[1] == pytest.approx(1e-4)
     assert list(points.y) == list(found)
     assert list(manifold.singular_values([3.0, 1.0], dark).data[0].y) == [3.0, 1.0]
+
+
+@DARK
+def test_the_gaps_are_bars_between_the_bounds_and_the_evidence(dark):
+    figure = inference_gap.ascent((0, 10, 20), (-90.0, -84.0, -83.5), -81.0, 0.4, dark)
+    bars = {tuple(trace.y) for trace in figure.data if trace.line.width == 12}
+    assert bars == {(-90.0, -83.5), (-83.5, -81.0)}
+    assert [note.text for note in figure.layout.annotations] == [
+        "amortisation 6.50", "approximation 2.50"
+    ]  # fmt: skip

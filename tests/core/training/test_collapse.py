@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,17 @@ from xai_core.data.dataset import Split, build_dataset
 from xai_core.errors import ConfigError, DataError
 from xai_core.models.vae import ClusterVAE
 from xai_core.runtime import Launch
-from xai_core.training.collapse import RECIPES, TERMS, Recording, read_collapse, record_collapse
+from xai_core.training.collapse import (
+    RECIPES,
+    TERMS,
+    Price,
+    Recording,
+    last_common_epoch,
+    mean_price,
+    read_all_seeds,
+    read_collapse,
+    record_collapse,
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +113,34 @@ def split_of(images):
     return Split(images=images, labels=None)
 
 
+def test_other_seeds_lie_beside_a_recording_with_two_runs_at_the_last_epoch(
+    tiny_dataset, tmp_path, recorded
+):
+    shutil.copy(recorded[1], tmp_path / "collapse.parquet")
+    options = {"images": 12, "train_images": 40, "epochs": 1, "launch": Launch(device="cpu")}
+    record_collapse(
+        tiny_dataset, tmp_path / "seed_3.parquet", seed=3, runs=("prior", "cure"), only_last=True,
+        **options,
+    )  # fmt: skip
+    first, other = read_all_seeds(tmp_path / "collapse.parquet")
+    assert (first.seed, other.seed) == (0, 3)
+    assert other.runs == ["prior", "cure"] and other.epochs == [1] and len(other.table) == 24
+    assert set(other.about["runs"]) == {"prior", "cure"}
+    assert other.price("cure", "prior", 1).standard_error > 0
+    assert last_common_epoch([first, other]) == 1
+    late = Recording(table=other.table.assign(epoch=9), about=other.about)
+    with pytest.raises(DataError, match="no epoch in common"):
+        last_common_epoch([first, late])
+    with pytest.raises(ConfigError, match="No recipe 'x'; the recipes are pure, prior, cure"):
+        record_collapse(tiny_dataset, tmp_path / "x.parquet", runs=("x",), **options)
+
+
+def test_a_mean_price_has_the_error_of_its_seeds():
+    found = mean_price([Price(1.0, 0.5), Price(2.0, 0.1), Price(6.0, 9.0)])
+    assert found.nats == 3 and found.standard_error == pytest.approx(math.sqrt(7 / 3))
+    assert mean_price([Price(1.0, 0.5)]) == Price(1.0, 0.5)
+
+
 def test_wrong_files_and_arguments_are_named(tiny_dataset, tmp_path, recorded):
     with pytest.raises(ConfigError, match=r"`images` must be in \[2, 20\]"):
         record_collapse(tiny_dataset, tmp_path / "a.parquet", images=21)
@@ -129,9 +168,11 @@ def test_the_command_records_and_says_what_came_out(tiny_dataset, tmp_path, monk
     monkeypatch.setattr("xai_core.training.collapse.record_collapse", record)
     monkeypatch.setattr("xai_core.data.registry.load_dataset", lambda source: tiny_dataset)
     out = tmp_path / "c.parquet"
-    options = ["record-collapse", "--out", str(out), "--epochs", "2", "--seed", "3", "--json"]
+    options = ["record-collapse", "--out", str(out), "--epochs", "2", "--seed", "3",
+               "--run", "cure", "--only-last", "--json"]  # fmt: skip
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
     assert asked["out"] == out and asked["epochs"] == 2 and asked["seed"] == 3
+    assert asked["runs"] == ("cure",) and asked["only_last"]
     assert {row["run"] for row in json.loads(result.stdout)["rows"]} == set(RECIPES)
     assert "information" in CliRunner().invoke(app, options[:-1]).stdout

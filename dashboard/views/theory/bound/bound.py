@@ -125,12 +125,8 @@ def _ask_about_terms(own: dict[str, float]) -> None:
     total = float(np.sum(parts))
     question.estimate(
         "terms",
-        "Without the reconstruction: how many nats do the code and the cluster of this image cost "
-        "together, that is, what is the sum of the other three terms? The nearest whole number "
-        "is enough, with or without its sign.",
         values=(total, -total),
         within=0.75,
-        unit="nats",
         because=f"{' '.join(signed(part) for part in parts)} = {signed(total)} nats: minus the "
         "information that the code and the cluster carry about this image, by the model's own "
         "prior.",
@@ -140,13 +136,6 @@ def _ask_about_terms(own: dict[str, float]) -> None:
 def _ask_about_gap(first: float, last: float) -> None:
     question.choose(
         "gap",
-        "At k = 1 the mean of the estimates is a familiar number. Which?",
-        [
-            "The bound with the best q(c|x, z)",
-            "log p(x) itself, only noisier",
-            "The reconstruction term",
-        ],
-        right=0,
         because="The mean of log w over single draws is E[log p(x, z) \N{MINUS SIGN} log q(z|x)] "
         f"({first:.2f} nats here), the bound in which q(c|x, z) is p(c|x, z). By Jensen's "
         f"inequality the log of a mean of k weights is on average not lower: {last:.2f}.",

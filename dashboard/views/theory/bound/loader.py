@@ -4,12 +4,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.views.theory.loader import draws
+from dashboard.services.scheduler.scheduler import compute_slot, offload
+from dashboard.views.theory.loader import as_read, draws
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+    from xai_core.theory.amortisation import InferenceGaps
     from xai_core.theory.bounds import EvidenceCurve
+
+FEWER = {"max_steps": 40, "num_samples": 4, "record_every": 8, "num_draws": 60,
+         "evidence_draws": 200}  # fmt: skip
+"""Steps and draws for a decoder that reads c, which decodes every code under each cluster."""
 
 
 class Closing(NamedTuple):
@@ -31,3 +38,24 @@ def closing(bundle: "Bundle", image_id: str, most: int) -> Closing:
         bounds.bound_given_z(drawn).elbo.item(),
         bounds.bound_given_x(drawn, drawn.encoder_probs).elbo.item(),
     )
+
+
+@st.cache_data(
+    max_entries=256, show_spinner="Optimising q(z|x) for this image", hash_funcs=BY_FINGERPRINT
+)
+@offload
+def gaps(bundle: "Bundle", image_id: str) -> "InferenceGaps":
+    """Split the inference gap of one image's code into approximation and amortisation gap."""
+    import torch
+
+    from xai_core.theory.amortisation import BestGaussianConfig, inference_gaps, log_joint_of
+
+    x = on_device(bundle, as_read(bundle, image_id))
+    reads_c = bundle.model.config.decoder_conditioning == "z+c"
+    config = BestGaussianConfig(**FEWER) if reads_c else BestGaussianConfig()
+    with compute_slot():
+        with torch.no_grad():
+            posterior = bundle.model.encode(x)
+        return inference_gaps(
+            log_joint_of(bundle.model, x), posterior.mean[0], posterior.log_var[0], config
+        )

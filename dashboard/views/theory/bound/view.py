@@ -4,7 +4,7 @@ from dashboard import state
 from dashboard.ui import next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory import derivation
-from dashboard.views.theory.bound import bound, graphical_model
+from dashboard.views.theory.bound import amortised, bound, graphical_model
 
 bundle = layout.page(
     "The bound",
@@ -47,6 +47,19 @@ layout.section(
     "compare bounds only on the same pixels.",
 )
 bound.closing(bundle, image_id)
+
+layout.section(
+    "What the gap is made of",
+    "Optimise q(z|x) for this image alone, and see which part of the gap closes.",
+    "Two ways to infer a code: optimise q for each image, or learn an encoder that gives it in "
+    "one pass, amortised inference. The line climbs from the encoder's Gaussian to the best one "
+    "of this image, found by gradient ascent of the reparameterised bound with new noise at each "
+    "step; every point of the line is an average over the same other draws, the cluster summed "
+    "out. What is left below log p(x) no Gaussian with independent coordinates can close. log "
+    "p(x) is estimated from draws around the best Gaussian, which lie nearer to p(z|x) than the "
+    "encoder's, so it is higher than the estimate above; on average it is still too low.",
+)
+amortised.show(bundle, image_id)
 
 derivation.section(bundle, image_id, "theory")
 next_pages.offer_neighbours("theory")

@@ -1,6 +1,6 @@
 """Cached results of the page on the collapse: choices of q(c|x), and recorded trainings."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -10,7 +10,15 @@ from dashboard.views.theory.loader import FEWEST_DRAWS, GIVEN, choices, draws
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-    from xai_core.training.collapse import Recording
+    from xai_core.training.collapse import Price, Recording
+
+
+class Prices(NamedTuple):
+    """The cluster term's price by seed, its mean over the seeds, and the epoch compared."""
+
+    each: "dict[int, Price]"
+    mean: "Price"
+    epoch: int
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -32,6 +40,17 @@ def recording() -> "Recording":
     from xai_core.training.collapse import read_collapse
 
     return read_collapse()
+
+
+@st.cache_data(max_entries=1, show_spinner=False)
+def prices() -> "Prices":
+    """Compare the bounds with and without the cluster term, from each seed."""
+    from xai_core.training import collapse
+
+    recordings = collapse.read_all_seeds()
+    epoch = collapse.last_common_epoch(recordings)
+    each = {seen.seed: seen.price("cure", "prior", epoch) for seen in recordings}
+    return Prices(each, collapse.mean_price(list(each.values())), epoch)
 
 
 @st.cache_data(max_entries=1, show_spinner=False)

@@ -56,7 +56,7 @@ def argument(bundle: "Bundle") -> None:
     last = seen.epochs[-1]
     end = table[table["epoch"] == last].set_index("run")
     most = math.log(seen.probs("cure", last).shape[1])
-    other, same = seen.price("cure", "pure", last), seen.price("cure", "prior", last)
+    other, same = seen.price("cure", "pure", last), loader.prices().mean
     columns = st.columns(len(seen.runs) + 1)
     for column, run in zip(columns, seen.runs, strict=False):
         column.metric(
@@ -67,7 +67,7 @@ def argument(bundle: "Bundle") -> None:
     columns[-1].metric(
         "Gain of the cluster term, nats", f"{signed(-same.nats, 1)} ± {same.standard_error:.1f}",
         help=f"The bound of “{titles['cure']}” minus that of “{titles['prior']}”: the same model "
-        "with and without the term",
+        f"with and without the term, from {_counted(len(loader.prices().each), 'seed')}",
         border=True,
     )  # fmt: skip
     st.markdown(
@@ -82,7 +82,7 @@ def argument(bundle: "Bundle") -> None:
         "3. **The remedy.** The report names additional constraints, such as regularisation or "
         "clustering-specific losses. One such loss asks deformed images to keep their cluster: "
         f"with it, {_fate(table, 'cure', most)}.\n"
-        f"4. **Its price.** {_price(seen, titles)} Beside “{titles['pure']}”, which is another "
+        f"4. **Its price.** {_price(titles)} Beside “{titles['pure']}”, which is another "
         f"model (its prior ignores c), the bound is {_beside(other)}: that difference is "
         "no price of the term."
     )
@@ -156,13 +156,6 @@ def _ask(table: pd.DataFrame, most: float) -> None:
     least = here.loc[here["information"].idxmin()]
     question.choose(
         "collapse",
-        f"Step to epoch {least.epoch:.0f} of “{loader.titles()['prior']}”. Which row of the table "
-        "is its strip?",
-        [
-            "Undecided: 1/K for every image",
-            "One cluster takes every image",
-            "K clusters, certain and evenly used",
-        ],
         right=nearest_case(least.information, least.unevenness, most),
         because=f"Its mean KL is {least.kl_c:.2f} of {most:.2f} nats: {least.information:.2f} "
         f"tell about the image and {least.unevenness:.2f} are spent on uneven clusters. These two "
@@ -194,15 +187,29 @@ def _fate(table: pd.DataFrame, run: str, most: float) -> str:
     )
 
 
-def _price(seen: "Recording", titles: dict[str, str]) -> str:
-    """Describe the effect of the cluster term on the bound of the same model."""
-    price = seen.price("cure", "prior", seen.epochs[-1])
-    verb = "costs" if price.nats > 0 else "gains"
+def _price(titles: dict[str, str]) -> str:
+    """Describe the effect of the cluster term on the bound of the same model, seed by seed."""
+    each, mean, epoch = loader.prices()
+    verb = "costs" if mean.nats > 0 else "gains"
+    listed = ", ".join(
+        f"{signed(-price.nats, 1)} ± {price.standard_error:.1f} (seed {seed})"
+        for seed, price in each.items()
+    )
+    seeds = (
+        f"the mean over {len(each)} seeds, with the error of this mean. Each seed trains both "
+        f"anew and has images of its own: {listed}."
+        if len(each) > 1
+        else f"one seed, with the error over its images: {listed}."
+    )
     return (
         f"On the same model (“{titles['prior']}”) and the same images, the term {verb} "
-        f"**{abs(price.nats):.1f} ± {price.standard_error:.1f} nats** of bound after the last "
-        "epoch, one seed."
+        f"**{abs(mean.nats):.1f} ± {mean.standard_error:.1f} nats** of bound after epoch {epoch}: "
+        f"{seeds}"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _beside(price: "Price") -> str:

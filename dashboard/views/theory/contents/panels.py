@@ -14,7 +14,7 @@ ORDER = {
         "theory", "theory_linear_vae", "theory_plane",
     ),
     "report": ("theory", "theory_factorisations", "theory_mixtures", "theory_collapse"),
-    "exercise sheet": ("theory", "theory_manifold"),
+    "exercise sheet": ("theory", "theory_manifold", "theory_exercises"),
     "note": ("theory",),
 }  # fmt: skip
 """Pages in the order of each document."""

@@ -7,15 +7,20 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
+from dashboard.services import image_data
 from dashboard.ui import download
 from dashboard.ui.chart import chart
-from xai_core.plots.style import plain
+from dashboard.ui.components import image_grid
+from dashboard.views.theory.factorisations import loader
+from xai_core.plots.style import plain, signed
 from xai_core.plots.theory import bounds
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 SPAN = (0.05, 0.95, 0.05)
+SHOWN = 12
+"""Largest number of images shown."""
 
 
 @st.fragment
@@ -57,3 +62,38 @@ def show(bundle: "Bundle") -> None:
         )
         table = pd.DataFrame({"q(1|x)": along, "lower bound": lower})
         download.table(bundle, table, name="two equal Gaussians", first=first, second=second)
+
+
+def among_images(bundle: "Bundle") -> None:
+    """Show test images of this model on which L lies below L^, or say why there is none."""
+    if bundle.model.config.decoder_conditioning == "z":
+        st.caption(
+            f"`{bundle.name}` has no such image: its decoder reads z alone, so q(c|z) = p(c|z) is "
+            "p(c|x, z), and L is never the lower one. Choose a model whose decoder reads c to see "
+            "images on which it is."
+        )
+        return
+    seen = loader.differences(bundle)
+    order = np.argsort(seen.difference)
+    lower = [int(i) for i in order if seen.difference[i] < -2 * seen.error[i]]
+    st.markdown(
+        f"**On images of `{bundle.name}`**, whose decoder reads c: of the first {len(seen.ids)} "
+        f"test images, L lies below L\u0302 on **{(seen.difference < 0).sum()}**, on "
+        f"**{len(lower)}** by more than two standard errors."
+    )
+    some = lower[:SHOWN]
+    if some:
+        ids = [seen.ids[i] for i in some]
+        texts = [f"{signed(seen.difference[i], 2)} ± {seen.error[i]:.2f}" for i in some]
+        image_grid.image_grid(
+            image_data.images(bundle, ids),
+            alt=[f"{name}: L minus L^ is {text}" for name, text in zip(ids, texts, strict=True)],
+            key="L below", captions=texts, ids=ids, selected=state.selected_id(), scale=3,
+        )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            "L \N{MINUS SIGN} L\u0302 in nats, with the encoder's q(c|x) where there is one. "
+            "Click an image to see its two bounds above."
+        )
+        table = pd.DataFrame(seen._asdict())
+        download.table(bundle, table, name="L below", draws=loader.DRAWS_COMPARED, seed=0)

@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import table
-from dashboard.views.theory.loader import FEWEST_DRAWS, choices, draws
+from dashboard.services.scheduler.scheduler import compute_slot, offload
+from dashboard.views.theory.loader import FEWEST_DRAWS, as_read, choices, draws, numbers
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+
+MAP_DRAWS = 250
+"""Number of draws of z behind the map of nats per pixel."""
+COMPARED, DRAWS_COMPARED = 40, 12
+"""Test images on which both bounds are compared where either can be lower, and draws of each."""
 
 
 class Factorised(NamedTuple):
@@ -28,6 +34,46 @@ class Factorised(NamedTuple):
     likelihood: tuple[float, float]
     prior: tuple[float, float]
     kl: tuple[float, float]
+
+
+class FinalBound(NamedTuple):
+    """The numbers that (6.1) is computed from, of one image; logarithms are natural.
+
+    Attributes:
+        image: The image as the likelihood reads it, (height, width).
+        nats: E_q[log p(x_m|z, c)] of each pixel, (height, width); channels are added.
+        term: Sum of `nats`, term 1.
+        error: Its standard error over the draws.
+        draws: Number of draws of z.
+        given: q(c|x).
+        squares: |mu(x) - mu_c|^2 of each cluster.
+        scales: sigma_c of each cluster.
+        expected_log_prior: E_q(z|x)[log p(z|c)] of each cluster.
+        dim: Number of latents.
+        variances: Sum of the variances of q(z|x).
+        log_variances: Sum of their logarithms.
+    """
+
+    image: NDArray[np.float32]
+    nats: NDArray[np.float64]
+    term: float
+    error: float
+    draws: int
+    given: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    expected_log_prior: NDArray[np.float64]
+    dim: int
+    variances: float
+    log_variances: float
+
+
+class Below(NamedTuple):
+    """L - L^ of some test images, in nats, with its standard error over the draws."""
+
+    ids: list[str]
+    difference: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 class Sides(NamedTuple):
@@ -95,3 +141,54 @@ def sides(bundle: "Bundle", image_id: str, count: int, samples: int) -> Sides:
     return Sides(
         here["id"].tolist(), here["cluster"].to_numpy(), each.mean(0).numpy(), lesser.numpy()
     )
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def final_bound(bundle: "Bundle", image_id: str) -> FinalBound:
+    """Evaluate the terms of (6.1) and what each is made of; `MAP_DRAWS` codes for term 1."""
+    from xai_core.theory.pixel_likelihood import pixel_likelihood
+
+    known, x = numbers(bundle, image_id), on_device(bundle, as_read(bundle, image_id))
+    z = on_device(bundle, known.draws.z[:MAP_DRAWS, 0]).to(x)
+    with compute_slot():
+        found = pixel_likelihood(bundle.model, x, z, on_device(bundle, known.given_x).to(x))
+    nats = found.nats.double().sum(0).numpy()
+    return FinalBound(
+        image=x[0].mean(0).cpu().numpy(),
+        nats=nats,
+        term=float(nats.sum()),
+        error=found.error,
+        draws=len(z),
+        given=known.given_x.numpy(),
+        squares=(known.mean - known.centres).square().sum(-1).numpy(),
+        scales=known.scales.numpy(),
+        expected_log_prior=known.expected_log_prior.numpy(),
+        dim=len(known.mean),
+        variances=known.log_var.exp().sum().item(),
+        log_variances=known.log_var.sum().item(),
+    )
+
+
+@st.cache_data(
+    max_entries=8, show_spinner="Comparing both bounds on test images", hash_funcs=BY_FINGERPRINT
+)
+@offload
+def differences(bundle: "Bundle") -> Below:
+    """Evaluate L - L^ of some test images, with the encoder's q(c|x) or the average of q(c|z)."""
+    import torch
+
+    from xai_core.data.preprocessing import to_float
+    from xai_core.evaluation.metrics import binarise
+    from xai_core.theory import bounds
+
+    index = bundle.index
+    ids = index["id"][(index["split"] == "test").to_numpy()].iloc[:COMPARED].tolist()
+    x = to_float(bundle.dataset.images(ids), bundle.device)
+    noise = torch.Generator(bundle.device).manual_seed(0)
+    if bundle.model.config.likelihood == "bernoulli":
+        x = binarise(x, noise)
+    with compute_slot():
+        drawn = bounds.draw(bundle.model, x, num_samples=DRAWS_COMPARED, generator=noise)
+    each = bounds.differences_by_draw(drawn, drawn.encoder_probs)
+    error = each.std(0) / DRAWS_COMPARED**0.5
+    return Below(ids, each.mean(0).numpy(), error.numpy())

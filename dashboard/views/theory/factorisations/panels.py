@@ -108,13 +108,6 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
         download.table(bundle, table, name="jensen", draws=samples, seed=0)
     question.choose(
         "jensen",
-        "Set the draws of z to 1. All points fall on the line. Why?",
-        [
-            "The encoder is then certain",
-            "The average over one draw is that draw: both sides are the same number",
-            "One draw is too few to see the clusters",
-        ],
-        right=1,
         because="The gap is the mutual information of c and z under q(z|x) for this one image: it "
         "needs at least two codes that disagree about the cluster.",
     )
@@ -170,12 +163,8 @@ def _verdict(bundle: "Bundle", seen: loader.Factorised) -> None:
 
 
 def _ask_about_sign() -> None:
-    choices = [name for name, key in GIVEN.items() if key in ("unsure", "certain", "best")]
     question.choose(
         "sign",
-        "Which choice of q(c|x) makes L\u0302 as large as it can be while q(z|x) stays fixed?",
-        choices,
-        right=2,
         because="1/K maximises \N{MINUS SIGN}KL(q(c|x) || p(c)), one of four terms. All terms "
         "together give a constant minus KL(q(c|x) || q\u22c6), which is largest at q\u22c6. Try "
         "the choices and watch L\u0302.",

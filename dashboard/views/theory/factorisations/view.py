@@ -4,7 +4,7 @@ from dashboard import state
 from dashboard.ui import naming, next_pages
 from dashboard.ui.frame import layout
 from dashboard.views.theory import derivation
-from dashboard.views.theory.factorisations import counterexample, panels
+from dashboard.views.theory.factorisations import counterexample, final_bound, panels
 from dashboard.views.theory.loader import FEWEST_DRAWS
 
 bundle = layout.page(
@@ -47,6 +47,20 @@ layout.section(
     "carries no information about the cluster, so q(c|z) = 1/2, and q(c|x) can be better.",
 )
 counterexample.show(bundle)
+counterexample.among_images(bundle)
+
+layout.section(
+    "(6.1), term by term",
+    f"The final model's bound of {naming.marked(image_id)}, with the numbers to compute it by "
+    "hand.",
+    "Left: each pixel's share of term 1, in nats, over the image's contour; a pixel that the "
+    "decoder expects costs little, one that it does not expect is cold. The other three terms are "
+    "closed forms of the numbers below: take a cluster's column, insert it in the formula, weigh "
+    "by q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's. Term 1 has "
+    "no closed form: it is an average over codes, of binarised pixels for a Bernoulli likelihood; "
+    "the first section averages all terms over more codes, so its L\u0302 differs by their noise.",
+)
+final_bound.show(bundle, image_id)
 
 derivation.section(bundle, image_id, "theory_factorisations")
 next_pages.offer_neighbours("theory_factorisations")

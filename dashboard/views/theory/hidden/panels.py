@@ -89,9 +89,6 @@ def factorisations() -> None:
     )
     question.choose(
         "graph",
-        "Take the arrow from x1 to x3 out of the third graph. Which factor changes, and how?",
-        ["p(x1) disappears", "p(x3|x1, x2) becomes p(x3|x2)", "p(x2|x5) becomes p(x2)"],
-        right=1,
         because="A node's factor is conditioned on its parents alone. x1 keeps p(x1): it is now "
         "independent of all others.",
     )

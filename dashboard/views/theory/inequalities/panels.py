@@ -58,13 +58,6 @@ def jensen(bundle: "Bundle", image_id: str) -> None:
         download.table(bundle, table, name="weights", image=image_id, draws=count)
     question.choose(
         "jensen equality",
-        "When would the two numbers be equal?",
-        [
-            "With enough draws",
-            "If p(x, z)/q(z|x) were the same for every code, that is, q(z|x) = p(z|x)",
-            "If the decoder were linear",
-        ],
-        right=1,
         because="Equality needs weights that do not vary, since log is not linear anywhere. With "
         "more draws both means only settle at their own expectations: the bound, and log p(x).",
     )

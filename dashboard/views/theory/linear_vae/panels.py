@@ -94,9 +94,6 @@ def show(bundle: "Bundle") -> None:
         download.table(bundle, table.reset_index(names="by"), name="gradients", **values)
     question.choose(
         "linear gap",
-        "Set f and σ_z to the mean and deviation of p(z|x). What is the KL to the posterior then?",
-        ["0: the bound is log p(x)", "Still above 0: a bound is always below", "ln 2"],
-        right=0,
         because="Here p(z|x) is a Gaussian, so q can be equal to it. In a real VAE it is not: a "
         "diagonal Gaussian per image is itself a mean-field family, and what the encoder saves is "
         "optimising anew for each image.",

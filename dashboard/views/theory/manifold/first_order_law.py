@@ -96,10 +96,6 @@ def _directions(bundle: "Bundle", image_id: str, values: np.ndarray) -> None:
 def _ask(slope: float) -> None:
     question.choose(
         "law",
-        "If the law left out a term that is linear in the step, what slope would the residual "
-        "have?",
-        ["0: it would not depend on the step", "1", "2"],
-        right=1,
         because="The residual would then be linear itself and fall like the dotted line. It falls "
         f"with slope {slope:.2f}: everything linear in the step is in the law.",
     )

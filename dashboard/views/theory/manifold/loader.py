@@ -7,6 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.services import outputs
+from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import stored
 from dashboard.services.scheduler.scheduler import compute_slot, offload
@@ -20,16 +21,21 @@ if TYPE_CHECKING:
 METHODS: "tuple[Method, ...]" = ("diffeomorphic", "pixel")
 MAX_STEPS = 60
 """Number of steps of each ascent."""
+FRAMES = 8
+"""Number of images of a film, the first and the last included."""
 
 
 class Ascended(NamedTuple):
     """The result of an ascent of log p(target) from one image.
 
     `image` is a picture in [0, 1]; `probability` is that of the target; `distance` is the ink
-    between the image and the nearest one that the decoder was found to draw.
+    between the image and the nearest one that the decoder was found to draw. `frames` are the
+    images along the ascent, evenly spaced, and `frame_probs` their probabilities of the target.
     """
 
     image: NDArray[np.float32]
+    frames: NDArray[np.float32]
+    frame_probs: list[float]
     probability: float
     steps: int
     distance: float
@@ -97,21 +103,32 @@ def ascents(
         found = [
             counterfactuals(
                 bundle, x, target, output=output, config=CounterfactualConfig(
-                    method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=2
+                    method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
                 ),
             )
             for method in METHODS
         ]  # fmt: skip
         images = torch.cat([one.counterfactuals for one in found])
         drawn = nearest_drawn(images, encode=bundle.model.encode_mean, decode=bundle.model.decode)
+        explained = outputs.explained(bundle, output)
+        films = [one.frames(0, FRAMES) for one in found]
+        with torch.no_grad():
+            probs = [
+                explained.shown(explained.function(bundle)(on_device(bundle, film)))[:, target]
+                for film in films
+            ]
     first, second = (
         Ascended(
             image=image,
+            frames=pictures(film),
+            frame_probs=seen.tolist(),
             probability=float(one.probabilities[0, target]),
             steps=int(one.evaluations[0]),
             distance=distance,
         )
-        for one, image, distance in zip(found, pictures(images), drawn.l1.tolist(), strict=True)
+        for one, image, distance, film, seen in zip(
+            found, pictures(images), drawn.l1.tolist(), films, probs, strict=True
+        )
     )
     return first, second
 
@@ -121,6 +138,8 @@ class StepPictures(NamedTuple):
 
     `gradient`, `projection` and `step` are signed images of unit length; `start`, `moved` and
     `on_pixels` are in [0, 1]; `share` is the part of the gradient's squared length in span(U).
+    `values` are the singular values s_i, `coefficients` the products of the gradient with the
+    columns u_i; `slope` is the gradient's length, `change` that of g(z + lambda v) - g(z).
     """
 
     gradient: NDArray[np.floating]
@@ -131,6 +150,10 @@ class StepPictures(NamedTuple):
     on_pixels: NDArray[np.floating]
     share: float
     target: int
+    values: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    slope: float
+    change: float
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -175,6 +198,10 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
         on_pixels=shaped[5],
         share=float(inside.square().sum() / seen.on_pixels.square().sum().clamp(min=1e-30)),
         target=target,
+        values=values.detach().cpu().double().numpy(),
+        coefficients=inside.detach().cpu().double().numpy(),
+        slope=float(seen.on_pixels.norm()),
+        change=float(size),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from dashboard import state
@@ -50,3 +51,27 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
         )
         sheet = sprites.sheet(pictures, columns=len(pictures), gap=1, fill=255)
         download.picture(bundle, sheet, name="one step", image=image_id, length=length)
+    _by_hand(bundle, image_id, seen, length)
+
+
+def _by_hand(bundle: "Bundle", image_id: str, seen: loader.StepPictures, length: float) -> None:
+    """Show the numbers of the singular value decomposition, and what follows from them."""
+    s, a = seen.values, seen.coefficients
+    code, law = float(np.linalg.norm(s * a)), float(np.linalg.norm(s**2 * a))
+    st.markdown("**The same step in numbers**, one column per direction $u_i$")
+    table = pd.DataFrame(
+        {"i": range(1, len(s) + 1), "s_i": s, "a_i = u_i·∇f": a, "s_i² a_i": s**2 * a}
+    )
+    shown = table.set_index("i").T
+    st.dataframe(shown.map(lambda value: f"{value:.4g}"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"U S² Uᵀ ∇f = Σ s_i² a_i u_i, so its length is √Σ(s_i² a_i)² = **{law:.4g}** ink. "
+            f"The code moves along v = Jᵀ ∇f, of length √Σ(s_i a_i)² = {code:.4g}; a step of "
+            f"{length:g} latent units is λ = {length:g}/{code:.4g} = {length / code:.4g}, and the "
+            f"law says that the image changes by λ times {law:.4g} = "
+            f"**{length / code * law:.3f}** ink. It changes by **{seen.change:.3f}**; the rest "
+            f"is O(λ²). In span(U) lies Σ a_i² / |∇f|² = {float(a @ a):.4g} / "
+            f"{seen.slope:.4g}² = {seen.share:.1%}."
+        )
+        download.table(bundle, table, name="one step in numbers", image=image_id, length=length)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Ascent
 
+TITLES = ("Latent ascent", "Pixel ascent")
 STEPS: "dict[str, Ascent]" = {"Plain, λ times the gradient": "plain", "Adam's": "adam"}
 
 
@@ -42,9 +43,7 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
     distances = (one.distance for one in found)
     *texts, limit = told_apart(*distances, usual.limit, digits=1)
     rows = []
-    for column, title, one, distance in zip(
-        st.columns(2), ("Latent ascent", "Pixel ascent"), found, texts, strict=True
-    ):
+    for column, title, one, distance in zip(st.columns(2), TITLES, found, texts, strict=True):
         with column, st.container(horizontal=True, vertical_alignment="center"):
             image_grid.picture(
                 one.image,
@@ -63,6 +62,12 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
                 f"{verdict}"
             )
             rows.append((title, one.probability, one.steps, one.distance))
+    for title, one in zip(TITLES, found, strict=True):
+        _film(bundle, title, one, target)
+    st.caption(
+        "The latent film decodes the codes of the ascent, from the reconstruction on. The pixel "
+        "film fades evenly from the image to the end, since only the end of that ascent is kept."
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"95 % of {usual.images:,} real {usual.split} images lie within {limit} ink "
@@ -71,3 +76,20 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
         columns = ["ascent", "probability", "steps", "distance"]
         table = pd.DataFrame(rows, columns=columns)
         download.table(bundle, table, name="two ascents", image=image_id, target=target)
+
+
+def _film(bundle: "Bundle", title: str, one: loader.Ascended, target: str) -> None:
+    """Show the images along an ascent, with their probabilities of the target."""
+    shown = [f"{percent(value)}" for value in one.frame_probs]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{title}**, from the image to the end; below: p({messages.literal(target)})"
+        )
+        download.animation(bundle, one.frames, name=f"film {title}", target=target)
+    image_grid.image_grid(
+        one.frames,
+        alt=[f"{title}, image {i + 1} of {len(shown)}: {p}" for i, p in enumerate(shown)],
+        key=f"film {title}",
+        captions=shown,
+        scale=3,
+    )

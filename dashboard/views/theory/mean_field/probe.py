@@ -158,8 +158,6 @@ def estimators(bundle: "Bundle", of: str, count: int) -> None:
         download.table(bundle, table, name="gradient variance", of=of, at=where, seed=0)
     question.choose(
         "estimators",
-        "How many draws of the score function are worth one reparameterised draw here?",
-        ["About as many", f"About {max(2, round(ratio)):,}", "No number is enough: it is biased"],
         right=0 if ratio < 1.5 else 1,
         because="Variance falls as 1 / draws for both (parallel lines with slope -1), so the "
         f"ratio of the variances, {ratio:,.1f}, is the number of draws that makes up for it.",

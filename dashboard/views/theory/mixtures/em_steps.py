@@ -120,7 +120,7 @@ def _task(bundle: "Bundle") -> Task:
             "Strength of the prior (MAP)", [0.5, 1.0, 2.0, 5.0, 20.0], width=220,
             **state.bind("em strength", 1.0, [0.5, 1.0, 2.0, 5.0, 20.0], link="strength"),
         )  # fmt: skip
-        seed = int(state.setting("em seed", 0))
+        seed = int(state.keep("em seed", 0, span=state.SEEDS, link="seed"))
         st.button(
             "Another start", icon=":material/refresh:",
             on_click=state.put_setting, args=("em seed", seed + 1),
@@ -195,15 +195,6 @@ def _ask(likely: "MixtureFit", probable: "MixtureFit") -> None:
     )
     question.choose(
         "em",
-        "Take the points with twins and 4 components or more. Why can maximum likelihood give a "
-        "component to the two equal points alone, while maximum a posteriori cannot shrink it?",
-        [
-            "The prior on the weights forbids small components",
-            "The density at the twins diverges as the variance goes to 0, and only the "
-            "prior on the variance penalises that",
-            "EM stops too early without a prior",
-        ],
-        right=1,
         because=f"The least variance in any direction is now {floors[0]:.2g} for maximum "
         f"likelihood (its floor is {MixtureConfig.variance_floor:g}) and {floors[1]:.2g} for "
         "maximum a posteriori.",

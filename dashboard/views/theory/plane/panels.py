@@ -97,13 +97,6 @@ def ask_about_the_ellipse(bundle: "Bundle", image_id: str) -> None:
     short, long = sorted(std.tolist())
     question.choose(
         "plane ellipse",
-        "The ellipse of q(z|x) is short in some direction. What does the decoder do along it?",
-        [
-            "Its image changes much: a step away reconstructs x badly",
-            "Its image hardly changes, so the code is certain",
-            "Nothing: the Gaussian of the cluster decides the ellipse",
-        ],
-        right=0,
         because="The bound averages log p(x|z) over the ellipse and rewards its size by the "
         "entropy. Where the image changes fast, a long ellipse would cost more nats of "
         "reconstruction than it gains. The standard deviations of this image are "
