@@ -10,6 +10,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.ui.frame import index_page
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'self'; object-src 'none'; frame-ancestors 'self'; "
@@ -61,4 +63,8 @@ def _get_ready() -> None:
 with suppress(OSError):  # Streamlit warns if it is missing; the map warns if it cannot be written
     Path(__file__).with_name("static").mkdir(exist_ok=True)
 
-app = st.App("navigation.py", lifespan=ready, middleware=[Middleware(SecurityHeaders)])
+app = st.App(
+    "navigation.py",
+    lifespan=ready,
+    middleware=[Middleware(SecurityHeaders), Middleware(index_page.IndexPage)],
+)
