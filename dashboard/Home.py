@@ -9,6 +9,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from dashboard.services.request_guard import RequestGuard
+from dashboard.ui.frame import index_page
 
 
 @asynccontextmanager
@@ -27,4 +28,8 @@ def _get_ready() -> None:
 with suppress(OSError):  # Streamlit warns if it is missing; the map warns if it cannot be written
     Path(__file__).with_name("static").mkdir(exist_ok=True)
 
-app = st.App("navigation.py", lifespan=ready, middleware=[Middleware(RequestGuard)])
+app = st.App(
+    "navigation.py",
+    lifespan=ready,
+    middleware=[Middleware(RequestGuard), Middleware(index_page.IndexPage)],
+)

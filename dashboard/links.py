@@ -62,6 +62,8 @@ LISTED = {
     "train": Listed("train", "Make", "Train", "model_training"),
 }
 """Every page in the order of the navigation, by its name, which is also its address."""
+QUESTIONS = ("latent_map", "reconstructions", "heatmaps", "counterfactuals", "model_card")
+"""The pages that answer Home's five questions, in order."""
 PAGES = {name: page.script for name, page in LISTED.items()}
 """The script of each page."""
 

@@ -121,11 +121,11 @@ def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Fi
     )
 
 
-def clusters(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
+def clusters(bundle: "Bundle", image_id: str) -> Drawing:
     """Draw q(c|x) of one image."""
     probs = image_data.inferred(bundle, image_id).probs
     names, order = _listed(bundle)
-    return probabilities.bar_chart(probs, names, dark, order=order)
+    return Drawing(probabilities.bar_chart(probs, names, order=order).svg.encode())
 
 
 @renamed(of="output")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard.ui import download, messages
+from dashboard.ui import download, health, messages
+from xai_core.plots.probabilities import share
 from xai_core.report import model_card
 
 if TYPE_CHECKING:
@@ -21,6 +22,20 @@ def headlines(bundle: "Bundle") -> None:
         for i, (name, value, why) in enumerate(rows):
             box = st.container(key=f"headline-{i}")
             box.metric(name, value, why, delta_color="off", delta_arrow="off", border=True)
+
+
+def finding(bundle: "Bundle") -> str:
+    """Say how often the model is right, how far its confidence is off, and what failed."""
+    scores = bundle.manifest.metrics.get("test", {})
+    parts = []
+    if model_card.defined(scores.get("accuracy")):
+        parts.append(f"right about **{share(scores['accuracy'])}** of unseen images")
+    if model_card.defined(scores.get("ece")):
+        parts.append(f"its confidence is off by {100 * scores['ece']:.1f} points on average")
+    count = len(health.problems(bundle))
+    parts.append(f"{count} of its checks failed" if count else "none of its checks failed")
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def tables(bundle: "Bundle") -> None:

@@ -1,11 +1,18 @@
 """Parts of a page that a test asks for."""
 
+import json
 import re
 
 
 def charts(app):
     """Plotly's charts, by the end of their keys."""
     return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
+
+
+def drawings(app):
+    """The data of small charts, by their keys."""
+    found = {e.proto.id: json.loads(e.proto.json or "{}") for e in app.get("bidi_component")}
+    return {key.rpartition("-")[2]: data for key, data in found.items() if "svg" in data}
 
 
 def widget(kind, label):

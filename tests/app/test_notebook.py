@@ -22,7 +22,6 @@ def test_a_figure_is_one_call(tiny_bundle, subtests):
     for draw in [
         lambda b, i: notebook.reconstruction(b, [i, "train:0"]),
         lambda b, i: notebook.bound_terms(b, i),
-        lambda b, i: notebook.clusters(b, i, dark=True),
         lambda b, i: notebook.heatmap(b, [i], "saliency"),
         lambda b, i: notebook.counterfactual(b, i, 1),
         lambda b, i: notebook.walk(b, 0, 1),
@@ -43,7 +42,6 @@ def test_a_figure_shows_hostile_names_as_they_are(tiny_parts, tmp_path):
     parts = tiny_parts | {"dataset": dataset}
     bundle = load_bundle(save_bundle(tmp_path / "hostile", **parts))
     drawn = {
-        "clusters": notebook.clusters(bundle, "test:0"),
         "counterfactual": notebook.counterfactual(bundle, "test:0", 1),
         "heatmap": notebook.heatmap(bundle, ["test:0"], "saliency"),
         "walk": notebook.walk(bundle, 0, 1),
@@ -53,8 +51,10 @@ def test_a_figure_shows_hostile_names_as_they_are(tiny_parts, tmp_path):
     for name, figure in drawn.items():
         text = figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
         assert not re.search(r"<script|<a |\$x\$|%\{x\}</?", text), name
-    svg = ET.fromstring(notebook.latent_map(bundle, "test:0").svg)
-    assert not [node for node in svg.iter() if node.tag.endswith(("script", "}a"))]
+    for drawing in (notebook.latent_map(bundle, "test:0"), notebook.clusters(bundle, "test:0")):
+        svg = ET.fromstring(drawing.svg)
+        assert not [node for node in svg.iter() if node.tag.endswith(("script", "}a"))]
+    assert HOSTILE[0] in "".join(svg.itertext())
 
 
 def test_a_figure_of_ones_own_image_is_one_call_too(tiny_bundle, tiny_dataset):

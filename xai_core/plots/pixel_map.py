@@ -11,8 +11,10 @@ from . import sprites, theme
 from .style import BAR, colour_bar, styled
 
 __all__ = [
+    "concentration",
     "error_limit",
     "ink_map",
+    "mask_map",
     "signed_map",
 ]
 
@@ -57,9 +59,61 @@ def signed_map(
     return figure if under is None else figure.add_trace(_contour(under, dark))
 
 
+def mask_map(
+    values: NDArray[np.floating],
+    ink: NDArray[np.floating],
+    dark: bool,
+    *,
+    limit: Number,
+    words: str,
+    height: int = 350,
+) -> go.Figure:
+    """Draw which pixels a mask keeps, over the faint image that it belongs to.
+
+    Args:
+        values: The mask (height, width), 0 where a pixel is left out.
+        ink: The image (height, width), in [0, 1].
+        dark: Whether the page has a dark theme.
+        limit: The value at the end of the colours.
+        words: Description of the values.
+        height: Height on the screen, in pixels.
+    """
+    red, green, blue = (int(part) for part in theme.diverging(dark)[-1])
+    warm = [(0.0, f"rgba({red}, {green}, {blue}, 0)"), (1.0, f"rgb({red}, {green}, {blue})")]
+    ends = ("0", f"{limit / 2:.2f}", f"{limit:.2f}")
+    figure = _map(values, warm, (0.0, limit), ends, words, "%{z:.2f}", dark, height)
+    nothing = theme.hex_colours(theme.diverging(dark)[128:129])[0]
+    ground = go.Heatmap(
+        z=np.asarray(ink, np.float32),
+        colorscale=[(0.0, nothing), (1.0, theme.muted(dark))],
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        hoverinfo="skip",
+    )
+    figure.add_trace(ground)
+    figure.data = (figure.data[-1], *figure.data[:-1])
+    return figure.add_trace(_contour(ink, dark))
+
+
 def error_limit(error: NDArray[np.floating]) -> float:
     """Return the largest absolute error, the end of its colour scale."""
     return max(float(np.ceil(np.abs(error).max() * 20) / 20), 0.05)
+
+
+def concentration(values: NDArray[np.floating], drawn: NDArray[np.bool_]) -> tuple[int, float]:
+    """Return how many pixels hold half of a map's absolute weight, and its share on the ink.
+
+    Args:
+        values: (height, width).
+        drawn: Mask of the ink (height, width).
+    """
+    weight = np.abs(np.asarray(values, np.float64))
+    total = float(weight.sum())
+    if not total:
+        return 0, 0.0
+    sums = np.sort(weight, axis=None)[::-1].cumsum()
+    return int(np.searchsorted(sums, total / 2)) + 1, float(weight[drawn].sum() / total)
 
 
 def _contour(image: NDArray[np.floating], dark: bool) -> go.Contour:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import theme
-from .style import literal, styled
+from .drawing import Drawing, text
 
 __all__ = [
     "bar_chart",
@@ -16,52 +15,51 @@ __all__ = [
     "share",
 ]
 
+WIDTH, ROW, NAME, NUMBER = 330, 22, 7.5, 84
+"""Width of the chart, height of a row, width of a letter of a name, room for a number."""
+
 
 def bar_chart(
     probs: NDArray[np.floating],
     names: Sequence[str],
-    dark: bool,
     *,
     order: Sequence[int] | None = None,
     before: NDArray[np.floating] | None = None,
     symbol: str = "q(c|x)",
-    row_height: int = 24,
-) -> go.Figure:
+) -> Drawing:
     """Draw one bar per cluster, in the cluster's colour, with its number.
 
     Args:
         probs: (clusters,), sum 1.
         names: One per cluster.
-        dark: Whether the page has a dark theme.
         order: The clusters in the order of bars and colours; by number if None.
         before: Probabilities to compare with, drawn as a line across each bar.
         symbol: Symbol for the axis.
-        row_height: Screen pixels per bar.
     """
     order = list(range(len(names)) if order is None else order)
-    named = [literal(names[c]) for c in order]
-    bars = go.Bar(
-        orientation="h",
-        x=probs[order],
-        y=named,
-        marker={"color": theme.categorical(len(names))},
-        text=[percent(p) for p in probs[order]],
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="%{y}: %{x:.2%}<extra></extra>",
-    )
-    return styled(
-        [bars] if before is None else [bars, _marks(before[order], named, dark)],
-        dark,
-        height=row_height * len(names) + 56,
-        bargap=0.25,
-        xaxis={
-            "range": [0, 1.3],
-            "tickvals": [0, 0.5, 1],
-            "tickformat": ".0%",
-            "title": {"text": symbol},
-        },
-        yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
+    left = min(NAME * max(len(names[c]) for c in order) + 10, WIDTH // 2)
+    full, low = WIDTH - left - NUMBER, ROW * len(order)
+    parts = [_rule(left + full * at, low, f"{100 * at:.0f} %") for at in (0, 0.5, 1)]
+    for row, (c, colour) in enumerate(zip(order, theme.categorical(len(names)), strict=False)):
+        top, long = ROW * row, max(full * float(probs[c]), 0.5)
+        parts += [
+            text(names[c], left - 6, top + ROW / 2, anchor="end"),
+            f'<rect x="{left}" y="{top + 3}" width="{long:.1f}" height="{ROW - 6}" '
+            f'fill="{colour}"/>',
+            text(percent(probs[c]), left + long + 5, top + ROW / 2),
+        ]
+        if before is not None:
+            at = left + full * float(before[c])
+            parts.append(
+                f'<path d="M{at:.1f} {top + 1}v{ROW - 2}" stroke="currentColor" stroke-width="2"/>'
+            )
+    parts.append(text(symbol, left + full / 2, low + 36, anchor="middle"))
+    both = [probs] if before is None else [probs, before]
+    return Drawing.of(
+        (WIDTH, low + 46),
+        parts,
+        columns=("class", symbol, "before")[: 1 + len(both)],
+        rows=[(names[c], *(percent(shown[c]) for shown in both)) for c in order],
     )
 
 
@@ -83,16 +81,6 @@ def share(counted: Number) -> str:
     return f"{100 * counted:.0f} %" if counted in (0, 1) else percent(counted)
 
 
-def _marks(before: NDArray[np.floating], named: Sequence[str], dark: bool) -> go.Scatter:
-    return go.Scatter(
-        x=before,
-        y=named,
-        mode="markers",
-        marker={
-            "symbol": "line-ns-open",
-            "size": 16,
-            "line": {"width": 2},
-            "color": theme.ink(dark),
-        },
-        hovertemplate="%{y}, before: %{x:.2%}<extra></extra>",
-    )
+def _rule(x: Number, low: int, words: str) -> str:
+    line = f'<path d="M{x:.1f} 0V{low}" stroke="currentColor" stroke-opacity="0.2"/>'
+    return line + text(words, x, low + 14, anchor="middle")

@@ -1,7 +1,6 @@
 """The frame of every page: bar with the selected image, title, headings of figures."""
 
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from dashboard import state
 from dashboard.services import bundles, image_data, outputs
 from dashboard.ui import glossary, messages
-from dashboard.ui.frame import page_list, selection_bar
+from dashboard.ui.frame import page_list, presentation, selection_bar
 from xai_core.plots.theme import CATEGORIES, rgb
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def page(title: str, one_line: str, *needs: "Part") -> "Bundle":
 
     Args:
         title: The page's name, as in the navigation.
-        one_line: What the page shows.
+        one_line: What the page shows; "" where its claim says so.
         needs: Parts of the model without which the page has nothing to show.
 
     Returns:
@@ -45,12 +44,13 @@ def page(title: str, one_line: str, *needs: "Part") -> "Bundle":
 
 def heading(title: str, one_line: str) -> "DeltaGenerator":
     """Read the link that opened a page and draw its title; return the place of the bar above."""
-    st.html(Path(__file__).with_suffix(".css"))
     page_list.mend()
     bar = st.container(key="bar", gap="xxsmall")
     st.title(title, anchor=False)
-    st.markdown(one_line)
+    if one_line:
+        st.markdown(one_line)
     state.read_link()
+    presentation.show()
     return bar
 
 
@@ -78,17 +78,38 @@ def end() -> None:
     state.write_link()
 
 
+def claim(text: str, shows: str = "", how_to_read: str = "") -> None:
+    """Draw the one sentence that a page makes its point with, computed from what it shows.
+
+    Args:
+        text: The sentence, as Markdown.
+        shows: What the figures below it show.
+        how_to_read: How to read them.
+    """
+    with st.container(key="claim", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(text, width="content")
+            _explain(f"{shows} {how_to_read}", how_to_read)
+        if shows:
+            st.caption(shows)
+
+
 def section(title: str, shows: str, how_to_read: str = "") -> None:
     """Draw the heading of a figure: title, what it shows, how to read it, and the terms used."""
     with st.container(key=f"section-{title}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(title, anchor=False, width="content")
-            terms = glossary.used_in(f"{title} {shows} {how_to_read}")
-            if how_to_read or terms:
-                with st.popover("How to read this", type="tertiary", icon=":material/help:"):
-                    st.markdown(how_to_read)
-                    glossary.define(terms)
+            _explain(f"{title} {shows} {how_to_read}", how_to_read)
         st.caption(shows)
+
+
+def _explain(text: str, how_to_read: str) -> None:
+    """Offer how to read a figure, and the definitions of the terms that a text uses."""
+    terms = glossary.used_in(text)
+    if how_to_read or terms:
+        with st.popover("How to read this", type="tertiary", icon=":material/help:"):
+            st.markdown(how_to_read)
+            glossary.define(terms)
 
 
 def _bundle() -> "Bundle":

@@ -11,6 +11,7 @@ from dashboard.ui import download, naming
 from dashboard.ui.components.image_grid import image_grid
 from xai_core.plots import sprites
 from xai_core.plots.clusters import table as cluster_table
+from xai_core.plots.probabilities import share
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -29,6 +30,23 @@ def show(bundle: "Bundle") -> int:
         _numbers(table, naming.cluster_names(bundle), naming.cluster_order(bundle))
         download.table(bundle, table, name="clusters", split=SPLIT)
     return picked
+
+
+def finding(bundle: "Bundle") -> str:
+    """Say how pure the clusters are, or without labels how large."""
+    table, names = _table(bundle), naming.cluster_names(bundle)
+    pure = table.get("purity", pd.Series(dtype=float)).dropna()
+    if len(pure) < 2:
+        sizes = table["images"]
+        return f"{len(table)} clusters hold {sizes.min():,} to {sizes.max():,} {SPLIT} images each"
+    best, worst = int(pure.idxmax()), int(pure.idxmin())
+    return (
+        f"Each cluster holds mostly one label: from {share(pure[worst])} of its images "
+        f"({names[worst]}) to {share(pure[best])} ({names[best]})"
+        if pure.min() > 0.5
+        else f"Not every cluster holds one label: {names[worst]} does for {share(pure[worst])} "
+        f"of its images, {names[best]} for {share(pure[best])}"
+    )
 
 
 def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:

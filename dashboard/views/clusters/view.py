@@ -14,14 +14,13 @@ from dashboard.views.clusters import (
 
 bundle = layout.page(
     "Clusters",
-    "The model was trained to sort the images into clusters without labels. What is in each "
-    "cluster, what does it stand for, and where do two of them meet?",
+    "What is in each cluster, what does it stand for, and where do two of them meet?",
 )
 image_id = state.selected_id()
 health.show(bundle, "collapse", "steps", "reconstruction")
 
-layout.section(
-    "All clusters",
+layout.claim(
+    messages.literal(overview.finding(bundle)),
     "The decoded centre of each cluster. Click one to look into it below.",
     r"A prototype is $g(\mu_c)$, the image at the centre of the cluster: no real image, and "
     "blurred where its members differ. Confidence is the largest $q(c|x)$ of an image. "

@@ -13,25 +13,41 @@ from dashboard.views.compare.loader import Compared, compared
 from dashboard.views.compare.settings import Pair, colours
 from xai_core.plots.clusters import confusion
 from xai_core.plots.probabilities import share
+from xai_core.report import model_card
 
 SPLITS = ("test", "train")
 COUNT = 40
 
 
-@st.fragment
-def agreement(pair: Pair) -> None:
+def ask_split() -> str:
+    """Let the visitor choose the images on which the clusterings are compared."""
+    return st.segmented_control(
+        "Images", SPLITS, required=True,
+        **state.bind("compare split", "test", SPLITS, link="images"),
+    )  # fmt: skip
+
+
+def finding(pair: Pair, split: str) -> str:
+    """Say in how far both agree, and how often each is right, as Markdown."""
+    scores = [b.manifest.metrics.get("test", {}).get("accuracy") for b in pair.both]
+    names = [f"`{b.name}`" for b in pair.both]
+    right = [f"**{share(score)}**" for score in scores if model_card.defined(score)]
+    accuracy = (
+        f"; of unseen images, {' and '.join(right)} land in the right cluster"
+        if len(right) == 2
+        else ""
+    )
+    if not pair.alike:
+        return f"{' and '.join(names)} know different images{accuracy}"
+    same = share(compared(*pair.both, split).agreement.share)
+    return f"{' and '.join(names)} sort **{same}** of the {split} images alike{accuracy}"
+
+
+def agreement(pair: Pair, split: str) -> None:
     """Show the counts of both clusterings, with NMI, ARI and the share in matched clusters."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        split = st.segmented_control(
-            "Images", SPLITS, required=True,
-            **state.bind("compare split", "test", SPLITS, link="images"),
-        )  # fmt: skip
-        found = compared(*pair.both, split)
-        table = _counts(pair, found)
-        long = table.stack().rename("images").rename_axis([pair.first.name, pair.second.name])
-        download.table(
-            pair.first, long.reset_index(), name="both clusterings", split=split, **pair.about
-        )
+    found = compared(*pair.both, split)
+    table = _counts(pair, found)
+    long = table.stack().rename("images").rename_axis([pair.first.name, pair.second.name])
     agreed = found.agreement
     for box, (name, value, why) in zip(st.columns(3), (
         ("Same cluster", share(agreed.share), "once clusters are matched one to one"),
@@ -48,13 +64,15 @@ def agreement(pair: Pair) -> None:
         f"{share(agreed.share)} are in matched clusters"
     )
     chart(figure, key="both clusterings", alt=words)
+    download.table(
+        pair.first, long.reset_index(), name="both clusterings", split=split, **pair.about
+    )
 
 
 @st.fragment
-def differences(pair: Pair, image_id: str) -> None:
+def differences(pair: Pair, image_id: str, split: str) -> None:
     """Show the images that the bundles sort differently, the most confident first."""
     state.rerun_if_moved(image_id)
-    split = state.setting("compare split", "test")
     found = compared(*pair.both, split)
     ids = found.differ[:COUNT]
     if not ids:
@@ -86,8 +104,7 @@ def differences(pair: Pair, image_id: str) -> None:
     )
     st.caption(
         f"Above: the cluster in `{pair.first.name}`; below: that in `{pair.second.name}`. The "
-        "images with the highest confidence in both come first. The images are those chosen "
-        f"above: *{split}*."
+        "images with the highest confidence in both come first."
     )
 
 

@@ -40,23 +40,25 @@ def ask(bundle: "Bundle") -> Pair:
     others = [name for name in bundles.whole(found) if name != bundle.name]
     if not others:
         _only_one(bundle)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        name = st.selectbox(
-            f"Compare {messages.literal(bundle.name)} with", others, width=260,
-            **state.bind("compare with", others[0], others, link="with"),
-        )  # fmt: skip
-        st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
-                  args=(bundle.name, name))  # fmt: skip
+    name = st.selectbox(
+        f"Compare {messages.literal(bundle.name)} with", others, width=260,
+        **state.bind("compare with", others[0], others, link="with"),
+    )  # fmt: skip
+    st.button("Swap them", icon=":material/swap_horiz:", on_click=_swap,
+              args=(bundle.name, name))  # fmt: skip
     second = bundles.bundle(found[name].path)
-    pair = Pair(bundle, second, loader.same_images(bundle, second))
+    return Pair(bundle, second, loader.same_images(bundle, second))
+
+
+def warn(pair: Pair) -> None:
+    """Say it if both hold different images, which limits what can be compared."""
     if not pair.alike:
         messages.note(
-            f"`{bundle.name}` was trained on *{_data(bundle)}* and `{name}` on "
-            f"*{_data(second)}*: the same id names another picture in each, so "
+            f"`{pair.first.name}` was trained on *{_data(pair.first)}* and `{pair.second.name}` "
+            f"on *{_data(pair.second)}*: the same id names another picture in each, so "
             "they cannot be compared image by image. Only their numbers and their "
             "settings are compared below."
         )
-    return pair
 
 
 def colours(pair: Pair) -> tuple[list[str], list[str]]:

@@ -1,5 +1,7 @@
 """Compare: two bundles side by side, on the same image and on all of them."""
 
+import streamlit as st
+
 from dashboard import state
 from dashboard.ui import messages, naming
 from dashboard.ui.frame import layout
@@ -7,22 +9,26 @@ from dashboard.views.compare import clusters, image, maps, numbers, settings
 
 bundle = layout.page(
     "Compare",
-    "Two models side by side: two seeds, two factorisations, the pure ELBO against the default. "
-    "How do their numbers differ, and how do their answers to the same image?",
+    "Two models side by side: how do their answers differ, and how their numbers?",
 )
-pair = settings.ask(bundle)
+point = st.container()
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    pair = settings.ask(bundle)
+    split = clusters.ask_split() if pair.alike else clusters.SPLITS[0]
+settings.warn(pair)
 image_id = state.selected_id()
-
-layout.section(
-    "The numbers",
-    "What was measured on the test images of each.",
-    "The difference is the second minus the first. Differences of shares are in points, of the "
-    "bound and its terms in nats per image. Two seeds of one setting differ too: a difference "
-    "smaller than that says nothing about the settings.",
-)
-numbers.measures(pair)
+with point:
+    layout.claim(clusters.finding(pair, split))
 
 if pair.alike:
+    layout.section(
+        "Where they differ",
+        "Images that the two put into clusters that were not matched. Click one to select it.",
+        "Sorted by the confidence of both: in the first ones, two confident answers differ. "
+        "Further down, at least one of the two was in doubt.",
+    )
+    clusters.differences(pair, image_id, split)
+
     layout.section(
         "The same image in both",
         f"{messages.literal(naming.describe(bundle, image_id))}. Its reconstruction and numbers "
@@ -50,15 +56,16 @@ if pair.alike:
         "so that matched ones lie on the diagonal. Colour is the share of the row. NMI and ARI "
         "need no matching. Labels play no part in this.",
     )
-    clusters.agreement(pair)
+    clusters.agreement(pair, split)
 
-    layout.section(
-        "Where they differ",
-        "Images that the two put into clusters that were not matched. Click one to select it.",
-        "Sorted by the confidence of both: in the first ones, two confident answers differ. "
-        "Further down, at least one of the two was in doubt.",
-    )
-    clusters.differences(pair, image_id)
+layout.section(
+    "The numbers",
+    "What was measured on the test images of each.",
+    "The difference is the second minus the first. Differences of shares are in points, of the "
+    "bound and its terms in nats per image. Two seeds of one setting differ too: a difference "
+    "smaller than that says nothing about the settings.",
+)
+numbers.measures(pair)
 
 layout.section(
     "How they were made",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
+WIDTH = 168
+"""Side of a picture in screen pixels: all four and the targets fit on one screen."""
 HOW_TO_READ = (
     "**Warm is ink that was added, cold is ink that was removed.** L1 is the ink changed, summed "
     "over pixels. The adversarial example is found by gradient ascent on the pixels themselves, "
@@ -79,7 +81,7 @@ def _contrast(bundle: "Bundle", request: Request) -> None:
 def _picture(title: str, pixels: NDArray[np.generic], alt: str) -> None:
     st.markdown(f"**{title}**")
     shown = pixels if pixels.dtype == np.uint8 else sprites.pixels(pixels[None])[0]
-    image_grid.picture(shown, alt=alt, key=title.lower().replace(" ", "-"))
+    image_grid.picture(shown, alt=alt, key=title.lower().replace(" ", "-"), width=WIDTH)
 
 
 def arrays(found: counterfactuals.Change) -> dict[str, object]:
@@ -101,6 +103,19 @@ def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) ->
         f"From **{source}** to **{target}**: {_ink(found)} (L1 {found.l1:.1f}, "
         f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. {ended} "
         f"{steps}{1000 * found.seconds:.0f} ms.{second}"
+    )
+
+
+def finding(bundle: "Bundle", request: Request) -> str:
+    """Say what it takes to change the decision, as Markdown."""
+    found = counterfactuals.change(bundle, *request[:4])
+    source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
+    if not found.converged:
+        return f"From {source} to {target}: the target was not reached"
+    added, removed = change.ink(found.counterfactual - found.image)
+    return (
+        f"From {source} to {target} it takes ink worth **{added:.0f}** full pixels more "
+        f"and **{removed:.0f}** less"
     )
 
 

@@ -22,13 +22,17 @@ bundle = layout.page(
     "What would this image have to look like to be something else?",
     "decode",
 )
+point = st.container()
 request = settings.ask(bundle)
 health.show(bundle, *health.needs(bundle, request.output), "reconstruction", "steps")
-source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
+target = messages.literal(request.names[request.target])
 
-layout.section(
-    f"From {source} to {target}", settings.sentence(bundle, request), pictures.HOW_TO_READ
-)
+with point:
+    layout.claim(
+        pictures.finding(bundle, request),
+        settings.sentence(bundle, request),
+        pictures.HOW_TO_READ,
+    )
 pictures.show(bundle, request)
 
 layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)

@@ -12,11 +12,12 @@ from dashboard.services import attributions, counterfactuals, image_data, output
 from dashboard.ui import download, messages, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
+from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.plots import faithfulness, image_sheet, pixel_map, probabilities, sprites, theme
-from xai_core.plots.probabilities import percent
+from xai_core.plots.probabilities import percent, share
 from xai_core.plots.style import signed
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ FAMILIES = {
 @messages.errors_as_text()
 def show(bundle: "Bundle", request: Request, image_id: str) -> None:
     """Draw the image, one enlarged map and the decision; then all methods with their scores."""
+    point = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         method = _method(request)
         target = _target(request)
@@ -62,7 +64,9 @@ def show(bundle: "Bundle", request: Request, image_id: str) -> None:
         card = attributions.card(method)
         st.caption(f"{card.note} [{card.paper} ({card.year})]({card.url})")
     with middle:
-        _large(bundle, request, image_id, method, target, baseline, controls)
+        found = _large(bundle, request, image_id, method, target, baseline, controls)
+    with point:
+        layout.claim(_finding(request, found, ink))
     with right:
         _decision(bundle, request, image_id)
     layout.section(
@@ -96,11 +100,10 @@ def _decision(bundle: "Bundle", request: Request, image_id: str) -> None:
     symbol = outputs.classes(bundle, request.output).symbol
     described = messages.literal(naming.called(bundle, request.output, request.names[best]))
     st.markdown(f"**The decision**: {described}, {percent(probs[best])}")
-    figure = probabilities.bar_chart(
-        probs, request.names, state.dark(), order=request.order, symbol=f"{symbol}(class|x)"
-    )
-    chart(
-        figure,
+    drawing(
+        probabilities.bar_chart(
+            probs, request.names, order=request.order, symbol=f"{symbol}(class|x)"
+        ),
         key="heat-decision",
         alt=f"Probabilities of every class; {described} is the highest",
     )
@@ -153,7 +156,7 @@ def _large(
     target: int | None,
     baseline: str | None,
     controls: attributions.Controls,
-) -> None:
+) -> attributions.Maps:
     card = attributions.card(method)
     found = attributions.maps(
         bundle, (image_id,), method, request.output, target, baseline, controls
@@ -167,13 +170,28 @@ def _large(
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
     ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
     ink = ink if ink.ndim == 2 else ink.mean(-1)
-    figure = pixel_map.signed_map(
-        values, dark, limit=limit, words=request.unit(method), height=HEIGHT, under=ink
+    shown = {"limit": limit, "words": request.unit(method), "height": HEIGHT}
+    figure = (
+        pixel_map.mask_map(values, ink, dark, **shown)
+        if card.kind == "mask"
+        else pixel_map.signed_map(values, dark, under=ink, **shown)
     )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
     show_warnings(found)
     st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
+    return found
+
+
+def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8]) -> str:
+    """Say how concentrated the map is and how much of it is on the ink, as Markdown."""
+    drawn = (ink if ink.ndim == 2 else ink.mean(-1)) > 127
+    pixels, on_ink = pixel_map.concentration(found.values[0], drawn)
+    what = _for(request, found)
+    return (
+        f"{messages.literal(f'{what[:1].upper()}{what[1:]}')}, half of the map's weight lies on "
+        f"**{pixels} of {drawn.size}** pixels, and {share(on_ink)} of all weight on the ink"
+    )
 
 
 def _for(request: Request, found: attributions.Maps) -> str:

@@ -9,6 +9,7 @@ from dashboard.links import PAGES
 from dashboard.services import generation
 from dashboard.ui import map_backdrop, naming
 from dashboard.ui.components.image_grid import image_grid
+from dashboard.ui.frame import layout
 from xai_core.plots import sprites
 from xai_core.plots.latent_map import picture
 from xai_core.report import model_card
@@ -24,8 +25,7 @@ def show(bundle: "Bundle") -> None:
         _map(bundle)
     with text:
         clusters = bundle.model.config.num_clusters
-        with st.container(key="claim"):
-            st.markdown(model_card.summary(bundle.manifest, clusters))
+        layout.claim(model_card.summary(bundle.manifest, clusters))
         _prototypes(bundle)
         with st.container(horizontal=True, gap="medium"):
             label = "What is in each group"

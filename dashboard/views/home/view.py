@@ -1,22 +1,25 @@
 """Home: what the model did, an image to start from, and the questions that the pages answer."""
 
-from dashboard.links import PAGES
+from dashboard.links import LISTED, PAGES, QUESTIONS
 from dashboard.ui import health, image_strip, naming, next_pages
-from dashboard.ui.frame import layout
+from dashboard.ui.frame import layout, presentation
 from dashboard.views.home import first_visit, hero, report_button
 
-QUESTIONS = (
-    (PAGES["latent_map"], "Where is it?", ":material/scatter_plot:",
-     "Its place among all images, and what is near it. *Latent map*"),
-    (PAGES["reconstructions"], "What did the model keep?", ":material/compare:",
-     "What the model can redraw from a few numbers. *Reconstructions*"),
-    (PAGES["heatmaps"], "Why?", ":material/gradient:",
-     "Which pixels decided, and which map to believe. *Heatmaps*"),
-    (PAGES["counterfactuals"], "What if?", ":material/alt_route:",
-     "What it would have to look like to be something else. *Counterfactuals*"),
-    (PAGES["model_card"], "Can I trust it?", ":material/fact_check:",
-     "Every score with its meaning, and what did not work. *Model card*"),
-)  # fmt: skip
+ASKS = {
+    "latent_map": (
+        "Where is it?", "Its place among all images, and what is near it. *Latent map*"),
+    "reconstructions": (
+        "What did the model keep?",
+        "What the model can redraw from a few numbers. *Reconstructions*"),
+    "heatmaps": (
+        "Why?", "Which pixels decided, and which map to believe. *Heatmaps*"),
+    "counterfactuals": (
+        "What if?",
+        "What it would have to look like to be something else. *Counterfactuals*"),
+    "model_card": (
+        "Can I trust it?", "Every score with its meaning, and what did not work. *Model card*"),
+}  # fmt: skip
+"""The question that each page answers, and how."""
 MORE = (
     (PAGES["clusters"], "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
@@ -40,8 +43,8 @@ image_strip.strip(bundle)
 layout.section("Explore this image", "Five questions about it, one page each.")
 next_pages.page_cards(
     [
-        (page, f"{k}. {asks}", icon, says)
-        for k, (page, asks, icon, says) in enumerate(QUESTIONS, 1)
+        (PAGES[page], f"{k}. {ASKS[page][0]}", LISTED[page].icon, ASKS[page][1])
+        for k, page in enumerate(QUESTIONS, 1)
     ],
     key="questions",
 )
@@ -55,3 +58,4 @@ next_pages.offer_all()
 
 layout.section("Take it with you", "What the model says about the selected image, in one file.")
 report_button.show(bundle)
+presentation.offer()

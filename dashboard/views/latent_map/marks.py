@@ -25,11 +25,12 @@ CHOICES = (NEIGHBOURS, PRIOR, PATH)
 
 def settings(bundle: "Bundle") -> tuple[list[str], list[Marks]]:
     """Let the visitor choose what to draw beside the points; return the choice and the marks."""
-    chosen = st.pills(
-        "Also draw", CHOICES, selection_mode="multi", wrap=True, width="content",
-        **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
-    )  # fmt: skip
-    found = [_path(bundle)] if PATH in chosen else []
+    with st.popover("Also draw", icon=":material/layers:"):
+        chosen = st.pills(
+            "Also draw", CHOICES, selection_mode="multi", wrap=True, label_visibility="collapsed",
+            **state.bind("map also", [NEIGHBOURS], CHOICES, link="also"),
+        )  # fmt: skip
+        found = [_path(bundle)] if PATH in chosen else []
     found += [_prior(bundle)] if PRIOR in chosen else []
     place = state.place()
     found += [_place(bundle, place)] if place else []

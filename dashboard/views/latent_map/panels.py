@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 Shown = NDArray[np.bool_] | None
 """Mask of the images that the filters keep, in index order; None for all."""
 
+TRUSTED = (
+    (0.95, "on this map can be trusted"),
+    (0.85, "on this map can mostly be trusted"),
+    (0.0, "on this map cannot be trusted"),
+)
+"""The least trustworthiness for each judgement."""
+TRUST = (
+    "*Trustworthiness* is how far neighbours on the map are neighbours in latent space, "
+    "*continuity* how far neighbours in latent space stay so on the map. "
+)
 GRID_IMAGES, TABLE_ROWS, NUM_NEIGHBOURS = 60, 1000, 12
 TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", "reconstruction")
 
@@ -34,7 +44,8 @@ def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
     clusters, named = naming.cluster_order(bundle), naming.cluster_names(bundle)
     names = list(columns)
     name = st.selectbox(
-        "Colour by", names, format_func=lambda n: columns[n].title, width=210,
+        "Colour by", names, format_func=lambda n: f"Colour: {columns[n].title}", width=220,
+        label_visibility="collapsed",
         **state.bind("map colour", "cluster", names, link="colour"),
     )  # fmt: skip
     with st.popover("Filter and find", icon=":material/filter_alt:"):
@@ -75,12 +86,18 @@ def neighbours(bundle: "Bundle") -> None:
     download.table(bundle, near, name="neighbours", image=state.selected_id())
 
 
-def trust(bundle: "Bundle") -> None:
-    """Describe the quality of the map."""
-    st.caption(
-        "Distances between groups on this map are not meaningful. "
-        f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."
-    )
+def finding(bundle: "Bundle") -> str:
+    """Say how far neighbours and distances on the map can be trusted, as Markdown."""
+    found = bundle.manifest.metrics.get("map", {}).get("trustworthiness")
+    if found is None:
+        return "Distances between groups on this map mean nothing"
+    words = next(said for least, said in TRUSTED if found >= least)
+    return f"Neighbours {words} (**{found:.2f}** of 1); distances between groups mean nothing"
+
+
+def measured(bundle: "Bundle") -> str:
+    """Return the measured quality of the map, as Markdown."""
+    return f"{model_card.map_words(bundle)} Colour by *Distortion* to see where it fails."
 
 
 def inside_lasso(bundle: "Bundle", shown: Shown) -> Shown:

@@ -22,19 +22,19 @@ HOW_TO_READ = (
     "marks the place that was decoded."
 )
 
-bundle = layout.page(
-    "Latent map",
-    "Every image is a point; images with similar codes lie close together. Click a point to "
-    "select its image, draw a lasso to see many.",
-)
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+bundle = layout.page("Latent map", "")
+layout.claim(panels.finding(bundle), how_to_read=panels.TRUST + panels.measured(bundle))
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="rail"):
     column, shown = panels.settings(bundle)
     also, marks = map_marks.settings(bundle)
 held = panels.inside_lasso(bundle, shown)
 joined = panels.nearest(bundle) if map_marks.NEIGHBOURS in also else ()
 
 component.latent_map(bundle, column, shown=held, neighbours=joined, marks=marks)
-panels.trust(bundle)
+st.caption(
+    "Every image is a point; images with similar codes lie close together. Click a point to "
+    "select its image, draw a lasso to see many."
+)
 layout.section(column.title, column.shows, HOW_TO_READ)
 download.show(bundle, column, held)
 

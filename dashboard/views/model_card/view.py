@@ -6,9 +6,9 @@ from dashboard.views.model_card import labels
 
 bundle = layout.page(
     "Model card",
-    "Can this model be trusted? Every score on test images, which were not used to train, with "
-    "what it means; what did not work; and how the model was made.",
+    "Can this model be trusted? Every score is of test images, which were not used to train.",
 )
+layout.claim(model_card.finding(bundle))
 health.show(bundle)
 model_card.headlines(bundle)
 

@@ -2,19 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from dashboard import state
 from dashboard.links import PAGES
 from dashboard.services import attributions, cache, counterfactuals, image_data
 from dashboard.ui import explained, health, map_backdrop, messages, naming
-from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
+from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
 from dashboard.views.own_image import prediction_set
-from xai_core.plots import image_sheet, probabilities, theme
-from xai_core.plots.latent_map import path
+from xai_core.plots import image_sheet, probabilities, sprites, theme
+from xai_core.plots.latent_map import picture
 from xai_core.plots.style import plain, told_apart
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 WIDTH = 168
 """Side of a picture in screen pixels, six per image pixel."""
-HEIGHT = 240
-"""Minimum height of the map in screen pixels; otherwise it is as high as the bars beside it."""
 
 
 def invite(bundle: "Bundle", image_id: str) -> None:
@@ -35,7 +32,8 @@ def invite(bundle: "Bundle", image_id: str) -> None:
         "heatmap and a counterfactual appear here.",
     )
     st.markdown(f"**Where {naming.marked(image_id)} lies**, the image that is selected now")
-    _map(bundle, image_id, height=340)
+    with st.container(width=420):
+        _map(bundle, image_id)
 
 
 def refuse() -> None:
@@ -67,7 +65,7 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     best, known = int(probs.argmax()), image_data.typicality(bundle, image_id)
     text = f"cluster {names[best]}, {probabilities.percent(float(probs[best]))} sure"
     unlike = known.unlike and not health.problems(bundle, "images")
-    layout.section(
+    layout.claim(
         "Out of distribution: do not trust these answers"
         if unlike
         else messages.literal(f"{text[:1].upper()}{text[1:]}"),
@@ -91,14 +89,15 @@ def verdict(bundle: "Bundle", image_id: str) -> None:
     bars, place = st.columns([5, 4], gap="medium")
     with bars:
         st.markdown("**Which cluster?** $q(c|x)$")
-        figure = probabilities.bar_chart(
-            probs, names, state.dark(), order=naming.cluster_order(bundle), row_height=22
+        drawing(
+            probabilities.bar_chart(probs, names, order=naming.cluster_order(bundle)),
+            key="own clusters",
+            alt=f"q(c|x): {text}",
         )
-        chart(figure, key="own clusters", alt=f"q(c|x): {text}")
         st.page_link(PAGES["clusters"], label="All clusters", icon=":material/category:")
     with place:
         st.markdown("**Where among all images?**")
-        _map(bundle, image_id, height=max(HEIGHT, figure.layout.height))
+        _map(bundle, image_id)
         st.page_link(PAGES["latent_map"], label="On the map", icon=":material/scatter_plot:")
 
 
@@ -164,14 +163,24 @@ def _counterfactual(
         st.caption(f"Only got to {there}: {found.reason}.")
 
 
-def _map(bundle: "Bundle", image_id: str, *, height: int) -> None:
+def _map(bundle: "Bundle", image_id: str) -> None:
     facts, dark = image_data.facts(bundle, image_id), state.dark()
+    place, near = (
+        (float(facts["umap_x"]), float(facts["umap_y"])),
+        naming.cluster_names(bundle)[int(facts["cluster"])],
+    )
+    drawn = picture.overview(
+        map_backdrop.backdrop(bundle, dark, map_backdrop.STRONG),
+        map_backdrop.middles(bundle),
+        dark,
+        place,
+    )
     name = naming.display_name(image_id)
-    place = np.array([facts["umap_x"], facts["umap_y"]], float)
-    picture, labels = map_backdrop.backdrop(bundle, dark), map_backdrop.middles(bundle)
-    figure = path.map_place(place, picture, labels, dark, name=name, height=height)
-    near = naming.cluster_names(bundle)[int(facts["cluster"])]
-    chart(figure, key="own place", alt=f"Map of all images; {name} is marked, in cluster {near}")
+    st.image(
+        sprites.data_url(drawn.encode(), "svg+xml"),
+        alt=f"Map of all images; {name} is marked, in cluster {near}",
+        width="stretch",
+    )
 
 
 def _warning(known: "Typicality", text: str) -> str:

@@ -10,8 +10,7 @@ from dashboard.views.own_image import answers, input, loader, prediction_set
 
 bundle = layout.page(
     "Your image",
-    "Bring pictures of your own. The model answers at once, and compares the image with those "
-    "it has learned from. Your image then goes with you through the pages.",
+    "The model answers after each stroke. Your image then goes with you through the pages.",
 )
 image_id = state.selected_id()
 health.show(bundle, "images", "collapse", "steps", "reconstruction")

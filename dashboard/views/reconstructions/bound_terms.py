@@ -9,6 +9,7 @@ from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import download, naming
 from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from xai_core.plots import elbo_terms, probabilities
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
             download.table(bundle, shares, name="cluster probabilities", image=image_id)
         best = int(probs.argmax())
         words = f"q(c|x): cluster {names[best]} at {probabilities.percent(probs[best])}"
-        chart(
-            probabilities.bar_chart(probs, names, dark, order=naming.cluster_order(bundle)),
+        drawing(
+            probabilities.bar_chart(probs, names, order=naming.cluster_order(bundle)),
             key="clusters",
             alt=words,
         )

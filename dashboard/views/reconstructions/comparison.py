@@ -46,13 +46,20 @@ def show(bundle: "Bundle", image_id: str) -> None:
         st.markdown("**Error** $x - g(z)$")
         figure = pixel_map.signed_map(error, dark, limit=limit)
         chart(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
-    st.caption(f"{_words(error)[:1].upper()}{_words(error)[1:]}.")
+    st.caption(f"The largest error of one pixel is {np.abs(error).max():.2f}.")
+
+
+def finding(bundle: "Bundle", image_id: str) -> str:
+    """Say in how many numbers the model keeps how much of an image's ink, as Markdown."""
+    seen, ink = image_data.inferred(bundle, image_id), image_data.images(bundle, [image_id])[0]
+    x = ink / np.float32(255)
+    numbers = bundle.model.config.latent_dim
+    return (
+        f"{numbers} numbers redraw {naming.marked(image_id)}: of ink worth **{x.sum():.0f}** full "
+        f"pixels, {_words(x - seen.reconstruction)}"
+    )
 
 
 def _words(error: np.ndarray) -> str:
     lost, made = error[error > 0].sum(), -error[error < 0].sum()
-    return (
-        f"of {error.shape[-2] * error.shape[-1]} pixels, ink worth {lost:.1f} full pixels is "
-        f"lost and {made:.1f} is added; "
-        f"the largest error of one pixel is {np.abs(error).max():.2f}"
-    )
+    return f"{lost:.1f} are lost and {made:.1f} are added"

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import generation, image_data
 from dashboard.ui import download, naming
-from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
+from dashboard.ui.components.drawing import drawing
 from xai_core.plots import probabilities
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with sliders:
         shifts = _sliders(image_id, dims)
     made = generation.edited(bundle, image_id, shifts)
-    seen, names, dark = (
-        image_data.inferred(bundle, image_id),
-        naming.cluster_names(bundle),
-        state.dark(),
-    )
+    seen, names = image_data.inferred(bundle, image_id), naming.cluster_names(bundle)
     probs, best = made.probs[0], int(made.probs[0].argmax())
     with images:
         st.markdown("**Edited** $g(z')$")
@@ -45,10 +41,10 @@ def show(bundle: "Bundle", image_id: str) -> None:
         st.markdown("**Cluster** $q(c|g(z'))$; a line marks the value before the edit")
         before = generation.edited(bundle, image_id, (0.0,) * len(dims)).probs[0]
         figure = probabilities.bar_chart(
-            probs, names, dark, order=naming.cluster_order(bundle), before=before,
+            probs, names, order=naming.cluster_order(bundle), before=before,
             symbol="q(c|g(z'))",
         )  # fmt: skip
-        chart(figure, key="edited clusters", alt=_words(names[best], probs[best]))
+        drawing(figure, key="edited clusters", alt=_words(names[best], probs[best]))
 
 
 def _sliders(image_id: str, dims: list[int]) -> tuple[float, ...]:

@@ -14,15 +14,14 @@ from dashboard.views.reconstructions import (
 
 bundle = layout.page(
     "Reconstructions",
-    "The model encodes an image as a few numbers and draws it again from those. "
-    "What does it keep, what does it lose, and what do the numbers mean?",
+    "What does the model keep of an image that it has to draw again from a few numbers?",
     "decode",
 )
 image_id = state.selected_id()
 health.show(bundle, "reconstruction", "steps")
 
-layout.section(
-    "Input, reconstruction and error",
+layout.claim(
+    comparison.finding(bundle, image_id),
     f"{messages.literal(naming.describe(bundle, image_id))}. Point at a pixel to read its value.",
     "The reconstruction is the decoder's mean image at the mean of $q(z|x)$, from 0 (black) to "
     "1 (white). The error is input minus reconstruction: **warm is ink that was lost, cold is "

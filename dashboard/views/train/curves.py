@@ -133,7 +133,7 @@ def _most(shown: Sequence[str], now: Sequence[Run], bundle: "Bundle | None") -> 
 
 def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
     summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
-    _grid(frames, summary, CURVES, most=most)
+    _grid(frames, summary, CURVES, most=most, legend=True)
     st.markdown("**The four terms of the ELBO**; the KL divergence counts against it")
     _grid(frames, summary, TERMS, height=220)
 
@@ -145,12 +145,15 @@ def _grid(
     *,
     most: float | None = None,
     height: int = 280,
+    legend: bool = False,
 ) -> None:
+    """Draw two curves in each row; one legend serves all, that of the first."""
     boxes = [box for _ in range(0, len(curves), 2) for box in st.columns(2, gap="large")]
-    for box, (stage, key, axis) in zip(boxes, curves, strict=True):
+    for number, (box, (stage, key, axis)) in enumerate(zip(boxes, curves, strict=True)):
         level = most if key == "cluster_information" else None
+        named = legend and not number
         with box:
-            _curve(frames, summary, stage, key, axis, most=level, height=height)
+            _curve(frames, summary, stage, key, axis, most=level, height=height, legend=named)
 
 
 def _curve(
@@ -162,6 +165,7 @@ def _curve(
     *,
     most: float | None,
     height: int,
+    legend: bool,
 ) -> None:
     here = summary[summary["stage"] == stage].dropna(subset=[key])
     if here.empty:
@@ -169,7 +173,7 @@ def _curve(
     titles, at = {name: name for name in frames}, int(here["epoch"].max())
     figure = collapse.over_epochs(
         here, titles, key, axis, at, state.dark(), most=most, height=height
-    )
+    ).update_layout(showlegend=legend)
     ends = "; ".join(f"{name}: {_last(frame, stage, key, 3)}" for name, frame in frames.items())
     chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
 

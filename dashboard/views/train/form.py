@@ -58,9 +58,9 @@ def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> N
         )
         pressed = st.button("Start training", type="primary", icon=":material/play_arrow:")
     st.caption(
-        f"About {_duration(minutes)} on 2 CPU cores with the networks of the preset `default`; "
-        "less with the small ones of `smoke` and `pure_elbo`, much less on a GPU. It runs at "
-        "low priority and continues when you close this page."
+        f"About {loader.duration(60 * minutes)} on 2 CPU cores with the networks of the preset "
+        "`default`; less with the small ones of `smoke` and `pure_elbo`, much less on a GPU. It "
+        "runs at low priority and continues when you close this page."
     )
     if pressed:
         runs.start(replace(request, name=name), offered=offered)
@@ -149,9 +149,3 @@ def _next(name: str) -> str:
     stem = name.rstrip("0123456789")
     number = name[len(stem) :]
     return f"{stem}{int(number) + 1}"[:40] if number else f"{name[:37]}-2"
-
-
-def _duration(minutes: float) -> str:
-    if minutes < 90:
-        return f"{max(1, round(minutes))} min"
-    return f"{minutes / 60:.1f} hours"

@@ -69,6 +69,15 @@ def expected_minutes(data: str, preset: str, changed: dict[str, int | float | st
     return sum(expected_seconds(dataset, model, training).values()) / 60
 
 
+def duration(seconds: float) -> str:
+    """Write an estimated time with the precision it deserves."""
+    if seconds < 60:
+        return "1 min" if seconds >= 30 else "half a minute"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} hours"
+
+
 def test_scores() -> dict[str, dict[str, float]]:
     """Return the test scores of each complete bundle, by name."""
     found = bundles.summaries()

@@ -10,7 +10,7 @@ from dashboard.links import PAGES
 from dashboard.services.jobs import runs
 from dashboard.ui import messages
 from dashboard.ui.frame import layout
-from dashboard.views.train import curves
+from dashboard.views.train import curves, loader
 from xai_core.training.progress import stage_title
 
 if TYPE_CHECKING:
@@ -25,23 +25,52 @@ BADGES = {
     "stopped": ("Stopped", ":material/pause:", "gray"),
     "failed": ("Failed", ":material/error:", "red"),
 }
+LAST = {"finished": "is finished", "stopped": "was stopped", "failed": "failed"}
 SYMBOLS = {"clusters": "K", "latent_dim": "d", "train_images": "images"}
 """Short names of settings."""
 
 
-def watch(bundle: "Bundle | None") -> None:
-    """Show all runs and the curves of two; update while a run is alive."""
+def watch() -> None:
+    """Show what runs and when it ends, and all runs; update while a run is alive."""
     before = _states(runs.all_runs())
-    alive = any(what in ("running", "stopping") for _, what in before)
 
     def part() -> None:
         now = runs.all_runs()
         if _states(now) != before:
             st.rerun()
-        _list(now)
-        curves.compare(now, bundle)
+        layout.claim(messages.literal(finding(now)))
+        if now:
+            _list(now)
 
-    st.fragment(part, run_every=EVERY if alive else None)()
+    st.fragment(part, run_every=_pace(before))()
+
+
+def draw_curves(bundle: "Bundle | None") -> None:
+    """Draw the curves of one run or two; update while a run is alive."""
+
+    def part() -> None:
+        curves.compare(runs.all_runs(), bundle)
+
+    st.fragment(part, run_every=_pace(_states(runs.all_runs())))()
+
+
+def finding(now: list[runs.Run]) -> str:
+    """Say what runs and when it ends."""
+    alive = [run for run in now if run.alive]
+    if not alive:
+        last = f"; the last one, {now[0].name}, {LAST[now[0].state]}" if now else ""
+        return f"No training is running{last}"
+    return "; ".join(f"{run.name} is running: {_end(run)}" for run in alive)
+
+
+def _end(run: runs.Run) -> str:
+    left = run.progress.seconds_left
+    return "about to begin" if left is None else f"about {loader.duration(left)} left"
+
+
+def _pace(states: list[tuple[str, str]]) -> float | None:
+    """Return the seconds between two updates; None if nothing runs."""
+    return EVERY if any(what in ("running", "stopping") for _, what in states) else None
 
 
 def _states(now: list[runs.Run]) -> list[tuple[str, str]]:
@@ -60,8 +89,6 @@ def _list(now: list[runs.Run]) -> None:
         f"time left is an estimate from the speed so far. At most {runs.MOST_AT_ONCE} run at "
         "the same time.",
     )
-    if not now:
-        st.caption("None yet. Start one above.")
     for run in now:
         with st.container(border=True, key=f"run-{run.name}"):
             _one(run)
@@ -70,7 +97,7 @@ def _list(now: list[runs.Run]) -> None:
 def _one(run: runs.Run) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label, icon, colour = BADGES[run.state]
-        st.markdown(f"**{run.name}**", width="content")
+        st.markdown(f"**{run.name}**: {_what(run)}", width="content")
         st.badge(label, icon=icon, color=colour)  # type: ignore[arg-type]  # a name it knows
         st.caption(_asked(run), width="stretch")
         _buttons(run)
@@ -96,8 +123,13 @@ def _asked(run: runs.Run) -> str:
         for name, value in asked.settings.items()
     ]
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.begun))
-    data = messages.literal(asked.data)
-    return " · ".join([data, asked.preset, *parts, f"seed {asked.seed}", f"begun {when}"])
+    return " · ".join([*parts, f"seed {asked.seed}", f"begun {when}"])
+
+
+def _what(run: runs.Run) -> str:
+    """Name the data and the preset of a run, as Markdown."""
+    data = messages.literal(run.request.data)
+    return f"{data}, preset {messages.literal(run.request.preset)}"
 
 
 def _progress(run: runs.Run) -> str:
@@ -108,21 +140,8 @@ def _progress(run: runs.Run) -> str:
         return "Starting: reading the images"
     stage = stage_title(progress.stage)
     steps = f", step {progress.done:,} of {progress.total:,}" if progress.total > 1 else ""
-    left = (
-        ""
-        if progress.seconds_left is None
-        else f" · about {time_left(progress.seconds_left)} left"
-    )
+    left = "" if progress.seconds_left is None else f" · {_end(run)}"
     return f"{stage}{steps} · {100 * progress.share:.0f} % of the work{left}"
-
-
-def time_left(seconds: float) -> str:
-    """Write an estimated time with the precision it deserves."""
-    if seconds < 60:
-        return "a minute" if seconds >= 30 else "half a minute"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} hours"
 
 
 def _buttons(run: runs.Run) -> None:

@@ -5,11 +5,11 @@ from dashboard.views.train import form, runs
 
 bar = layout.heading(
     "Train",
-    "Train a cluster VAE of your own, with everything that the other pages need. You can close "
-    "this page at any time and come back: the training continues, and its state is kept.",
+    "Train a cluster VAE of your own. Close this page and come back: a training continues.",
 )
 bundle = layout.follow(bar) if layout.any_bundle() else None
 
+runs.watch()
 layout.section(
     "A new training",
     "The same as `xai train`: choose the data, the sizes and the name of the model.",
@@ -20,4 +20,4 @@ layout.section(
     "with the same settings and seed on the same machine give the same weights.",
 )
 form.form()
-runs.watch(bundle)
+runs.draw_curves(bundle)

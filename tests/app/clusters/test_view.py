@@ -9,7 +9,7 @@ from dashboard.services import bundles, generation, image_data
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.models.vae import ClusterVAE
-from xai_core.plots.probabilities import percent
+from xai_core.plots.probabilities import percent, share
 
 from ..parts import charts, unescaped, widget
 
@@ -47,6 +47,18 @@ def test_the_page_starts_at_the_selected_image_s_cluster(open_page, component, t
         app = open_page("clusters", image=image_id)
         own = tiny_bundle.index.set_index("id").loc[image_id, "cluster"]
         assert component(app, "prototypes")[0]["selected"] == f"cluster {own}"
+
+
+def test_the_page_begins_with_how_pure_the_clusters_are(open_page, text_of, tiny_bundle):
+    index = tiny_bundle.index[tiny_bundle.index["split"] == "test"]
+    named = dict(enumerate(tiny_bundle.cluster_labels))
+    own = index["label"] == index["cluster"].map(named)
+    shares = own.groupby(index["cluster"]).mean()
+    said = text_of(open_page("clusters"))
+    kind = "Each cluster holds mostly" if shares.min() > 0.5 else "Not every cluster holds"
+    assert f"{kind} one label" in said
+    for cluster in (shares.idxmin(), shares.idxmax()):
+        assert f"{share(shares[cluster])}" in said
 
 
 def test_picking_a_cluster_changes_all_that_is_about_it(open_page, component, send, tiny_bundle):

@@ -51,7 +51,7 @@ def test_without_a_second_bundle_the_page_says_how_to_make_one(open_page, text_o
 
 def test_the_numbers_stand_side_by_side_with_their_difference(open_compare, tiny_bundle):
     app = open_compare()
-    measures = app.table[0].value.set_index("Measure")
+    measures = app.table[1].value.set_index("Measure")
     elbo = tiny_bundle.manifest.metrics["test"]["elbo"]
     assert measures.loc["ELBO"].tolist() == [
         model_card.number(elbo, "nats"),
@@ -69,6 +69,7 @@ def test_agreement_is_found_under_other_numbers(open_compare, component, text_of
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Same cluster"] == "95.0 %" and float(shown["NMI"]) < 1
     assert "**1** of 20 test images differ" in text_of(app)
+    assert "`bars` and `swapped` sort **95.0 %** of the test images alike" in text_of(app)
     data, _ = component(app, "differences")
     assert data["ids"] == ["test:3"]
     assert "both clusterings" in charts(app)
@@ -95,7 +96,7 @@ def test_a_click_on_either_selects_in_both(open_compare, component, send):
 
 def test_the_same_image_has_its_numbers_from_each_bundle(open_compare, tiny_bundle, component):
     app = open_compare(image="test:3")
-    table = app.table[1].value.set_index("What")
+    table = app.table[0].value.set_index("What")
     assert not table["bars"].str.startswith(">").any(), "a table would read it as a quotation"
     assert table.loc["Cluster", "bars"] != table.loc["Cluster", "swapped"], "of one number"
     elbo = float(tiny_bundle.row("test:3")["elbo"])
@@ -128,6 +129,7 @@ def test_the_link_holds_both_bundles_and_nonsense_is_cleaned(open_page, beside, 
 def test_other_data_are_not_compared_image_by_image(open_compare, text_of):
     app = open_compare("unlike")
     assert "cannot be compared image by image" in text_of(app)
+    assert "`bars` and `unlike` know different images" in text_of(app)
     titles = [heading.value for heading in app.subheader]
     assert titles == ["The numbers", "How they were made"]
 

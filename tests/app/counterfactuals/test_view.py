@@ -25,9 +25,10 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     found = charts(app)
     assert set(found) == FIGURES | LAW
     assert all(chart.alt for chart in found.values())
-    assert len(app.subheader) == 4
+    assert len(app.subheader) == 3
     assert "To the classifier, `test:3` is a -" in text_of(app)
     assert "From **-** to **|**" in text_of(app)
+    assert re.search(r"From - to \| it takes ink worth \*\*\d+\*\* full pixels more", text_of(app))
 
 
 def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):

@@ -1,20 +1,23 @@
+import re
+
 import numpy as np
 import pytest
 
 from dashboard.services import generation, image_data
 from xai_core.plots import elbo_terms
 
-from ..parts import charts, widget
+from ..parts import charts, drawings, widget
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
     titles = [e.value for e in app.subheader]
-    assert len(titles) == 6
-    found = charts(app)
-    assert set(found) == {"input", "reconstruction", "error", "terms", "clusters",
-                          "edited clusters"}  # fmt: skip
-    assert all(chart.alt for chart in found.values())
+    assert len(titles) == 5
+    found, drawn = charts(app), drawings(app)
+    assert set(found) == {"input", "reconstruction", "error", "terms"}
+    assert set(drawn) == {"clusters", "edited clusters"}
+    assert all(chart.alt for chart in found.values()) and all(d["alt"] for d in drawn.values())
+    assert re.search(r"numbers redraw `test:3`: of ink worth \*\*\d+\*\*", text_of(app))
     assert "test:3, label" in text_of(app)
 
 
@@ -84,17 +87,17 @@ def test_editing_changes_the_image_and_reset_undoes_it(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
     unchanged = "Changed: 0.0 of 784"
     assert unchanged in text_of(app)
-    before = charts(app)["edited clusters"].spec
+    before = drawings(app)["edited clusters"]["svg"]
     sliders = [s for s in app.slider if s.label in ("z0", "z1")]
     assert len(sliders) == 2
     for slider in sliders:
         slider.set_value(3.0)
     app.run()
     assert unchanged not in text_of(app)
-    assert charts(app)["edited clusters"].spec != before
+    assert drawings(app)["edited clusters"]["svg"] != before
     widget(app.button, "Reset").click().run()
     assert unchanged in text_of(app)
-    assert charts(app)["edited clusters"].spec == before
+    assert drawings(app)["edited clusters"]["svg"] == before
 
 
 def test_an_edit_belongs_to_its_image(open_page, text_of):

@@ -7,7 +7,6 @@ import pytest
 
 from dashboard.services.jobs import runs
 from dashboard.views.train import form, loader
-from dashboard.views.train import runs as train_runs
 from xai_core.training.settings import SETTINGS
 
 from ..parts import charts, widget
@@ -72,7 +71,8 @@ def recorded(name, loss, *, end=None, data="mnist"):
 
 def test_a_training_is_started_with_what_was_chosen(root, open_train, text_of):
     app = open_train()
-    assert "About 25 min on 2 CPU cores" in text_of(app) and "None yet" in text_of(app)
+    assert "About 25 min on 2 CPU cores" in text_of(app)
+    assert "No training is running" in text_of(app)
     widget(app.number_input, "Clusters K").set_value(12)
     widget(app.number_input, "Seed").set_value(7)
     widget(app.text_input, "Name").set_value("mine-1").run()
@@ -147,10 +147,11 @@ def test_a_failed_run_says_why_and_is_resumed_or_removed(root, open_train, text_
     app.run()
     assert "SIGKILL" in text_of(app)
     widget(app.button, "Remove it").click().run()
-    assert "None yet" in text_of(app) and not app.exception
+    assert not app.exception
+    assert "No training is running" in text_of(app) and "the last one" not in text_of(app)
 
 
-def test_two_runs_stand_side_by_side(root, open_train):
+def test_two_runs_stand_side_by_side(root, open_train, text_of):
     recorded("one", 1.0, end=0)
     recorded("two", 0.9, end=-15)
     app = open_train()
@@ -161,6 +162,9 @@ def test_two_runs_stand_side_by_side(root, open_train):
     assert list(table.loc["Accuracy of clusters*"]) == ["\N{EN DASH}"] * 2
     figure = json.loads(charts(app)["train vae elbo"].spec)
     assert {trace["name"] for trace in figure["data"]} == {"one", "two"}
+    legends = [json.loads(c.spec)["layout"]["showlegend"] for c in charts(app).values()]
+    assert sum(legends) == 1 and figure["layout"]["showlegend"]
+    assert "No training is running; the last one, two, was stopped" in text_of(app)
     widget(app.selectbox, "Compare with").set_value("bars").run()
     table = app.table[-1].value.set_index("Measure")
     assert list(table.columns) == ["two", "bars"]
@@ -175,6 +179,8 @@ def test_a_running_one_shows_progress_and_time_left(root, open_train, monkeypatc
     bar = app.get("progress")[0].proto
     assert bar.text == "Cluster VAE, step 5 of 10 · 26 % of the work · about 1 min left"
     assert bar.value == 25 and widget(app.button, "Stop training")
+    first = next(block for block in app.main.children.values() if "one is running" in str(block))
+    assert "about 1 min left" in str(first), "what runs, and when it ends, stands first"
 
 
 def test_the_result_is_opened(root, open_train, tiny_bundle_path):
@@ -190,7 +196,7 @@ def test_the_result_is_opened(root, open_train, tiny_bundle_path):
 def test_the_page_needs_no_bundle(root, open_train, text_of):
     shutil.rmtree(runs.CHECKPOINTS / "bars")
     app = open_train()
-    assert widget(app.button, "Start training") and "None yet" in text_of(app)
+    assert widget(app.button, "Start training") and "No training is running" in text_of(app)
 
 
 def test_switched_off_it_offers_nothing(root, open_train, monkeypatch, text_of):
@@ -209,5 +215,5 @@ def test_the_next_name_counts_on(name, after):
 
 
 def test_time_left_is_said_as_coarsely_as_it_is_known():
-    said = [train_runs.time_left(s) for s in (5, 45, 130, 9000)]
-    assert said == ["half a minute", "a minute", "2 min", "2.5 hours"]
+    said = [loader.duration(s) for s in (5, 45, 130, 9000)]
+    assert said == ["half a minute", "1 min", "2 min", "2.5 hours"]

@@ -40,7 +40,7 @@ def saves(app):
             found[heading] = set()
         elif element.type == "download_button":
             found[heading].add(element.proto.label)
-        elif element.type == "plotly_chart":
+        elif element.type == "plotly_chart" or '"svg"' in getattr(element.proto, "json", ""):
             found[heading].add("chart")
     return found
 

@@ -1,5 +1,6 @@
 import base64
 import io
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -77,17 +78,23 @@ def test_without_labels_the_overview_has_none(index):
 
 
 def test_bars_have_their_cluster_s_colour_and_number():
-    figure = probabilities.bar_chart(np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False)
-    assert list(figure.data[0].marker.color) == theme.categorical(3)
-    assert list(figure.data[0].text) == ["25.0 %", "75.0 %", "under 0.1 %"]
-    before = np.array([1.0, 0.0, 0.0])
-    bars, marks = probabilities.bar_chart(
-        np.array([0.25, 0.75, 0.0]), ["a", "b", "c"], False, order=[1, 2, 0], before=before
-    ).data
-    assert list(bars.y) == list(marks.y) == ["b", "c", "a"]
-    assert list(bars.x) == [0.75, 0, 0.25] and list(marks.x) == [0, 0, 1]
-    colours = dict(zip(bars.y, bars.marker.color, strict=True))
+    probs, before = np.array([0.25, 0.75, 0.0]), np.array([1.0, 0.0, 0.0])
+    drawn = probabilities.bar_chart(probs, ["a", "b", "c"])
+    assert drawn.rows == (("a", "25.0 %"), ("b", "75.0 %"), ("c", "under 0.1 %"))
+    drawn = probabilities.bar_chart(probs, ["a", "b", "c"], order=[1, 2, 0], before=before)
+    assert drawn.columns[1:] == ("q(c|x)", "before")
+    assert [row[0] for row in drawn.rows] == ["b", "c", "a"]
+    assert drawn.rows[-1] == ("a", "25.0 %", "over 99.9 %")
+    bars = ET.fromstring(drawn.svg).findall("{http://www.w3.org/2000/svg}rect")
+    colours = dict(zip("bca", [bar.get("fill") for bar in bars], strict=True))
     assert [colours[name] for name in "abc"] == theme.cluster_colours([1, 2, 0])
+    widths = [float(bar.get("width")) for bar in bars]
+    assert widths[0] == pytest.approx(3 * widths[2], rel=0.01) and widths[1] < 1
+
+
+def test_a_name_in_a_drawing_is_text():
+    drawn = probabilities.bar_chart(np.array([0.5, 0.5]), ["<a href='x'>&", "b"])
+    assert "<a href='x'>&" in list(ET.fromstring(drawn.svg).itertext())
 
 
 def test_a_probability_is_never_rounded_to_certainty(subtests):

@@ -48,3 +48,21 @@ def test_the_pixels_are_the_values_top_row_first():
     np.testing.assert_array_equal(figure.data[0].z, values)
     assert figure.layout.yaxis.autorange == "reversed"
     assert figure.layout.yaxis.scaleanchor == "x"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_mask_leaves_the_image_in_sight_and_has_no_cold_side(dark):
+    mask, ink = np.abs(draw()), np.abs(draw(1))
+    ground, kept, contour = pixel_map.mask_map(mask, ink, dark, limit=0.5, words="weight").data
+    np.testing.assert_array_equal(ground.z, ink)
+    np.testing.assert_array_equal(kept.z, mask)
+    assert (kept.zmin, kept.zmax) == (0, 0.5) and kept.colorscale[0][1].endswith(", 0)")
+    assert contour.type == "contour"
+
+
+def test_concentration_is_counted_by_hand():
+    values = np.array([[4.0, -2.0], [1.0, 1.0]])
+    ink = np.array([[False, True], [False, True]])
+    assert pixel_map.concentration(values, ink) == (1, 3 / 8)
+    assert pixel_map.concentration(np.ones((2, 2)), ink) == (2, 0.5)
+    assert pixel_map.concentration(np.zeros((2, 2)), ink) == (0, 0.0)

@@ -14,7 +14,6 @@ from ..style import literal, styled
 __all__ = [
     "backdrop",
     "map_path",
-    "map_place",
     "window",
 ]
 
@@ -121,43 +120,6 @@ def map_path(
         dark,
         height,
     )
-
-
-def map_place(
-    place: NDArray[np.floating],
-    picture: tuple[str, tuple[Number, Number, Number]],
-    labels: Sequence[tuple[str, Number, Number]],
-    dark: bool,
-    *,
-    name: str,
-    height: int = 320,
-) -> go.Figure:
-    """Mark one place on the whole map.
-
-    Args:
-        place: Coordinates on the map (2,).
-        picture: Result of `backdrop`.
-        labels: Names of groups and their centres.
-        dark: Whether the page has a dark theme.
-        name: Name of the place.
-        height: Height on the screen, in pixels.
-    """
-    ink, halo = theme.ink(dark), _halo(dark)
-    ring = {"symbol": "circle", "size": 15, "color": halo, "line": {"color": ink, "width": 3}}
-    dot = go.Scatter(
-        x=place[:1], y=place[1:], mode="markers", marker=ring, text=[literal(name)],
-        hovertemplate="%{text}<extra></extra>",
-    )  # fmt: skip
-    near = 0.05 * picture[1][2]
-
-    def shift(x: Number, y: Number) -> int:
-        """Offset a name from the ring, upwards in screen pixels."""
-        if np.hypot(x - place[0], y - place[1]) > near:
-            return 0
-        return 22 if y >= place[1] else -22
-
-    notes = [_label(text, x, y, halo, 0.75) | {"yshift": shift(x, y)} for text, x, y in labels]
-    return _on_map([dot], picture, picture[1], notes, dark, height)
 
 
 def window(

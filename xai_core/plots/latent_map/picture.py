@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 SIDE, TOP, PAD, LINE = 720, 44, 14, 22
+NEAR = 36
+"""Distance below which a ring would cover a name."""
 
 
 class Names(NamedTuple):
@@ -78,6 +80,7 @@ def overview(
     picture: tuple[str, tuple[Number, Number, Number]],
     labels: Sequence[tuple[str, Number, Number]],
     dark: bool,
+    here: tuple[Number, Number] | None = None,
 ) -> str:
     """Draw the map with the names of its groups as SVG, in the page's colours.
 
@@ -85,9 +88,15 @@ def overview(
         picture: Result of `path.backdrop`: a data URL; left, bottom, side of its square.
         labels: Names of groups and their centres.
         dark: Whether the page has a dark theme.
+        here: Place marked with a ring; a name that the ring would cover moves off it.
     """
     url, (left, bottom, side) = picture
     ink, paper = theme.ink(dark), "#10141b" if dark else "#ffffff"
+
+    def at(x: Number, y: Number) -> tuple[float, float]:
+        return float(SIDE * (x - left) / side), float(SIDE * (1 - (y - bottom) / side))
+
+    ring = None if here is None else at(*here)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" '
         f'font-family="{FONT}" font-size="25" font-weight="600" text-anchor="middle" '
@@ -95,9 +104,23 @@ def overview(
         f'<image width="{SIDE}" height="{SIDE}" href="{url}"/>',
     ]
     for words, x, y in labels:
-        a, b = float(SIDE * (x - left) / side), float(SIDE * (1 - (y - bottom) / side))
+        a, b = at(x, y)
+        if ring and np.hypot(a - ring[0], b - ring[1]) < NEAR:
+            b += NEAR if b >= ring[1] else -NEAR
         parts.append(f'<text x="{a:.1f}" y="{b:.1f}" dy="0.35em">{escape(words)}</text>')
-    return "".join([*parts, "</svg>"])
+    return "".join([*parts, *_ring(ring, ink, paper), "</svg>"])
+
+
+def _ring(place: tuple[float, float] | None, ink: str, paper: str) -> list[str]:
+    """Draw a ring of two colours, visible on any ground."""
+    if place is None:
+        return []
+    x, y = place
+    return [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="13" fill="none" stroke="{colour}" '
+        f'stroke-width="{width}"/>'
+        for colour, width in ((paper, 10), (ink, 5))
+    ]
 
 
 def _scale(
@@ -153,13 +176,7 @@ def svg(
             f'fill="{INK}" stroke="#ffffff" stroke-width="4" paint-order="stroke">'
             f"{escape(words)}</text>"
         )
-    a, b = at(*here)
-    for colour, width in (("#ffffff", 6), (INK, 3)):
-        parts.append(
-            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="10" fill="none" stroke="{colour}" '
-            f'stroke-width="{width}"/>'
-        )
-    return "\n".join([*parts, *key, "</svg>\n"]).encode()
+    return "\n".join([*parts, *_ring(at(*here), INK, "#ffffff"), *key, "</svg>\n"]).encode()
 
 
 def _legend(entries: Sequence[tuple[str, str]]) -> tuple[list[str], int]:
