@@ -101,7 +101,7 @@ def map_page(
     shown = points.places(xy, config.images)
     content = pages.get_template("map_page.html").render(
         bundle=bundle.name,
-        summary=model_card.summary(made, len(bundle.clusters.names)).replace("**", ""),
+        summary=model_card.summary(made, bundle.index["cluster"].nunique()).replace("**", ""),
         trust=model_card.map_words(made.metrics).replace("**", ""),
         drawn=len(shown.order),
         total=len(shown.along),

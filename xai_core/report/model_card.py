@@ -159,15 +159,22 @@ def image_kind(strategy: str) -> str:
     return "digit" if strategy == "digits" else "image"
 
 
-def summary(manifest: "Manifest", clusters: int) -> str:
-    """Return what the model did and how well, in one sentence with Markdown."""
+def summary(manifest: "Manifest", filled: int) -> str:
+    """Return what the model did and how well, in one sentence with Markdown.
+
+    Args:
+        manifest: The bundle's manifest.
+        filled: Number of clusters that hold any image.
+    """
     data = manifest.dataset
     count = data.num_train + data.num_test
     kind = f"{image_kind(data.reading.strategy)}s"
-    groups = _COUNTS[clusters] if clusters < len(_COUNTS) else f"{clusters:,}"
+    if filled < 2:
+        return f"This model put all {count:,} {kind} into one group."
+    groups = _COUNTS[filled] if filled < len(_COUNTS) else f"{filled:,}"
     sentence = f"This model sorted {count:,} {kind} into {groups} groups without labels"
     accuracy = manifest.metrics.get("test", {}).get("accuracy")
-    if clusters < 2 or not defined(accuracy):
+    if not defined(accuracy):
         return f"{sentence}."
     return f"{sentence}; **{share(accuracy)}** of unseen {kind} land in the right one."
 

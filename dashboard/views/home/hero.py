@@ -24,8 +24,7 @@ def show(bundle: "Bundle") -> None:
     with on_map:
         _map(bundle)
     with text:
-        clusters = bundle.model.config.num_clusters
-        layout.claim(model_card.summary(bundle.manifest, clusters))
+        layout.claim(model_card.summary(bundle.manifest, bundle.index["cluster"].nunique()))
         _prototypes(bundle)
         with st.container(horizontal=True, gap="medium"):
             label = "What is in each group"

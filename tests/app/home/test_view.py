@@ -219,3 +219,5 @@ def test_the_summary_says_what_the_images_are_and_rounds_nothing_to_all(
     data = dataclasses.replace(made.dataset, class_names=names, preprocessing=reading)
     changed = dataclasses.replace(made, dataset=data, metrics={"test": {"accuracy": accuracy}})
     assert said in model_card.summary(changed, 2)
+    collapsed = model_card.summary(changed, 1)
+    assert "into one group" in collapsed and "unseen" not in collapsed
