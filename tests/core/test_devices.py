@@ -17,6 +17,7 @@ from dashboard.views.theory.bound import loader as bound
 from dashboard.views.theory.factorisations import loader as factorisations
 from dashboard.views.theory.manifold import loader as manifold
 from dashboard.views.theory.mean_field import loader as mean_field
+from dashboard.views.theory.plane import loader as plane
 from tests import gpu
 from tests.core.cli.test_cli import MODEL, xai
 from tests.pretend_device import DEVICE, DeviceError, pretend_device
@@ -51,6 +52,12 @@ LOADERS = {
     "factorised": lambda b, i: factorisations.factorised(b, i, "encoder"),
     "guess_at": lambda b, i: latent_map.guess_at(b, (0.0, 0.0)),
     "law": lambda b, i: counterfactuals.law(b, i, "classifier", 1),
+    **{
+        f"plane {name}": lambda b, i, name=name: getattr(plane, name)(b)
+        for name in ("window", "gaussians", "regions", "images", "axes")
+    },
+    "plane point": lambda b, i: plane.point(b, (0.5, -0.5)),
+    "plane posterior": lambda b, i: plane.posterior(b, i),
     "prior_samples": lambda b, i: latent_map.prior_samples(b, 5, 0),
     "probe": lambda b, i: mean_field.probe(b, "ink", 20, 5),
     "scores": lambda b, i: heatmaps.scores(b, i, "classifier", 1),

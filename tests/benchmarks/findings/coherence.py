@@ -13,6 +13,7 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.evaluation.metrics import evaluate
 
 IMAGES = 500
+SHIPPED = ["mnist", "mnist-report", "mnist-2d", "mnist-pure-elbo"]
 FORMS = {
     "accuracy": "{:.2f} %",
     "agreement": "{:.2f} %",
@@ -27,7 +28,7 @@ FORMS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundles", nargs="*", default=["mnist", "mnist-report"])
+    parser.add_argument("bundles", nargs="*", default=SHIPPED)
     table = results.Table(
         "coherence",
         "accuracy",
