@@ -35,14 +35,17 @@ LOOK_EVERY = 0.1
 """Seconds between two looks, each of which goes through the whole page."""
 SETTLED = """(steady) => {
     const app = document.querySelector('[data-testid="stApp"]');
+    if (app?.dataset.testScriptState !== 'notRunning'
+        || app.dataset.testConnectionState !== 'CONNECTED') {
+        window.finishedAt = null;
+        return false;
+    }
     const roots = [document, ...[...document.querySelectorAll('*')]
         .map((node) => node.shadowRoot).filter(Boolean)];
     const all = (selector) => roots.flatMap((root) => [...root.querySelectorAll(selector)]);
     const named = (...names) => names.map((name) => `[data-testid="${name}"]`).join();
     const unfinished = named('stStatusWidget', 'stSkeleton', 'stSpinner', 'stAppSkeleton');
-    const finished = app?.dataset.testScriptState === 'notRunning'
-        && app.dataset.testConnectionState === 'CONNECTED'
-        && all('[data-testid="stMain"] h1, [data-testid="stException"]').length
+    const finished = all('[data-testid="stMain"] h1, [data-testid="stException"]').length
         && !all(unfinished + ', [data-stale="true"]').length
         && [...document.images].every((image) => image.complete)
         && all(named('stPlotlyChart')).every((chart) => chart.querySelector('svg.main-svg'))
