@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.benchmarks import critic_guards
+from tests.benchmarks.critic import guards
 from xai_core.models.pixel_masks import random_masks, top_pixels
 
 PLACES = [(4, 4), (4, 18), (18, 4), (18, 18)]
@@ -38,13 +38,13 @@ def smuggling(x, decisions):
 @pytest.fixture(scope="module")
 def judge():
     x, decisions = patches(512, 0)
-    return critic_guards.train_judge(x, decisions, 4, epochs=40, width=4)
+    return guards.train_judge(x, decisions, 4, epochs=40, width=4)
 
 
 def test_the_judge_sees_evidence_and_is_blind_to_a_code(judge):
     x, decisions = patches(200, 1)
-    assert critic_guards.agreement(judge, x, honest(x, decisions), decisions) > 0.95
-    assert critic_guards.agreement(judge, x, smuggling(x, decisions), decisions) < 0.5
+    assert guards.agreement(judge, x, honest(x, decisions), decisions) > 0.95
+    assert guards.agreement(judge, x, smuggling(x, decisions), decisions) < 0.5
 
 
 def test_the_reader_reads_the_code_and_nothing_in_an_honest_mask():
@@ -52,16 +52,16 @@ def test_the_reader_reads_the_code_and_nothing_in_an_honest_mask():
     new, truth = patches(200, 1)
     for marks, least, most in [(honest, 0.0, 0.45), (smuggling, 0.95, 1.0)]:
         known, mask = marks(x, decisions), marks(new, truth)
-        reader = critic_guards.train_reader(
+        reader = guards.train_reader(
             lambda rows, _, known=known: known[rows], decisions, 4, epochs=25, width=4
         )
-        found = critic_guards.agreement(reader, mask.unsqueeze(1), mask, truth)
+        found = guards.agreement(reader, mask.unsqueeze(1), mask, truth)
         assert least <= found <= most
 
 
 def test_an_honest_mask_follows_the_image_it_is_put_on(judge):
     x, decisions = patches(200, 1)
-    beats, named = critic_guards.swap(judge, x, honest(x, decisions), decisions)
+    beats, named = guards.swap(judge, x, honest(x, decisions), decisions)
     assert beats > 0.95
     assert named > 0.95
 
@@ -74,9 +74,9 @@ def test_random_masks_of_the_judge_are_none_of_a_critic():
 
 def test_overlap_and_rank_correlation_of_known_maps():
     left = torch.arange(16.0).reshape(1, 4, 4)
-    assert critic_guards.rank_correlation(left, left.exp()) == pytest.approx(1)
-    assert critic_guards.rank_correlation(left, -left) == pytest.approx(-1)
+    assert guards.rank_correlation(left, left.exp()) == pytest.approx(1)
+    assert guards.rank_correlation(left, -left) == pytest.approx(-1)
     top, shifted = top_pixels(left, 4), top_pixels(-left, 4)
-    assert critic_guards.overlap(top, top) == 1
-    assert critic_guards.overlap(top, shifted) == 0
-    assert critic_guards.overlap(top, top_pixels(left, 8)) == pytest.approx(0.5)
+    assert guards.overlap(top, top) == 1
+    assert guards.overlap(top, shifted) == 0
+    assert guards.overlap(top, top_pixels(left, 8)) == pytest.approx(0.5)

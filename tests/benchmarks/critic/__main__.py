@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tests.benchmarks import critic_guards, results
+from tests.benchmarks import results
+from tests.benchmarks.critic import guards
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.preprocessing import to_float
 from xai_core.models.critic import marked
@@ -43,19 +44,17 @@ def main():
     table = results.Table(f"critic_{options.of}", "critic", "as many random stroke pixels")
     row, kept = table.row, mask.sum((1, 2)).mean().item()
     row("pixels kept of 784", ("{:.2f}", kept), ("{}", budget))
-    judge = critic_guards.train_judge(
-        train, decided, critic.num_targets, epochs=options.judge_epochs
-    )
+    judge = guards.train_judge(train, decided, critic.num_targets, epochs=options.judge_epochs)
     strokes = random_strokes(test, budget, torch.Generator().manual_seed(1))
-    found = [critic_guards.agreement(judge, test, of, decisions) for of in (mask, strokes)]
+    found = [guards.agreement(judge, test, of, decisions) for of in (mask, strokes)]
     row("judge trained on random masks agrees", *(percent(share) for share in found))
     row("its errors against those by strokes", ("{:.3f}", (1 - found[0]) / (1 - found[1])), "1")
-    swaps = [critic_guards.swap(judge, test, of, decisions) for of in (mask, strokes)]
+    swaps = [guards.swap(judge, test, of, decisions) for of in (mask, strokes)]
     row("mask on x': decision of x' beats that of x", *(percent(s[0]) for s in swaps))
     row("mask on x': decision of x' is named", *(percent(s[1]) for s in swaps))
     row("reader of masks alone", *readers(critic, train, decided, test, decisions, options))
     others = (decisions + 1) % critic.num_targets
-    other = critic_guards.overlap(mask, hard(critic, test, others, budget))
+    other = guards.overlap(mask, hard(critic, test, others, budget))
     row("overlap (IoU) with the mask of another target", ("{:.3f}", other), "-")
     row("rank correlation with a randomised model's critic", *randomised(bundle, test, options))
     speeds(row, critic, forward, test, decisions)
@@ -82,10 +81,10 @@ def readers(critic, train, decided, test, decisions, options):
         ),
     }
     for of_train, of_test in masks.values():
-        reader = critic_guards.train_reader(
+        reader = guards.train_reader(
             of_train, decided, critic.num_targets, epochs=options.reader_epochs
         )
-        right = critic_guards.agreement(reader, of_test.unsqueeze(1), of_test, decisions)
+        right = guards.agreement(reader, of_test.unsqueeze(1), of_test, decisions)
         yield percent(right)
 
 
@@ -112,8 +111,8 @@ def randomised(bundle, test, options):
         for critic, forward in ((bundle.critics["classifier"], own), (critic, broken))
     ]
     marks = [marked(of, critic.config.budget) for of in maps]
-    overlap = critic_guards.overlap(*marks)
-    correlation = critic_guards.rank_correlation(*maps)
+    overlap = guards.overlap(*marks)
+    correlation = guards.rank_correlation(*maps)
     return ("{:.3f}; IoU of the marks {:.3f}", correlation, overlap), "-"
 
 
