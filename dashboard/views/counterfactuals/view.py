@@ -28,11 +28,8 @@ health.show(bundle, *health.needs(bundle, request.output), "reconstruction", "st
 target = messages.literal(request.names[request.target])
 
 with point:
-    layout.claim(
-        pictures.finding(bundle, request),
-        settings.sentence(bundle, request),
-        pictures.HOW_TO_READ,
-    )
+    how = settings.sentence(bundle, request)
+    layout.claim(pictures.finding(bundle, request), how, pictures.HOW_TO_READ)
 pictures.show(bundle, request)
 
 layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)
@@ -72,9 +69,8 @@ MORE = {
 }
 
 names = list(MORE)
-for tab, name in zip(
-    st.tabs(names, **state.bind("cf tab", names[0], names, link="tab")), names, strict=True
-):
+tabs = st.tabs(names, **state.bind("cf tab", names[0], names, link="tab"))
+for tab, name in zip(tabs, names, strict=True):
     if tab.open:
         with tab:
             part, shows = MORE[name]
