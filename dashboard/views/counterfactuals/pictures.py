@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.task import Method
 
 WIDTH = 168
-"""Side of a picture in screen pixels: all four and the targets fit on one screen."""
+"""Side of a picture in screen pixels: all four stand in one row above the fold."""
 HOW_TO_READ = (
     "**Warm is ink that was added, cold is ink that was removed.** L1 is the ink changed, summed "
     "over pixels. The adversarial example is found by gradient ascent on the pixels themselves, "

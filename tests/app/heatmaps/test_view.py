@@ -36,7 +36,7 @@ def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
         assert [p.alt for key, p in found.items() if key.endswith(name)] != [], name
     assert all(chart.alt for chart in found.values())
     assert len(opened.subheader) == 5
-    assert len(drawings(opened)["heat-decision"]["rows"]) == 2
+    assert len(drawings(opened)["decision"]["rows"]) == 2
     assert re.search(r"half of the map's weight lies on \*\*\d+ of 784\*\*", text_of(opened))
     large = next(p for key, p in found.items() if key.endswith("heat-large"))
     assert re.search(r"test:3, label -, in cluster [-|] ", large.alt)

@@ -87,17 +87,17 @@ def test_editing_changes_the_image_and_reset_undoes_it(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
     unchanged = "Changed: 0.0 of 784"
     assert unchanged in text_of(app)
-    before = drawings(app)["edited clusters"]["svg"]
     sliders = [s for s in app.slider if s.label in ("z0", "z1")]
     assert len(sliders) == 2
     for slider in sliders:
         slider.set_value(3.0)
     app.run()
     assert unchanged not in text_of(app)
-    assert drawings(app)["edited clusters"]["svg"] != before
+    assert drawings(app)["edited clusters"]["columns"][-1] == "before"
     widget(app.button, "Reset").click().run()
     assert unchanged in text_of(app)
-    assert drawings(app)["edited clusters"]["svg"] == before
+    rows = drawings(app)["edited clusters"]["rows"]
+    assert all(now == before for _, now, before in rows)
 
 
 def test_an_edit_belongs_to_its_image(open_page, text_of):
