@@ -170,11 +170,11 @@ def _large(
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
     ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
     ink = ink if ink.ndim == 2 else ink.mean(-1)
-    shown = {"limit": limit, "words": request.unit(method), "height": HEIGHT}
+    unit = request.unit(method)
     figure = (
-        pixel_map.mask_map(values, ink, dark, **shown)
+        pixel_map.mask_map(values, ink, dark, limit=limit, words=unit, height=HEIGHT)
         if card.kind == "mask"
-        else pixel_map.signed_map(values, dark, under=ink, **shown)
+        else pixel_map.signed_map(values, dark, under=ink, limit=limit, words=unit, height=HEIGHT)
     )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
     chart(figure, key="heat-large", alt=words)
