@@ -39,10 +39,7 @@ from .preflight import check_surroundings
 from .progress import CLASSIFIER, EVALUATION, INDEX, VAE, EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
 
-__all__ = [
-    "run_folder",
-    "train",
-]
+__all__ = ["check_not_training", "run_folder", "train"]
 
 RUN, LOCK = "run.json", "lock"
 """File of a run folder that holds the settings of its training."""
