@@ -39,8 +39,10 @@ def finding(pair: Pair, split: str) -> str:
     )
     if not pair.alike:
         return f"{' and '.join(names)} know different images{accuracy}"
-    same = share(compared(*pair.both, split).agreement.share)
-    return f"{' and '.join(names)} sort **{same}** of the {split} images alike{accuracy}"
+    found = compared(*pair.both, split)
+    images = f"{found.images:,} {split} images"
+    same = share(found.agreement.share)
+    return f"{' and '.join(names)} sort **{same}** of {images} alike{accuracy}"
 
 
 def agreement(pair: Pair, split: str) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class Compared(NamedTuple):
-    """Two clusterings of one split, and the ids of the images on which they differ."""
+    """Two clusterings of the images of a split that both indexes hold.
+
+    `images` counts them, `differ` names those that the two sort differently.
+    """
 
     agreement: "Agreement"
     images: int
@@ -32,16 +36,15 @@ def compared(first: "Bundle", second: "Bundle", split: str) -> Compared:
     """Compare the clusterings of the images of a split; the bundles hold the same images."""
     from xai_core.evaluation.agreement import agreement, disagreements
 
-    there = np.flatnonzero((first.index["split"] == split).to_numpy())
-    (one, sure_one), (two, sure_two) = (_clusters(b, there) for b in (first, second))
+    ids = rows(first)[(first.index["split"] == split).to_numpy()]
+    ids = ids[rows(second).get_indexer(ids) >= 0]
+    (one, sure_one), (two, sure_two) = (_clusters(b, ids) for b in (first, second))
     counts = (b.model.config.num_clusters for b in (first, second))
     found = agreement(one, two, num_first=next(counts), num_second=next(counts))
     differ = disagreements(found, one, two, sure_one, sure_two)
-    return Compared(found, len(there), [str(i) for i in rows(first)[there[differ]]])
+    return Compared(found, len(ids), [str(i) for i in ids[differ]])
 
 
-def _clusters(
-    bundle: "Bundle", there: NDArray[np.intp]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    found = bundle.index[["cluster", "confidence"]].take(there)
+def _clusters(bundle: "Bundle", ids: pd.Index) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    found = bundle.index[["cluster", "confidence"]].take(rows(bundle).get_indexer(ids))
     return found["cluster"].to_numpy(np.int64), found["confidence"].to_numpy(np.float32)

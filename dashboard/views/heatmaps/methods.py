@@ -168,8 +168,7 @@ def _large(
         about = {"image": image_id, "explained": request.output, "target": int(found.targets[0])}
         pixels = theme.colourise(values, theme.diverging(dark), limit)
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
-    ink = image_data.images(bundle, [image_id])[0] / np.float32(255)
-    ink = ink if ink.ndim == 2 else ink.mean(-1)
+    ink = sprites.levels(image_data.images(bundle, [image_id]))[0] / np.float32(255)
     unit = request.unit(method)
     figure = (
         pixel_map.mask_map(values, ink, dark, limit=limit, words=unit, height=HEIGHT)

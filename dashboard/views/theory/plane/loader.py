@@ -19,8 +19,8 @@ CELLS = 64
 """Cells on each side for which decisions are computed."""
 IMAGES = 20
 """Decoded images on each side."""
-PROPERTY_IMAGES = 2000
-"""Images on which an axis is compared with properties of the image."""
+PROPERTY_IMAGES, FEWEST = 2000, 3
+"""Most and fewest images on which an axis is compared with properties of the image."""
 Floats = NDArray[np.float32]
 
 
@@ -56,6 +56,7 @@ class Axis(NamedTuple):
 
     name: str
     correlation: float
+    images: int
 
 
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -126,13 +127,14 @@ def posterior(bundle: "Bundle", image_id: str) -> tuple[Floats, Floats]:
 
 @st.cache_data(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def axes(bundle: "Bundle") -> list[Axis]:
-    """Return the property of an image that goes most with each axis, over test images."""
+    """Return the property that goes most with each axis, over test images if there are enough."""
     import torch
 
     from xai_core.data.preprocessing import to_float
     from xai_core.theory.image_properties import PROPERTIES
 
-    rows = np.flatnonzero((bundle.index["split"] == "test").to_numpy())[:PROPERTY_IMAGES]
+    test = np.flatnonzero((bundle.index["split"] == "test").to_numpy())
+    rows = (test if len(test) >= FEWEST else np.arange(len(bundle.index)))[:PROPERTY_IMAGES]
     with compute_slot():
         x = to_float(stored(bundle, bundle.index["id"].take(rows).tolist()), "cpu")
         values = torch.stack([measure(x) for measure in PROPERTIES.values()])
@@ -140,4 +142,4 @@ def axes(bundle: "Bundle") -> list[Axis]:
         found = torch.corrcoef(torch.cat([codes, values]))[:2, 2:].nan_to_num()
     names = list(PROPERTIES)
     strongest = found.abs().argmax(1).tolist()
-    return [Axis(names[k], float(found[i, k])) for i, k in enumerate(strongest)]
+    return [Axis(names[k], float(found[i, k]), len(rows)) for i, k in enumerate(strongest)]

@@ -68,14 +68,15 @@ def grid(bundle: "Bundle") -> None:
         key="plane of images",
         width=640,
     )
+    axes = loader.axes(bundle)
     said = " and ".join(
         f"z{i} goes with the **{axis.name}** of the image (r = {signed(axis.correlation, 2)})"
-        for i, axis in enumerate(loader.axes(bundle), 1)
+        for i, axis in enumerate(axes, 1)
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"Over the test images, {said}: of ink, slant and width, the one with the strongest "
-            "correlation."
+            f"Over {axes[0].images:,} images, {said}: of ink, slant and width, the one with the "
+            "strongest correlation."
         )
         download.picture(bundle, sheet, name="plane of images")
 
