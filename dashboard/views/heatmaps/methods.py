@@ -27,6 +27,8 @@ PREDICTED, USUAL = -1, "usual"
 CLIP = 0.99
 """Quantile of the absolute values at which the colours of the large map end."""
 HEIGHT = 400
+HALF = 127
+"""Grey level above which a pixel counts as ink."""
 HOW_TO_READ = (
     "Methods answer different questions, so different maps need not contradict: a *slope* says "
     "where a little ink would matter, a *share* how much of the output each pixel brought, a "
@@ -66,7 +68,7 @@ def show(bundle: "Bundle", request: Request, image_id: str) -> None:
     with middle:
         found = _large(bundle, request, image_id, method, target, baseline, controls)
     with point:
-        layout.claim(_finding(request, found, ink))
+        layout.claim(_finding(request, found, None if bundle.spec.look == "natural" else ink))
     with right:
         _decision(bundle, request, image_id)
     layout.section(
@@ -168,7 +170,7 @@ def _large(
         about = {"image": image_id, "explained": request.output, "target": int(found.targets[0])}
         pixels = theme.colourise(values, theme.diverging(dark), limit)
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
-    ink = sprites.levels(image_data.images(bundle, [image_id]))[0] / np.float32(255)
+    ink = sprites.levels(image_data.images(bundle, [image_id]) / np.float32(255))[0]
     unit = request.unit(method)
     figure = (
         pixel_map.mask_map(values, ink, dark, limit=limit, words=unit, height=HEIGHT)
@@ -182,14 +184,16 @@ def _large(
     return found
 
 
-def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8]) -> str:
+def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8] | None) -> str:
     """Say how concentrated the map is and how much of it is on the ink, as Markdown."""
-    drawn = (ink if ink.ndim == 2 else ink.mean(-1)) > 127
-    pixels, on_ink = pixel_map.concentration(found.values[0], drawn)
+    values = found.values[0]
+    drawn = np.zeros(values.shape, bool) if ink is None else ink > HALF
+    pixels, on_ink = pixel_map.concentration(values, drawn)
     what = _for(request, found)
+    also = "" if ink is None else f", and {share(on_ink)} of all weight on the ink"
     return (
         f"{messages.literal(f'{what[:1].upper()}{what[1:]}')}, half of the map's weight lies on "
-        f"**{pixels} of {drawn.size}** pixels, and {share(on_ink)} of all weight on the ink"
+        f"**{pixels} of {drawn.size}** pixels{also}"
     )
 
 

@@ -115,8 +115,8 @@ def test_the_smallest_counterfactual_found_comes_first(
     app = open_page("counterfactuals", image="test:3", of="classifier", tab="other-answers")
     found = services_counterfactuals.change
 
-    def smaller(bundle, image_id, of, method, target):
-        one = found(bundle, image_id, of, method, target)
+    def smaller(bundle, image_id, of, method, *asked):
+        one = found(bundle, image_id, of, method, *asked)
         return one._replace(l1=0.5, converged=True) if method == "diffeomorphic" else one
 
     monkeypatch.setattr(services_counterfactuals, "change", smaller)
