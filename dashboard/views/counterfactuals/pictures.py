@@ -108,7 +108,7 @@ def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) ->
 
 def finding(bundle: "Bundle", request: Request) -> str:
     """Say what it takes to change the decision, as Markdown."""
-    found = counterfactuals.change(bundle, *request[:4])
+    found = counterfactuals.change(bundle, *request.searched)
     source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
     if not found.converged:
         return f"From {source} to {target}: the target was not reached"
