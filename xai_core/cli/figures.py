@@ -140,7 +140,7 @@ def _formats(text: str, font: str) -> tuple[str, ...]:
     if not set(found) <= set(FORMATS):
         raise ConfigError(f"`--format` must be some of {', '.join(FORMATS)}, got '{text}'.")
     if "png" in found:
-        fonts.raster(font, 10)
+        fonts.raster(font, 10.0)
     if "pdf" in found:
         fonts.pdf_page(font, (10, 10))
     return found
