@@ -45,13 +45,14 @@ TINY = ClusterVAEConfig(
 SLOW = (
     *("browser", "benchmarks", "gpu", "core/training", "core/cli/test_cli.py"),
     *("core/cli/test_degenerate_sets.py", "test_architecture.py", "app/test_missing_parts.py"),
-    *("core/adoption", "core/theory/test_bounds.py"),
+    *("core/adoption", "core/theory/test_amortisation.py", "core/theory/test_bounds.py"),
+    *("core/attribution/test_own_networks.py", "core/evaluation/test_typicality.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
     *("core/latent_space/test_index.py", "core/models/test_critic.py", "core/test_devices.py"),
     *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
-"""Folders and files that start browsers, trainings or processes, or read all sources."""
+"""Folders and files that start browsers, trainings or processes, read all sources, sample long."""
 TRAINED = {"tiny_models", "fitted"}
 """Fixtures that train."""
 UNCHECKED = (

@@ -118,6 +118,7 @@ def test_map_of_one_component_is_the_closed_form():
 
 
 @EVERY_KIND
+@pytest.mark.slow
 def test_map_is_the_maximum_that_a_search_finds(covariance):
     """The joint mode of mu and Sigma, from its log density alone, and of pi."""
     noise = torch.Generator().manual_seed(0)
