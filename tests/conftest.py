@@ -91,6 +91,13 @@ def pytest_xdist_make_scheduler(config, log):
     return Groups(config, log)
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leave files that have no test of the fast lane unread there."""
+    return (
+        True if config.getoption("markexpr") == "fast" and _is_in(SLOW, collection_path) else None
+    )
+
+
 def pytest_collection_modifyitems(items):
     """Sort tests into the fast lane, and to the beginning if they are of a group.
 
