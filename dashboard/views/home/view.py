@@ -5,6 +5,7 @@ from dashboard.ui import health, image_strip, naming, next_pages
 from dashboard.ui.frame import layout, presentation
 from dashboard.views.home import first_visit, hero, report_button
 
+# The question that each page answers, and how.
 ASKS = {
     "latent_map": (
         "Where is it?", "Its place among all images, and what is near it. *Latent map*"),
@@ -19,7 +20,6 @@ ASKS = {
     "model_card": (
         "Can I trust it?", "Every score with its meaning, and what did not work. *Model card*"),
 }  # fmt: skip
-"""The question that each page answers, and how."""
 MORE = (
     (PAGES["clusters"], "Clusters", ":material/category:",
      "What does each cluster stand for, and where do two meet?"),
