@@ -84,8 +84,6 @@ def decided(bundle: "Bundle", image_id: str, output: str) -> Floats:
         return _probs(bundle, output, batch(bundle, [image_id]))[0]
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-@offload
 def change(
     bundle: "Bundle",
     image_id: str,
@@ -94,7 +92,20 @@ def change(
     target: int,
     ascent: LatentAscent = USUAL,
 ) -> Change:
-    """Search one counterfactual, and evaluate the path to it."""
+    """Search one counterfactual, and evaluate the path to it; cached, also across pages."""
+    return _change(bundle, image_id, output, method, target, ascent)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@offload
+def _change(
+    bundle: "Bundle",
+    image_id: str,
+    output: str,
+    method: "Method",
+    target: int,
+    ascent: LatentAscent,  # no default: the cache would take a left-out argument for another call
+) -> Change:
     import torch
 
     from xai_core.data.io.pixel_values import pictures

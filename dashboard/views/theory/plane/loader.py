@@ -62,6 +62,10 @@ class Axis(NamedTuple):
 @st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def window(bundle: "Bundle") -> "Window":
     """Return the part of the plane that is shown."""
+    return _window(bundle)
+
+
+def _window(bundle: "Bundle") -> "Window":
     from xai_core.latent_space.plane import window_around
 
     return window_around(bundle.latents, bundle.model.prior.mean.detach().cpu())
@@ -78,11 +82,10 @@ def gaussians(bundle: "Bundle") -> Gaussians:
 @offload
 def regions(bundle: "Bundle") -> Regions:
     """Assign each cell of the plane to clusters, by its place and by its decoded image."""
-    from xai_core.latent_space.plane import decide, grid, window_around
+    from xai_core.latent_space.plane import decide, grid
 
     with compute_slot():
-        shown = window_around(bundle.latents, bundle.model.prior.mean.detach().cpu())
-        found = decide(bundle.model, on_device(bundle, grid(shown, CELLS)))
+        found = decide(bundle.model, on_device(bundle, grid(_window(bundle), CELLS)))
         return Regions(on_host(found.mixture), on_host(found.branch), found.agreement())
 
 
