@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from dashboard.services.bundles import on_host
+from dashboard.services.bundles import on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.scheduler.scheduler import compute_slot, offload
 
@@ -41,3 +42,15 @@ def usual_distance(bundle: "Bundle") -> UsualDistance:
             decode=bundle.model.decode,
         )
     return UsualDistance(float(np.quantile(on_host(found.l1), 0.95)), len(rows), split)
+
+
+@offload
+def distances(bundle: "Bundle", images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Measure the ink between pictures and the nearest images that the decoder can draw."""
+    from xai_core.counterfactual.plausibility import nearest_drawn
+    from xai_core.data.io.pixel_values import channels_first
+
+    x = channels_first(on_device(bundle, images), "images")
+    with compute_slot():
+        found = nearest_drawn(x, encode=bundle.model.encode_mean, decode=bundle.model.decode)
+    return on_host(found.l1)

@@ -35,8 +35,8 @@ def reactions(bundle, repeats):
     shapes = list(probe.SHAPES.values())
     fit = (bundle, shapes[0], most_probed, probe.SAMPLES)
     asked = {
-        "one image: the bound from 5,000 draws, once per image": (
-            lambda i: bound_loader.closing(bundle, ids[i], 5000)
+        "the bound from 2,000 draws instead of 1,000": (
+            lambda i: bound_loader.closing(bundle, ids[i], 2000)
         ),
         "two factorisations": lambda i: factorisations_loader.factorised(
             bundle, ids[i], "average"
@@ -57,6 +57,9 @@ def reactions(bundle, repeats):
         "its tangent directions": lambda i: manifold_loader.tangents(bundle, ids[i], 8),
         "one step as pictures": lambda i: manifold_loader.step_pictures(bundle, ids[i], 1.0),
         "latent and pixel ascent": lambda i: manifold_loader.ascents(bundle, ids[i], 1, "plain"),
+        "their distances from the decoder's images": (
+            lambda i: manifold_loader.distances(bundle, ids[i], 1, "plain")
+        ),
         "the bound under five choices of q(c|x)": (
             lambda i: collapse_loader.bounds_of_choices(bundle, ids[i])
         ),

@@ -81,6 +81,25 @@ def test_one_back_press_goes_back_one_page(open_page):
     assert "image=test:1" in unquote(page.url)
 
 
+def test_a_mean_of_the_density_follows_the_pointer_and_the_arrow_keys(open_page):
+    page = open_page("theory_mixtures")
+    handle = page.get_by_role("slider", name="μ₁", exact=True)
+    curve = page.locator(".density .whole")
+    before, box = curve.get_attribute("d"), handle.locator("circle").last.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"], steps=5)
+    assert curve.get_attribute("d") != before
+    page.mouse.up()
+    page.wait_for_url(lambda url: "mean1=" in url)
+    settle(page)
+    moved = page.url
+    handle.press("ArrowRight")
+    page.wait_for_url(lambda url: url != moved)
+    settle(page)
+    assert page.get_by_test_id("stException").count() == 0
+
+
 def test_the_cross_of_the_latent_plane_follows_the_pointer_and_the_arrow_keys(open_page):
     page = open_page("theory_plane?bundle=mnist-2d&image=test:3")
     plane, handle = page.locator(".plane svg"), page.locator(".plane .handle")

@@ -53,7 +53,8 @@ class Counterfactual:
         source_probabilities: Probability of every class at x.
         probabilities: Probability of every class at x'.
         path: Codes from the start on; rows past `num_steps` repeat the last. The path of "default"
-            is a straight line from z(x); "pixel" and "nearest" hold only the codes of both ends.
+            is a straight line from z(x); that of "pixel" holds the encoder's codes of the images
+            on it; "nearest" holds only the codes of both ends.
         path_probabilities: Probability of every class along the path.
         num_steps: Number of codes on the path.
         evaluations: Number of gradient evaluations.
@@ -62,6 +63,8 @@ class Counterfactual:
         l1: Distance of x' to x in ink, summed over pixels.
         l2: Euclidean distance of x' to x.
         decode: The decoder, for `frames`.
+        images_on_path: The images that "pixel" passed through; None for other searches, and where
+            no image needed one.
     """
 
     method: Method
@@ -81,6 +84,7 @@ class Counterfactual:
     l1: Float[Tensor, " batch"]
     l2: Float[Tensor, " batch"]
     decode: Callable[[Latents], Images] = field(repr=False)
+    images_on_path: Float[Tensor, "batch steps channels height width"] | None = None
 
     def _repr_html_(self) -> str:
         return drawn("counterfactual", self)
@@ -92,9 +96,8 @@ class Counterfactual:
     def frames(self, row: int, count: int) -> Images:
         """Return frames evenly spaced along the path of one image, the counterfactual last.
 
-        "default" begins at the image itself, "diffeomorphic" at its reconstruction, because its
-        frames are decoded; "pixel" and "nearest" have no path of images, so their frames
-        cross-fade.
+        "default" and "pixel" begin at the image itself, "diffeomorphic" at its reconstruction,
+        because its frames are decoded; "nearest" has no path of images, so its frames cross-fade.
 
         Args:
             row: Row of the image.
@@ -107,9 +110,12 @@ class Counterfactual:
             raise ValueError(f"`count` must be at least 2, to hold both ends, got {count}.")
         along = torch.linspace(0, 1, count).to(self.path)
         x, end = self.images[row : row + 1], self.counterfactuals[row : row + 1]
+        if self.images_on_path is not None:
+            return torch.cat([self._between(self.images_on_path, row, along)[:-1].to(x), end])
         if self.method in ("pixel", "nearest"):
             return torch.lerp(x, end, along.to(x).reshape(-1, 1, 1, 1))
-        drawn = self._drawn(row, along)
+        with torch.no_grad():
+            drawn = self.decode(self._between(self.path, row, along))
         if self.method == "default":
             before = self.reconstructions[row : row + 1].expand_as(drawn)
             drawn = transfer_residual(x.expand_as(drawn), before, drawn)
@@ -120,14 +126,14 @@ class Counterfactual:
         names = ("images", "reconstructions", "counterfactuals")
         return replace(self, **{name: getattr(self, name).to(images.dtype) for name in names})
 
-    def _drawn(self, row: int, along: Float[Tensor, " frames"]) -> Images:
-        """Decode codes interpolated between the recorded ones, at fractions of the path."""
+    def _between(self, points: Tensor, row: int, along: Float[Tensor, " frames"]) -> Tensor:
+        """Interpolate between the recorded points of a row, at fractions of its path."""
         place = along * (int(self.num_steps[row]) - 1)
         left = place.floor().long().clamp(max=max(int(self.num_steps[row]) - 2, 0))
         right = (left + 1).clamp(max=int(self.num_steps[row]) - 1)
-        path = self.path[row]
-        with torch.no_grad():
-            return self.decode(torch.lerp(path[left], path[right], (place - left).unsqueeze(1)))
+        path = points[row]
+        weight = (place - left).reshape(-1, *[1] * (path.ndim - 1)).to(path)
+        return torch.lerp(path[left], path[right], weight)
 
 
 def find_counterfactual(
@@ -339,6 +345,10 @@ def _with_rows(all_: Found, rows: Int[Tensor, " some"], found: Found) -> Found:
         evaluations=all_.evaluations,
         why_not=found.why_not,
     )
+    if found.images_on_path is not None:
+        on_path = all_.images.unsqueeze(1).repeat(1, steps, 1, 1, 1)
+        on_path[rows] = found.images_on_path
+        merged = replace(merged, images_on_path=on_path)
     for name in _ROW_COLUMNS:
         getattr(merged, name)[rows] = getattr(found, name)
     return merged
@@ -378,6 +388,7 @@ def _result(
         l1=change.abs().sum(1).cpu(),
         l2=change.norm(dim=1).cpu(),
         decode=lambda z: task.decode(z.to(task.codes.device)).cpu(),
+        images_on_path=None if found.images_on_path is None else found.images_on_path.cpu(),
     )
 
 
@@ -396,12 +407,25 @@ def _joined(parts: list[Counterfactual]) -> Counterfactual:
         method=parts[0].method,
         reasons=tuple(reason for part in parts for reason in part.reasons),
         decode=parts[0].decode,
+        images_on_path=_joined_images(parts, steps),
         **columns,
     )
 
 
+def _joined_images(parts: list[Counterfactual], steps: int) -> Tensor | None:
+    """Concatenate the images on the paths; a part that searched none repeats its images."""
+    if all(part.images_on_path is None for part in parts):
+        return None
+    found = (
+        part.images.unsqueeze(1) if part.images_on_path is None else part.images_on_path
+        for part in parts
+    )  # fmt: skip
+    return torch.cat([_lengthened(images, steps) for images in found])
+
+
 def _lengthened(path: Tensor, steps: int) -> Tensor:
-    return torch.cat([path, path[:, -1:].expand(-1, steps - path.shape[1], -1)], 1)
+    last = path[:, -1:].expand(-1, steps - path.shape[1], *path.shape[2:])
+    return torch.cat([path, last], 1)
 
 
 def _probability(probs: Probs, target: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
@@ -438,7 +462,7 @@ _NAMES = (("encode", "codes"), ("decode", "images"), ("forward", "outputs"))
 _TENSORS = tuple(
     entry.name
     for entry in fields(Counterfactual)
-    if entry.name not in ("method", "reasons", "decode")
+    if entry.name not in ("method", "reasons", "decode", "images_on_path")
 )
 _ROW_COLUMNS = (
     *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),

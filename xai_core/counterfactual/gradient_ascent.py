@@ -32,7 +32,7 @@ def ascend_in_latent_space(task: CounterfactualTask, config: CounterfactualConfi
     """Ascend from the images' codes, z <- z + step(d log f_t(g(z)) / dz)."""
     trace = Trace()
     codes, probs, steps = _ascend(task, config, task.codes, task.decode, lambda z: z, trace.record)
-    path, path_probabilities, num_steps = trace.thinned(steps + 1, config.path_points)
+    path, path_probabilities, num_steps = trace.thinned(steps, config.path_points)
     with torch.no_grad():
         images = task.decode(codes)
     return Found(
@@ -51,20 +51,23 @@ def ascend_on_pixels(
     config: CounterfactualConfig,
     encode: Callable[[Images], Tensor],
 ) -> Found:
-    """Ascend on pixels within [0, 1]; the path holds the codes of both ends."""
+    """Ascend on pixels within [0, 1]; the path holds the encoder's codes of its images."""
+    trace = Trace(config.path_points)
     images, probs, steps = _ascend(
-        task, config, task.images, lambda x: x, lambda x: x.clamp(0, 1), _unrecorded
+        task, config, task.images, lambda x: x, lambda x: x.clamp(0, 1), trace.record
     )
+    on_path, path_probabilities, num_steps = trace.thinned(steps, config.path_points)
     with torch.no_grad():
-        ends = torch.stack([task.codes, encode(images)], 1)
+        path = torch.stack([encode(point) for point in on_path.unbind(1)], 1)
     return Found(
         images=images,
         probabilities=probs,
-        path=ends,
-        path_probabilities=torch.stack([task.probabilities, probs], 1),
-        num_steps=torch.full_like(task.target, 2),
+        path=path,
+        path_probabilities=path_probabilities,
+        num_steps=num_steps,
         evaluations=steps,
         why_not=f"the ascent stalled: not there after {config.step_limit} steps",
+        images_on_path=on_path,
     )
 
 
@@ -109,7 +112,3 @@ def _ascend(
         scale = (square / (1 - BETAS[1] ** (step + 1))).sqrt() + EPSILON
         variables = project(variables + rate * mean / scale)
     return final, probs_at, steps
-
-
-def _unrecorded(rows: Tensor, images: Tensor, probs: Tensor) -> None:
-    """Record nothing, because images along the path need much memory."""

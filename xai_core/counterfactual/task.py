@@ -162,6 +162,7 @@ class Found:
         num_steps: Number of codes on the path.
         evaluations: Number of gradient evaluations.
         why_not: Why the search stopped, for images whose target is not probable enough.
+        images_on_path: Images at the codes of the path, of a search on pixels.
     """
 
     images: Images
@@ -171,44 +172,63 @@ class Found:
     num_steps: Int[Tensor, " batch"]
     evaluations: Int[Tensor, " batch"]
     why_not: str
+    images_on_path: Float[Tensor, "batch steps channels height width"] | None = None
 
 
 class Trace:
-    """Records codes and probabilities of a shrinking set of rows, then thins the paths."""
+    """Records the points and probabilities of a shrinking set of rows, then thins the paths."""
 
-    def __init__(self) -> None:
-        self._codes: list[Latents] = []
+    def __init__(self, most: int | None = None) -> None:
+        """Keep every point, or between `most` and twice as many of them, evenly spaced."""
+        self._most, self._every, self._calls = most, 1, 0
+        self._points: list[Tensor] = []
         self._probs: list[Probs] = []
+        self._last: tuple[Tensor, Probs] | None = None
 
-    def record(self, rows: Int[Tensor, " some"], codes: Latents, probs: Probs) -> None:
+    def record(self, rows: Int[Tensor, " some"], points: Tensor, probs: Probs) -> None:
         """Add a point to the paths of some rows; the first call covers all rows."""
-        if self._codes and len(rows) < len(self._codes[0]):
-            codes = self._codes[-1].index_copy(0, rows, codes)
-            probs = self._probs[-1].index_copy(0, rows, probs)
-        self._codes.append(codes)
-        self._probs.append(probs)
+        if self._last is not None and len(rows) < len(self._last[0]):
+            points = self._last[0].index_copy(0, rows, points)
+            probs = self._last[1].index_copy(0, rows, probs)
+        self._last = points, probs
+        if self._calls % self._every == 0:
+            self._points.append(points)
+            self._probs.append(probs)
+        if self._most is not None and len(self._points) > 2 * self._most:
+            self._every *= 2
+            self._points, self._probs = self._points[::2], self._probs[::2]
+        self._calls += 1
 
     def thinned(
-        self, lengths: Int[Tensor, " batch"], points: int
+        self, steps: Int[Tensor, " batch"], most: int
     ) -> tuple[
-        Float[Tensor, "batch steps latent"],
+        Float[Tensor, "batch steps ..."],
         Float[Tensor, "batch steps clusters"],
         Int[Tensor, " batch"],
     ]:
-        """Return at most `points` points per path, evenly spaced, both ends included.
+        """Return at most `most` points per path, evenly spaced, both ends included.
 
         Args:
-            lengths: Number of points recorded for each row.
-            points: Maximum number of points to keep.
+            steps: Number of steps from the first to the last point of each row.
+            most: Maximum number of points to keep.
+
+        Returns:
+            The points, their probabilities, and the number of points of each row; later ones
+            repeat the last.
         """
-        kept = lengths.clamp(max=points)
+        assert self._last is not None
+        if (self._calls - 1) % self._every:
+            self._points.append(self._last[0])
+            self._probs.append(self._last[1])
+        lengths = (steps / self._every).ceil().long() + 1
+        kept = lengths.clamp(max=most)
         place = torch.arange(int(kept.max()), device=kept.device)
         spacing = (lengths - 1) / (kept - 1).clamp(min=1)
         index = (place * spacing.unsqueeze(1)).round().long()
         index = index.minimum(lengths.unsqueeze(1) - 1)
-        codes, probs = torch.stack(self._codes, 1), torch.stack(self._probs, 1)
+        row = torch.arange(len(index), device=kept.device).unsqueeze(1)
         return (
-            codes.gather(1, index.unsqueeze(-1).expand(-1, -1, codes.shape[-1])),
-            probs.gather(1, index.unsqueeze(-1).expand(-1, -1, probs.shape[-1])),
+            torch.stack(self._points, 1)[row, index],
+            torch.stack(self._probs, 1)[row, index],
             kept,
         )

@@ -67,7 +67,7 @@ __all__ = [
     "six_expectations",
 ]
 
-SAMPLE_COUNTS = (1, 5, 10, 50, 100, 500, 1000, 5000)
+SAMPLE_COUNTS = (1, 5, 10, 50, 100, 500, 1000, 2000)
 """Values of k for the importance-sampled log p(x); each divides the next, so groups nest."""
 ROWS = 500
 """Images decoded at once; over all clusters if the decoder is conditioned on c."""

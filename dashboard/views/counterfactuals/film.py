@@ -26,9 +26,9 @@ HOW_TO_READ = (
     "that was found, not the steps of its search. On the map, the path runs from the circle to "
     "the star, each frame where its nearest neighbours in latent space lie; it may jump, since "
     "the map tears. Density is $\\log p(z)$ under the model's own prior; 19 of 20 real images "
-    "have codes above the lower edge of the band. *Pixel ascent* and *nearest real image* have no "
-    "path through latent space: their frames fade from one image to the other, and the codes "
-    "are those that the encoder gives the frames."
+    "have codes above the lower edge of the band. The frames of *pixel ascent* are images that it "
+    "passed through, those of *nearest real image* fade from one image to the other. Neither "
+    "has a path through latent space: the codes are those that the encoder gives the frames."
 )
 
 FRAMES = counterfactuals.FRAMES

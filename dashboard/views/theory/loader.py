@@ -26,6 +26,8 @@ Arrays = dict[str, NDArray[np.floating] | None]
 """The fields of an object that holds tensors."""
 FEWEST_DRAWS = 1000
 """Minimum number of draws, the same for every view."""
+PER_DRAW = ("z", "log_likelihood", "log_prior", "log_posterior")
+"""Fields of `Draws` whose first axis is the draws."""
 OVER_IMAGES = 200
 """Number of images over which q(c|x) is averaged."""
 GIVEN = {
@@ -40,10 +42,21 @@ GIVEN = {
 
 @st.cache_resource(max_entries=64, show_spinner="Drawing codes", hash_funcs=BY_FINGERPRINT)
 def draws(bundle: "Bundle", image_id: str, count: int) -> "Draws":
-    """Draw codes of one image, binarised where the likelihood is Bernoulli; read only."""
+    """Draw codes of one image, binarised where the likelihood is Bernoulli; read only.
+
+    Args:
+        bundle: Whose encoder draws.
+        image_id: The image.
+        count: Number of codes, a multiple of `FEWEST_DRAWS`. More draws contain the fewer ones.
+    """
     from xai_core.theory.bounds import Draws
 
-    return Draws(**as_tensors(_drawn(bundle, image_id, count)))
+    parts = [_drawn(bundle, image_id, part) for part in range(count // FEWEST_DRAWS)]
+    first = Draws(**as_tensors(parts[0]))
+    return replace(
+        first, **as_tensors({name: np.concatenate([part[name] for part in parts])
+                             for name in PER_DRAW})
+    )  # fmt: skip
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -134,16 +147,20 @@ def choices(bundle: "Bundle", image_id: str) -> "dict[str, Probs]":
     return cluster_choices(draws(bundle, image_id, FEWEST_DRAWS))
 
 
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
-def _drawn(bundle: "Bundle", image_id: str, count: int) -> Arrays:
+def _drawn(bundle: "Bundle", image_id: str, part: int) -> Arrays:
+    """Draw `FEWEST_DRAWS` codes; each part has its own seed."""
     import torch
 
     from xai_core.theory.bounds import draw
 
     noise = torch.Generator().manual_seed(0)
     x = _as_read(bundle, image_id, noise)
+    if part:
+        noise.manual_seed(part)
     with compute_slot():
-        return as_arrays(draw(bundle.model, x, num_samples=count, generator=noise))
+        return as_arrays(draw(bundle.model, x, num_samples=FEWEST_DRAWS, generator=noise))
 
 
 def _as_read(bundle: "Bundle", image_id: str, noise: "Generator") -> "Tensor":

@@ -177,6 +177,13 @@ def test_an_ellipse_lies_at_its_standard_deviations(dark):
     assert len(colours) == 1
     curves = mixtures.objectives({"MLE": [-3.0, -2.0], "MAP": [-3.0, -2.5]}, 7, "nats", dark)
     assert [max(range(2), key=lambda i: t.marker.size[i]) for t in curves.data] == [1, 1]
+    line = mixtures.half_step(
+        points[:, 0], shares, np.array([0.25, 0.75]), means[:, 0], np.array([1.0, 4.0]),
+        means[:, 0], dark,
+    )  # fmt: skip
+    peaks = [max(curve.y) for curve in line.data[:2]]
+    assert peaks == pytest.approx(np.array([0.25, 0.375]) / np.sqrt(2 * np.pi), rel=1e-3)
+    assert set(line.data[2].marker.color) == colours
 
 
 @DARK

@@ -257,10 +257,10 @@ def linear():
 def test_importance_sampling_finds_the_exact_likelihood(linear):
     x = (torch.randn(4, 2) @ linear.weight.mT + linear.shift).reshape(-1, 1, 28, 28)
     x = x + linear.noise * torch.randn_like(x)
-    draws, exact = draws_of(linear, x, 5000), linear.exact(x)
+    draws, exact = draws_of(linear, x, 4000), linear.exact(x)
     for image in range(4):
         curve = evidence_curve(draws.log_weights[:, image])
-        assert curve.counts == SAMPLE_COUNTS and curve.groups[-1] == 1
+        assert curve.counts == SAMPLE_COUNTS and curve.groups[-1] == 2
         assert curve.mean[-1] == pytest.approx(exact[image].item(), abs=0.05)
         assert curve.low[-1] - 0.02 <= exact[image].item() <= curve.high[-1] + 0.02
     found = log_likelihood(linear, x, generator=torch.Generator().manual_seed(0), num_samples=400)
@@ -269,7 +269,7 @@ def test_importance_sampling_finds_the_exact_likelihood(linear):
 
 def test_the_gap_is_the_divergence_to_the_exact_posterior(linear):
     x = (torch.randn(3, 2) @ linear.weight.mT + linear.shift).reshape(-1, 1, 28, 28)
-    draws = draws_of(linear, x, 5000)
+    draws = draws_of(linear, x, 4000)
     gap = inference_gap(draws, bound_given_z(draws))
     expected = kl_of(linear.covariance.double()).expand(3)
     torch.testing.assert_close(gap, expected, atol=0.05, rtol=0)
@@ -289,7 +289,7 @@ def kl_of(covariance):
 def test_one_sample_is_the_bound_and_the_mean_never_falls():
     """With a decoder that reads z alone, k = 1 averages to L: q(c|z) is then optimal."""
     model, x = model_of(), images(1)
-    draws = draws_of(model, x, 5000)
+    draws = draws_of(model, x, 4000)
     curve = evidence_curve(draws.log_weights[:, 0])
     sampled_entropy = -draws.log_posterior.mean(0)
     bound = bound_given_z(draws)
@@ -297,7 +297,7 @@ def test_one_sample_is_the_bound_and_the_mean_never_falls():
     assert curve.mean[0] == pytest.approx(expected.item(), abs=1e-6)
     assert all(b >= a - 1e-12 for a, b in zip(curve.mean, curve.mean[1:], strict=False))
     assert all(low <= high for low, high in zip(curve.low, curve.high, strict=True))
-    assert 1 <= curve.effective <= 5000
+    assert 1 <= curve.effective <= 4000
     assert (inference_gap(draws, bound) > -1e-6).all()
 
 

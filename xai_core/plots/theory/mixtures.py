@@ -12,7 +12,7 @@ from ..style import styled
 
 __all__ = [
     "gaussians",
-    "line_density",
+    "half_step",
     "objectives",
 ]
 
@@ -83,15 +83,17 @@ def objectives(
     axis: str,
     dark: bool,
     *,
+    along: str = "iteration",
     height: int = 230,
 ) -> go.Figure:
-    """Draw the objective of each fit against the iteration.
+    """Draw objectives against the steps of a fit.
 
     Args:
-        curves: Nats per point at each iteration, by the fit's name.
-        at: Selected iteration.
+        curves: Values at each step, by name.
+        at: Selected step.
         axis: Quantity and unit for the axis.
         dark: Whether the page has a dark theme.
+        along: What a step is called.
         height: Height on the screen, in pixels.
     """
     colours = (theme.CATEGORIES[0], theme.CATEGORIES[6])
@@ -104,7 +106,7 @@ def objectives(
             line={"color": colour, "width": 2},
             marker={"size": [12 if i == min(at, len(values) - 1) else 3
                              for i in range(len(values))]},
-            hovertemplate=f"{name}, iteration %{{x}}: %{{y:.4f}}<extra></extra>",
+            hovertemplate=f"{name}, {along} %{{x}}: %{{y:.4f}}<extra></extra>",
         )
         for (name, values), colour in zip(curves.items(), colours, strict=False)
     ]  # fmt: skip
@@ -114,7 +116,7 @@ def objectives(
         height=height,
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": "iteration"}},
+        xaxis={"title": {"text": along}},
         yaxis={"title": {"text": axis}},
     )
 
@@ -143,45 +145,63 @@ def _ring(
     )  # fmt: skip
 
 
-def line_density(
-    x: NDArray[np.floating],
-    parts: NDArray[np.floating],
-    at: Number,
+def half_step(
+    points: NDArray[np.floating],
+    responsibilities: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    means: NDArray[np.floating],
+    variances: NDArray[np.floating],
+    centres: NDArray[np.floating],
     dark: bool,
     *,
-    height: int = 280,
+    height: int = 260,
 ) -> go.Figure:
-    """Draw a mixture on a line: its density, and each weighted component.
+    """Draw a mixture of two Gaussians on a line, the points, and the centres of K-means.
 
     Args:
-        x: Positions.
-        parts: (places, components), weight times density.
-        at: The selected point.
+        points: (points,).
+        responsibilities: (points, 2), rows sum to one.
+        weights: (2,), sum 1.
+        means: (2,).
+        variances: (2,).
+        centres: (2,), those of K-means.
         dark: Whether the page has a dark theme.
         height: Height on the screen, in pixels.
     """
-    traces = [
+    pad = 0.2 * (points.max() - points.min())
+    x = np.linspace(points.min() - pad, points.max() + pad, 300)
+    heights = weights / np.sqrt(2 * np.pi * variances)
+    parts = heights * np.exp(-((x[:, None] - means) ** 2) / (2 * variances))
+    palette = theme.categorical(2)
+    curves = [
         go.Scatter(
             x=x, y=parts[:, k], mode="lines", name=f"component {k + 1}",
-            line={"color": theme.CATEGORIES[k], "width": 1.5, "dash": "dot"},
+            line={"color": palette[k], "width": 2},
             hovertemplate=f"component {k + 1}: %{{y:.4f}}<extra></extra>",
         )
-        for k in range(parts.shape[1])
+        for k in range(2)
     ]  # fmt: skip
-    whole = go.Scatter(
-        x=x, y=parts.sum(1), mode="lines", name="p(x)",
-        line={"color": theme.ink(dark), "width": 2},
-        hovertemplate="p(%{x:.2f}) = %{y:.4f}<extra></extra>",
-    )  # fmt: skip
-    mark = {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1,
-            "line": {"color": theme.muted(dark), "dash": "dash", "width": 1}}  # fmt: skip
+    shares = [f"component 1: {r:.1%}" for r in responsibilities[:, 0]]
+    dots = _on_the_line(points, "points", "circle", _blend(responsibilities, palette), dark)
+    dots.update(text=shares, hovertemplate="%{x}, %{text}<extra></extra>")
+    centre_marks = _on_the_line(centres, "K-means centres", "triangle-up", palette, dark)
     return styled(
-        [*traces, whole],
+        [*curves, dots, centre_marks],
         dark,
         height=height,
-        shapes=[mark],
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         xaxis={"title": {"text": "x"}},
-        yaxis={"title": {"text": "density"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "π p(x)"}, "rangemode": "tozero"},
     )
+
+
+def _on_the_line(
+    x: NDArray[np.floating], name: str, symbol: str, colours: Sequence[str], dark: bool
+) -> go.Scatter:
+    return go.Scatter(
+        x=x, y=np.zeros(len(x)), mode="markers", name=name, cliponaxis=False,
+        marker={"symbol": symbol, "size": 13, "color": list(colours),
+                "line": {"color": theme.ink(dark), "width": 1}},
+        hovertemplate=f"{name}: %{{x:.4f}}<extra></extra>",
+    )  # fmt: skip

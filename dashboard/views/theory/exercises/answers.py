@@ -38,7 +38,13 @@ def show(bundle: "Bundle") -> None:
             f"{len(given)} of {len(rows)} questions answered, "
             f"{sum(row['right'] == 'yes' for row in rows)} right.{later}"
         )
-        download.table(bundle, pd.DataFrame(rows), "All answers for a teacher", name="answers")
+        student = st.text_input(
+            "Your name, for the file", max_chars=80, width=240, **state.bind("student", "")
+        ).strip()
+        table = pd.DataFrame(rows)
+        if student:
+            table.insert(0, "student", student)
+        download.table(bundle, table, "All answers for a teacher", name="answers")
     open_ = [key for key, row in zip(QUESTIONS, rows, strict=True) if row["right"] in (NONE, OPEN)]
     with st.container(horizontal=True):
         for name in dict.fromkeys(QUESTIONS[key].page for key in open_):

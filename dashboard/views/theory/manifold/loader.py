@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services import outputs
+from dashboard.services import decoder_images, outputs
 from dashboard.services.bundles import on_device
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.image_data import stored
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.counterfactual.task import Ascent, Method
 
-METHODS: "tuple[Method, ...]" = ("diffeomorphic", "pixel")
 MAX_STEPS = 60
 """Number of steps of each ascent."""
 FRAMES = 8
@@ -28,17 +27,14 @@ FRAMES = 8
 class Ascended(NamedTuple):
     """The result of an ascent of log p(target) from one image.
 
-    `image` is a picture in [0, 1]; `probability` is that of the target; `distance` is the ink
-    between the image and the nearest one that the decoder was found to draw. `frames` are the
-    images along the ascent, evenly spaced, and `frame_probs` their probabilities of the target.
+    `frames` are the images along the ascent as pictures in [0, 1], evenly spaced, the end last,
+    and `frame_probs` their probabilities of the target.
     """
 
-    image: NDArray[np.float32]
     frames: NDArray[np.float32]
     frame_probs: list[float]
     probability: float
     steps: int
-    distance: float
 
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -94,42 +90,41 @@ def ascents(
     import torch
 
     from xai_core.counterfactual.of_bundle import counterfactuals
-    from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.counterfactual.task import CounterfactualConfig
     from xai_core.data.io.pixel_values import pictures
 
     x, output = stored(bundle, [image_id]), outputs.deciding(bundle)[0]
-    with compute_slot():
-        found = [
-            counterfactuals(
-                bundle, x, target, output=output, config=CounterfactualConfig(
-                    method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
-                ),
-            )
-            for method in METHODS
-        ]  # fmt: skip
-        images = torch.cat([one.counterfactuals for one in found])
-        drawn = nearest_drawn(images, encode=bundle.model.encode_mean, decode=bundle.model.decode)
-        explained = outputs.explained(bundle, output)
-        films = [one.frames(0, FRAMES) for one in found]
+    explained = outputs.explained(bundle, output)
+
+    def ascended(method: "Method") -> Ascended:
+        config = CounterfactualConfig(
+            method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
+        )
+        found = counterfactuals(bundle, x, target, output=output, config=config)
+        film = found.frames(0, FRAMES)
         with torch.no_grad():
-            probs = [
-                explained.shown(explained.function(bundle)(on_device(bundle, film)))[:, target]
-                for film in films
-            ]
-    first, second = (
-        Ascended(
-            image=image,
+            probs = explained.shown(explained.function(bundle)(on_device(bundle, film)))
+        return Ascended(
             frames=pictures(film),
-            frame_probs=seen.tolist(),
-            probability=float(one.probabilities[0, target]),
-            steps=int(one.evaluations[0]),
-            distance=distance,
+            frame_probs=probs[:, target].tolist(),
+            probability=float(found.probabilities[0, target]),
+            steps=int(found.evaluations[0]),
         )
-        for one, image, distance, film, seen in zip(
-            found, pictures(images), drawn.l1.tolist(), films, probs, strict=True
-        )
-    )
+
+    with compute_slot():
+        return ascended("diffeomorphic"), ascended("pixel")
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+def distances(
+    bundle: "Bundle", image_id: str, target: int, ascent: "Ascent"
+) -> tuple[float, float]:
+    """Measure how far the ends of both ascents are from the decoder's images, in ink.
+
+    The distance is that to the nearest image that the decoder was found to draw.
+    """
+    ends = [one.frames[-1] for one in ascents(bundle, image_id, target, ascent)]
+    first, second = decoder_images.distances(bundle, np.stack(ends)).tolist()
     return first, second
 
 

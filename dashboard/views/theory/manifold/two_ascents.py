@@ -38,36 +38,41 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
             "Steps of both ascents", list(STEPS), required=True,
             **state.bind("ascent steps", next(iter(STEPS)), list(STEPS), link="ascent"),
         )  # fmt: skip
-    found = loader.ascents(bundle, image_id, names.index(target), STEPS[kind])
-    usual = decoder_images.usual_distance(bundle)
-    distances = (one.distance for one in found)
-    *texts, limit = told_apart(*distances, usual.limit, digits=1)
-    rows = []
-    for column, title, one, distance in zip(st.columns(2), TITLES, found, texts, strict=True):
-        with column, st.container(horizontal=True, vertical_alignment="center"):
-            image_grid.picture(
-                one.image,
-                alt=f"{title}: p(target) {percent(one.probability)}",
-                key=title,
-                width=120,
-            )
-            verdict = (
-                "**near** what the decoder can draw"
-                if one.distance <= usual.limit
-                else "**off** what the decoder can draw"
-            )
-            st.markdown(
-                f"**{title}**  \np({messages.literal(target)}) = {percent(one.probability)} after "
-                f"{one.steps} steps  \n{distance} ink from the decoder's images  \n"
-                f"{verdict}"
-            )
-            rows.append((title, one.probability, one.steps, one.distance))
+    asked = (bundle, image_id, names.index(target), STEPS[kind])
+    found = loader.ascents(*asked)
     for title, one in zip(TITLES, found, strict=True):
         _film(bundle, title, one, target)
     st.caption(
-        "The latent film decodes the codes of the ascent, from the reconstruction on. The pixel "
-        "film fades evenly from the image to the end, since only the end of that ascent is kept."
+        "The latent film decodes codes along the ascent, from the reconstruction on; the pixel "
+        "film shows images that the ascent passed through, from the image itself on."
     )
+    _distances(bundle, found, loader.distances(*asked), image_id, target)
+
+
+def _distances(
+    bundle: "Bundle",
+    found: tuple[loader.Ascended, loader.Ascended],
+    distances: tuple[float, float],
+    image_id: str,
+    target: str,
+) -> None:
+    """Compare the distances of both ends from the decoder's images with those of real images."""
+    usual = decoder_images.usual_distance(bundle)
+    *texts, limit = told_apart(*distances, usual.limit, digits=1)
+    rows = []
+    for column, title, one, distance, text in zip(
+        st.columns(2), TITLES, found, distances, texts, strict=True
+    ):
+        verdict = (
+            "**near** what the decoder can draw"
+            if distance <= usual.limit
+            else "**off** what the decoder can draw"
+        )
+        column.markdown(
+            f"**{title}**  \np({messages.literal(target)}) = {percent(one.probability)} after "
+            f"{one.steps} steps  \n{text} ink from the decoder's images  \n{verdict}"
+        )
+        rows.append((title, one.probability, one.steps, distance))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"95 % of {usual.images:,} real {usual.split} images lie within {limit} ink "

@@ -159,8 +159,12 @@ def moved(
 Data = tuple["Tensor", "Tensor"]
 
 
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
-    """Return standardised features and answers of train and test images, with mean and scale."""
+    """Return standardised features and answers of train and test images, with mean and scale.
+
+    Read only.
+    """
     import torch
 
     from xai_core.theory.variational import with_intercept

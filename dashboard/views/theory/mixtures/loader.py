@@ -96,6 +96,8 @@ class HalfStep(NamedTuple):
     iteration: int
     free_energy: float
     log_likelihood: float
+    points: tuple[float, ...]
+    weights: tuple[float, ...]
     means: tuple[float, ...]
     variances: tuple[float, ...]
     responsibilities: tuple[float, ...]
@@ -131,6 +133,8 @@ def halves(iterations: int) -> list[HalfStep]:
                     iteration=number,
                     free_energy=free_energy(x, old.responsibilities, state.parameters),
                     log_likelihood=state.log_likelihood,
+                    points=tuple(x[:, 0].tolist()),
+                    weights=tuple(state.parameters.weights.tolist()),
                     means=tuple(state.parameters.means[:, 0].tolist()),
                     variances=tuple(state.parameters.covariances[:, 0, 0].tolist()),
                     responsibilities=tuple(old.responsibilities[:, 0].tolist()),

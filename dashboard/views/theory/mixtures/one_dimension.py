@@ -1,17 +1,19 @@
-"""Mixtures on a line: a density with movable means, and EM in half steps beside K-means."""
+"""Mixtures on a line: a density with means to drag, and EM in half steps beside K-means."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import state
-from dashboard.ui import download
+from dashboard.ui import download, frontend
 from dashboard.ui.chart import chart
 from dashboard.views.theory import stepper
 from dashboard.views.theory.formulas import formulas
 from dashboard.views.theory.mixtures import loader
+from xai_core.plots import theme
 from xai_core.plots.style import plain
 from xai_core.plots.theory import mixtures
 
@@ -19,11 +21,17 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 WEIGHTS, VARIANCES = np.array([0.5, 0.2, 0.3]), np.array([0.5, 2.0, 1.0])
-MEANS = (-2.0, 1.0, 4.0)
-SPAN = (-5.0, 6.0, 0.5)
+STARTS = {"mean1": -2.0, "mean2": 1.0, "mean3": 4.0, "point": 0.0}
+"""The means and the point at first, by their names in links."""
+SPAN = (-5.0, 6.0, 0.1)
+WINDOW = (-7.0, 8.0)
+HIGHEST = 0.5
+"""Density at the upper edge of the chart; with three equal means, the peak is 0.46."""
+KEY = "line density"
 DENSITY = (r"p(x)=\sum_k\pi_k\,\mathcal N(x;\mu_k,\sigma_k^2)=0.5\,\mathcal N(\mu_1,\tfrac12)"
            r"+0.2\,\mathcal N(\mu_2,2)+0.3\,\mathcal N(\mu_3,1)",)  # fmt: skip
 BOUND = (r"F(q,\theta)=\mathbb E_q[\log p(x,z|\theta)]+H(q)\le\log p(x|\theta)",)
+_density = frontend.component(__file__, "density", html='<div class="density"></div>\n')
 HALVES = {"E": "E-step: q is the posterior, so F touches log p",
           "M": "M-step: θ is best for this q, so F has risen and log p lies above it"}  # fmt: skip
 ITERATIONS = 4
@@ -33,45 +41,50 @@ ITERATIONS = 4
 def density(bundle: "Bundle") -> None:
     """Show the density of three Gaussians and their responsibilities for a point."""
     formulas(*DENSITY)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        means = np.array(
-            [
-                st.slider(
-                    f"μ_{k}", SPAN[0], SPAN[1], step=SPAN[2], width=190,
-                    **state.bind(f"line mean {k}", start, span=SPAN, link=f"mean{k}"),
-                )
-                for k, start in enumerate(MEANS, 1)
-            ]
-        )  # fmt: skip
-        at = st.slider(
-            "x", SPAN[0], SPAN[1], step=SPAN[2], width=190,
-            **state.bind("line point", 0.0, span=SPAN, link="point"),
-        )  # fmt: skip
-    x = np.linspace(-6, 8, 400)
-    parts = (
-        WEIGHTS
-        * np.exp(-((x[:, None] - means) ** 2) / (2 * VARIANCES))
-        / np.sqrt(2 * np.pi * VARIANCES)
+    *moved, at = (
+        float(state.keep(f"line {link}", start, span=SPAN, link=link))
+        for link, start in STARTS.items()
     )
-    total = parts.sum(1)
-    here = np.array([np.interp(at, x, parts[:, k]) for k in range(3)])
+    means, x = np.array(moved), np.linspace(*WINDOW, 400)
+    total = _weighted(x, means).sum(1)
     modes = int(((total[1:-1] > total[:-2]) & (total[1:-1] > total[2:])).sum())
+    said = f"{modes} {'mode' if modes == 1 else 'modes'}"
+    here = _weighted(np.array([at]), means)[0]
     text = ", ".join(f"{r:.3f}" for r in here / here.sum())
-    chart(
-        mixtures.line_density(x, parts, at, state.dark()),
-        key="line density",
-        alt=f"A density with {modes} modes; responsibilities at {at}: {text}",
-    )
+    _density(
+        key=KEY,
+        data={
+            "weights": WEIGHTS.tolist(), "variances": VARIANCES.tolist(), "means": moved,
+            "point": at, "span": SPAN, "window": WINDOW, "top": HIGHEST,
+            "names": [f"μ{k}" for k in "₁₂₃"], "colours": theme.CATEGORIES[:3],
+            "alt": f"A density with {said}; responsibilities at {at}: {text}",
+        },
+        on_moved_change=state.from_component(KEY, "moved", _put),
+    )  # fmt: skip
     mean = float(WEIGHTS @ means)
     variance = float(WEIGHTS @ (VARIANCES + means**2) - mean**2)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{modes}** {'mode' if modes == 1 else 'modes'}; mean {plain(mean, 2)}, variance "
+            f"**{said}**; mean {plain(mean, 2)}, variance "
             f"{plain(variance, 2)}. At x = {plain(at, 1)} the responsibilities are "
             f"**({text})**. Three Gaussians need not give three modes."
         )
         table = pd.DataFrame({"x": x, "p": total})
-        download.table(bundle, table, name="density", means=" ".join(map(str, means)))
+        download.table(bundle, table, name="density", means=" ".join(map(str, moved)))
+
+
+def _weighted(x: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Evaluate each component's density times its weight: (places, components)."""
+    heights = WEIGHTS / np.sqrt(2 * np.pi * VARIANCES)
+    return heights * np.exp(-((x[:, None] - means) ** 2) / (2 * VARIANCES))
+
+
+def _put(moved: list[float]) -> None:
+    """Keep a mean, or the point, on the grid that links can write."""
+    which, value = moved
+    low, high, step = SPAN
+    snapped = min(max(round(value / step) * step, low), high)
+    state.put_setting(f"line {list(STARTS)[int(which)]}", round(snapped, 1))
 
 
 def half_steps(bundle: "Bundle") -> None:
@@ -86,6 +99,7 @@ def half_steps(bundle: "Bundle") -> None:
         left.metric("F(q, θ)", plain(one.free_energy, 4), border=True)
         middle.metric("log p(x|θ)", plain(one.log_likelihood, 4), border=True)
         right.metric("K-means objective", f"{one.within:.4f}", border=True)
+        _picture(seen, step)
         pairs = ("means", one.means, one.centres), ("variances", one.variances, None)
         rows = "\n".join(
             f"| {name} | {_both(values)} | {'none' if other is None else _both(other)} |"
@@ -104,6 +118,32 @@ def half_steps(bundle: "Bundle") -> None:
         download.table(bundle, table, name="half steps")
 
     stepper.stepped("em half", len(seen) - 1, draw, of="Half steps", link="half")
+
+
+def _picture(seen: list[loader.HalfStep], step: int) -> None:
+    """Draw both fits at a half step, and F and log p over all of them."""
+    one, dark = seen[step], state.dark()
+    first = np.array(one.responsibilities)
+    figure = mixtures.half_step(
+        np.array(one.points), np.stack([first, 1 - first], 1), np.array(one.weights),
+        np.array(one.means), np.array(one.variances), np.array(one.centres), dark,
+    )  # fmt: skip
+    curves = {
+        "F(q, θ)": [s.free_energy for s in seen],
+        "log p(x|θ)": [s.log_likelihood for s in seen],
+    }
+    left, right = st.columns(2)
+    with left:
+        alt = f"Two Gaussians at {_both(one.means)}, K-means centres at {_both(one.centres)}"
+        chart(figure, key="half step", alt=alt)
+    with right:
+        touching = sum(s.log_likelihood - s.free_energy < 1e-9 for s in seen)
+        chart(
+            mixtures.objectives(curves, step, "nats", dark, along="half step", height=260),
+            key="half step bounds",
+            alt=f"F touches log p at {touching} of {len(seen)} half steps and is below it at the "
+            "others",
+        )
 
 
 def _both(values: tuple[float, ...]) -> str:

@@ -15,9 +15,9 @@ bundle = layout.page(
 
 layout.section(
     "A mixture on a line",
-    "Three Gaussians with movable means: the density, and the responsibilities for a point.",
-    "The solid line is p(x), the dotted ones are the weighted components. The second number in "
-    "N(μ, σ²) is a variance.",
+    "Drag a mean, or the point x: the density follows, and so do the responsibilities.",
+    "The solid line is p(x), the dotted ones are the weighted components, each with its mean at "
+    "the circle. Arrow keys move a selected circle. The second number in N(μ, σ²) is a variance.",
 )
 one_dimension.density(bundle)
 
