@@ -8,7 +8,7 @@ PICTURES = {
     "heatmaps?image=test:18": ("picture-heat-input", "heat-large"),
     "counterfactuals?image=test:18": (
         *("picture-input", "picture-counterfactual", "picture-change"),
-        "picture-adversarial-example",
+        *("picture-adversarial-example", "targets"),
     ),
     "reconstructions?image=test:18": ("input", "reconstruction", "error"),
 }

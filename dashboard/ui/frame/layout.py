@@ -95,12 +95,19 @@ def claim(text: str, shows: str = "", how_to_read: str = "") -> None:
 
 
 def section(title: str, shows: str, how_to_read: str = "") -> None:
-    """Draw the heading of a figure: title, what it shows, how to read it, and the terms used."""
+    """Draw the heading of a figure: title, what it shows, how to read it, and the terms used.
+
+    Args:
+        title: Unique on the page.
+        shows: What the figure shows; "" where its title says so.
+        how_to_read: How to read it, as Markdown.
+    """
     with st.container(key=f"section-{title}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(title, anchor=False, width="content")
             _explain(f"{title} {shows} {how_to_read}", how_to_read)
-        st.caption(shows)
+        if shows:
+            st.caption(shows)
 
 
 def _explain(text: str, how_to_read: str) -> None:

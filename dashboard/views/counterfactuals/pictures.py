@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
-WIDTH = 168
+WIDTH = 160
 """Side of a picture in screen pixels: all four stand in one row above the fold."""
 HOW_TO_READ = (
     "**Warm is ink that was added, cold is ink that was removed.** L1 is the ink changed, summed "
@@ -55,8 +55,9 @@ def show(bundle: "Bundle", request: Request) -> None:
             f"The target was not reached: {found.reason}. What is shown is how far it got.",
             icon=":material/warning:",
         )
-    _words(bundle, request, found)
-    with st.container(horizontal=True):
+    words, files = st.columns([5, 1], gap="medium")
+    words.markdown(_words(bundle, request, found))
+    with files.container(horizontal=True, horizontal_alignment="right"):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
         download.picture(bundle, four, name="counterfactual", **request.about)
         download.arrays(bundle, arrays(found), name="counterfactual", **request.about)
@@ -92,14 +93,15 @@ def arrays(found: counterfactuals.Change) -> dict[str, object]:
     return {name: getattr(found, name) for name in kept}
 
 
-def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) -> None:
+def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) -> str:
+    """Describe the change, as Markdown."""
     source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
     symbol = outputs.classes(bundle, request.output).symbol
     steps = f"{found.steps} gradient steps, " if found.steps else ""
     ended = "Found in" if found.converged else "Given up after"
     second = _second_opinion(bundle, request, found)
     before, after = (percent(p[request.target]) for p in (found.before, found.after))
-    st.markdown(
+    return (
         f"From **{source}** to **{target}**: {_ink(found)} (L1 {found.l1:.1f}, "
         f"L2 {found.l2:.2f}). {symbol}({target}|x) goes from {before} to **{after}**. {ended} "
         f"{steps}{1000 * found.seconds:.0f} ms.{second}"

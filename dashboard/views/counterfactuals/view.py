@@ -19,7 +19,7 @@ from dashboard.views.counterfactuals import (
 
 bundle = layout.page(
     "Counterfactuals",
-    "What would this image have to look like to be something else?",
+    "",
     "decode",
 )
 point = st.container()
@@ -32,7 +32,7 @@ with point:
     layout.claim(pictures.finding(bundle, request), how, pictures.HOW_TO_READ)
 pictures.show(bundle, request)
 
-layout.section("Into every class", "Click one to see it above.", targets.HOW_TO_READ)
+layout.section("Into every class: click one to see it above", "", targets.HOW_TO_READ)
 targets.show(bundle, request)
 
 layout.section(

@@ -1,5 +1,5 @@
 // A mixture of Gaussians on a line, whose means and whose point x can be dragged.
-const SVG = 'http://www.w3.org/2000/svg', WIDE = 720, HIGH = 280, BASE = 246, TOP = 22;
+const SVG = 'http://www.w3.org/2000/svg', HIGH = 280, BASE = 246, TOP = 22;
 
 function node(kind, attributes, ...children) {
   const made = document.createElementNS(SVG, kind);
@@ -21,15 +21,16 @@ const sum = (values) => values.reduce((a, b) => a + b, 0);
 export default function ({ parentElement: root, data: d, setTriggerValue }) {
   const box = root.querySelector('.density'), [low, high] = d.window;
   const values = [...d.means, d.point], names = [...d.names, 'x'], last = d.means.length;
+  const wide = Math.min(720, box.clientWidth || 720);
   const focused = root.activeElement?.dataset?.which;
-  const across = (x) => ((x - low) / (high - low)) * WIDE;
+  const across = (x) => ((x - low) / (high - low)) * wide;
   const up = (density) => BASE - (density / d.top) * (BASE - TOP);
   const grid = Array.from({ length: 281 }, (_, i) => low + ((high - low) * i) / 280);
-  const svg = node('svg', { viewBox: `0 0 ${WIDE} ${HIGH}` });
+  const svg = node('svg', { viewBox: `0 0 ${wide} ${HIGH}` });
   const parts = d.means.map((_, k) => node('path', { class: 'part', stroke: d.colours[k] }));
   const whole = node('path', { class: 'whole' }), mark = node('line', { class: 'point', y1: TOP, y2: BASE });
   const chart = node('g', { role: 'img', 'aria-label': d.alt }, mark, ...parts, whole,
-    node('line', { class: 'axis', x1: 0, x2: WIDE, y1: BASE, y2: BASE }));
+    node('line', { class: 'axis', x1: 0, x2: wide, y1: BASE, y2: BASE }));
   for (let x = 2 * Math.ceil((low + 0.5) / 2); x < high - 0.5; x += 2) {
     chart.append(node('text', { x: across(x), y: BASE + 26 }, String(x).replace('-', '\u2212')));
   }
