@@ -503,7 +503,8 @@ def test_a_step_can_be_computed_from_the_numbers_shown(open_page, tiny_bundle, t
     assert (a @ a) / seen.slope**2 == pytest.approx(seen.share, rel=1e-4)
     law, code = np.linalg.norm(s**2 * a), np.linalg.norm(s * a)
     assert seen.change == pytest.approx(0.25 / code * law, rel=0.2)
-    assert f"Σ(s_i² a_i)² = {law:.4g} ink" in text_of(app).replace("*", "")
+    assert f"Σ(s_i² a_i)² = {law:#.5g} per unit" in text_of(app).replace("*", "")
+    assert seen.residual < abs(seen.change)
 
 
 def test_both_ascents_are_films_that_end_at_their_image(open_page, tiny_bundle, component):

@@ -292,6 +292,6 @@ def inequality(
         dark,
         height=height,
         annotations=[note],
-        xaxis={"title": {"text": "KL(q(c|x) || p(c)), nats"}, "range": reach},
+        xaxis={"title": {"text": "KL(E[q(c|z)] || p(c)), nats"}, "range": reach},
         yaxis={"title": {"text": "E KL(q(c|z) || p(c)), nats"}, "range": reach},
     )

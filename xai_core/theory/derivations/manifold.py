@@ -81,8 +81,8 @@ def step_numbers(
 L = Line[StepNumbers]
 
 
-def _ink(step: Tensor) -> Tensor:
-    """Return the length of a step in image space, per unit of lambda."""
+def _length(step: Tensor) -> Tensor:
+    """Return the Euclidean length of a step in image space."""
     return step.norm()
 
 
@@ -102,33 +102,34 @@ LATENT_STEP = Derivation(
     title="A latent step seen in image space",
     source="Exercise sheet, “Counterfactual stays on the data manifold”",
     setting="g: R^d → R^M is the decoder, f the log probability of the target, J = ∂g/∂z at z, "
-    "M × d; gradients are columns, ∇f = (∂f/∂x)^T at g(z). The numbers are lengths of steps in "
-    "image space (ink), per unit of λ, for the selected image. Read g(z), not an exponent.",
+    "M × d; gradients are columns, ∇f = (∂f/∂x)^T at g(z). The numbers are Euclidean lengths "
+    "of steps in image space, per unit of λ, for the selected image. Where the sheet raises (z) "
+    "like an exponent, it means g(z).",
     lines=(
         L(formula=r"z^{(i+1)}=z^{(i)}+\lambda v,\quad v:=\nabla_z(f\circ g)(z^{(i)})",
           reason="Plain gradient ascent."),
         L(formula=r"g(z^{(i+1)})=g(z^{(i)})+J\,(z^{(i+1)}-z^{(i)})+O(|z^{(i+1)}-z^{(i)}|^2)",
-          reason="Taylor, g twice differentiable.", start=lambda n: _ink(n.moved) / n.step,
-          value=lambda n: _ink(n.jacobian @ (n.step * n.uphill)) / n.step, tolerance=1e-4),
+          reason="Taylor, g twice differentiable.", start=lambda n: _length(n.moved) / n.step,
+          value=lambda n: _length(n.jacobian @ (n.step * n.uphill)) / n.step, tolerance=1e-4),
         L(formula=r"=g(z^{(i)})+\lambda Jv+O(\lambda^2)", reason="Insert the step.",
-          value=lambda n: _ink(n.jacobian @ n.uphill)),
+          value=lambda n: _length(n.jacobian @ n.uphill)),
         L(formula=r"v=J^\top\nabla f", reason="Chain rule: down with J^T (shown: |v|).",
           note="The sheet writes ∂f/∂g · ∂g/∂z and drops the transpose.",
           start=lambda n: n.uphill.norm(),
           value=lambda n: (n.jacobian.mT @ n.on_pixels).norm()),
         L(formula=r"g(z^{(i+1)})=g(z^{(i)})+\lambda JJ^\top\nabla f+O(\lambda^2)",
           reason="The last two lines: down with J^T, up with J.",
-          start=lambda n: _ink(n.jacobian @ n.uphill),
-          value=lambda n: _ink(n.jacobian @ (n.jacobian.mT @ n.on_pixels))),
+          start=lambda n: _length(n.jacobian @ n.uphill),
+          value=lambda n: _length(n.jacobian @ (n.jacobian.mT @ n.on_pixels))),
         L(formula=r"J=USV^\top", reason="Thin singular value decomposition: U is M × r and V "
           "d × r with orthonormal columns, S is r × r, diagonal and positive (shown: |Jv|).",
-          start=lambda n: _ink(n.jacobian @ n.uphill),
-          value=lambda n: _ink(n.svd[0] @ (n.svd[1] * (n.svd[2].mT @ n.uphill)))),
+          start=lambda n: _length(n.jacobian @ n.uphill),
+          value=lambda n: _length(n.svd[0] @ (n.svd[1] * (n.svd[2].mT @ n.uphill)))),
         L(formula=r"JJ^\top=USV^\top VSU^\top=US^2U^\top",
           reason="V^T V = I always holds for the thin decomposition (shown: |US²U^T ∇f|).",
           note="The sheet prints V V^T, which is I only if J has full column rank; S² stands for "
-          "S S^T.", start=lambda n: _ink(n.jacobian @ (n.jacobian.mT @ n.on_pixels)),
-          value=lambda n: _ink(_law(n))),
+          "S S^T.", start=lambda n: _length(n.jacobian @ (n.jacobian.mT @ n.on_pixels)),
+          value=lambda n: _length(_law(n))),
         L(formula=r"g(z^{(i+1)})=g(z^{(i)})+\lambda\,US^2U^\top\nabla f+O(\lambda^2)"
           r"\qquad\blacksquare", reason="U U^T projects the pixel gradient on the tangent space "
           "of the images that the decoder can draw, S² weighs its directions (shown: relative "

@@ -26,12 +26,12 @@ FORMULA = (
 )
 LIKELIHOODS = {
     "bernoulli": r"\log p(x|z,c)=\sum_m\bigl[x_m\log g_m+(1-x_m)\log(1-g_m)\bigr]",
-    "gaussian": r"\log p(x|z,c)=\sum_m\Bigl[-\tfrac{(x_m-g_m)^2}{2s^2}"
-    r"-\tfrac12\log(2\pi s^2)\Bigr]",
+    "gaussian": r"\log p(x|z,c)=\sum_m\Bigl[-\tfrac{(x_m-g_m)^2}{2\tau^2}"
+    r"-\tfrac12\log(2\pi\tau^2)\Bigr]",
 }
 CLOSED = (
-    r"\mathbb E_{q(z|x)}[\log p(z|c)]=-\tfrac12\Bigl[\tfrac{\|\mu(x)-\mu_c\|^2+\Sigma}{\sigma_c^2}"
-    r"+d\ln(2\pi\sigma_c^2)\Bigr],\quad\Sigma=\textstyle\sum_j\sigma_j^2(x)",
+    r"\mathbb E_{q(z|x)}[\log p(z|c)]=-\tfrac12\Bigl[\tfrac{\|\mu(x)-\mu_c\|^2+s^2}{\sigma_c^2}"
+    r"+d\ln(2\pi\sigma_c^2)\Bigr],\quad s^2=\textstyle\sum_j\sigma_j^2(x)",
     r"-\mathbb E_{q(z|x)}[\log q(z|x)]=\tfrac12\bigl[d\ln(2\pi e)+\textstyle\sum_j\ln\sigma_j^2(x)"
     r"\bigr]",
 )
@@ -64,7 +64,8 @@ def _darkest(seen: loader.FinalBound) -> str:
     return (
         f"The {seen.nats.size} pixels add up to {plain(seen.term, 3)} nats: "
         f"{plain(ink, 1)} from pixels with ink, {plain(seen.term - ink, 1)} from the others. The "
-        f"dearest one, row {row}, column {column}, has x = {x:.2f} and costs {plain(least, 2)}"
+        f"dearest one, row {row}, column {column} (from 0), has x = {x:.2f} and costs "
+        f"{-least:.2f} nats"
     )
 
 
@@ -78,12 +79,14 @@ def _arithmetic(seen: loader.FinalBound) -> str:
     fourth = 0.5 * (dim * math.log(2 * math.pi * math.e) + seen.log_variances)
     one = seen.expected_log_prior[c]
     rows = (
-        f"| 1 | sum of the map, a mean of {seen.draws} codes: ± {seen.error:.2f} | "
+        f"| 1 | sum of the map, a mean over {seen.draws} codes, ± {seen.error:.2f} (one standard "
+        f"error) | "
         f"{plain(seen.term, 3)} |\n"
         f"| 2 | Σ_c q(c\\|x) × last row of the table below. For cluster {c}: "
         f"−½ [({squares:.3f} + {seen.variances:.3f}) / {scale:.4f}² + {dim} ln(2π · "
         f"{scale:.4f}²)] = {plain(one, 3)} | {plain(second, 3)} |\n"
-        f"| 3 | H(q(c\\|x)) − ln {clusters} = {entropy_c:.4f} − {math.log(clusters):.4f} | "
+        f"| 3 | Σ_c q(c\\|x) ln(p(c) / q(c\\|x)) = H(q(c\\|x)) − ln {clusters} = "
+        f"{entropy_c:.4f} − {math.log(clusters):.4f} | "
         f"{plain(third, 3)} |\n"
         f"| 4 | ½ [{dim} ln(2πe) + ({plain(seen.log_variances, 3)})] | {plain(fourth, 3)} |\n"
         f"| $\\hat{{\\mathcal L}}$ | the sum | "
@@ -107,7 +110,7 @@ def _by_cluster(bundle: "Bundle", image_id: str, seen: loader.FinalBound) -> Non
     st.dataframe(shown.map(lambda value: f"{value:.4f}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Of {naming.marked(image_id)}: d = {seen.dim}, Σ σ_j²(x) = {seen.variances:.3f}, "
+            f"Of {naming.marked(image_id)}: d = {seen.dim}, s² = {seen.variances:.3f}, "
             f"Σ ln σ_j²(x) = {plain(seen.log_variances, 3)}. Both likelihoods, Bernoulli and "
             "Gaussian, are sums over pixels, so every nat can be traced to its pixel."
         )

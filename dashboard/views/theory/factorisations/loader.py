@@ -24,12 +24,14 @@ COMPARED, DRAWS_COMPARED = 40, 12
 class Factorised(NamedTuple):
     """L, L^ and the terms of their difference, in nats.
 
+    `error` is the standard error of `lower` over the draws.
     `likelihood`, `prior` and `kl` are expectations with q(c|z) and with q(c|x); `divergence` is
     E[KL(q(c|x) || p(c|x, z)) - KL(q(c|z) || p(c|x, z))].
     """
 
     upper: float
     lower: float
+    error: float
     divergence: float
     likelihood: tuple[float, float]
     prior: tuple[float, float]
@@ -99,9 +101,11 @@ def factorised(bundle: "Bundle", image_id: str, given: str) -> Factorised:
 
     drawn, probs = draws(bundle, image_id, FEWEST_DRAWS), choices(bundle, image_id)[given]
     six = bounds.six_expectations(drawn, probs)
+    each = ((drawn.log_likelihood + drawn.log_prior) * probs).sum(-1)[:, 0]
     return Factorised(
         upper=bounds.bound_given_z(drawn).elbo.item(),
         lower=bounds.bound_given_x(drawn, probs).elbo.item(),
+        error=(each.std() / len(each) ** 0.5).item(),
         divergence=bounds.bound_difference(drawn, probs).item(),
         likelihood=(six.likelihood_given_z.item(), six.likelihood_given_x.item()),
         prior=(six.prior_given_z.item(), six.prior_given_x.item()),

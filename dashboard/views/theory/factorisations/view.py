@@ -30,7 +30,8 @@ panels.both(bundle, image_id)
 layout.section(
     "The inequality",
     "Both sides of Jensen's inequality for many images; the selected image is ringed.",
-    "Up: the average divergence of q(c|z). Right: the divergence of the average q(c|x). No image "
+    "Up: the average divergence of q(c|z). Right: the divergence of its average. Here q(z|x) is "
+    "that of the grey image, so the numbers differ from those of binarised pixels above. No image "
     "can lie below the dashed line. Near the upper right corner clusters are certain; a point "
     "far above the line is an image whose codes disagree about its cluster. The report derives "
     "L ≥ L\u0302 from this inequality, but in L the larger side is *subtracted*: alone, it would "
@@ -56,9 +57,12 @@ layout.section(
     "Left: each pixel's share of term 1, in nats, over the image's contour; a pixel that the "
     "decoder expects costs little, one that it does not expect is cold. The other three terms are "
     "closed forms of the numbers below: take a cluster's column, insert it in the formula, weigh "
-    "by q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's. Term 1 has "
-    "no closed form: it is an average over codes, of binarised pixels for a Bernoulli likelihood; "
-    "the first section averages all terms over more codes, so its L\u0302 differs by their noise.",
+    "by q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's, g is the "
+    "decoded image and p(c) = 1/K. For a Bernoulli likelihood the encoder reads binarised pixels "
+    "too, so q(c|x) differs from the confidence above, which is that of the grey image. Term 1 "
+    "has no closed form: it is an average over codes, of binarised pixels for a Bernoulli "
+    "likelihood; the first section averages all terms over more codes, so its L\u0302 differs by "
+    "their noise.",
 )
 final_bound.show(bundle, image_id)
 

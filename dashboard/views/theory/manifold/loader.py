@@ -134,7 +134,8 @@ class StepPictures(NamedTuple):
     `gradient`, `projection` and `step` are signed images of unit length; `start`, `moved` and
     `on_pixels` are in [0, 1]; `share` is the part of the gradient's squared length in span(U).
     `values` are the singular values s_i, `coefficients` the products of the gradient with the
-    columns u_i; `slope` is the gradient's length, `change` that of g(z + lambda v) - g(z).
+    columns u_i; `slope` is the gradient's length, `change` that of g(z + lambda v) - g(z), and
+    `residual` that of the same less lambda J v. All lengths are Euclidean.
     """
 
     gradient: NDArray[np.floating]
@@ -149,6 +150,7 @@ class StepPictures(NamedTuple):
     coefficients: NDArray[np.float64]
     slope: float
     change: float
+    residual: float
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -180,6 +182,7 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
             uphill = seen.uphill / seen.uphill.norm().clamp(min=1e-30)
             moved = decode(code + length * uphill)
     size = (moved - start).norm()
+    left_over = (moved - start).flatten() - length * seen.jacobian @ uphill
     gradient = seen.on_pixels / seen.on_pixels.norm().clamp(min=1e-30)
     pixels = (start.flatten() + size * gradient).clamp(0, 1)
     parts = (gradient, left @ inside, left @ (values.square() * inside), start, moved, pixels)
@@ -197,6 +200,7 @@ def step_pictures(bundle: "Bundle", image_id: str, length: float) -> StepPicture
         coefficients=inside.detach().cpu().double().numpy(),
         slope=float(seen.on_pixels.norm()),
         change=float(size),
+        residual=float(left_over.norm()),
     )
 
 

@@ -45,9 +45,10 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"Towards **{messages.literal(names[seen.target])}**, the runner-up. Only "
-            f"**{seen.share:.1%}** of the pixel gradient's squared length lies in span(U): the "
-            "rest is orthogonal to the tangent space. Both steps change the same amount of ink."
+            f"Towards **{messages.literal(names[seen.target])}**, the second likeliest class of "
+            f"g(z). Only **{seen.share:.1%}** of the pixel gradient's squared length lies in "
+            "span(U): the rest is orthogonal to the tangent space. Both steps move the image by "
+            "the same Euclidean length."
         )
         sheet = sprites.sheet(pictures, columns=len(pictures), gap=1, fill=255)
         download.picture(bundle, sheet, name="one step", image=image_id, length=length)
@@ -58,20 +59,23 @@ def _by_hand(bundle: "Bundle", image_id: str, seen: loader.StepPictures, length:
     """Show the numbers of the singular value decomposition, and what follows from them."""
     s, a = seen.values, seen.coefficients
     code, law = float(np.linalg.norm(s * a)), float(np.linalg.norm(s**2 * a))
+    step = length / code
     st.markdown("**The same step in numbers**, one column per direction $u_i$")
     table = pd.DataFrame(
         {"i": range(1, len(s) + 1), "s_i": s, "a_i = u_i·∇f": a, "s_i² a_i": s**2 * a}
     )
     shown = table.set_index("i").T
-    st.dataframe(shown.map(lambda value: f"{value:.4g}"))
+    st.dataframe(shown.map(lambda value: f"{value:#.5g}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"U S² Uᵀ ∇f = Σ s_i² a_i u_i, so its length is √Σ(s_i² a_i)² = **{law:.4g}** ink. "
-            f"The code moves along v = Jᵀ ∇f, of length √Σ(s_i a_i)² = {code:.4g}; a step of "
-            f"{length:g} latent units is λ = {length:g}/{code:.4g} = {length / code:.4g}, and the "
-            f"law says that the image changes by λ times {law:.4g} = "
-            f"**{length / code * law:.3f}** ink. It changes by **{seen.change:.3f}**; the rest "
-            f"is O(λ²). In span(U) lies Σ a_i² / |∇f|² = {float(a @ a):.4g} / "
-            f"{seen.slope:.4g}² = {seen.share:.1%}."
+            f"U S² Uᵀ ∇f = Σ s_i² a_i u_i, so its length is √Σ(s_i² a_i)² = **{law:#.5g}** per "
+            f"unit of λ. The code moves along v = Jᵀ ∇f = Σ s_i a_i v_i, of length "
+            f"√Σ(s_i a_i)² = {code:#.5g}. For a step of {length:g} in latent units, "
+            f"λ = {length:g}/{code:#.5g} = {step:#.4g}: the law moves the image by "
+            f"{step:#.4g} × {law:#.5g} = **{step * law:.3f}**. The step moves it by "
+            f"**{seen.change:.3f}**, and the difference of both has length "
+            f"**{seen.residual:.3f}**: what is left of higher order. "
+            f"Σ a_i² / |∇f|² = {float(a @ a):#.5g} / {seen.slope:#.5g}² = {seen.share:.1%} lies "
+            "in span(U). All lengths are Euclidean."
         )
         download.table(bundle, table, name="one step in numbers", image=image_id, length=length)

@@ -19,12 +19,13 @@ image_id = state.selected_id()
 layout.section(
     "The first-order law",
     f"A step in the code of {naming.marked(image_id)}, towards a class, seen in image space.",
-    "Left: the residual of the law against the length of the step, both logarithmic. By "
-    "Taylor's theorem, ten times the step leaves a hundred times the residual: the points follow "
-    "the dashed line of slope 2, not the dotted one. Right: the ink that a unit of each tangent "
-    "direction moves, the singular values S. The step is filtered by U S², so directions with "
-    "small singular values hardly move. Longer steps cross kinks of the decoder's ReLUs, "
-    "where there is no second order. Below: warm is ink added, cold ink removed.",
+    "Left: the residual of the law against the length of the step, both logarithmic. By Taylor's "
+    "theorem, ten times the step leaves a hundred times the residual: the points follow the "
+    "dashed line of slope 2, not the dotted one. Right: the singular values S, the Euclidean "
+    "length in pixels that a unit of each direction moves. The step is filtered by U S², so "
+    "directions with small singular values hardly move. Longer steps cross kinks of the "
+    "decoder's ReLUs, where there is no second order. Below: warm is ink added, cold ink "
+    "removed.",
 )
 first_order_law.show(bundle, image_id)
 
@@ -34,20 +35,22 @@ layout.section(
     "U Uᵀ projects the pixel gradient on the tangent space of the decoder's images; S² weighs "
     "its directions, and the result is the step that the code takes, seen in pixels. Warm is ink "
     "added, cold ink removed; each of the three is scaled by its own. Right: the decoded image, "
-    "the image after the step, and a step of the same ink along the pixel gradient itself.",
+    "the image after the step, and a step of the same Euclidean "
+    "length along the pixel gradient itself.",
 )
 step.show(bundle, image_id, first_order_law.targets(bundle))
 
 layout.section(
     "What can fail",
-    "The same log p(target), maximised in latent space and on pixels, from the same image.",
+    "The same log p(target), maximised from the image's code and from the image's pixels.",
     "The law above holds for any function and any direction, so it proves nothing about a "
-    "counterfactual. What can fail is the distance between the result and the nearest image "
-    "that the decoder can draw, searched from the result's own code. Latent ascent ends on such "
-    "an image by construction; pixel ascent is the adversarial contrast: it reaches the target "
-    "with ink that no code explains. Whether the decoder's images are images of *data* is a "
-    "question for the judges on the page Counterfactuals. The steps there are Adam's; a plain "
-    "step is the formula's, z + λv.",
+    "counterfactual. What can fail is the distance between the result and the nearest image that "
+    "the decoder can draw, in ink: absolute differences, summed over pixels. It is searched from "
+    "the result's own code, so it is an upper bound: latent ascent ends on such an image by "
+    "construction, at a distance of 0, and the search misses it by a little; pixel ascent is the "
+    "adversarial contrast: it reaches the target with ink that no code explains. Whether the "
+    "decoder's images are images of *data* is a question for the judges on the page "
+    "Counterfactuals. The steps there are Adam's; a plain step is the formula's, z + λv.",
 )
 two_ascents.show(bundle, image_id, first_order_law.targets(bundle))
 
