@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
 
 from xai_core.errors import ConfigError
 from xai_core.theory.variational import (
@@ -109,6 +108,8 @@ def test_reparameterisation_has_the_lower_variance_at_equal_samples(problem, fit
 
 
 def test_it_finds_the_best_factorised_gaussian(problem, fitted):
+    from scipy.optimize import minimize
+
     best = minimize(
         lambda p: -elbo(MeanField(*torch.tensor(p).chunk(2)), *problem),
         np.zeros(4),
