@@ -127,8 +127,8 @@ def train(
     from ..runtime import Launch
     from ..training import pipeline
     from ..training.config import settings_for
-    from ..training.eta import expected_seconds
     from ..training.events import event_file
+    from ..training.stages.table import expected_seconds
     from .training_display import TrainingDisplay
 
     network = None if classifier is None else read_onnx(classifier)

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from ..training.eta import TimedProgress, TimeLeft, time_left
-from ..training.progress import stage_title
+from ..training.stages.table import stage_title
 
 if TYPE_CHECKING:
     from ..training.progress import EpochMetrics

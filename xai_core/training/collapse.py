@@ -42,8 +42,9 @@ from ..runtime import Launch
 from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state
 from .config import TrainingConfig
-from .progress import VAE, EpochMetrics
+from .progress import EpochMetrics
 from .stages.sequence import train_models
+from .stages.table import VAE
 
 __all__ = [
     "RECIPES",

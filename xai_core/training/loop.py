@@ -16,7 +16,8 @@ from ..errors import TrainingDivergedError
 from ..runtime import epoch_generator, report_out_of_memory
 from .captured_step import TrainingStep
 from .checkpoint import TrainingState, read_state, write_state
-from .progress import VAE, EpochMetrics, Progress
+from .progress import EpochMetrics, Progress
+from .stages.table import VAE
 from .steps import plan_epochs
 
 if TYPE_CHECKING:

@@ -36,8 +36,9 @@ from ..models.config import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import TrainingConfig, settings_for
 from .preflight import check_surroundings
-from .progress import CLASSIFIER, EVALUATION, INDEX, VAE, EpochMetrics, Progress
+from .progress import EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
+from .stages.table import CLASSIFIER, EVALUATION, INDEX, VAE
 
 __all__ = ["check_not_training", "run_folder", "train"]
 

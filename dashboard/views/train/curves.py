@@ -16,7 +16,7 @@ from dashboard.views.train import loader
 from xai_core.plots.style import plain
 from xai_core.plots.theory import collapse
 from xai_core.training.events import TrainingProgress
-from xai_core.training.progress import CLASSIFIER, CRITIC, VAE
+from xai_core.training.stages.table import CLASSIFIER, CRITIC, VAE
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle

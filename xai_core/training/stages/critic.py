@@ -29,8 +29,8 @@ from ...models.pixel_masks import log_uniform, random_masks
 from ...models.vae import ClusterVAE
 from ..config import CriticTraining
 from ..loop import EpochLoop
-from ..progress import CRITIC, SURROGATE
 from .critic_objective import CriticObjective, Explained, Surrogate, SurrogateObjective
+from .table import CRITIC, SURROGATE
 
 __all__ = [
     "Fit",
