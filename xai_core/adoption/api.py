@@ -44,13 +44,13 @@ __all__ = ["adopt"]
 Given = Callable[[Tensor], object] | OnnxNetwork | str | Path
 """A network, one of its methods, any function of a tensor, or an ONNX file."""
 EXAMPLES = 64
-"""Train images on which the forms of results are found out."""
+"""Number of train images on which the shapes of results are determined."""
 PARTS = ("encode", "decode", "cluster_probs", "classify")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Models:
-    """The parts in this package's form, and what the manifest says of them."""
+    """The adapted parts, and their description in the manifest."""
 
     model: AdoptedVAE
     classifier: AdoptedClassifier | None
@@ -75,12 +75,12 @@ def adopt(
     device: torch.device | str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Bundle:
-    """Make a bundle of your own models, which everything that takes a bundle then explains.
+    """Make a bundle of your own models, which all functions for bundles accept.
 
-    Any part may be missing; what needs it then says so. Without `encode`, the classifier's outputs
-    stand for codes, on the map and among neighbours. Without `cluster_probs`, a Gaussian mixture
-    with equal weights is fitted on the codes, and named as such. A network is used as it is, in
-    evaluation mode.
+    Any part may be missing; what needs it then raises an error. Without `encode`, the classifier's
+    outputs serve as codes, for the map and for neighbours. Without `cluster_probs`, a Gaussian
+    mixture with equal weights is fitted on the codes, and named as such. A network is used as it
+    is, in evaluation mode.
 
     Args:
         images: A data set; or images, uint8 or floats in [0, 1], (N, C, H, W), (N, H, W) or
@@ -92,8 +92,8 @@ def adopt(
         cluster_probs: Images to q(c|x), rows that sum to one.
         classify: Images to logits or probabilities of the classes, one or two columns for two.
         num_clusters: Clusters of the mixture; the number of classes where None, or 10.
-        mean: What is subtracted from images before `classify`, one for all channels or for each.
-        std: What they are then divided by; 1 / 255 for a classifier that reads 0 to 255.
+        mean: Value subtracted from images before `classify`: one, or one per channel.
+        std: Value by which they are then divided; 1 / 255 for a classifier that reads 0 to 255.
         factories: For each part that is to be stored and is no ONNX file, its import path
             `package.module:Factory`, or a `Factory` with keyword arguments; see `Factory`.
         name: Name of the bundle.

@@ -1,4 +1,4 @@
-"""What an adopted model does not say: its clusters, and the variances of codes and pixels."""
+"""Fit what an adopted model does not provide: clusters, and variances of codes and pixels."""
 
 import numpy as np
 import torch
@@ -63,8 +63,8 @@ def _fit_to(model: AdoptedVAE, z: Latents, probs: Probs) -> None:
 def fit_variances(model: AdoptedVAE, images: ByteImages) -> None:
     """Set the variance of pixels to the mean squared error, that of codes to the best bound.
 
-    The bound holds for every variance of q(z|x); the one that makes it largest is taken where the
-    encoder gives none.
+    If the encoder gives no variance of q(z|x), the one with the largest bound is chosen: the bound
+    holds for every variance.
 
     Args:
         model: The model, whose variances are set.

@@ -68,7 +68,7 @@ def attribute(
     ] = None,
     settings: Set = None,
     scored: Annotated[
-        bool, typer.Option("--scores", help="Write each map's insertion, deletion, sparsity too.")
+        bool, typer.Option("--scores", help="Also write each map's insertion, deletion, sparsity.")
     ] = False,
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")

@@ -31,7 +31,7 @@ def _known_preset(name: str) -> str:
 
 
 def _with_settings(command: Command) -> Command:
-    """Give a command an option for each setting of a training, after those it has."""
+    """Add an option for each setting of a training to a command."""
     own = [p for p in signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
     for name, setting in SETTINGS.items():
@@ -96,7 +96,7 @@ def train(
     std: Std = None,
     critics: Annotated[
         bool,
-        typer.Option(help="Train the learned masks: a quarter of the time and, of MNIST, 5.5 MB."),
+        typer.Option(help="Train the learned masks: a quarter of the time; 5.5 MB for MNIST."),
     ] = True,
     seed: Seed = 0,
     device: Device = "auto",
@@ -109,7 +109,9 @@ def train(
     cuda_graphs: Annotated[
         bool, typer.Option(help="On one GPU, launch all kernels of a step at once.")
     ] = True,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue after a stop.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted training.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
         Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")

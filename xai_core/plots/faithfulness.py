@@ -72,7 +72,7 @@ def dots(
         worth: Insertion minus deletion by method; "random" and "edges" are the controls.
         titles: Names of the methods, by their keys.
         dark: Whether the page has a dark theme.
-        emphasised: The method in question.
+        emphasised: The method drawn with emphasis.
     """
     listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__)
     ink = theme.ink(dark)
@@ -125,7 +125,7 @@ def curves(
         shares: Shares of the pixels, rising from 0 to 1.
         titles: Names of the methods, by their keys.
         dark: Whether the page has a dark theme.
-        emphasised: The method in question.
+        emphasised: The method drawn with emphasis.
         axis: Label of the axis of pixels.
     """
     ink, lines = theme.ink(dark), []

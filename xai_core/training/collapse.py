@@ -61,7 +61,7 @@ __all__ = [
 RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
 """The recording shipped with the library."""
 OTHER_SEEDS = "seed_*.parquet"
-"""Recordings beside it of the same trainings from other seeds, their last epochs alone."""
+"""Recordings of the same trainings from other seeds, in the same folder; last epochs only."""
 TERMS = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 DRAWS = 8
 """Draws of z per image, for its bound."""

@@ -15,7 +15,7 @@ NEARLY_DONE = 0.95
 ENOUGH_SECONDS = 5.0
 """Seconds of work, expected and measured, from which the measured speed alone decides.
 
-A moment's work says little of hours: a stage may be over in milliseconds, most of which is setup.
+Short measurements are unreliable: a stage may end within milliseconds, most of them setup.
 """
 
 
@@ -76,7 +76,7 @@ def time_left(
 def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
     """Return the ratio of measured to expected seconds, over all reported steps.
 
-    What is missing to `ENOUGH_SECONDS` is filled up with work at the expected speed. Stages of a
+    Up to `ENOUGH_SECONDS`, work at the expected speed is added to what was measured. Stages of a
     single step are left out: after an interruption they take no time.
     """
     worked = took = 0.0

@@ -158,7 +158,7 @@ def run_folder(out: Path) -> Path:
 
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
-    """Hold the lock of a run folder, which is made; the lock ends with this process.
+    """Create a run folder and hold its lock, which ends with this process.
 
     Raises:
         ConfigError: If another process holds it.

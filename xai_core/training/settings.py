@@ -1,7 +1,7 @@
 """The settings that a user can state, read off the config dataclasses.
 
 A field of `ClusterVAEConfig`, `TrainingConfig` or `CriticTraining` that holds a number or a choice
-is an option of `xai train` and a field of the page Train; its words are those of the docstring.
+is an option of `xai train` and a field of the page Train; its help text is that of the docstring.
 """
 
 import inspect
@@ -38,7 +38,7 @@ class Setting:
         field: Of the config.
         kind: int or float; str where there are choices.
         choices: The values it may have; empty for a number.
-        help: What it is.
+        help: Its description.
     """
 
     name: str
