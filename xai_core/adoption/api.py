@@ -109,7 +109,7 @@ def adopt(
         DataError: If the images or labels cannot be used, or an ONNX file cannot be read.
     """
     if encode is None and classify is None:
-        raise ValueError("`adopt` needs `encode` or `classify`, at least one of them.")
+        raise ValueError("`adopt` needs at least one of `encode` and `classify`.")
     began, report = time.perf_counter(), progress or (lambda _: None)
     dataset = dataset_of(images, labels, class_names, name=name, seed=seed)
     given = {"encode": encode, "decode": decode, "cluster_probs": cluster_probs}
@@ -131,7 +131,7 @@ def adopt(
         )
         described["class_probs"] = classifier.description
         dataset = with_class_names(dataset, classifier.num_classes)
-    report("Fitting what the model does not say")
+    report("Fitting the clusters and variances that the model does not provide")
     found = _latent_model(dataset, read, made, classifier, described, num_clusters, seed)
     return _bundle(dataset, found, name, seed, torch.device(device), began, report)
 

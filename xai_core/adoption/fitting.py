@@ -37,7 +37,9 @@ def fit_clusters(model: AdoptedVAE, images: ByteImages, seed: int) -> None:
             probs.append(model.cluster_probs(x))
     z = torch.cat(codes)
     if not bool(z.isfinite().all()):
-        raise ValueError("`encode` must return finite codes, and does not for some train images.")
+        raise ValueError(
+            "`encode` must return finite codes, got NaN or infinity for some train images."
+        )
     if probs:
         _fit_to(model, z, torch.cat(probs))
         return
@@ -100,6 +102,6 @@ def _check_decoded(model: AdoptedVAE, z: Latents) -> None:
     low, high = float(found.min()), float(found.max())
     if not (low > -1 and high < 2) or high < 0.02:
         raise ValueError(
-            f"`decode` must return images in [0, 1], and gives {low:.3g} to {high:.3g}. Undo the "
+            f"`decode` must return images in [0, 1], got {low:.3g} to {high:.3g}. Undo the "
             "normalisation, or end with a sigmoid."
         )

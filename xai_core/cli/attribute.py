@@ -144,7 +144,7 @@ def faithfulness(
     ] = "all",
     images: Images = "test",
     num_images: Annotated[
-        int, typer.Option(min=2, help="Number of these images that are drawn and used.")
+        int, typer.Option(min=2, help="Number of these images to draw and use.")
     ] = 50,
     output: Output = "classifier",
     settings: Set = None,

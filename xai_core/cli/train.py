@@ -89,7 +89,8 @@ def train(
         Path | None,
         typer.Option(
             help="An .onnx file of your own classifier, explained in place of a trained one. It "
-            "reads the images as they are, in its own size, unless the options above say else."
+            "reads the images as they are, in its own size, unless the options above say "
+            "otherwise."
         ),
     ] = None,
     mean: Mean = None,

@@ -47,7 +47,7 @@ COLUMNS = (
 LEGEND = (
     "ELBO = recon. + align. - KL(c) + H(z), means in nats per image; I(c;x) cluster information; "
     "ETA of all stages",
-    "* with labels, which are never trained on: for information",
+    "* by labels, which the cluster VAE never sees; for information",
 )
 
 

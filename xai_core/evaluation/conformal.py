@@ -181,8 +181,8 @@ def obstacle(bundle: Bundle, output: str = "classifier") -> str:
     classes, index = explained_output(bundle, output).classes, bundle.index
     if not ((index["split"] == "test") & (index["label"] >= 0)).any():
         return (
-            f"Bundle '{bundle.name}' has no labelled test images, by which a set of answers could "
-            "be calibrated. Make one from data with labels and a test split."
+            f"Bundle '{bundle.name}' has no labelled test images to calibrate prediction sets "
+            "with. Make one from data with labels and a test split."
         )
     if classes is None or not (classes.labelled or max(bundle.cluster_labels) >= 0):
         return (

@@ -22,7 +22,7 @@ SCORES = {
     "deletion": ("deletion ↓", "Area under p as pixels are removed; low is good."),
     "infidelity": ("infidelity ↓", "Share of the output's changes it does not predict."),
     "sensitivity": ("max-sensitivity ↓", "Largest relative change under noise of 0.02; a constant "
-                    "map has 0, so never read it alone."),
+                    "map has 0, so do not use it alone."),
     "gap": ("gap ↓", "Completeness error of complete methods, as a share of the change."),
     "sparsity": ("sparsity", "Gini index of the map: 0 all pixels equal, 1 a single pixel."),
     "randomisation": ("randomised model ↓", "Rank correlation with the map of the same network "

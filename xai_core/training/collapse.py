@@ -219,7 +219,7 @@ def record_collapse(
         raise ConfigError(f"`images` must be in [2, {available}], got {images}.")
     if unknown := [name for name in runs if name not in RECIPES]:
         known = ", ".join(RECIPES)
-        raise ConfigError(f"No recipe {unknown[0]!r}; the recipes are {known}.")
+        raise ConfigError(f"There is no recipe {unknown[0]!r}; the recipes are {known}.")
     order = torch.randperm(len(dataset.test.images), generator=torch.Generator().manual_seed(seed))
     rows = order[:images].sort().values
     x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
@@ -271,7 +271,7 @@ def read_collapse(path: Path = RECORDED) -> Recording:
         return Recording(table=table.to_pandas().rename(columns=RENAMED), about=about)
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"`{path}` is no recording ({error}). Make one with `xai record-collapse`."
+            f"`{path}` is not a recording ({error}). Make one with `xai record-collapse`."
         ) from error
 
 

@@ -209,8 +209,8 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     file = run / RUN
     if not resume and any(entry.name != LOCK for entry in run.iterdir()):
         raise ConfigError(
-            f"An unfinished training is in `{run}`. Continue with --resume, or delete it to begin "
-            f"anew: rm -r '{run}'"
+            f"An unfinished training is in `{run}`. Continue with --resume, or delete it to start "
+            f"again: rm -r '{run}'"
         )
     if not file.exists():
         with atomic_write(file) as content:
@@ -219,7 +219,9 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     try:
         found = present_names(dict(json.loads(file.read_text())))
     except (ValueError, TypeError) as error:
-        raise DataError(f"`{file}` is damaged ({error}). Delete `{run}` to begin anew.") from error
+        raise DataError(
+            f"`{file}` is damaged ({error}). Delete `{run}` to start again."
+        ) from error
     other = [
         f"`{name}` was {found.get(name)!r}, now {settings.get(name)!r}"
         for name in {**found, **settings}
@@ -228,7 +230,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     if other:
         raise ConfigError(
             f"The training in `{run}` has other settings: {'; '.join(other)}. Continue with "
-            f"the same, or delete it to begin anew: rm -r '{run}'"
+            f"the same, or delete it to start again: rm -r '{run}'"
         )
 
 
@@ -257,8 +259,8 @@ def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator
     except OSError as error:
         reason = error.strerror or str(error)
         raise kind(
-            f"Cannot write `{error.filename or place}`: {reason}. Make room or give a place that "
-            "can be written, then continue with --resume."
+            f"Cannot write `{error.filename or place}`: {reason}. Make room or choose a place "
+            "that can be written, then continue with --resume."
         ) from error
 
 

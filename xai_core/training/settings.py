@@ -65,7 +65,7 @@ def by_group(stated: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:
     """
     if unknown := [name for name in stated if name not in SETTINGS]:
         raise ConfigError(
-            f"`{unknown[0]:.60}` is no setting of a training, which are {', '.join(SETTINGS)}."
+            f"`{unknown[0]:.60}` is not a setting of a training; these are {', '.join(SETTINGS)}."
         )
     return {
         group: {

@@ -366,7 +366,7 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     fill(tmp_path / "inside" / "a", 3)
     link = tmp_path / "inside" / "b"
     link.symlink_to(tmp_path / "outside")
-    refused(tmp_path / "inside", r"inside/b` is a link out of .* Copy the file in its place")
+    refused(tmp_path / "inside", r"inside/b` is a link out of .* Replace it by a copy")
     link.unlink()
     link = tmp_path / "inside" / "a" / "x.png"
     link.symlink_to(tmp_path / "outside" / "00.png")

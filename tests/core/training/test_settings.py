@@ -127,7 +127,7 @@ def test_settings_are_sorted_by_config():
     assert by_group(stated) == (
         {"model": {"num_clusters": 3}, "training": {"epochs": None}, "critic": {"epochs": 2}}
     )
-    with pytest.raises(ConfigError, match="`cluster` is no setting of a training"):
+    with pytest.raises(ConfigError, match="`cluster` is not a setting of a training"):
         by_group({"cluster": 3})
 
 

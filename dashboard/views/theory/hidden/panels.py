@@ -112,7 +112,7 @@ def customers(bundle: "Bundle") -> None:
         st.markdown(
             "The items that a customer buys, and how often, are observed; the customer's segment, "
             "such as budget-conscious, brand-focused or tech-savvy, is hidden. The parameters π "
-            "and θ have no circles; the plate is repeated for each customer."
+            "and θ stand without circles; the plate is repeated for each customer."
         )
     states = segment_states(EM_STEPS)
 
