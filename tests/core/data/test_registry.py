@@ -139,6 +139,7 @@ def test_images_come_in_the_order_of_the_ids():
     assert data.test.images[1].any()
 
 
+@pytest.mark.slow
 def test_the_mean_image_needs_no_second_copy_of_the_images(monkeypatch, tiny_dataset):
     monkeypatch.setattr(dataset, "AT_ONCE", 7)
     train = tiny_dataset.train.images

@@ -80,6 +80,7 @@ def test_the_exact_gradient_is_that_of_the_elbo(problem):
     torch.testing.assert_close(found, torch.tensor(slopes).double(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("seed", [0, 1])
 def test_both_estimators_are_unbiased(problem, estimator, seed):

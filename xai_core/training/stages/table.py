@@ -25,6 +25,7 @@ __all__ = [
     "STAGES",
     "SURROGATE",
     "VAE",
+    "Planned",
     "Stage",
     "expected_seconds",
     "stage_title",
