@@ -20,7 +20,7 @@ LEVELS = (0.9, 0.95, 0.99)
 
 
 def obstacle(bundle: "Bundle", output: str) -> str:
-    """Say in a sentence why an output has no prediction sets; "" if it has."""
+    """Explain in a sentence why an output has no prediction sets; "" if it has."""
     from xai_core.evaluation import conformal
 
     return conformal.obstacle(bundle, output)

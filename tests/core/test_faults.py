@@ -324,7 +324,7 @@ def test_one_image_of_a_folder_that_vanishes_is_named(tmp_path, monkeypatch):
 
 def test_a_recording_cut_short_is_named(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(DataError, match=r"x\.parquet` is no recording .*xai record-collapse"):
+    with pytest.raises(DataError, match=r"x\.parquet` is not a recording .*xai record-collapse"):
         read_collapse(tmp_path / "x.parquet")
 
 
@@ -457,7 +457,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_of_before(
 def test_a_state_of_another_model_is_named(state, tmp_path, damage):
     damage(state.tensors)
     module = torch.nn.Linear(2, 1)
-    with pytest.raises(DataError, match=r"is not this model's .*Delete its folder"):
+    with pytest.raises(DataError, match=r"belongs to another model .*Delete its folder"):
         state.restore(module, torch.optim.Adam(module.parameters()))
 
 

@@ -44,13 +44,13 @@ __all__ = ["adopt"]
 Given = Callable[[Tensor], object] | OnnxNetwork | str | Path
 """A network, one of its methods, any function of a tensor, or an ONNX file."""
 EXAMPLES = 64
-"""Train images on which the forms of results are found out."""
+"""Number of train images on which the shapes of results are determined."""
 PARTS = ("encode", "decode", "cluster_probs", "classify")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Models:
-    """The parts in this package's form, and what the manifest says of them."""
+    """The adapted parts, and their description in the manifest."""
 
     model: AdoptedVAE
     classifier: AdoptedClassifier | None
@@ -75,12 +75,12 @@ def adopt(
     device: torch.device | str = "cpu",
     progress: Callable[[str], None] | None = None,
 ) -> Bundle:
-    """Make a bundle of your own models, which everything that takes a bundle then explains.
+    """Make a bundle of your own models, which all functions for bundles accept.
 
-    Any part may be missing; what needs it then says so. Without `encode`, the classifier's outputs
-    stand for codes, on the map and among neighbours. Without `cluster_probs`, a Gaussian mixture
-    with equal weights is fitted on the codes, and named as such. A network is used as it is, in
-    evaluation mode.
+    Any part may be missing; what needs it then raises an error. Without `encode`, the classifier's
+    outputs serve as codes, for the map and for neighbours. Without `cluster_probs`, a Gaussian
+    mixture with equal weights is fitted on the codes, and named as such. A network is used as it
+    is, in evaluation mode.
 
     Args:
         images: A data set; or images, uint8 or floats in [0, 1], (N, C, H, W), (N, H, W) or
@@ -92,8 +92,8 @@ def adopt(
         cluster_probs: Images to q(c|x), rows that sum to one.
         classify: Images to logits or probabilities of the classes, one or two columns for two.
         num_clusters: Clusters of the mixture; the number of classes where None, or 10.
-        mean: What is subtracted from images before `classify`, one for all channels or for each.
-        std: What they are then divided by; 1 / 255 for a classifier that reads 0 to 255.
+        mean: Value subtracted from images before `classify`: one, or one per channel.
+        std: Value by which they are then divided; 1 / 255 for a classifier that reads 0 to 255.
         factories: For each part that is to be stored and is no ONNX file, its import path
             `package.module:Factory`, or a `Factory` with keyword arguments; see `Factory`.
         name: Name of the bundle.
@@ -109,7 +109,7 @@ def adopt(
         DataError: If the images or labels cannot be used, or an ONNX file cannot be read.
     """
     if encode is None and classify is None:
-        raise ValueError("`adopt` needs `encode` or `classify`, at least one of them.")
+        raise ValueError("`adopt` needs at least one of `encode` and `classify`.")
     began, report = time.perf_counter(), progress or (lambda _: None)
     dataset = dataset_of(images, labels, class_names, name=name, seed=seed)
     given = {"encode": encode, "decode": decode, "cluster_probs": cluster_probs}
@@ -131,7 +131,7 @@ def adopt(
         )
         described["class_probs"] = classifier.description
         dataset = with_class_names(dataset, classifier.num_classes)
-    report("Fitting what the model does not say")
+    report("Fitting the clusters and variances that the model does not provide")
     found = _latent_model(dataset, read, made, classifier, described, num_clusters, seed)
     return _bundle(dataset, found, name, seed, torch.device(device), began, report)
 

@@ -1,4 +1,4 @@
-"""What an adopted model does not say: its clusters, and the variances of codes and pixels."""
+"""Fit what an adopted model does not provide: clusters, and variances of codes and pixels."""
 
 import numpy as np
 import torch
@@ -37,7 +37,9 @@ def fit_clusters(model: AdoptedVAE, images: ByteImages, seed: int) -> None:
             probs.append(model.cluster_probs(x))
     z = torch.cat(codes)
     if not bool(z.isfinite().all()):
-        raise ValueError("`encode` must return finite codes, and does not for some train images.")
+        raise ValueError(
+            "`encode` must return finite codes, got NaN or infinity for some train images."
+        )
     if probs:
         _fit_to(model, z, torch.cat(probs))
         return
@@ -63,8 +65,8 @@ def _fit_to(model: AdoptedVAE, z: Latents, probs: Probs) -> None:
 def fit_variances(model: AdoptedVAE, images: ByteImages) -> None:
     """Set the variance of pixels to the mean squared error, that of codes to the best bound.
 
-    The bound holds for every variance of q(z|x); the one that makes it largest is taken where the
-    encoder gives none.
+    If the encoder gives no variance of q(z|x), the one with the largest bound is chosen: the bound
+    holds for every variance.
 
     Args:
         model: The model, whose variances are set.
@@ -100,6 +102,6 @@ def _check_decoded(model: AdoptedVAE, z: Latents) -> None:
     low, high = float(found.min()), float(found.max())
     if not (low > -1 and high < 2) or high < 0.02:
         raise ValueError(
-            f"`decode` must return images in [0, 1], and gives {low:.3g} to {high:.3g}. Undo the "
+            f"`decode` must return images in [0, 1], got {low:.3g} to {high:.3g}. Undo the "
             "normalisation, or end with a sigmoid."
         )

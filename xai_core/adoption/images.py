@@ -31,7 +31,10 @@ def dataset_of(
     """
     if isinstance(images, Dataset):
         if labels is not None or class_names is not None:
-            raise ValueError("`labels` and `class_names` belong to the data set that was given.")
+            raise ValueError(
+                "`labels` and `class_names` must be None where `images` is a data set, which has "
+                "its own."
+            )
         return images
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     pixels = torch.from_numpy(check_pixels(array, "images").images)
@@ -45,7 +48,7 @@ def dataset_of(
             found_names = tuple(str(number) for number in range(int(found.max()) + 1))
         numbers, names = torch.from_numpy(found), names or found_names
     elif names:
-        raise DataError("`class_names` name labels, and `labels` are not given.")
+        raise DataError("`class_names` needs `labels`, which are not given.")
     in_test = torch.from_numpy(
         draw_test(np.zeros(len(pixels), np.int64) if numbers is None else numbers.numpy(), seed)
     )

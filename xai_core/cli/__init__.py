@@ -41,7 +41,7 @@ COMMANDS = {
 }
 """The module and the function of each command, in the order of the help."""
 app: typer.Typer
-"""All commands; made when it is first asked for."""
+"""All commands; created on first access."""
 LESS = "Use fewer --images or --num-images, a smaller --batch-size, or --device cpu."
 
 

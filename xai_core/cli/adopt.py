@@ -56,7 +56,7 @@ def adopt(
     from ..bundle.paths import check_target
 
     if classifier is None and encoder is None:
-        raise ConfigError("Give `--classifier` or `--encoder`, at least one of them.")
+        raise ConfigError("Give at least one of `--classifier` and `--encoder`.")
     check_target(out, overwrite=overwrite)
     with spinner("Reading the networks"):
         from ..adoption.api import adopt as make

@@ -68,7 +68,7 @@ def attribute(
     ] = None,
     settings: Set = None,
     scored: Annotated[
-        bool, typer.Option("--scores", help="Write each map's insertion, deletion, sparsity too.")
+        bool, typer.Option("--scores", help="Also write each map's insertion, deletion, sparsity.")
     ] = False,
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
@@ -144,7 +144,7 @@ def faithfulness(
     ] = "all",
     images: Images = "test",
     num_images: Annotated[
-        int, typer.Option(min=2, help="Number of these images that are drawn and used.")
+        int, typer.Option(min=2, help="Number of these images to draw and use.")
     ] = 50,
     output: Output = "classifier",
     settings: Set = None,

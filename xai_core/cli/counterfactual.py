@@ -41,7 +41,7 @@ def counterfactual(
     bundle: Name,
     images: Images,
     target: Annotated[
-        str, typer.Option(help="Class or cluster to reach; 'all' is every one but its own.")
+        str, typer.Option(help="Class or cluster to reach; 'all' is every one except its own.")
     ],
     out: Out,
     output: Annotated[

@@ -19,7 +19,7 @@ def dashboard(
     bundle: Annotated[
         str | None, typer.Argument(metavar="[BUNDLE]", help="Bundle to open first.")
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Of the web server.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the web server.")] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
     seed: UnusedSeed = 0,
     device: Unused = "auto",

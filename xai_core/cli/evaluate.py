@@ -60,7 +60,7 @@ def evaluate(
     from ..evaluation.metrics import evaluate as score
 
     opened = open_bundle(bundle, device)
-    with spinner(f"Scoring the {split} images, at last log p(x)") as progress:
+    with spinner(f"Scoring the {split} images, then estimating log p(x)") as progress:
         found = score(
             opened.model,
             opened.classifier,

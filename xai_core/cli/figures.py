@@ -35,12 +35,12 @@ SETS = {
 FORMATS = ("pdf", "svg", "png")
 MILLIMETRES = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72}
 EACH = 20
-"""Images per cluster behind the mean heatmaps."""
+"""Number of images per cluster averaged in the mean heatmaps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Asked:
-    """What figures are of, and how they are written."""
+    """The subject of the figures, and how they are written."""
 
     bundle: "Bundle"
     out: Path
@@ -55,7 +55,7 @@ def figures(
     bundle: Name,
     out: Annotated[Path, typer.Option(help="Folder to write to; created if it does not exist.")],
     method: Annotated[
-        str | None, typer.Option(help="Of the heatmaps; the critic where there is one.")
+        str | None, typer.Option(help="Method of the heatmaps; the critic if there is one.")
     ] = None,
     output: Annotated[
         str | None,
@@ -79,7 +79,7 @@ def figures(
     ] = "",
     font_size: Annotated[float, typer.Option(help="Size of names in points.")] = 9.75,
     dpi: Annotated[int, typer.Option(help="Pixels per inch in PNG and PDF.")] = 192,
-    title: Annotated[bool, typer.Option(help="Whether the title stands above.")] = True,
+    title: Annotated[bool, typer.Option(help="Whether to draw the title.")] = True,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,

@@ -22,7 +22,7 @@ def record_collapse(
         list[str] | None, typer.Option(help="A recipe: pure, prior or cure; all by default.")
     ] = None,
     only_last: Annotated[
-        bool, typer.Option("--only-last", help="Keep the last epoch alone.")
+        bool, typer.Option("--only-last", help="Keep only the last epoch.")
     ] = False,
     device: Device = "auto",
     as_json: Json = False,

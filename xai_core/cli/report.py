@@ -13,7 +13,8 @@ from .terminal import print_json, print_table, spinner
 __all__ = ["export", "report"]
 
 MOST_IMAGES = 100_000
-"""What the browser draws at most, `xai_core.plots.latent_map.points.MOST_PLACES`."""
+"""Largest number of points that the browser draws,
+`xai_core.plots.latent_map.points.MOST_PLACES`."""
 
 
 def report(
@@ -34,7 +35,7 @@ def report(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write everything the bundle says about one image as one self-contained HTML file."""
+    """Write all results of a bundle for one image as one self-contained HTML file."""
     from ..report import html
     from ..report.image_report import ReportConfig, image_report
 

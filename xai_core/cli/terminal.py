@@ -67,7 +67,7 @@ def print_table(
 
 
 def _line(text: str) -> str:
-    """Return a text without what would break its line or command the terminal."""
+    """Remove line breaks and terminal control characters from a text."""
     return "".join(mark if mark.isprintable() else " " for mark in text)
 
 

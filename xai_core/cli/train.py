@@ -31,7 +31,7 @@ def _known_preset(name: str) -> str:
 
 
 def _with_settings(command: Command) -> Command:
-    """Give a command an option for each setting of a training, after those it has."""
+    """Add an option for each setting of a training to a command."""
     own = [p for p in signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
     for name, setting in SETTINGS.items():
@@ -89,14 +89,15 @@ def train(
         Path | None,
         typer.Option(
             help="An .onnx file of your own classifier, explained in place of a trained one. It "
-            "reads the images as they are, in its own size, unless the options above say else."
+            "reads the images as they are, in its own size, unless the options above say "
+            "otherwise."
         ),
     ] = None,
     mean: Mean = None,
     std: Std = None,
     critics: Annotated[
         bool,
-        typer.Option(help="Train the learned masks: a quarter of the time and, of MNIST, 5.5 MB."),
+        typer.Option(help="Train the learned masks: a quarter of the time; 5.5 MB for MNIST."),
     ] = True,
     seed: Seed = 0,
     device: Device = "auto",
@@ -109,7 +110,9 @@ def train(
     cuda_graphs: Annotated[
         bool, typer.Option(help="On one GPU, launch all kernels of a step at once.")
     ] = True,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue after a stop.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted training.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,
     events: Annotated[
         Path | None, typer.Option(help="File to append epochs and progress to, JSON lines.")
@@ -127,8 +130,8 @@ def train(
     from ..runtime import Launch
     from ..training import pipeline
     from ..training.config import settings_for
-    from ..training.eta import expected_seconds
     from ..training.events import event_file
+    from ..training.stages.table import expected_seconds
     from .training_display import TrainingDisplay
 
     network = None if classifier is None else read_onnx(classifier)

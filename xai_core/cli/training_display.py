@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from ..training.eta import TimedProgress, TimeLeft, time_left
-from ..training.progress import stage_title
+from ..training.stages.table import stage_title
 
 if TYPE_CHECKING:
     from ..training.progress import EpochMetrics
@@ -47,7 +47,7 @@ COLUMNS = (
 LEGEND = (
     "ELBO = recon. + align. - KL(c) + H(z), means in nats per image; I(c;x) cluster information; "
     "ETA of all stages",
-    "* with labels, which are never trained on: for information",
+    "* by labels, which the cluster VAE never sees; for information",
 )
 
 

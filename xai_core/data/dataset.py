@@ -193,7 +193,7 @@ def build_dataset(
         name: Name of the data set.
         train: At least two images.
         test: At least one image, labelled if and only if `train` is.
-        class_names: A name for each label, in quotes where nothing of it would be seen; empty
+        class_names: A name for each label; a name without visible characters is quoted. Empty
             without labels.
         report: What was done to the images.
         source: Its authors and licence, or its path.

@@ -90,7 +90,9 @@ def load_dataset(
         return _load_remote(str(source), root)
     path = expand_home(source)
     if not is_text(f"{path}{path.resolve().name}"):
-        raise DataError(f"{str(path)!a} is not UTF-8, which a bundle could not name. Rename it.")
+        raise DataError(
+            f"{str(path)!a} is not UTF-8, so a bundle could not store its name. Rename it."
+        )
     if path.is_dir():
         return _load_folder(path, seed, wanted)
     if path.is_file() and path.suffix.lower() == ".npz":

@@ -76,7 +76,7 @@ def images_of(dataset: Dataset, ids: Sequence[str]) -> ByteImages:
         if image.shape != images.shape[1:]:
             raise DataError(
                 f"'{ids[row][:30]}' holds an image {tuple(image.shape)}, '{dataset.name}' has "
-                f"{dataset.spec}. Bring the image again."
+                f"{dataset.spec}. Upload or draw the image again."
             )
         images[row] = image
     return images

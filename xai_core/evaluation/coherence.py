@@ -70,8 +70,8 @@ def sample_fidelity(
 ) -> list[float | None]:
     """Measure which share of a cluster's samples the classifier sees as the cluster's label.
 
-    Samples are decoded from z ~ p(z|c), at temperature 1. The classifier is the judge: training
-    of the cluster VAE never meets it.
+    Samples are decoded from z ~ p(z|c), at temperature 1. The classifier is an independent judge:
+    the cluster VAE is trained without it.
 
     Args:
         model: The model.

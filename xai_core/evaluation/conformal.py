@@ -1,12 +1,13 @@
 """Prediction sets by split conformal prediction: "a 4 or a 9, at 95 %".
 
-A class is in the set at a level if held-out images of that class are often enough given as little
-probability as this image: if its p-value exceeds 1 - level. For images drawn like the held-out
-ones, the set then contains the true class with at least that probability, whatever the model; by
-class as well, since each class has its own p-values (Mondrian). A set may be empty: every class
-would then be among the 1 - level least typical of its own images.
+A class is in the set at a level if its p-value exceeds 1 - level. The p-value is the share of the
+held-out images of that class to which the model gives at most this image's probability. For images
+drawn like the held-out ones, the set then contains the true class with at least that probability,
+whatever the model; this holds by class as well, since each class has its own p-values (Mondrian).
+A set may be empty: then, for every class, the image would be among the 1 - level least typical
+ones.
 
-Held out are the test images, which no training has seen. Labels serve the calibration alone. New
+The test images are held out: no training has seen them. Labels are used for calibration only. New
 images are compared with all test images; a test image is compared with the half of the test images
 that it is not in. MAPIE and crepes give the same sets, and need more code around them than the
 dozen lines here: MAPIE a scikit-learn estimator, crepes one fit per class. The randomised scores
@@ -55,7 +56,7 @@ Array = Float[np.ndarray, "images classes"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
-    """What held-out images say about each class.
+    """The scores of the held-out images of each class.
 
     Attributes:
         scores: For each class, the probabilities that its held-out images give it, sorted.
@@ -76,7 +77,7 @@ class Calibration:
         return (1.0 + np.stack(ranks, 1)) / (1.0 + counts)
 
     def uncalibrated(self, level: float) -> list[int]:
-        """Return the classes that every set contains, for want of held-out images."""
+        """Return the classes that every set contains, having too few held-out images."""
         needed = images_needed(level)
         return [c for c, known in enumerate(self.scores) if len(known) < needed]
 
@@ -86,7 +87,7 @@ class HeldOut:
     """The prediction sets of a bundle's test images, and the calibration for new images.
 
     Attributes:
-        calibration: By all labelled test images.
+        calibration: On all labelled test images.
         p_values: Of the test images, each calibrated by the half that it is not in.
         labels: Labels of the test images; -1 for none.
     """
@@ -172,7 +173,7 @@ def coverage(
 
 
 def obstacle(bundle: Bundle, output: str = "classifier") -> str:
-    """Say in a sentence why an output has no prediction sets; "" if it has.
+    """Explain in a sentence why an output has no prediction sets; "" if it has.
 
     Raises:
         BundleError: If the bundle lacks the model.
@@ -180,8 +181,8 @@ def obstacle(bundle: Bundle, output: str = "classifier") -> str:
     classes, index = explained_output(bundle, output).classes, bundle.index
     if not ((index["split"] == "test") & (index["label"] >= 0)).any():
         return (
-            f"Bundle '{bundle.name}' has no labelled test images, by which a set of answers could "
-            "be calibrated. Make one from data with labels and a test split."
+            f"Bundle '{bundle.name}' has no labelled test images to calibrate prediction sets "
+            "with. Make one from data with labels and a test split."
         )
     if classes is None or not (classes.labelled or max(bundle.cluster_labels) >= 0):
         return (

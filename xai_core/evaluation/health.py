@@ -111,8 +111,8 @@ def _collapse(manifest: Manifest) -> Problem | None:
     guided = _setting(manifest, "pseudo_label_weight", 1) > 0
     return Problem(
         kind="collapse",
-        sentence=f"The clusters have collapsed: they carry {information:.2f} nats on the images, "
-        f"of at most ln {clusters} = {math.log(clusters):.2f}.",
+        sentence=f"The clusters have collapsed: they carry {information:.2f} nats about the "
+        f"images, of at most ln {clusters} = {math.log(clusters):.2f}.",
         remedy=_train(manifest, f"--clusters {fewer}" if guided else "--preset default"),
     )
 

@@ -64,7 +64,7 @@ def doubtful_labels(bundle: Bundle) -> DoubtfulLabels:
     problems = {name: obstacle(bundle, name) for name in names}
     output = next((name for name, problem in problems.items() if not problem), None)
     if output is None:
-        one_class = f"Bundle '{bundle.name}' has no model that tells two labels apart."
+        one_class = f"Bundle '{bundle.name}' has no model that distinguishes two labels."
         raise DataError(next(iter(problems.values()), one_class))
     labels = bundle.index["label"].to_numpy(np.int64)
     rows = np.flatnonzero((bundle.index["split"] == "test").to_numpy() & (labels >= 0))

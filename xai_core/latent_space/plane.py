@@ -37,7 +37,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What the model says of some codes.
+    """The outputs of the model at some codes.
 
     Attributes:
         images: The decoded images g(z), with p(c|z) where the decoder reads c.

@@ -141,7 +141,7 @@ def _lay_out(
     nearest = tuple(
         np.ascontiguousarray(part[chosen, :neighbours]) for part in (graph.rows, graph.distances)
     )
-    # equal images may have codes that differ by rounding, which is no direction to begin with
+    # codes of equal images may differ by rounding, which determines no initial direction
     noise = 1e-5 * max(1.0, float(np.abs(latents).max()))
     spread = bool(latents.shape[1] > 1 and np.ptp(latents[chosen], axis=0).max() > noise)
     if device.type == "cuda" and spread:
@@ -182,7 +182,7 @@ def _lay_out_on_cpu(
             .UMAP(
                 n_neighbors=nearest[0].shape[1],
                 min_dist=MIN_DIST,
-                init="pca" if spread else "random",  # spectral fails on far clusters
+                init="pca" if spread else "random",  # spectral fails on distant clusters
                 precomputed_knn=(*nearest, None),
                 random_state=seed,
                 n_jobs=1,

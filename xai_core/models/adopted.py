@@ -1,4 +1,4 @@
-"""Users' own models in the form of this package's: any part may be missing.
+"""Adapters for users' own models, any part of which may be missing.
 
 An `AdoptedVAE` is a cluster VAE whose encoder, decoder and clusters are given, so everything that
 reads a cluster VAE reads it too. What a given model does not say is filled in and named: without
@@ -40,7 +40,7 @@ Ending = Literal["logits", "probabilities", "log_odds", "probability"]
 """What a classifier returns: logits or probabilities of all classes, or of the second of two."""
 
 FITTED_CLUSTERS = "a Gaussian mixture fitted on the codes"
-"""What stands for q(c|x) in a model that has none."""
+"""What replaces q(c|x) in a model without it."""
 LEAST = 1e-12
 """Smallest probability whose logarithm is taken."""
 NEAREST_TO_EDGE = 1e-6
@@ -49,7 +49,7 @@ NEAREST_TO_EDGE = 1e-6
 
 @runtime_checkable
 class LatentModel(Protocol):
-    """What pages, commands and explainers ask of a model; `parts` says what it has.
+    """The interface that pages, commands and explainers use; `parts` lists what is provided.
 
     `ClusterVAE` has all parts. A method whose part is missing raises a `BundleError`.
     """
@@ -133,7 +133,7 @@ class AdoptedClassifier(Classifier):
         image: Form of the images.
         prepared: How it reads images.
         ending: What it returns.
-        description: How it is made again, as a bundle stores it.
+        description: What a bundle stores to rebuild it.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class AdoptedVAE(ClusterVAE):
         encode: Images to codes, or to mean and log variance.
         decode: Codes to images; None if there is no decoder.
         cluster_probs: Images to q(c|x); None for the responsibilities of a mixture on the codes.
-        own_codes: Whether `encode` is the user's encoder, not the classifier in its place.
+        own_codes: Whether `encode` is the user's encoder; otherwise it is the classifier.
     """
 
     latent_encoder: "_Posterior"
@@ -316,7 +316,7 @@ class _PixelLogits(nn.Module):
 
 
 class _NoDecoder(nn.Module):
-    """Stands where a model has no decoder."""
+    """Placeholder for the decoder of a model that has none."""
 
     def forward(self, z: Latents) -> Images:
         raise BundleError(

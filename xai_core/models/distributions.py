@@ -32,7 +32,7 @@ LOG_2PI = math.log(2 * math.pi)
 def draw_normal(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw standard normal numbers in the shape of `like` on its device.
 
-    The generator may be of another device: its numbers are the same wherever they are used.
+    The generator may be on another device; the numbers depend on the generator alone.
     """
     source = like.device if generator is None else generator.device
     return torch.randn(like.shape, generator=generator, device=source, dtype=like.dtype).to(like)

@@ -1,4 +1,4 @@
-"""Small charts as SVG, with a table of what they show: for where nobody zooms or selects."""
+"""Small static charts as SVG, each with a table of its values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Drawing:
         columns: Sequence[str],
         rows: Sequence[Sequence[str]],
     ) -> "Drawing":
-        """Put the parts of an image into one.
+        """Combine SVG elements into one image.
 
         Args:
             size: Width and height, in the units of the parts.
@@ -60,7 +60,7 @@ def text(words: str, x: Number, y: Number, *, anchor: str = "start", more: str =
     """Return a text element; its words are escaped.
 
     Args:
-        words: What it says.
+        words: The text.
         x: Place of its anchor.
         y: Middle of its line.
         anchor: start, middle or end.

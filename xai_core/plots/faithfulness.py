@@ -22,7 +22,7 @@ SCORES = {
     "deletion": ("deletion ↓", "Area under p as pixels are removed; low is good."),
     "infidelity": ("infidelity ↓", "Share of the output's changes it does not predict."),
     "sensitivity": ("max-sensitivity ↓", "Largest relative change under noise of 0.02; a constant "
-                    "map has 0, so never read it alone."),
+                    "map has 0, so do not use it alone."),
     "gap": ("gap ↓", "Completeness error of complete methods, as a share of the change."),
     "sparsity": ("sparsity", "Gini index of the map: 0 all pixels equal, 1 a single pixel."),
     "randomisation": ("randomised model ↓", "Rank correlation with the map of the same network "
@@ -72,7 +72,7 @@ def dots(
         worth: Insertion minus deletion by method; "random" and "edges" are the controls.
         titles: Names of the methods, by their keys.
         dark: Whether the page has a dark theme.
-        emphasised: The method in question.
+        emphasised: The method drawn with emphasis.
     """
     listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__)
     ink = theme.ink(dark)
@@ -125,7 +125,7 @@ def curves(
         shares: Shares of the pixels, rising from 0 to 1.
         titles: Names of the methods, by their keys.
         dark: Whether the page has a dark theme.
-        emphasised: The method in question.
+        emphasised: The method drawn with emphasis.
         axis: Label of the axis of pixels.
     """
     ink, lines = theme.ink(dark), []

@@ -23,11 +23,11 @@ ALIKE = {
 """Fonts with the same widths, by family."""
 GENERIC = {"times": "serif", "courier": "monospace"}
 STANDARD = ("times", "helvetica", "arial", "courier")
-"""What every PDF viewer draws without an embedded font."""
+"""Fonts that every PDF viewer has, so that they need not be embedded."""
 
 
 def css(font: str) -> str:
-    """Return a family with those that look alike, for SVG."""
+    """Return a font family, followed by similar ones as fallbacks, for SVG."""
     name = Path(font).stem if _is_file(font) else font
     family = [f"'{part}'" for part in (name.replace("'", ""), *ALIKE.get(name.lower(), ()))]
     return ", ".join([*family, GENERIC.get(name.lower(), "sans-serif")])
@@ -35,7 +35,7 @@ def css(font: str) -> str:
 
 @cache
 def raster(font: str, size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return a font to draw pixels with; Pillow's own for "".
+    """Return a Pillow font; for "", its default font.
 
     Raises:
         ConfigError: If neither the font nor one like it is installed.

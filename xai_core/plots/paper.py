@@ -352,7 +352,7 @@ def _scale(
 
 
 def _lines(words: str, most: Number, size: Number) -> list[str]:
-    """Break words into lines of a width, one word at least in each."""
+    """Break text into lines of a given width, with at least one word per line."""
     lines: list[str] = []
     for word in words.split():
         longer = f"{lines[-1]} {word}" if lines else word

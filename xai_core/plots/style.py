@@ -27,7 +27,7 @@ BAR = 52
 """Height of a colour bar in screen pixels, the top margin of a figure."""
 
 MOST_DIGITS = 7
-"""After the point, of numbers that are compared."""
+"""Least number of digits after the decimal point of compared numbers."""
 
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
@@ -131,11 +131,11 @@ def plain(value: Number, digits: int = 2) -> str:
 
 
 def told_apart(*values: Number, digits: int = 2) -> list[str]:
-    """Write numbers that are compared with as many digits as tell them apart, `digits` at least.
+    """Format compared numbers with enough digits to distinguish them, at least `digits`.
 
     Args:
-        values: Numbers of which a sentence says that one is above or below another.
-        digits: After the point, where these are enough.
+        values: Numbers that a sentence compares.
+        digits: Least number of digits after the decimal point.
     """
     texts = [plain(value, digits) for value in values]
     while len(set(texts)) < len(set(values)) and digits < MOST_DIGITS:

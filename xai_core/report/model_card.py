@@ -52,7 +52,7 @@ _MEASURES = (
      "its q(z|x)."),
     ("sample_fidelity", "Samples seen as their cluster", "%",
      "Samples of a cluster that the classifier sees as the cluster's label; the mean over "
-     "clusters. Training of the cluster VAE never meets the classifier."),
+     "clusters. The cluster VAE is trained without the classifier."),
     ("sample_fidelity_worst", "The same, worst cluster", "%",
      "The lowest share over the clusters."),
     ("ece", "Calibration error", "%",

@@ -8,13 +8,13 @@ Gaussians with a diagonal covariance there is a best one for the image; the enco
     log p(x) - ELBO(encoder) = [log p(x) - ELBO(best)] + [ELBO(best) - ELBO(encoder)]
                                approximation gap         amortisation gap
 
-The best Gaussian is searched by gradient ascent of the reparameterised bound from the encoder's
+The best Gaussian is found by gradient ascent on the reparameterised bound, from the encoder's
 output. Each step draws new noise: Gaussians fitted to a few fixed draws are worse on others. All
 bounds of a result are averages over one set of draws, which the ascent has not seen.
 
 log p(x) is estimated by importance sampling. The best Gaussian is narrower than p(z|x), as every
-mean-field fit is, so codes are drawn with wider deviations. The logarithm of the mean weight is on
-average below log p(x), and so is the approximation gap below its true value.
+mean-field fit is, so the importance samples have larger deviations. On average, the logarithm of
+the mean weight is below log p(x), so the approximation gap is underestimated.
 
 References:
     Inference Suboptimality in Variational Autoencoders (Cremer, Li & Duvenaud, 2018),
@@ -54,8 +54,8 @@ class BestGaussianConfig:
         num_samples: Draws of z per step, in pairs of opposite noise.
         learning_rate: Initial learning rate of means and log variances; falls to 0 as a cosine.
         record_every: Steps between two points of the path.
-        num_draws: Draws behind every bound.
-        evidence_draws: Draws behind log p(x).
+        num_draws: Number of draws over which each bound is averaged.
+        evidence_draws: Number of importance samples for log p(x).
     """
 
     max_steps: int = 60
@@ -104,7 +104,7 @@ class InferenceGaps:
 
     @property
     def best(self) -> int:
-        """Return the place on the path where the ELBO is highest."""
+        """Return the index of the step with the highest ELBO."""
         return max(range(len(self.elbos)), key=lambda place: self.elbos[place])
 
     @property

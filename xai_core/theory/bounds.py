@@ -169,7 +169,7 @@ class EvidenceCurve:
         low: Their 10th percentile; for a single group, one standard error below by the delta
             method.
         high: Their 90th percentile, or one standard error above.
-        groups: Number of estimates behind each point.
+        groups: Number of estimates for each k.
         effective: Effective sample size of the largest group, (sum w)^2 / sum w^2.
     """
 

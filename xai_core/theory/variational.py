@@ -119,7 +119,7 @@ class GradientMoments:
     Attributes:
         mean: With respect to the means, then the log standard deviations.
         variance: Variance of the estimate from one draw; divide by S for S draws.
-        num_samples: Number of draws behind both.
+        num_samples: Number of draws from which both are computed.
     """
 
     mean: Float[Tensor, " parameters"]

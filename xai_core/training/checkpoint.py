@@ -47,8 +47,8 @@ class TrainingState:
         except (RuntimeError, ValueError, KeyError, IndexError) as error:
             reason = " ".join(str(error).split())[:200]
             raise DataError(
-                f"The state of this training is not this model's ({reason}). Delete its folder "
-                "to begin anew."
+                f"The saved state belongs to another model ({reason}). Delete its folder to start "
+                "again."
             ) from error
 
     def _restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -95,7 +95,7 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
             return TrainingState(tensors, json.loads(file.metadata()["rows"]))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path} is damaged ({error}). Delete it to train this stage anew."
+            f"{path} is damaged ({error}). Delete it to train this stage again."
         ) from error
 
 

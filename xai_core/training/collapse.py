@@ -42,8 +42,9 @@ from ..runtime import Launch
 from ..theory.cluster_choices import cluster_cost
 from .checkpoint import read_state
 from .config import TrainingConfig
-from .progress import VAE, EpochMetrics
+from .progress import EpochMetrics
 from .stages.sequence import train_models
+from .stages.table import VAE
 
 __all__ = [
     "RECIPES",
@@ -60,7 +61,7 @@ __all__ = [
 RECORDED = Path(__file__).parent / "recorded" / "collapse.parquet"
 """The recording shipped with the library."""
 OTHER_SEEDS = "seed_*.parquet"
-"""Recordings beside it of the same trainings from other seeds, their last epochs alone."""
+"""Recordings of the same trainings from other seeds, in the same folder; last epochs only."""
 TERMS = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 DRAWS = 8
 """Draws of z per image, for its bound."""
@@ -218,7 +219,7 @@ def record_collapse(
         raise ConfigError(f"`images` must be in [2, {available}], got {images}.")
     if unknown := [name for name in runs if name not in RECIPES]:
         known = ", ".join(RECIPES)
-        raise ConfigError(f"No recipe {unknown[0]!r}; the recipes are {known}.")
+        raise ConfigError(f"There is no recipe {unknown[0]!r}; the recipes are {known}.")
     order = torch.randperm(len(dataset.test.images), generator=torch.Generator().manual_seed(seed))
     rows = order[:images].sort().values
     x = binarise(to_float(dataset.test.images[rows], "cpu"), torch.Generator().manual_seed(seed))
@@ -270,7 +271,7 @@ def read_collapse(path: Path = RECORDED) -> Recording:
         return Recording(table=table.to_pandas().rename(columns=RENAMED), about=about)
     except (OSError, ArrowException, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"`{path}` is no recording ({error}). Make one with `xai record-collapse`."
+            f"`{path}` is not a recording ({error}). Make one with `xai record-collapse`."
         ) from error
 
 

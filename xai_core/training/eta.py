@@ -1,31 +1,12 @@
-"""The duration of a training: expected times of its stages and the time left."""
+"""The time left of a training, from the expected times of its stages and its speed so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
-
-from .progress import (
-    CLASSIFIER,
-    CRITIC,
-    EVALUATION,
-    INDEX,
-    PSEUDO_LABELS,
-    STAGES,
-    SURROGATE,
-    VAE,
-)
-from .steps import plan_epochs
-
-if TYPE_CHECKING:
-    from ..data.dataset import Dataset
-    from ..models.config import ClusterVAEConfig
-    from .config import TrainingConfig
 
 __all__ = [
     "TimeLeft",
     "TimedProgress",
-    "expected_seconds",
     "time_left",
 ]
 
@@ -34,7 +15,7 @@ NEARLY_DONE = 0.95
 ENOUGH_SECONDS = 5.0
 """Seconds of work, expected and measured, from which the measured speed alone decides.
 
-A moment's work says little of hours: a stage may be over in milliseconds, most of which is setup.
+Short measurements are unreliable: a stage may end within milliseconds, most of them setup.
 """
 
 
@@ -61,36 +42,6 @@ class TimeLeft:
     share: float
     stage: float
     whole: float
-
-
-def expected_seconds(
-    dataset: "Dataset", model: "ClusterVAEConfig", training: "TrainingConfig"
-) -> dict[str, float]:
-    """Estimate the seconds of each stage that a training will have, on 2 CPU cores."""
-    count = min(len(dataset.train), training.train_images or len(dataset.train))
-    splits = (len(dataset.train), len(dataset.test))
-
-    def passes(images: int, epochs: int, min_steps: int) -> int:
-        return images * plan_epochs(images, epochs, training.batch_size, min_steps)[0]
-
-    scored = sum(min(size, training.scored_images or size) for size in splits)
-    work = {EVALUATION: scored, INDEX: sum(splits)}
-    work[VAE] = passes(count, training.epochs, training.min_steps)
-    if training.pseudo_label_weight > 0 and model.num_clusters > 1:
-        work[PSEUDO_LABELS] = min(count, training.pseudo_label_images)
-    if dataset.train.labels is not None:
-        work[CLASSIFIER] = passes(count, training.classifier_epochs, training.classifier_min_steps)
-    critic = training.critic
-    if critic is not None and (model.num_clusters > 1 or CLASSIFIER in work):
-        shown = min(count, critic.train_images)
-        work[SURROGATE] = passes(shown, critic.surrogate_epochs, critic.min_steps)
-        work[CRITIC] = passes(shown, critic.epochs, critic.min_steps)
-    larger = dataset.spec.pixels / 784
-    return {
-        name: work[name] * stage.milliseconds / 1000 * (1.0 if name == INDEX else larger)
-        for name, stage in STAGES.items()
-        if name in work
-    }
 
 
 def time_left(
@@ -125,7 +76,7 @@ def time_left(
 def _slowness(expected: Mapping[str, float], moves: Sequence[TimedProgress]) -> float:
     """Return the ratio of measured to expected seconds, over all reported steps.
 
-    What is missing to `ENOUGH_SECONDS` is filled up with work at the expected speed. Stages of a
+    Up to `ENOUGH_SECONDS`, work at the expected speed is added to what was measured. Stages of a
     single step are left out: after an interruption they take no time.
     """
     worked = took = 0.0

@@ -16,7 +16,8 @@ from ..errors import TrainingDivergedError
 from ..runtime import epoch_generator, report_out_of_memory
 from .captured_step import TrainingStep
 from .checkpoint import TrainingState, read_state, write_state
-from .progress import VAE, EpochMetrics, Progress
+from .progress import EpochMetrics, Progress
+from .stages.table import VAE
 from .steps import plan_epochs
 
 if TYPE_CHECKING:
@@ -168,13 +169,13 @@ class EpochLoop:
             option = "`--learning-rate`" if stage == VAE else "rate in its configuration"
             raise TrainingDivergedError(
                 f"The loss of stage '{stage}' is not finite in epoch {epoch + 1}. "
-                f"{kept}Train anew with a lower {option}."
+                f"{kept}Train again with a lower {option}."
             )
 
     def _less(self) -> str:
         return (
-            f"Train anew with a `--batch-size` below {self.batch_size}, or continue with --resume "
-            "and --device cpu."
+            f"Train again with a `--batch-size` below {self.batch_size}, or continue with "
+            "--resume and --device cpu."
         )
 
 

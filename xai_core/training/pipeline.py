@@ -36,8 +36,9 @@ from ..models.config import ClusterVAEConfig
 from ..runtime import Launch, check_launch, is_first_process, resolve_device
 from .config import TrainingConfig, settings_for
 from .preflight import check_surroundings
-from .progress import CLASSIFIER, EVALUATION, INDEX, VAE, EpochMetrics, Progress
+from .progress import EpochMetrics, Progress
 from .stages.sequence import Trained, train_models
+from .stages.table import CLASSIFIER, EVALUATION, INDEX, VAE
 
 __all__ = ["check_not_training", "run_folder", "train"]
 
@@ -157,7 +158,7 @@ def run_folder(out: Path) -> Path:
 
 @contextmanager
 def _alone(run: Path) -> Iterator[None]:
-    """Hold the lock of a run folder, which is made; the lock ends with this process.
+    """Create a run folder and hold its lock, which ends with this process.
 
     Raises:
         ConfigError: If another process holds it.
@@ -208,8 +209,8 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     file = run / RUN
     if not resume and any(entry.name != LOCK for entry in run.iterdir()):
         raise ConfigError(
-            f"An unfinished training is in `{run}`. Continue with --resume, or delete it to begin "
-            f"anew: rm -r '{run}'"
+            f"An unfinished training is in `{run}`. Continue with --resume, or delete it to start "
+            f"again: rm -r '{run}'"
         )
     if not file.exists():
         with atomic_write(file) as content:
@@ -218,7 +219,9 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     try:
         found = present_names(dict(json.loads(file.read_text())))
     except (ValueError, TypeError) as error:
-        raise DataError(f"`{file}` is damaged ({error}). Delete `{run}` to begin anew.") from error
+        raise DataError(
+            f"`{file}` is damaged ({error}). Delete `{run}` to start again."
+        ) from error
     other = [
         f"`{name}` was {found.get(name)!r}, now {settings.get(name)!r}"
         for name in {**found, **settings}
@@ -227,7 +230,7 @@ def _prepare(run: Path, settings: dict[str, object], resume: bool) -> None:
     if other:
         raise ConfigError(
             f"The training in `{run}` has other settings: {'; '.join(other)}. Continue with "
-            f"the same, or delete it to begin anew: rm -r '{run}'"
+            f"the same, or delete it to start again: rm -r '{run}'"
         )
 
 
@@ -256,8 +259,8 @@ def _writing(place: Path, kind: type[BundleError] | type[DataError]) -> Iterator
     except OSError as error:
         reason = error.strerror or str(error)
         raise kind(
-            f"Cannot write `{error.filename or place}`: {reason}. Make room or give a place that "
-            "can be written, then continue with --resume."
+            f"Cannot write `{error.filename or place}`: {reason}. Make room or choose a place "
+            "that can be written, then continue with --resume."
         ) from error
 
 

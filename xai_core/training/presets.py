@@ -1,10 +1,10 @@
 """The presets, in one table that imports nothing slow.
 
-A preset states epochs and the least number of steps of each stage, because epochs alone do not
-suit small sets: ten epochs are 2,340 steps of 60,000 images, but 60 steps of 1,545. No least
-number exceeds the steps that the preset takes on MNIST.
+A preset states epochs and the minimum number of steps of each stage, because epochs alone do not
+suit small sets: ten epochs are 2,340 steps of 60,000 images, but 60 steps of 1,545. No minimum
+exceeds the number of steps that the preset takes on MNIST.
 
-The least numbers were chosen on scikit-learn's 1,797 digits. After 60 steps of 256 images, test
+The minimum numbers were chosen on scikit-learn's 1,797 digits. After 60 steps of 256 images, test
 images were reconstructed no better than by the mean image, and none of 60 counterfactuals
 converged. After 600 steps of 64 images reconstructions explain 88 % of the variance, 98.8 % of
 them keep the class that the classifier sees in their image, and 60 of 60 counterfactuals converge;

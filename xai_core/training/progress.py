@@ -1,55 +1,9 @@
-"""The stages of a training, and what it reports while it runs."""
+"""What a training reports while it runs."""
 
 import math
 from dataclasses import dataclass
 
-__all__ = [
-    "CLASSIFIER",
-    "CRITIC",
-    "EVALUATION",
-    "INDEX",
-    "PSEUDO_LABELS",
-    "STAGES",
-    "SURROGATE",
-    "VAE",
-    "EpochMetrics",
-    "Progress",
-    "Stage",
-    "stage_title",
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """One row of the table of stages.
-
-    Attributes:
-        title: Shown to users.
-        milliseconds: Time per image and epoch, measured with the default preset on 2 CPU cores.
-    """
-
-    title: str
-    milliseconds: float
-
-
-PSEUDO_LABELS, VAE, CLASSIFIER = "assign", "vae", "classifier"
-SURROGATE, CRITIC, EVALUATION, INDEX = "surrogate", "critic", "evaluation", "index"
-"""Names of the stages in histories, events and `seconds`."""
-STAGES = {
-    PSEUDO_LABELS: Stage(title="Pseudo-labels", milliseconds=1.96),
-    VAE: Stage(title="Cluster VAE", milliseconds=1.08),
-    CLASSIFIER: Stage(title="Classifier", milliseconds=0.44),
-    SURROGATE: Stage(title="Critic's surrogate", milliseconds=0.20),
-    CRITIC: Stage(title="Critics", milliseconds=1.12),
-    EVALUATION: Stage(title="Evaluation", milliseconds=0.88),
-    INDEX: Stage(title="Map of all images", milliseconds=1.12),
-}
-"""All stages in their order."""
-
-
-def stage_title(name: str) -> str:
-    """Return the title of a stage; for an unknown stage, its name."""
-    return STAGES[name].title if name in STAGES else name
+__all__ = ["EpochMetrics", "Progress"]
 
 
 @dataclass(frozen=True, kw_only=True)

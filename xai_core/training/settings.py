@@ -1,7 +1,7 @@
 """The settings that a user can state, read off the config dataclasses.
 
 A field of `ClusterVAEConfig`, `TrainingConfig` or `CriticTraining` that holds a number or a choice
-is an option of `xai train` and a field of the page Train; its words are those of the docstring.
+is an option of `xai train` and a field of the page Train; its help text is that of the docstring.
 """
 
 import inspect
@@ -38,7 +38,7 @@ class Setting:
         field: Of the config.
         kind: int or float; str where there are choices.
         choices: The values it may have; empty for a number.
-        help: What it is.
+        help: Its description.
     """
 
     name: str
@@ -65,7 +65,7 @@ def by_group(stated: Mapping[str, Any]) -> dict[Group, dict[str, Any]]:
     """
     if unknown := [name for name in stated if name not in SETTINGS]:
         raise ConfigError(
-            f"`{unknown[0]:.60}` is no setting of a training, which are {', '.join(SETTINGS)}."
+            f"`{unknown[0]:.60}` is not a setting of a training; these are {', '.join(SETTINGS)}."
         )
     return {
         group: {

@@ -64,5 +64,5 @@ def _judged(bundle: "Bundle", cluster: int) -> str:
     name = messages.literal(bundle.dataset.class_names[label])
     return (
         f" At temperature 1, the classifier sees {percent(shares[cluster])} of the samples as "
-        f"{name}; the training of the cluster model never met it."
+        f"{name}; the cluster model was trained without it."
     )

@@ -16,7 +16,7 @@ from dashboard.views.train import loader
 from xai_core.plots.style import plain
 from xai_core.plots.theory import collapse
 from xai_core.training.events import TrainingProgress
-from xai_core.training.progress import CLASSIFIER, CRITIC, VAE
+from xai_core.training.stages.table import CLASSIFIER, CRITIC, VAE
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -77,7 +77,8 @@ def compare(now: Sequence[Run], bundle: "Bundle | None") -> None:
     table = numbers(frames, loader.test_scores()).rename_axis("Measure").reset_index()
     st.table(table, hide_index=True, border="horizontal")
     st.caption(
-        rf"\* with labels, which are never trained on: for information. {UNKNOWN}: not known yet."
+        r"\* by labels, which the cluster VAE never sees; for information. "
+        f"{UNKNOWN}: not known yet."
     )
     if bundle is not None:
         epochs = pd.concat([frame.assign(run=name) for name, frame in frames.items()])

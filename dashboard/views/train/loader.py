@@ -61,8 +61,8 @@ def expected_minutes(data: str, preset: str, changed: dict[str, int | float | st
     compute_queue()
     from xai_core.data.registry import load_dataset
     from xai_core.training.config import settings_for
-    from xai_core.training.eta import expected_seconds
     from xai_core.training.settings import by_group
+    from xai_core.training.stages.table import expected_seconds
 
     dataset = load_dataset(data)
     model, training = settings_for(preset, **by_group(changed), image=dataset.spec)

@@ -11,7 +11,7 @@ from dashboard.services.jobs import runs
 from dashboard.ui import messages
 from dashboard.ui.frame import layout
 from dashboard.views.train import curves, loader
-from xai_core.training.progress import stage_title
+from xai_core.training.stages.table import stage_title
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle

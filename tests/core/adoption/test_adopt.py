@@ -201,7 +201,7 @@ def test_a_damaged_description_is_refused(change, said, two_classes, tmp_path):
 
 
 def test_wrong_arguments_are_refused(tiny_dataset):
-    with pytest.raises(ValueError, match="`encode` or `classify`"):
+    with pytest.raises(ValueError, match="one of `encode` and `classify`"):
         xai_core.adopt(tiny_dataset)
     with pytest.raises(ValueError, match="must return images in"):
         xai_core.adopt(

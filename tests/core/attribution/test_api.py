@@ -4,7 +4,6 @@ import copy
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-import captum.attr
 import pytest
 import torch
 from torch import nn
@@ -104,6 +103,8 @@ def test_on_a_linear_function_slopes_are_the_weights(method):
 
 def captum_maps(method, network, x, target, baselines):
     """The same question, put to Captum itself."""
+    import captum.attr
+
     leaf = x.clone().requires_grad_()
     shapes = {"sliding_window_shapes": (1, 4, 4), "strides": (1, 2, 2)}
     common = {"target": target}
@@ -160,6 +161,8 @@ def test_maps_are_those_of_captum(subtests):
 
 
 def test_smoothgrad_is_captums_noise_tunnel(classifier, x):
+    import captum.attr
+
     config = AttributionConfig(n_samples=7, stdevs=0.3)
     found = attribute(
         x[:1], forward=classifier, target=1, method="smoothgrad", config=config, seed=3
@@ -195,6 +198,8 @@ def test_gradient_shap_gives_every_baseline_as_many_points():
 
 
 def test_shapley_sampling_of_all_orders_is_the_shapley_value():
+    import captum.attr
+
     network = small_network()
     x, b = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
     config = AttributionConfig(patch=4, n_permutations=200)

@@ -20,7 +20,7 @@ FAST = AttributionConfig(n_steps=16, n_samples=4, n_points=4, n_permutations=2, 
 
 
 def network(channels=1):
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     layers = (nn.Conv2d(channels, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5))
     return nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3))
 

@@ -273,28 +273,30 @@ def test_names_of_classes_come_with_the_labels(tmp_path):
 # splits
 
 
-@pytest.mark.parametrize(
-    ("train", "test"),
-    [
-        ("train", "test"), ("train", "val"), ("Train", "Test"), ("Training", "Testing"),
-        ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev"), ("Train", "Val"),
-        ("training_set", "test_set"), ("train_images", "test_images"), ("trn", "tst"),
-        ("train", "eval"), ("Train", "Evaluation"), ("train", "holdout"),
-        ("trainset", "testset"), ("train data", "test data"), ("Training-Set", "Validation-Set"),
-    ],
-)  # fmt: skip
+SPLITS = [
+    ("train", "test"), ("train", "val"), ("Train", "Test"), ("Training", "Testing"),
+    ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev"), ("Train", "Val"),
+    ("training_set", "test_set"), ("train_images", "test_images"), ("trn", "tst"),
+    ("train", "eval"), ("Train", "Evaluation"), ("train", "holdout"),
+    ("trainset", "testset"), ("train data", "test data"), ("Training-Set", "Validation-Set"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("labels", [("a", "b"), ("",)])
-def test_folders_of_a_split_are_known_by_the_usual_names(tmp_path, train, test, labels):
-    for number, image in enumerate(BYTES):
-        folder = tmp_path / (test if number > 9 else train) / labels[number % len(labels)]
-        save(folder / f"{number:02}.png", image)
-    found = load_dataset(tmp_path)
-    assert (len(found.train), len(found.test)) == (10, 4)
-    assert found.class_names == tuple(name for name in labels if name)
-    assert len(read_images(tmp_path)) == 14
-    words = np.array([test if number > 9 else train for number in range(14)])
-    np.savez(tmp_path / "set.npz", images=BYTES, split=words)
-    assert len(load_dataset(tmp_path / "set.npz").test) == 4
+def test_folders_of_a_split_are_known_by_the_usual_names(tmp_path, labels, some, subtests):
+    for row, (train, test) in enumerate(some(SPLITS)):
+        with subtests.test(train=train, test=test):
+            place = tmp_path / str(row)
+            for number, image in enumerate(BYTES):
+                folder = place / (test if number > 9 else train) / labels[number % len(labels)]
+                save(folder / f"{number:02}.png", image)
+            found = load_dataset(place)
+            assert (len(found.train), len(found.test)) == (10, 4)
+            assert found.class_names == tuple(name for name in labels if name)
+            assert len(read_images(place)) == 14
+            words = np.array([test if number > 9 else train for number in range(14)])
+            np.savez(place / "set.npz", images=BYTES, split=words)
+            assert len(load_dataset(place / "set.npz").test) == 4
 
 
 def test_a_folder_with_a_sub_folder_for_each_class_is_read_to_be_explained(tmp_path):

@@ -139,6 +139,7 @@ def test_images_come_in_the_order_of_the_ids():
     assert data.test.images[1].any()
 
 
+@pytest.mark.slow
 def test_the_mean_image_needs_no_second_copy_of_the_images(monkeypatch, tiny_dataset):
     monkeypatch.setattr(dataset, "AT_ONCE", 7)
     train = tiny_dataset.train.images
@@ -366,7 +367,7 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
     fill(tmp_path / "inside" / "a", 3)
     link = tmp_path / "inside" / "b"
     link.symlink_to(tmp_path / "outside")
-    refused(tmp_path / "inside", r"inside/b` is a link out of .* Copy the file in its place")
+    refused(tmp_path / "inside", r"inside/b` is a link out of .* Replace it by a copy")
     link.unlink()
     link = tmp_path / "inside" / "a" / "x.png"
     link.symlink_to(tmp_path / "outside" / "00.png")

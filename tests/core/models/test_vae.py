@@ -108,6 +108,7 @@ class TestBound:
         total = expected[0] + expected[1] - expected[2] + expected[3]
         torch.testing.assert_close(found.elbo, total, atol=2e-3, rtol=1e-4)
 
+    @pytest.mark.slow
     @every_variant
     def test_it_is_the_expectation_of_log_p_minus_log_q(self, variant):
         """By sampling z and c alone: mean of log p(x|z, c) p(z|c) p(c) - log q(z, c|x)."""

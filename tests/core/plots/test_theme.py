@@ -3,7 +3,6 @@
 from itertools import combinations, pairwise
 
 import pytest
-from coloraide import Color
 
 from xai_core.plots import theme
 
@@ -13,6 +12,8 @@ APART = 10.0
 
 
 def seen(colours, blindness):
+    from coloraide import Color
+
     known = [Color(colour) for colour in colours]
     return known if blindness == "none" else [colour.filter(blindness) for colour in known]
 

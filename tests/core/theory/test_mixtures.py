@@ -5,8 +5,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
-from sklearn.mixture import GaussianMixture
 
 from xai_core.errors import ConfigError
 from xai_core.theory.mixtures import (
@@ -38,6 +36,8 @@ def points():
 
 @EVERY_KIND
 def test_it_finds_the_optimum_of_scikit_learn(points, covariance):
+    from sklearn.mixture import GaussianMixture
+
     config = MixtureConfig(
         num_clusters=3, covariance=covariance, max_steps=5000, tolerance=1e-13,
         variance_floor=1e-12,
@@ -120,6 +120,8 @@ def test_map_of_one_component_is_the_closed_form():
 @EVERY_KIND
 @pytest.mark.slow
 def test_map_is_the_maximum_that_a_search_finds(covariance):
+    from scipy.optimize import minimize
+
     """The joint mode of mu and Sigma, from its log density alone, and of pi."""
     noise = torch.Generator().manual_seed(0)
     points = torch.randn(9, 2, generator=noise).double()

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
 
 from xai_core.errors import ConfigError
 from xai_core.theory.variational import (
@@ -81,6 +80,7 @@ def test_the_exact_gradient_is_that_of_the_elbo(problem):
     torch.testing.assert_close(found, torch.tensor(slopes).double(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("seed", [0, 1])
 def test_both_estimators_are_unbiased(problem, estimator, seed):
@@ -109,6 +109,8 @@ def test_reparameterisation_has_the_lower_variance_at_equal_samples(problem, fit
 
 
 def test_it_finds_the_best_factorised_gaussian(problem, fitted):
+    from scipy.optimize import minimize
+
     best = minimize(
         lambda p: -elbo(MeanField(*torch.tensor(p).chunk(2)), *problem),
         np.zeros(4),

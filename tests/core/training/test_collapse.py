@@ -131,7 +131,9 @@ def test_other_seeds_lie_beside_a_recording_with_two_runs_at_the_last_epoch(
     late = Recording(table=other.table.assign(epoch=9), about=other.about)
     with pytest.raises(DataError, match="no epoch in common"):
         last_common_epoch([first, late])
-    with pytest.raises(ConfigError, match="No recipe 'x'; the recipes are pure, prior, cure"):
+    with pytest.raises(
+        ConfigError, match="There is no recipe 'x'; the recipes are pure, prior, cure"
+    ):
         record_collapse(tiny_dataset, tmp_path / "x.parquet", runs=("x",), **options)
 
 
@@ -150,7 +152,7 @@ def test_wrong_files_and_arguments_are_named(tiny_dataset, tmp_path, recorded):
     for data, has in ((one, "`bars` has 1 with 1"), (colour, "`red` has 2 with 3")):
         with pytest.raises(DataError, match=rf"at least 2 grey test images.*{has} channels"):
             record_collapse(data, tmp_path / "a.parquet", images=2)
-    with pytest.raises(DataError, match="is no recording"):
+    with pytest.raises(DataError, match="is not a recording"):
         read_collapse(tmp_path / "missing.parquet")
     bare = tmp_path / "bare.parquet"
     pq.write_table(pq.read_table(recorded[1]).replace_schema_metadata({}), bare)

@@ -10,9 +10,10 @@ import pytest
 from xai_core.errors import DataError
 from xai_core.models.config import ClusterVAEConfig
 from xai_core.training.config import TrainingConfig
-from xai_core.training.eta import TimedProgress, expected_seconds, time_left
+from xai_core.training.eta import TimedProgress, time_left
 from xai_core.training.events import event_file
-from xai_core.training.progress import STAGES, EpochMetrics, Progress
+from xai_core.training.progress import EpochMetrics, Progress
+from xai_core.training.stages.table import STAGES, expected_seconds
 
 FULL = Path("/dev/full")
 

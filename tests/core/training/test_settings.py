@@ -12,10 +12,9 @@ from typer.testing import CliRunner
 from xai_core.cli import app
 from xai_core.errors import ConfigError
 from xai_core.training.config import PRESETS, settings_for
-from xai_core.training.eta import expected_seconds
 from xai_core.training.presets import PRESET_TABLE
-from xai_core.training.progress import PSEUDO_LABELS, SURROGATE
 from xai_core.training.settings import CONFIGS, SETTINGS, by_group
+from xai_core.training.stages.table import PSEUDO_LABELS, SURROGATE, expected_seconds
 from xai_core.training.steps import SMALLEST_BATCH, plan_epochs
 
 MNIST = 60_000
@@ -128,7 +127,7 @@ def test_settings_are_sorted_by_config():
     assert by_group(stated) == (
         {"model": {"num_clusters": 3}, "training": {"epochs": None}, "critic": {"epochs": 2}}
     )
-    with pytest.raises(ConfigError, match="`cluster` is no setting of a training"):
+    with pytest.raises(ConfigError, match="`cluster` is not a setting of a training"):
         by_group({"cluster": 3})
 
 
@@ -152,7 +151,7 @@ def test_the_name_of_a_preset_stands_in_one_place(name):
 @pytest.mark.parametrize("name", [PSEUDO_LABELS, SURROGATE])
 def test_the_name_of_a_stage_stands_in_one_place(name):
     """The other names are those of models and files too."""
-    assert places_of(name) == ["xai_core/training/progress.py"]
+    assert places_of(name) == ["xai_core/training/stages/table.py"]
 
 
 def places_of(name, *others):

@@ -111,15 +111,17 @@ def read_npz(
         members = archive.infolist()
         _check_keys([_key(member) for member in members], is_known, expected, path)
         if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
-            raise DataError(f"`{path}` is packed in a way that NumPy does not use. {_SAVE_AGAIN}")
+            raise DataError(
+                f"`{path}` is compressed by a method that NumPy does not use. {_SAVE_AGAIN}"
+            )
         claimed = sum(member.file_size for member in members)
         if claimed > MAX_BYTES:
             raise DataError(_too_large(str(path), claimed))
         packed = sum(member.compress_size for member in members)
         if claimed > _BELIEVED + _MAX_RATIO * packed:
             raise DataError(
-                f"`{path}` unpacks {packed} bytes to {claimed}, as no images do. If they are "
-                "meant, save them unpacked with numpy.savez."
+                f"`{path}` unpacks {packed} bytes to {claimed}, a ratio that images do not reach. "
+                "If this is intended, save them unpacked with numpy.savez."
             )
         arrays = {}
         for member in members:
@@ -170,12 +172,12 @@ def _check_directory(path: Path) -> None:
         length = int.from_bytes(end[start + 12 : start + 16], "little") if start >= 0 else 0
         if end[: max(start, 0)][-20:].startswith(b"PK\6\7"):
             raise DataError(
-                f"`{path}` is an archive of a kind that NumPy writes for 4 GB. {_SAVE_AGAIN}"
+                f"`{path}` has the zip format that NumPy uses only above 4 GB. {_SAVE_AGAIN}"
             )
         if length > _MAX_DIRECTORY:
             raise DataError(
-                f"`{path}` lists far more arrays than a data set has. Save `images`, and `labels` "
-                "and `split` if there are, by themselves with numpy.savez."
+                f"`{path}` lists far more arrays than a data set has. Save only `images` and, if "
+                "present, `labels` and `split`, with numpy.savez."
             )
 
 

@@ -75,7 +75,9 @@ def list_folder(folder: Path, root: Path) -> Listing:
         if not is_text(entry.name):
             raise DataError(f"`{folder}` holds {entry.name!a}, which is not UTF-8. Rename it.")
         if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(real_root):
-            raise DataError(f"`{entry}` is a link out of `{root}`. Copy the file in its place.")
+            raise DataError(
+                f"`{entry}` is a link out of `{root}`. Replace it by a copy of the file."
+            )
         if not entry.is_file() and not entry.is_dir():
             raise DataError(f"`{entry}` is neither a file nor a folder. Remove it.")
     files = [entry for entry in entries if entry.is_file()]

@@ -196,7 +196,7 @@ def _check_header(image: Image.Image, path: Path) -> None:
         and image.tile[0][0] == "ppm_plain"
         and width * height > MAX_WRITTEN
     ):
-        raise DataError(f"`{path}` has its pixels written in letters. {_SAVE_AGAIN}")
+        raise DataError(f"`{path}` stores its pixels as decimal text. {_SAVE_AGAIN}")
     if width * height > MAX_PIXELS:
         raise DataError(
             f"`{path}` has {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are "

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
-from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from ..._types import Maps
@@ -22,6 +21,8 @@ def spearman(first: Maps, second: Maps) -> Float[Tensor, " batch"]:
 
     A constant map has no ranks: the correlation is 1 if both are constant, 0 if one is.
     """
+    from scipy.stats import rankdata
+
     ranks = [
         torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)) for m in (first, second)
     ]

@@ -1,4 +1,4 @@
-"""The rule that marks a method as not to be trusted on a model, with its reasons.
+"""The rule that decides whether a method is trusted on a model, with reasons.
 
 References:
     Sanity Checks for Saliency Maps (Adebayo et al., 2018), https://arxiv.org/abs/1810.03292

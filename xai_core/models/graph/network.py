@@ -17,7 +17,7 @@ MOST_NODES = 20_000
 
 
 class GraphNetwork(nn.Module):
-    """Evaluates a list of operations; it contains no code but that of `OPERATIONS`.
+    """Evaluates a list of operations; the only code that runs is that of `OPERATIONS`.
 
     Args:
         graph: As JSON holds it: "input"; "outputs"; "nodes", each [operation, inputs, outputs,

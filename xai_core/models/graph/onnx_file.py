@@ -1,7 +1,7 @@
 """Read an ONNX file as data and check the network that results against ONNX Runtime.
 
-The packages onnx2torch 1.5 and onnx2pytorch 0.6 do not serve: neither reads torchvision's ResNet,
-the first lacks Keras' padding, and the second pools in a way that has no relevance rule.
+The packages onnx2torch 1.5 and onnx2pytorch 0.6 are not used: neither reads torchvision's ResNet,
+the first lacks Keras' padding, and the second pools by calls that have no relevance rule.
 """
 
 import logging
@@ -30,11 +30,11 @@ MAX_BYTES = 1 << 30
 TOLERANCE = 1e-4
 """Largest difference from ONNX Runtime, as a share of the largest output where that exceeds 1."""
 FARTHEST = 1 << 40
-"""Whole numbers beyond stand for "to the end"."""
+"""Integers beyond this limit mean "to the end"."""
 MOST_NUMBERS = 4096
 """Largest number of whole numbers in a constant."""
 SKIPPED = ("Identity", "Dropout")
-"""Operations that pass their input on when a network is not trained."""
+"""Operations that are the identity in evaluation mode."""
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ Operation = Callable[[Inputs, Attributes], Any]
 MOST_VALUES = 1 << 27
 """Largest number of values that an operation may create by repetition."""
 LOWEST = -1e30
-"""Padding of a maximum: finite, since rules multiply by it."""
+"""Padding value of max pooling; finite, because relevance rules multiply by it."""
 
 
 def _pads(x: Tensor, attributes: Attributes, kernel: Sequence[int]) -> list[int]:
@@ -408,4 +408,4 @@ OPERATIONS: dict[str, Operation] = {
     "Upsample": _resize,
     "Where": lambda inputs, _: torch.where(inputs[0].bool(), inputs[1], inputs[2]),
 }
-"""By the name that ONNX gives them, each a function of inputs and attributes."""
+"""By ONNX name; each is a function of inputs and attributes."""

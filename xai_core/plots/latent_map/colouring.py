@@ -36,7 +36,7 @@ class Column:
     Attributes:
         name: Column of the index.
         title: Title shown to users.
-        shows: One line below the heading.
+        shows: Sentence below the heading.
         unit: Empty for categories and pure numbers.
         categorical: Whether values are categories rather than numbers.
         names: Names of the categories, unless they are clusters or labels.

@@ -37,7 +37,7 @@ class Marks:
         counts = len(self.places), len(self.images), len(self.words)
         if len(set(counts)) > 1:
             raise ValueError(
-                "`places`, `images` and `words` must be equally many, got {} and {} and {}."
+                "`places`, `images` and `words` must have equal lengths, got {} and {} and {}."
                 .format(*counts)
             )  # fmt: skip
 

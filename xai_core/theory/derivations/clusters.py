@@ -1,4 +1,4 @@
-r"""What q(c|x) maximises the bound, and what KL(q(c|x) || p(c)) is paid for."""
+r"""The q(c|x) that maximises the bound, and the two parts of the average KL(q(c|x) || p(c))."""
 
 import math
 

@@ -82,7 +82,7 @@ def codes_of_draws(draws: Draws) -> Codes:
 
 
 def codes_of_linear_vae(model: LinearVAE) -> Codes:
-    """Use a fine grid over z, on which sums are integrals; log p(x) and p(z|x) are exact."""
+    """Place codes on a fine grid over z, to approximate integrals; log p(x), p(z|x) are exact."""
     z = model.f + model.sigma_z * torch.linspace(-REACH, REACH, POINTS, dtype=torch.float64)
     log_posterior = normal_log_density(z, model.f, model.sigma_z)
     observed = torch.full_like(z, float(model.x)) - model.theta_1 * z - model.theta_0

@@ -1,4 +1,4 @@
-r"""Divergences between Gaussians, and a one-dimensional VAE whose gradients are worked by hand."""
+r"""Divergences between Gaussians, and a one-dimensional VAE with gradients derived by hand."""
 
 import math
 from dataclasses import dataclass

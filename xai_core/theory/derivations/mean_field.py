@@ -53,7 +53,7 @@ class CorrelatedGaussian:
 
     @property
     def elbo(self) -> float:
-        """Evaluate E_q[log p(z)] + H(q), at most log of the evidence, 0, in nats."""
+        """Evaluate E_q[log p(z)] + H(q), in nats; at most the log evidence, which is 0."""
         m = torch.tensor(self.mean, dtype=torch.float64)
         inner = m @ self.precision @ m + self.spread * self.precision.trace()
         log_det = math.log(1 - self.rho**2)

@@ -98,7 +98,7 @@ def _variances(parameters: MixtureParameters) -> Tensor:
 
 
 def _log_parts(n: M, weights: Tensor, means: Tensor, variances: Tensor) -> Tensor:
-    """Evaluate log pi_k + log N(x_i; mu_k, sigma_k^2 I) in the words of the slides."""
+    """Evaluate log pi_k + log N(x_i; mu_k, sigma_k^2 I) in the notation of the slides."""
     squares = (n.points[:, None] - means).square().sum(-1)
     dim = n.points.shape[1]
     return weights.log() - 0.5 * (squares / variances + dim * (2 * math.pi * variances).log())

@@ -20,7 +20,7 @@ class Statement:
         place: Section, equation or slide.
         statement: The statement in words and symbols.
         page: Name of the page; empty if none covers it yet.
-        said: Words on that page, or a derivation's line, "D-1.3".
+        said: A sentence of that page, or the line of a derivation, "D-1.3".
     """
 
     id: str

@@ -11,7 +11,7 @@ from ...data.preprocessing_config import Preprocessing
 from ...models.classifier import Classifier
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
-from ..progress import CLASSIFIER
+from .table import CLASSIFIER
 
 __all__ = [
     "classifier_stage",

@@ -29,8 +29,8 @@ from ...models.pixel_masks import log_uniform, random_masks
 from ...models.vae import ClusterVAE
 from ..config import CriticTraining
 from ..loop import EpochLoop
-from ..progress import CRITIC, SURROGATE
 from .critic_objective import CriticObjective, Explained, Surrogate, SurrogateObjective
+from .table import CRITIC, SURROGATE
 
 __all__ = [
     "Fit",
@@ -105,7 +105,7 @@ def train_critics(
         probs = {name: _answers(forward, pixels) for name, forward in explained.items()}
     for name, answers in probs.items():
         if answers.shape[1] < 2:
-            raise ValueError(f"`explained` must have two targets at least, '{name}' has one.")
+            raise ValueError(f"`explained` must have at least two targets, '{name}' has one.")
     numbers = {name: answers.shape[1] for name, answers in probs.items()}
     surrogate = _seeded(lambda: Surrogate(numbers, image).to(device), seed + 2)
     fit(

@@ -32,8 +32,9 @@ from ...runtime import import_umap
 from ..checkpoint import TrainingState, read_state, write_state
 from ..config import TrainingConfig
 from ..loop import EpochLoop
-from ..progress import PSEUDO_LABELS, Progress
+from ..progress import Progress
 from .natural_features import natural_features
+from .table import PSEUDO_LABELS
 
 __all__ = [
     "assign_clusters",

@@ -3,8 +3,9 @@
 Stages, each resumed at its last finished epoch:
 
     assign      pseudo-labels of the clusters from the images' neighbour graph
-    vae         the bound on clean images, and q(c|x) of deformed images towards these
-    classifier  the independent CNN, with labels; it never meets the cluster VAE
+    vae         the bound on images, and the cross entropy of q(c|x) of deformed images to
+                the pseudo-labels
+    classifier  the CNN to explain, with labels and independently of the cluster VAE
     surrogate   predicts what classifier and q(c|x) decide from a few pixels, on random masks
     critic      the critics of both, against the surrogate and the frozen models
 
@@ -103,7 +104,7 @@ def train_models(
             f"`pseudo_label_images` must be at least the {model.num_clusters} clusters, got "
             f"{training.pseudo_label_images}."
         )
-    graphs = launch.cuda_graphs and launch.precision != "16-mixed"  # a scaled loss asks the host
+    graphs = launch.cuda_graphs and launch.precision != "16-mixed"  # loss scaling synchronises
     loop = EpochLoop(fabric, run, seed, training.batch_size, on_epoch, on_progress, graphs)
     num_classes = len(dataset.class_names)
     with report_lost_processes(

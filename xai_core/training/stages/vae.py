@@ -18,7 +18,7 @@ from ...models.distributions import categorical_kl_to_uniform, normal_entropy
 from ...models.vae import ClusterVAE, Posterior
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
-from ..progress import VAE
+from .table import VAE
 
 __all__ = [
     "vae_stage",

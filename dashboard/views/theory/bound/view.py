@@ -55,7 +55,7 @@ layout.section(
     "one pass, amortised inference. The line climbs from the encoder's Gaussian to the best one "
     "of this image, found by gradient ascent of the reparameterised bound with new noise at each "
     "step; every point of the line is an average over the same other draws, the cluster summed "
-    "out. What is left below log p(x) no Gaussian with independent coordinates can close. log "
+    "out. No Gaussian with independent coordinates can close the gap that is left. log "
     "p(x) is estimated from draws around the best Gaussian, which lie nearer to p(z|x) than the "
     "encoder's, so it is higher than the estimate above; on average it is still too low.",
 )

@@ -84,7 +84,7 @@ def argument(bundle: "Bundle") -> None:
         f"with it, {_fate(table, 'cure', most)}.\n"
         f"4. **Its price.** {_price(titles)} Beside “{titles['pure']}”, which is another "
         f"model (its prior ignores c), the bound is {_beside(other)}: that difference is "
-        "no price of the term."
+        "not the price of the term."
     )
     _own(bundle)
     st.markdown(CASES.format(most=most))
@@ -158,8 +158,8 @@ def _ask(table: pd.DataFrame, most: float) -> None:
         "collapse",
         right=nearest_case(least.information, least.unevenness, most),
         because=f"Its mean KL is {least.kl_c:.2f} of {most:.2f} nats: {least.information:.2f} "
-        f"tell about the image and {least.unevenness:.2f} are spent on uneven clusters. These two "
-        "numbers are nearest to those of this row; the KL alone does not tell the last two apart.",
+        f"are information about the image, {least.unevenness:.2f} are spent on uneven clusters. "
+        "This row's numbers are the nearest; the KL alone does not distinguish the last two rows.",
     )
 
 

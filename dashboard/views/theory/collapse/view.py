@@ -26,7 +26,7 @@ choices.show(bundle, image_id)
 
 layout.section(
     "Trainings, replayed",
-    "What each training believes of the same images, epoch by epoch.",
+    "q(c|x) of the same images under each training, epoch by epoch.",
     "Each strip is a training, each column an image (by label), each row a cluster (in the "
     "order of the label it ends at), dark is q(c|x) near 1. An even grey strip is a collapse to "
     "1/K, one dark row all across a collapse to one cluster: in both, q(c|x) says the same of "

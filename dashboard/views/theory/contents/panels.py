@@ -65,7 +65,7 @@ def statements(document: str) -> None:
 
 def errata(document: str) -> None:
     """Show each erratum of the document with its correction."""
-    serious = st.toggle("Only those that change what one believes", **state.bind(
+    serious = st.toggle("Only those that change a conclusion", **state.bind(
         "serious errata", True, link="serious"
     ))  # fmt: skip
     here = [each for each in sources.errata() if each.document == document]

@@ -94,8 +94,8 @@ def _step(sides: "Sequence[Sides | None]") -> Shown:
     whole, law = _value(sides, 5, "left"), _value(sides, 6, "right")
     return Shown(
         {"|J v|": whole, "|U S² Uᵀ ∇f|": law},
-        f"Both are {plain(law, 4)} ink per unit of λ: v = Jᵀ ∇f, and J Jᵀ = U S² Uᵀ. What is "
-        "orthogonal to the tangent space is lost already in v, since the step is taken in z.",
+        f"Both are {plain(law, 4)} ink per unit of λ: v = Jᵀ ∇f, and J Jᵀ = U S² Uᵀ. v "
+        "has already lost what is orthogonal to the tangent space, since the step is taken in z.",
     )
 
 

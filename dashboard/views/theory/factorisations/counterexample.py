@@ -57,7 +57,7 @@ def show(bundle: "Bundle") -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"{words}: L lies **{order}** L\u0302. The best q(1|x) is q\u22c6(1) = "
-            f"{here.best:.2f}, where L\u0302 is log p(x). q(c|z) cannot know better than 1/2, "
+            f"{here.best:.2f}, where L\u0302 is log p(x). q(c|z) is 1/2 for every z, "
             "since both clusters have the same p(z|c)."
         )
         table = pd.DataFrame({"q(1|x)": along, "lower bound": lower})

@@ -64,7 +64,7 @@ def _darkest(seen: loader.FinalBound) -> str:
     return (
         f"The {seen.nats.size} pixels add up to {plain(seen.term, 3)} nats: "
         f"{plain(ink, 1)} from pixels with ink, {plain(seen.term - ink, 1)} from the others. The "
-        f"dearest one, row {row}, column {column} (from 0), has x = {x:.2f} and costs "
+        f"costliest one, row {row}, column {column} (from 0), has x = {x:.2f} and costs "
         f"{-least:.2f} nats"
     )
 

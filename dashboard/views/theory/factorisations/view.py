@@ -55,9 +55,9 @@ layout.section(
     f"The final model's bound of {naming.marked(image_id)}, with the numbers to compute it by "
     "hand.",
     "Left: each pixel's share of term 1, in nats, over the image's contour; a pixel that the "
-    "decoder expects costs little, one that it does not expect is cold. The other three terms are "
-    "closed forms of the numbers below: take a cluster's column, insert it in the formula, weigh "
-    "by q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's, g is the "
+    "decoder predicts well costs little, one that it predicts badly is cold. The other terms are "
+    "closed forms of the numbers below: insert a cluster's column in the formula, weight it by "
+    "q(c|x) and add. μ(x) and σ_j(x) are the encoder's, μ_c and σ_c the mixture's, g is the "
     "decoded image and p(c) = 1/K. For a Bernoulli likelihood the encoder reads binarised pixels "
     "too, so q(c|x) differs from the confidence above, which is that of the grey image. Term 1 "
     "has no closed form: it is an average over codes, of binarised pixels for a Bernoulli "

@@ -110,9 +110,9 @@ def customers(bundle: "Bundle") -> None:
         )  # fmt: skip
     with right:
         st.markdown(
-            "Observed is which items a customer buys and how often; hidden is the customer's "
-            "segment, such as budget-conscious, brand-focused or tech-savvy. The hyperparameters "
-            "π and θ stand without circles, the plate is repeated for each customer."
+            "The items that a customer buys, and how often, are observed; the customer's segment, "
+            "such as budget-conscious, brand-focused or tech-savvy, is hidden. The parameters π "
+            "and θ stand without circles; the plate is repeated for each customer."
         )
     states = segment_states(EM_STEPS)
 

@@ -28,9 +28,9 @@ panels.jensen(bundle, image_id)
 layout.section(
     "Surprise, entropy, divergence",
     f"Of {naming.marked(image_id)} and its clusters.",
-    "The information of an outcome is its surprise, −log p, and the entropy its mean. The base "
+    "The information of an outcome is its surprise, −log p; the entropy is its mean. The base "
     "of the logarithm sets the unit: bits for 2, nats for e. The Kullback-Leibler divergence, "
-    "or relative entropy, is the extra surprise of one who believes q while p is true.",
+    "or relative entropy, is the extra mean surprise of predicting with q what follows p.",
 )
 panels.divergences(bundle, image_id)
 

@@ -8,7 +8,7 @@ from dashboard.views.theory.mean_field import correlated, probe
 
 bundle = layout.page(
     "Mean-field",
-    "Is a property of the images linearly readable from their codes, and how sure can one be? A "
+    "Can a property of the images be read linearly from their codes, and how certainly? A "
     "logistic regression with a posterior over its weights answers both, and shows what the "
     "bound's gradients cost.",
 )
@@ -21,7 +21,7 @@ layout.section(
     "bars.",
     "A dot is the mean of q(w), a bar two standard deviations to both sides. Blue weights are "
     "clear of 0. The latents are standardised, so weights can be compared. Mean-field: weights "
-    "are independent under q, which makes the bars a little too short where latents go together.",
+    "are independent under q, which makes the bars a little too short where latents correlate.",
 )
 probe.posterior(bundle, of, text, count)
 

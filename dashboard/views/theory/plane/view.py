@@ -34,7 +34,7 @@ layout.section(
     "Decoded codes at equal distances, as in Kingma & Welling (2014, figure 4).",
     "Neighbouring places decode to similar images: the decoder is continuous. The slides show "
     "the same figure of faces, where one axis turns the head and the other makes it smile. Here "
-    "nothing was told to the model about its axes, and nothing forces an axis to mean one thing.",
+    "the model learned its axes without supervision, and no axis has to have a single meaning.",
 )
 panels.grid(bundle)
 

@@ -493,7 +493,7 @@ def npz_of_objects(folder):
     return folder / "x.npz"
 
 
-@case("images", "an archive of a kind that NumPy writes for 4 GB", AGAIN)
+@case("images", "has the zip format that NumPy uses only above 4 GB", AGAIN)
 def torch_checkpoint_posing_as_npz(folder):
     torch.save({"images": Hostile()}, folder / "x.npz")
     return folder / "x.npz"
@@ -533,7 +533,7 @@ def npz_cut_in_half(folder):
     return written(folder, "x.npz", (folder / "x.npz").read_bytes()[:1500])
 
 
-@case("images", "packed in a way that NumPy does not use", AGAIN)
+@case("images", "compressed by a method that NumPy does not use", AGAIN)
 def npz_bomb_of_bzip2_that_claims_little(folder):
     path = zipped(folder, {"images.npy": bytes(50_000_000)}, zipfile.ZIP_BZIP2)
     content = path.read_bytes()
@@ -542,7 +542,9 @@ def npz_bomb_of_bzip2_that_claims_little(folder):
 
 
 @case(
-    "images", r"unpacks \d+ bytes to \d+, as no images do", "save them unpacked with numpy.savez"
+    "images",
+    r"unpacks \d+ bytes to \d+, a ratio that images do not reach",
+    "save them unpacked with numpy.savez",
 )
 def npz_bomb(folder):
     count = 150_000
@@ -558,12 +560,12 @@ def npz_with_a_path_for_a_key(folder):
     return zipped(folder, {"../../images.npy": npy((1, 28, 28), payload=bytes(784))})
 
 
-@case("images", "lists far more arrays than a data set has", "Save `images`")
+@case("images", "lists far more arrays than a data set has", "Save only `images`")
 def npz_of_very_many_arrays(folder):
     return zipped(folder, dict.fromkeys((f"a{i}.npy" for i in range(20_000)), b""))
 
 
-@case("images", "an archive of a kind that NumPy writes for 4 GB", AGAIN)
+@case("images", "has the zip format that NumPy uses only above 4 GB", AGAIN)
 def npz_of_very_many_arrays_behind_a_small_end(folder):
     content = npz_of_very_many_arrays(folder).read_bytes()
     body, size, place = content[:-22], *struct.unpack("<LL", content[-10:-2])
@@ -865,7 +867,7 @@ def tiff_of_one_small_corner_of_a_large_tile(folder):
     return written(folder, "x.tif", start + struct.pack("<H", len(tags)) + entries + bytes(4))
 
 
-@case("image", "has its pixels written in letters", PNG)
+@case("image", "stores its pixels as decimal text", PNG)
 def pgm_written_in_letters(folder):
     return written(folder, "x.pgm", b"P2 3000 3000 255 " + b"0 " * 9_000_000)
 
@@ -878,7 +880,7 @@ def folder_with_a_label_that_is_no_text(folder):
     return folder
 
 
-@case("data", "is a link out of", "Copy the file in its place")
+@case("data", "is a link out of", "Replace it by a copy of the file")
 def folder_with_a_link_out_of_it(folder):
     saved(folder, "a.png", DIGITS[0])
     (folder / "b.png").symlink_to("/etc/passwd")

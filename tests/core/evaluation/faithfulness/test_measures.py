@@ -1,6 +1,5 @@
 """Scores of maps against closed forms and against Captum's metrics."""
 
-import captum.metrics
 import pytest
 import torch
 from torch import nn
@@ -113,6 +112,8 @@ def test_a_right_forecast_has_no_infidelity_at_any_scale():
 
 @pytest.mark.parametrize("contribution", [True, False])
 def test_infidelity_is_captums_normalised_one(contribution):
+    from captum.metrics import infidelity as captums
+
     model, x, maps = network(), torch.rand(3, 1, 8, 8), torch.randn(3, 8, 8)
     masks = removal_masks(12, 8, 8, side=2, seed=2)
 
@@ -124,7 +125,7 @@ def test_infidelity_is_captums_normalised_one(contribution):
         changed = grey(repeated, kept)
         return (1 - kept).unsqueeze(1) if contribution else repeated - changed, changed
 
-    wanted = captum.metrics.infidelity(
+    wanted = captums(
         model, perturb, x, maps.unsqueeze(1), target=1, n_perturb_samples=12, normalize=True
     )
     changes = torch.stack([score(x) - score(grey(x, m.expand(3, 8, 8))) for m in masks])
@@ -133,6 +134,8 @@ def test_infidelity_is_captums_normalised_one(contribution):
 
 
 def test_max_sensitivity_is_captums_on_the_same_noise():
+    from captum.metrics import sensitivity_max
+
     model, x = network(), torch.rand(3, 1, 8, 8)
 
     def explain(x):
@@ -145,7 +148,7 @@ def test_max_sensitivity_is_captums_on_the_same_noise():
     def perturb(repeated, radius):
         return repeated + radius * torch.stack(noise).repeat(len(repeated) // 4, 1, 1, 1)
 
-    wanted = captum.metrics.sensitivity_max(
+    wanted = sensitivity_max(
         lambda x: (explain(x[0] if isinstance(x, tuple) else x).unsqueeze(1),),
         x,
         perturb,

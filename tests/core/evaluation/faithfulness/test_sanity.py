@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from scipy.stats import spearmanr
 from torch import nn
 
 from xai_core.attribution.api import attribute
@@ -10,6 +9,8 @@ from xai_core.evaluation.faithfulness.sanity import cascade, parameter_randomisa
 
 
 def test_rank_correlation_is_scipys_with_ties_too():
+    from scipy.stats import spearmanr
+
     first, second = torch.randn(4, 5, 5).round(), torch.randn(4, 5, 5).round()
     wanted = [
         spearmanr(a.flatten(), b.flatten()).statistic for a, b in zip(first, second, strict=True)
