@@ -82,7 +82,8 @@ def trained(data):
     """Train a bundle by default, or return the one that an earlier call has trained."""
     out = data.parent / "bundles" / data.stem
     command = [sys.executable, "-m", "xai_core", "train", "--resume"]
-    subprocess.run([*command, "--data", str(data), "--out", str(out)], check=True)
+    if not out.exists():
+        subprocess.run([*command, "--data", str(data), "--out", str(out)], check=True)
     return load_bundle(out)
 
 
