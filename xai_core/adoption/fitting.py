@@ -44,7 +44,7 @@ def fit_clusters(model: AdoptedVAE, images: ByteImages, seed: int) -> None:
     from ..latent_space.gaussian_mixture import fitted_mixture
 
     mixture = fitted_mixture(
-        z.double().numpy(), model.config.num_clusters, seed, covariance_type="spherical"
+        z.double().numpy(), model.config.num_clusters, seed=seed, covariance_type="spherical"
     )
     scales = torch.from_numpy(np.sqrt(mixture.covariances_))
     model.set_clusters(torch.from_numpy(mixture.means_).to(z), scales.to(z))

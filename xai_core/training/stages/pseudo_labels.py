@@ -136,7 +136,7 @@ def _mixture_on_layout(
     from ...latent_space.gaussian_mixture import fitted_mixture
 
     layout = _layout(features, seed, device) if len(features) > DIMENSIONS else features
-    mixture = fitted_mixture(layout, num_clusters, seed, n_init=3, reg_covar=1e-4)
+    mixture = fitted_mixture(layout, num_clusters, seed=seed, n_init=3, reg_covar=1e-4)
     return mixture.predict_proba(layout)
 
 
