@@ -72,7 +72,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
         BundleNotFoundError: If there is none; the message lists those that exist.
     """
     text = os.fspath(name_or_path)
-    path = expand_home(text)
+    path = expand_home(text or os.devnull)  # which holds no bundle
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
     if is_path or os.path.isfile(path / MANIFEST):  # never raises, whatever the name
