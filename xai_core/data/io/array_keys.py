@@ -109,7 +109,7 @@ def _joined(
 
 
 def _plain(key: str) -> str:
-    return re.sub(r"[-_ ./]", "", key.casefold())
+    return re.sub(r"[-_ ]|(?<=\w)[./](?=\w)", "", key.casefold())
 
 
 _ROLES = {_plain(key): (role, "") for role, keys in _KEYS.items() for key in keys}
