@@ -61,17 +61,29 @@ class GivenFunction:
         tensor = tensor.clone() if tensor.is_inference() and not x.is_inference() else tensor
         return tensor.to(x.dtype)
 
-    def probed(self, x: Tensor) -> tuple["GivenFunction", Tensor]:
+    def probed(self, x: Tensor, what: str = "") -> tuple["GivenFunction", Tensor]:
         """Call it for the first time, on one argument and on two.
+
+        Args:
+            x: Arguments.
+            what: Which results of another function these are, so that the two may not match.
 
         Returns:
             A function that works, and its result for the first two rows, or twice the only row.
 
         Raises:
-            ValueError: If its result has another form, is random, or mixes the rows of a batch.
+            ValueError: If its result has another form, is random, or mixes the rows of a batch, or
+                if it cannot read the results of the other function.
         """
         two = x[:2] if len(x) > 1 else x.repeat(2, *[1] * (x.ndim - 1))
-        checked, pair = self._first_call(two)
+        try:
+            checked, pair = self._first_call(two)
+        except RuntimeError as error:
+            if not what:
+                raise
+            raise ValueError(
+                f"`{self.name}` fails for {what}, {_described(two)}: {str(error)[:160]}."
+            ) from error
         alone = checked._quietly(two[:1])[0]
         if alone.shape != pair[0].shape:
             raise ValueError(
@@ -199,18 +211,23 @@ def _codes(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
 
 
 def _images(found: object, rows: int, shape: tuple[int, ...]) -> Tensor | None:
-    """Read (batch, channels, height, width), also from flattened rows."""
-    tensors = _tensors(found)
-    chosen = None if isinstance(found, Tensor) else _named(found, "probs", *MEANS)
-    if chosen is None and len(tensors) == 1:
-        (chosen,) = tensors
+    """Read (batch, channels, height, width), also from rows: the only tensor that fits."""
+    named = None if isinstance(found, Tensor) else _named(found, "probs", *MEANS)
+    read = [
+        _as_images(tensor, rows, shape)
+        for tensor in ([named] if named is not None else _tensors(found))
+    ]
+    fitting = [images for images in read if images is not None]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _as_images(found: Tensor, rows: int, shape: tuple[int, ...]) -> Tensor | None:
     size, fits = int(np.prod(shape)), (shape, shape[1:] if shape[0] == 1 else shape)
-    if chosen is None or chosen.numel() != rows * size:
+    flat = found.numel() == rows * size and max(found.shape[1:], default=0) == size
+    by_rows = found.shape[:1] == (rows,) and (found.shape[1:] in fits or flat)
+    if not by_rows and not (rows == 1 and found.shape in (*fits, (size,))):
         return None
-    by_rows = chosen.shape[:1] == (rows,) and chosen.shape[1:] in (*fits, (size,), (size, 1, 1))
-    if not by_rows and not (rows == 1 and chosen.shape in (*fits, (size,))):
-        return None
-    return chosen.reshape(rows, *shape)
+    return found.reshape(rows, *shape)
 
 
 FORMS: dict[str, Callable[[object, int, tuple[int, ...]], Tensor | None]] = {

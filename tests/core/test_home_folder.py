@@ -17,6 +17,8 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.preprocessing import convert_path, read_images
 from xai_core.data.registry import _downloads, load_dataset
+from xai_core.errors import DataError
+from xai_core.models.graph.onnx_file import read_onnx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (14, 28, 28), dtype=np.uint8)
 
@@ -99,3 +101,16 @@ def test_every_command_takes_paths_in_the_home_folder(line, made, home):
     result = CliRunner().invoke(cli.app, line.split())
     assert result.exit_code == 0, (result.stderr, result.exception)
     assert (home / made).exists()
+
+
+def test_an_empty_path_is_not_the_current_folder(home, tmp_path, subtests):
+    ways = (load_dataset, read_images, lambda path: convert_path(path, None),
+            read_onnx)  # fmt: skip
+    for way in ways:
+        with subtests.test(way=way), pytest.raises(DataError, match="must not be empty"):
+            way("")
+    for command in (["train", "--data", "", "--out", "x"],
+                    ["encode", "~/bars", "--images", "", "--out", "z.npz"]):  # fmt: skip
+        with subtests.test(command=command):
+            result = CliRunner().invoke(cli.app, command)
+            assert result.exit_code == 1 and "error: A path must not be empty." in result.stderr

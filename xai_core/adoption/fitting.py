@@ -43,11 +43,11 @@ def fit_clusters(model: AdoptedVAE, images: ByteImages, seed: int) -> None:
     if probs:
         _fit_to(model, z, torch.cat(probs))
         return
-    from sklearn.mixture import GaussianMixture
+    from ..latent_space.gaussian_mixture import fitted_mixture
 
-    mixture = GaussianMixture(
-        model.config.num_clusters, covariance_type="spherical", random_state=seed
-    ).fit(z.double().numpy())
+    mixture = fitted_mixture(
+        z.double().numpy(), model.config.num_clusters, seed=seed, covariance_type="spherical"
+    )
     scales = torch.from_numpy(np.sqrt(mixture.covariances_))
     model.set_clusters(torch.from_numpy(mixture.means_).to(z), scales.to(z))
 

@@ -1,7 +1,8 @@
 """Attribution by gradients with a modified backward pass through every ReLU.
 
 Each rule applies to the calls of ReLU, so it covers modules and functional calls alike. A function
-with another rectifier, for which the rule is not defined, raises an error.
+with another rectifier, for which the rule is not defined, raises an error; so does one with an
+operation of which it is not known that it rectifies nothing.
 
 References:
     Striving for Simplicity (Springenberg et al., 2015), https://arxiv.org/abs/1412.6806
@@ -15,19 +16,14 @@ from torch import Tensor, nn
 from torch.autograd.function import Function
 
 from .._types import Images
-from .operations import Call, Context, Replaced, graph_operations
+from .autograd_graph import LINEAR, MOVES, ORDERS, SMOOTH, operations_between
+from .operations import Call, Context, Replaced
 from .task import AttributionTask, ChannelMaps
 
 __all__ = ["deconvolution", "guided_backprop", "guided_gradcam"]
 
-OTHER_RECTIFIERS = (
-    *("Relu", "LeakyRelu", "PreluKernel", "RreluWithNoise", "Gelu", "Silu", "Elu", "Celu"),
-    *("Softplus", "Hardtanh", "Hardswish", "Hardsigmoid", "Mish", "Threshold", "Clamp"),
-    *("ClampMin", "ClampMax", "Maximum", "Minimum", "Fmax", "Fmin", "Where", "MaskedFill"),
-    *("IndexPut", "Abs", "Hardshrink", "Softshrink", "LogSigmoid", "Glu"),
-    *("DifferentiableGraph", "CompiledFunction"),
-)
-"""Autograd's names of other rectifiers, for which no rule is defined."""
+KNOWN = frozenset((*MOVES, *LINEAR, *SMOOTH, *ORDERS))
+"""Autograd's names of the operations that rectify nothing, so that no rule is needed."""
 
 
 def guided_backprop(task: AttributionTask) -> Images:
@@ -74,19 +70,31 @@ class _DeconvolvedReLU(Function):
 
 def _rectified_gradient(task: AttributionTask, relu: type[Function]) -> Images:
     leaf = task.leaf()
-    outputs = Replaced({"relu": lambda call: relu.apply(call.x)}).run(task.forward, leaf)
-    _check_rectifiers(outputs, relu.__name__)
+    replaced = Replaced({"relu": lambda call: relu.apply(call.x)})
+    outputs = replaced.run(task.forward, leaf)
+    other = _other_rectifier(outputs, leaf, relu.__name__, replaced.gated)
+    if other:
+        raise ValueError(
+            "This method is defined for networks whose only rectifier is ReLU, and `forward` "
+            f"uses {other}. Use a method that takes any function, such as integrated_gradients, "
+            "or call `torch.relu` where a ReLU is meant."
+        )
     return torch.autograd.grad(task.chosen(outputs).sum(), leaf)[0].detach()
 
 
-def _check_rectifiers(outputs: Tensor, own: str) -> None:
-    """Raise an error for functions with rectifiers that have no rule."""
-    for name, written in graph_operations(outputs):
-        if name in OTHER_RECTIFIERS or (written and name != own):
-            raise ValueError(
-                "This method is defined for networks whose only rectifier is ReLU, and `forward` "
-                f"uses {name}. Use a method that takes any function, such as integrated_gradients."
-            )
+def _other_rectifier(outputs: Tensor, leaf: Tensor, own: str, gated: set[str]) -> str:
+    """Name what may rectify and is not ReLU; empty if there is nothing."""
+    if gated:
+        return f"`{min(gated)}` with a mask or a number that is a step function of the image"
+    for operation in operations_between(outputs, leaf):
+        name = operation.name
+        if operation.compares_functions:
+            return f"{name} of tensors that are joined for it"
+        if operation.is_root_of_a_square:
+            return f"{name} of a square"
+        if name not in KNOWN and name != own:
+            return name
+    return ""
 
 
 def _grad_cam(task: AttributionTask) -> ChannelMaps:

@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.autograd.function import Function
 
 from .._types import Images
-from .operations import Call, Context, Replaced, depends, graph_operations
+from .autograd_graph import MOVES, operations_between
+from .operations import Call, Context, Replaced, depends
 from .task import AttributionTask
 
 __all__ = ["lrp"]
@@ -37,14 +38,6 @@ ACTIVATIONS = (
     *("relu", "clamp", "clamp_min", "leaky_relu", "gelu", "silu", "elu", "selu", "celu", "mish"),
     *("tanh", "hardswish", "hardtanh", "relu6", "softplus", "prelu"),
 )
-MOVES = (
-    *("_Relevance", "_Passed", "AccumulateGrad", "CopySlices"),
-    *("View", "UnsafeView", "Reshape", "ReshapeAlias", "Permute", "Transpose", "T", "Squeeze"),
-    *("Unsqueeze", "Expand", "Clone", "Select", "Slice", "Index", "Gather", "Cat", "Stack"),
-    *("ConstantPadNd", "ToCopy", "CopyBackwards", "Alias", "Split", "Unbind", "Flip", "Roll"),
-    *("PixelShuffle", "AsStrided", "SplitWithSizes"),
-)
-"""Autograd's names of operations that move values without changing them."""
 
 
 def lrp(task: AttributionTask) -> Images:
@@ -63,9 +56,9 @@ def lrp(task: AttributionTask) -> Images:
     outputs = Replaced({**rules, "softmax": skip, "log_softmax": skip}).run(task.forward, leaf)
     if last and outputs is not last["logits"]:
         raise ValueError(_refusal("a softmax before its last operation"))
-    for name, _ in graph_operations(outputs):
-        if name not in MOVES:
-            raise ValueError(_refusal(name))
+    for operation in operations_between(outputs, leaf):
+        if operation.name not in (*MOVES, _Relevance.__name__, _Passed.__name__):
+            raise ValueError(_refusal(operation.name))
     chosen = task.chosen(outputs)
     (relevance,) = torch.autograd.grad(chosen.sum(), leaf)
     return (relevance * chosen.reshape(-1, 1, 1, 1)).detach()
@@ -86,7 +79,8 @@ class _Relevance(Function):
         ctx: Context, plain: Callable, weighted: Callable, epsilon: float, *inputs: Tensor
     ) -> Tensor:
         ctx.kept = (weighted, epsilon, [x.detach().clone() for x in inputs])
-        return plain(*inputs)
+        found = plain(*inputs)
+        return found.clone() if found._is_view() else found  # else it could not be overwritten
 
     @staticmethod
     def backward(ctx: Context, relevance: Tensor) -> tuple[Tensor | None, ...]:

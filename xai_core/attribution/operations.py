@@ -5,15 +5,28 @@ itself, so they see modules, functional calls, hooks and skip connections alike.
 unmodified; no network is copied or changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Call", "Context", "Replaced", "Rule", "depends", "graph_operations"]
+__all__ = ["Call", "Context", "Replaced", "Rule", "depends"]
+
+STEPS = ("sign", "sgn", "heaviside", "round", "floor", "ceil", "trunc")
+"""Step functions that return floats; every operation that returns whole numbers is another."""
+BLANK = ("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like")
+"""Operations that read no value of their argument, like those whose names begin with `new_`."""
+SEARCHES = (
+    *("max", "min", "argmax", "argmin", "sort", "argsort", "topk", "kthvalue", "median"),
+    *("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool2d"),
+    *("max_pool2d_with_indices", "adaptive_max_pool2d_with_indices"),
+)
+"""Operations that say where a value lies; reading it there is what a maximum does."""
+READERS = ("__getitem__", "gather", "take_along_dim", "index_select", "take", "max_unpool2d")
+"""Operations that read values at given places."""
+RESHAPES = ("unsqueeze", "squeeze", "view", "reshape", "flatten", "expand", "expand_as")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +68,18 @@ Rule = Callable[[Call], Tensor | tuple[Tensor, ...]]
 
 
 class Replaced(TorchFunctionMode):
-    """Evaluates a function, applying rules to the calls that depend on its argument."""
+    """Evaluates a function, applying rules to the calls that depend on its argument.
+
+    Attributes:
+        rules: Rules by the names of operations.
+        gated: Names of the operations that combine what depends on the argument with a step
+            function of it, such as `x > 0`, which autograd takes for a constant.
+    """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         super().__init__()
         self.rules = rules
+        self.gated: set[str] = set()
 
     def run(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Evaluate a function at `x`, on this thread."""
@@ -73,48 +93,63 @@ class Replaced(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if not args and "input" in kwargs:
             args = (kwargs.pop("input"),)
-        if not any(map(depends, [*args, *kwargs.values()])):
-            return func(*args, **kwargs)
+        given = _origins([*args, *kwargs.values()])
         name = getattr(func, "__name__", "")
         overwrites = name.endswith("_") and not name.startswith("__")
         name = name.removesuffix("_") if overwrites else name
         rule = self.rules.get(name)
-        if rule is None:
+        if "value" not in given:
             found = func(*args, **kwargs)
-        else:
+        elif rule is not None:
             in_place = bool(kwargs.pop("inplace", False)) or overwrites
             found = rule(Call(name, func, args, kwargs, in_place))
             found = args[0].copy_(found) if in_place else found
-        _mark(found)
+        elif (overwrites or name == "__setitem__") and args[0]._is_view():
+            found = _overwrite(func, args, kwargs)
+        else:
+            found = func(*args, **kwargs)
+        if "value" in given and given & ({"step"} if name in READERS else {"step", "place"}):
+            self.gated.add(name)
+        _mark(found, name, given)
         return found
 
 
+def _overwrite(func: Callable, args: tuple, kwargs: dict) -> Tensor:
+    """Overwrite a view by way of a copy, so that autograd names the operation."""
+    copy = args[0].clone()
+    func(copy, *args[1:], **kwargs)
+    return args[0].copy_(copy)
+
+
 def depends(value: object) -> bool:
-    """Return whether a value, or an element of a list, was computed from the argument of `run`."""
-    if isinstance(value, list | tuple):
-        return any(map(depends, value))
-    return isinstance(value, Tensor) and getattr(value, "_from_argument", False)
+    """Return whether a value, or an element of a list, has a gradient in the argument of `run`."""
+    return "value" in _origins(value)
 
 
-def _mark(found: object) -> None:
-    for value in found if isinstance(found, list | tuple) else [found]:
-        if isinstance(value, Tensor) and value.requires_grad:
-            value._from_argument = True  # type: ignore[attr-defined]
+def _origins(value: object) -> set[str]:
+    """Return how values were computed from the argument of `run`.
 
-
-def graph_operations(output: Tensor) -> Iterator[tuple[str, bool]]:
-    """Name every operation between an output and its inputs, as autograd recorded them.
-
-    Yields:
-        The name, and whether it is a `torch.autograd.Function` written in Python.
+    "value" has a gradient; "step" is a step function, "place" says where a value lies, and "rest"
+    is anything else without a gradient.
     """
-    waiting, seen = [output.grad_fn], set()
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
+    if isinstance(value, list | tuple):
+        return set().union(*map(_origins, value))
+    mark = getattr(value, "_from_argument", None) if isinstance(value, Tensor) else None
+    return {mark} if mark else set()
+
+
+def _mark(found: object, name: str = "", given: set[str] = frozenset({"value"})) -> None:  # type: ignore[assignment]
+    if not given or name in BLANK or name.startswith("new_"):
+        return
+    for value in found if isinstance(found, list | tuple) else [found]:
+        if not isinstance(value, Tensor):
             continue
-        seen.add(node)
-        written = isinstance(node, BackwardCFunction)
-        name = (type(node).__name__ if written else node.name()).rpartition("::")[2]
-        yield name.rstrip("0123456789").removesuffix("Backward"), written
-        waiting += [before for before, _ in node.next_functions]
+        if value.requires_grad:
+            mark = "value"
+        elif name in SEARCHES or (given == {"place"} and name in (*RESHAPES, *READERS)):
+            mark = "place"
+        elif not value.is_floating_point() or name in STEPS or given <= {"step", "place"}:
+            mark = "step"
+        else:
+            mark = "rest"
+        value._from_argument = mark  # type: ignore[attr-defined]

@@ -66,6 +66,12 @@ def as_float_images(bundle: Bundle, images: Tensor | np.ndarray) -> Images:
 
 def _of_form(bundle: Bundle, images: Tensor) -> Tensor:
     """Bring a tensor to (N, C, H, W); refuse another form than the bundle's."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"`images` must be a tensor or a NumPy array, got a {type(images).__name__}. "
+            "`bundle.dataset.images(['test:18'])` gives the images of ids, and "
+            "`numpy.asarray(image)[None]` that of a Pillow image."
+        )
     readable = images.dtype == torch.uint8 or images.is_floating_point()
     if images.ndim in (3, 4) and readable:
         images = channels_first(images, "images")

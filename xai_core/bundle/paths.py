@@ -72,13 +72,14 @@ def find_bundle(name_or_path: str | Path) -> Path:
         BundleNotFoundError: If there is none; the message lists those that exist.
     """
     text = os.fspath(name_or_path)
-    path = expand_home(text)
+    path = expand_home(text or os.devnull)  # which holds no bundle
     separators = (os.sep, os.altsep or os.sep)
     is_path = isinstance(name_or_path, Path) or any(mark in text for mark in separators)
     if is_path or os.path.isfile(path / MANIFEST):  # never raises, whatever the name
         if os.path.isdir(path):
             return Path(os.path.abspath(path))
-        raise BundleNotFoundError(f"There is no folder `{path}`. {MAKE_ONE}")
+        shown = str(path) if str(path).isprintable() else ascii(str(path))
+        raise BundleNotFoundError(f"There is no folder `{shown}`. {MAKE_ONE}")
     roots = bundle_roots()
     folders = [root / text for root in roots if is_bundle_name(text) and (root / text).is_dir()]
     whole = [folder for folder in folders if (folder / MANIFEST).is_file()]

@@ -234,7 +234,7 @@ class _Asked:
         )
         reads, _ = reads.probed(x)
         encodes, codes = encodes.probed(x)
-        draws, _ = draws.probed(codes)
+        draws, _ = draws.probed(codes, "the codes of `encode`")
         if config.method != "nearest":
             reads.check_gradient(x[:1], f"The method '{config.method}'")
         if config.method in ("default", "diffeomorphic"):

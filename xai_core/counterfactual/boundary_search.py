@@ -38,8 +38,10 @@ __all__ = [
 
 COMPARED_STARTS = 2
 """Starts tried on every image; the others are used if these stall."""
-RETRIES = 3
-"""Restarts of stalled images: at the starts with the largest odds, then by plain ascent."""
+RETRIES = 4
+"""Restarts of stalled images: at two starts with the largest odds, by plain ascent, longer."""
+LONGER = 60
+"""Step limit of the last restart, at the start with the largest odds, unless one is stated."""
 ASCENT_STEPS = 200
 REAL_COMPARED = 32
 """Real images of the target class, those with the nearest codes, that bound the distance."""
@@ -168,11 +170,14 @@ def search_boundary(task: CounterfactualTask, config: CounterfactualConfig) -> F
         if not len(stalled):
             break
         part = boundary.rows(stalled).plain()
-        if attempt < RETRIES - 1:
+        if attempt < RETRIES - 2:
             starts = _surest(part, candidates[stalled], attempt)
-        else:
+        elif attempt == RETRIES - 2:
             starts, climbed = _ascended(part.task, config)
             steps[stalled] += climbed
+        else:
+            starts = _surest(part, candidates[stalled], 0)
+            config = replace(config, max_steps=config.max_steps or LONGER)
         found, taken = _descend(part, config, starts)
         better = found.odds > best.odds[stalled]
         best.put(stalled[better], found.rows(better))

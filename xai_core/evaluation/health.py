@@ -111,8 +111,9 @@ def _collapse(manifest: Manifest) -> Problem | None:
     guided = _setting(manifest, "pseudo_label_weight", 1) > 0
     return Problem(
         kind="collapse",
-        sentence=f"The clusters have collapsed: they carry {information:.2f} nats about the "
-        f"images, of at most ln {clusters} = {math.log(clusters):.2f}.",
+        sentence="The clusters have collapsed: they carry "
+        f"{max(information, 0):.2f} nats about the images, of at most "
+        f"ln {clusters} = {math.log(clusters):.2f}.",
         remedy=_train(manifest, f"--clusters {fewer}" if guided else "--preset default"),
     )
 
@@ -173,7 +174,9 @@ def _setting(
 ) -> float | int:
     """Return a setting that is a number; `otherwise` if the bundle has no such number."""
     value = manifest.configs.get(part, {}).get(name)
-    return value if isinstance(value, int | float) else otherwise
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return otherwise
+    return value if math.isfinite(value) else otherwise
 
 
 def _train(manifest: Manifest, options: str = "") -> str:

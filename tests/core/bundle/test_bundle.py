@@ -257,11 +257,18 @@ class TestNames:
         with pytest.raises(BundleNotFoundError, match=r"There is no folder `.*nowhere`"):
             load_bundle(tmp_path / "nowhere")
 
-    @pytest.mark.parametrize("name", ["..", ".", "", ".hidden", "a\0b", "x" * 300])
-    def test_odd_names_lead_nowhere(self, name, tmp_path, monkeypatch):
+    def test_odd_names_lead_nowhere(self, tmp_path, monkeypatch, subtests):
         monkeypatch.chdir(tmp_path)
-        with pytest.raises(BundleNotFoundError):
-            find_bundle(name)
+        for name in (
+            *("..", ".", "", ".hidden", "a\0b", "x" * 300, " ", "mnist ", "\n", "*", "mn?st"),
+            *("-h", "~nobody/mnist", "$HOME", "mnist\\a", "\ud800", "é" * 200, "a/" * 2000),
+            *("NUL", "file:///mnist", "https://example.org/mnist", "mnist.zip"),
+            *("a\n/b", "\x1b[31m/mnist", "a\0/b"),
+        ):
+            with subtests.test(name=name):
+                with pytest.raises(BundleNotFoundError) as refused:
+                    find_bundle(name)
+                assert str(refused.value).isprintable()
 
     def test_bundles_are_listed_whole_or_not(self, copied, tmp_path, monkeypatch):
         root = copied.parent

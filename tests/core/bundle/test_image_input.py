@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from xai_core import cli
 from xai_core.attribution.of_bundle import attributions
+from xai_core.bundle import image_input
 from xai_core.bundle.encode import encode
 from xai_core.bundle.image_input import as_byte_images, as_float_images
 from xai_core.bundle.reading import load_bundle
@@ -161,3 +162,11 @@ def test_a_path_may_begin_with_a_tilde_everywhere(tiny_bundle_path, tmp_path, mo
         assert result.exit_code == 0, result.stderr
     assert (tmp_path / "z.npz").is_file() and (tmp_path / "y.npz").is_file()
     assert not (tmp_path / "~").exists()
+
+
+def test_what_is_no_array_is_refused_with_the_way_to_one(tiny_bundle, subtests):
+    for images in (["test:0"], "test:0", None, 3, [[0.0]], {"images": 1}, Image.new("L", (28, 28)),
+                   (torch.rand(1, 28, 28),), b"", 0.5):  # fmt: skip
+        with subtests.test(images=images):
+            with pytest.raises(TypeError, match=r"tensor or a NumPy array, got a \w+\. `bundle"):
+                image_input._of_form.__wrapped__(tiny_bundle, images)

@@ -1,11 +1,14 @@
 """Every command on data sets at the edge of what can be used: a right answer or one line."""
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 from typer.testing import CliRunner
 
 from xai_core import cli
 
 from ...degenerate import SETS
+from ..adoption.networks import write
 
 COMMANDS = {
     "list": [],
@@ -31,8 +34,25 @@ COMMANDS = {
     "report": ["{}", "--image", "test:0", "--out", "r.html"],
     "export": ["{}", "--out", "map.html", "--explain", "2"],
     "figures": ["{}", "--out", "figures", "--count", "4"],
+    "adopt a classifier": ["--data", "{data}", "--classifier", "{own}/classifier.onnx",
+                           "--out", "{}-adopted"],
+    "adopt all parts": ["--data", "{data}", "--classifier", "{own}/classifier.onnx",
+                        "--encoder", "{own}/encoder.onnx", "--decoder", "{own}/decoder.onnx",
+                        "--out", "{}-adopted"],
+    "record-collapse": ["--data", "{data}", "--out", "collapse.parquet", "--images", "4",
+                        "--train-images", "32", "--epochs", "1", "--run", "pure"],
 }  # fmt: skip
+WRONG_CLASSIFIER = dict.fromkeys(
+    ("adopt a classifier", "adopt all parts"), "labels, and the classifier 2"
+)
 REFUSED = {
+    "one_image_in_a_class": WRONG_CLASSIFIER,
+    "fewest_images": WRONG_CLASSIFIER | {"record-collapse": "at least 2 grey test images"},
+    "odd_names": WRONG_CLASSIFIER,
+    "one_test_image": {"record-collapse": "at least 2 grey test images"},
+    "colour": {"record-collapse": "at least 2 grey test images"} | dict.fromkeys(
+        ("adopt a classifier", "adopt all parts"), "in that size and number of channels"
+    ),
     "one_class": {
         "attribute critic": "has no critic",
         "faithfulness": "at least two classes|has no critic",
@@ -48,16 +68,38 @@ REFUSED = {
 """What cannot be answered, and the words that say why."""
 
 
+@pytest.fixture(scope="module")
+def own_networks(tmp_path_factory):
+    """A folder of a classifier of two classes, an encoder of two latents and a decoder."""
+    folder, draw = tmp_path_factory.mktemp("own"), np.random.default_rng(0)
+    for name, shape in (("classifier", (784, 2)), ("encoder", (784, 2)), ("decoder", (2, 784))):
+        weights = {"weights": draw.normal(size=shape).astype(np.float32) / 28}
+        weights["shape"] = np.array([-1, 1, 28, 28] if name == "decoder" else [-1, shape[0]])
+        steps = [("Reshape", ["shape"]), ("MatMul", ["weights"])]
+        steps = [*reversed(steps), ("Sigmoid", [])] if name == "decoder" else steps
+        nodes = [
+            helper.make_node(step, [f"y{number}" if number else "x", *more], [f"y{number + 1}"])
+            for number, (step, more) in enumerate(steps)
+        ]
+        stored = [numpy_helper.from_array(array, key) for key, array in weights.items()]
+        given = ["n", 2] if name == "decoder" else ["n", 1, 28, 28]
+        write(nodes, folder / f"{name}.onnx", given, f"y{len(nodes)}", stored)
+    return folder
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_answers_or_says_why_not(
-    command, degenerate_bundles, degenerate_files, tmp_path, monkeypatch, subtests
+    command, degenerate_bundles, degenerate_files, own_networks, tmp_path, monkeypatch, subtests
 ):
     monkeypatch.setenv("XAI_BUNDLES", str(degenerate_bundles / "checkpoints"))
     for name in SETS:
         with subtests.test(name=name):
             (tmp_path / name).mkdir()
             monkeypatch.chdir(tmp_path / name)
-            line = [part.format(name, data=degenerate_files[name]) for part in COMMANDS[command]]
+            line = [
+                part.format(name, data=degenerate_files[name], own=own_networks)
+                for part in COMMANDS[command]
+            ]
             answers_or_says_why_not(command, name, line)
 
 

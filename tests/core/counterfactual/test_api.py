@@ -167,6 +167,20 @@ def test_the_first_step_of_the_ascent_is_adams(functions):
     assert all("stalled: not there after 1 steps (p = " in reason for reason in found.reasons)
 
 
+def test_a_search_that_stalls_is_tried_for_longer_unless_a_limit_is_stated(functions):
+    """The boundary lies further away than all short searches go."""
+    far = {
+        "encode": lambda x: 60 * functions["encode"](x),
+        "decode": lambda z: functions["decode"](z / 60),
+    }
+    found, short = (
+        find_counterfactual(left_images(), target=1, **{**functions, **far}, config=config)
+        for config in (CounterfactualConfig(), CounterfactualConfig(max_steps=7))
+    )
+    assert found.converged.all() and not short.converged.any()
+    assert (found.evaluations > short.evaluations).all()
+
+
 def test_probability_rises_along_the_ascent(functions):
     config = CounterfactualConfig(method="diffeomorphic", learning_rate=0.01)
     found = find_counterfactual(left_images(), target=1, **functions, config=config)

@@ -1,6 +1,9 @@
 """Counterfactuals of functions as people give them: precision, form, mode, channels."""
 
 import copy
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -80,6 +83,12 @@ def test_every_search_works_in_any_precision(some, subtests):
                 (torch.bfloat16, torch.bfloat16),
                 (torch.bfloat16, torch.float32),
                 (torch.float16, torch.float16),
+                (torch.float16, torch.float32),
+                (torch.float32, torch.float16),
+                (torch.float32, torch.bfloat16),
+                (torch.bfloat16, torch.float64),
+                (torch.float16, torch.float64),
+                (torch.float64, torch.bfloat16),
             ]
         ):
             with subtests.test(method=method, weights=weights, pixels=pixels):
@@ -133,6 +142,21 @@ def test_a_model_in_train_mode_is_searched_in_evaluation_mode(method):
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+@dataclass
+class Output:
+    """What a network of a library returns: its logits and more."""
+
+    logits: torch.Tensor
+    hidden: torch.Tensor
+
+
+class Posterior(NamedTuple):
+    """Mean and logarithm of the variance."""
+
+    mu: torch.Tensor
+    log_var: torch.Tensor
+
+
 FORMS = {
     "rows of pixels": {"decode": lambda m: lambda z: m.decode(z).flatten(1)},
     "without a channel": {"decode": lambda m: lambda z: m.decode(z)[:, 0]},
@@ -140,6 +164,28 @@ FORMS = {
     "a dict of codes": {"encode": lambda m: lambda x: {"mu": m.encode(x), "log_var": None}},
     "a tuple of logits": {"forward": lambda m: lambda x: (m(x),)},
     "logits by name": {"forward": lambda m: lambda x: {"logits": m(x), "loss": m(x).sum()}},
+    "a dataclass of logits": {"forward": lambda m: lambda x: Output(m(x), x)},
+    "logits with axes of length 1": {"forward": lambda m: lambda x: m(x)[:, :, None, None]},
+    "logits beside decisions": {"forward": lambda m: lambda x: [m(x), m(x).argmax(1)]},
+    "a partial": {"forward": lambda m: functools.partial(Model.forward, m)},
+    "a distribution of codes": {
+        "encode": lambda m: lambda x: torch.distributions.Normal(m.encode(x), torch.ones(()))
+    },
+    "codes with axes of length 1": {"encode": lambda m: lambda x: m.encode(x)[:, :, None, None]},
+    "a named tuple of codes": {"encode": lambda m: lambda x: Posterior(m.encode(x), m.encode(x))},
+    "an image beside its code": {"decode": lambda m: lambda z: (m.decode(z), z)},
+    "an image by name": {"decode": lambda m: lambda z: {"sample": m.decode(z)}},
+    "a distribution of images": {
+        "decode": lambda m: lambda z: torch.distributions.ContinuousBernoulli(m.decode(z))
+    },
+    "rows with an axis of length 1": {
+        "decode": lambda m: lambda z: m.decode(z).flatten(1)[..., None]
+    },
+    "all three": {
+        "encode": lambda m: lambda x: [m.encode(x)],
+        "decode": lambda m: lambda z: [m.decode(z)],
+        "forward": lambda m: lambda x: [m(x)],
+    },
 }
 
 
@@ -173,6 +219,23 @@ def test_what_cannot_be_used_is_refused_at_the_first_call(subtests):
             "'default' gave NaN or infinity",
         ),
         ({"target": 0.7}, "`target` must be one whole number"),
+        ({"target": 2}, r"`target` must be in \[0, 2\)"),
+        ({"target": [0, 1]}, "`target` "),
+        ({"forward": lambda x: None}, "`forward` must return .*got a NoneType"),
+        ({"forward": lambda x: (x.flatten(1), x.flatten(1))}, "got a tuple of float32"),
+        ({"forward": lambda x: x.flatten(1).detach().numpy()}, "'default' needs a gradient"),
+        ({"forward": lambda x: x.flatten(1)[:1]}, r"for 2 rows, got float32 \(1, 16\)"),
+        ({"forward": lambda x: x.flatten(1).softmax(0)}, "must return the same for the same row"),
+        ({"forward": lambda x: x.flatten(1).tolist()}, "got a list of"),
+        ({"encode": lambda x: x.flatten(1)[:1]}, r"`encode` must return .*for 2 rows"),
+        (
+            {"encode": lambda x: x.flatten(1)[:, :3]},
+            r"`decode` fails for the codes of `encode`, float32 \(2, 3\): mat1",
+        ),
+        ({"decode": lambda z: [torch.rand(2, 16)] * 2}, r"got a list of float32 \(2, 16\); "),
+        ({"decode": lambda z: torch.rand(len(z), 3, 4, 4)}, r"got float32 \(2, 3, 4, 4\)"),
+        ({"decode": lambda z: z.new_zeros(len(z), 1, 5, 5)}, r"got float32 \(2, 1, 5, 5\)"),
+        ({"decode": lambda z: (255 * z.new_ones(len(z), 16)).byte()}, "got uint8"),
     ]:
         with subtests.test(changed=changed, message=message):
             with pytest.raises(ValueError, match=message):

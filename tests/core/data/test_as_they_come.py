@@ -78,6 +78,15 @@ def test_other_ranges_are_refused_by_row(subtests):
         (BYTES / 255 - 0.5, "values from -0.5 .* Shift and scale"),
         (BYTES * 1e6, "Divide them by their white"),
         (-BYTES.astype(int), "Shift and scale"),
+        (BYTES / 127.5 - 1, "values from -1 .* Shift and scale"),
+        ((BYTES / 255 - 0.449) / 0.226, "values from -1.98.* Shift and scale"),
+        (BYTES.astype(int) * 300, "values from 0 to 76500 .*Divide them by their white"),
+        (BYTES.astype(np.int8), "values from -[0-9]+ .*Shift and scale"),
+        (BYTES.astype(np.int16) * 16 - 1024, "values from -1024 .*Shift and scale"),
+        (BYTES / 255 - 0.01, "values from -0.01 .*Shift and scale"),
+        (BYTES / 255 * 1.2, "values from 0 to 1.2 "),
+        (np.where(BYTES > 250, np.nan, BYTES / 255), "NaN or infinity in row"),
+        (BYTES.astype(complex), "complex"),
     ]:
         with subtests.test(array=array, message=message):
             with pytest.raises(DataError, match=message):
@@ -164,40 +173,47 @@ def test_the_file_of_a_training_is_read_again_as_it_was_then(tmp_path, name):
 # keys of arrays
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
+def test_a_set_in_two_arrays_is_known_by_the_usual_keys(tmp_path, subtests):
+    labels = np.arange(14) % 2
+    for number, keys in enumerate([
         ("images", "labels"), ("X", "y"), ("x", "y"), ("data", "target"), ("arr_0", "arr_1"),
         ("image", "label"), ("Images", "Labels"), ("imgs", "targets"), ("data", "labels"),
-    ],
-)  # fmt: skip
-def test_a_set_in_two_arrays_is_known_by_the_usual_keys(tmp_path, keys):
+        ("img", "class"), ("pixels", "label"), ("inputs", "targets"), ("X", "category"),
+    ]):  # fmt: skip
+        with subtests.test(keys=keys):
+            file = tmp_path / f"{number}.npz"
+            np.savez(file, **dict(zip(keys, (BYTES, labels), strict=True)))
+            found = load_dataset(file)
+            assert (len(found.train), len(found.test), found.class_names) == (12, 2, ("0", "1"))
+            assert torch.equal(read_images(file), torch.from_numpy(BYTES)[:, None])
+
+
+def test_a_set_in_parts_is_known_by_the_usual_keys(tmp_path, subtests):
     labels = np.arange(14) % 2
-    np.savez(tmp_path / "set.npz", **dict(zip(keys, (BYTES, labels), strict=True)))
-    found = load_dataset(tmp_path / "set.npz")
-    assert (len(found.train), len(found.test), found.class_names) == (12, 2, ("0", "1"))
-    assert torch.equal(read_images(tmp_path / "set.npz"), torch.from_numpy(BYTES)[:, None])
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
+    parts = (BYTES[:10], labels[:10], BYTES[10:], labels[10:])
+    for number, keys in enumerate([
         ("x_train", "y_train", "x_test", "y_test"),
         ("X_train", "y_train", "X_test", "y_test"),
         ("train_images", "train_labels", "test_images", "test_labels"),
         ("x_train", "y_train", "x_val", "y_val"),
         ("images_training", "labels_training", "images_testing", "labels_testing"),
         ("trainX", "trainy", "testX", "testy"),
-    ],
-)
-def test_a_set_in_parts_is_known_by_the_usual_keys(tmp_path, keys):
-    labels = np.arange(14) % 2
-    parts = (BYTES[:10], labels[:10], BYTES[10:], labels[10:])
-    np.savez(tmp_path / "set.npz", **dict(zip(keys, parts, strict=True)))
-    found = load_dataset(tmp_path / "set.npz")
-    assert torch.equal(found.train.images, torch.from_numpy(BYTES[:10])[:, None])
-    assert torch.equal(found.test.images, torch.from_numpy(BYTES[10:])[:, None])
-    assert found.test.labels.tolist() == [0, 1, 0, 1]
+        ("train_set_x", "train_set_y", "test_set_x", "test_set_y"),
+        ("X_tr", "y_tr", "X_te", "y_te"),
+        ("train_x", "train_y", "valid_x", "valid_y"),
+        ("train/images", "train/labels", "test/images", "test/labels"),
+        ("trainData", "trainLabels", "testData", "testLabels"),
+        ("train data", "train target", "test data", "test target"),
+        ("XTRAIN", "YTRAIN", "XTEST", "YTEST"),
+        ("train.img", "train.class", "dev.img", "dev.class"),
+    ]):  # fmt: skip
+        with subtests.test(keys=keys):
+            file = tmp_path / f"{number}.npz"
+            np.savez(file, **dict(zip(keys, parts, strict=True)))
+            found = load_dataset(file)
+            assert torch.equal(found.train.images, torch.from_numpy(BYTES[:10])[:, None])
+            assert torch.equal(found.test.images, torch.from_numpy(BYTES[10:])[:, None])
+            assert found.test.labels.tolist() == [0, 1, 0, 1]
 
 
 def test_validation_images_beside_test_images_join_the_train_images(tmp_path):

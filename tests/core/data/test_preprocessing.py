@@ -115,8 +115,8 @@ def test_first_row_outside_the_range_is_named():
 
 
 def test_npz_keys_are_refused_by_name(tmp_path):
-    np.savez(tmp_path / "x.npz", pixels=DIGITS)
-    with pytest.raises(DataError, match=r"unknown keys: 'pixels'. Expected 'images'"):
+    np.savez(tmp_path / "x.npz", voxels=DIGITS)
+    with pytest.raises(DataError, match=r"unknown keys: 'voxels'. Expected 'images'"):
         read_images(tmp_path / "x.npz")
     np.savez(tmp_path / "x.npz", labels=np.arange(5))
     with pytest.raises(DataError, match="has no key 'images'"):

@@ -77,6 +77,15 @@ def test_each_problem_is_named_with_what_was_measured(subtests):
         ({"r2": 0.14}, "reconstruction", "explain 14 % of the variance"),
         ({"cluster_information": 1.1}, "collapse", "1.10 nats .* at most ln 10 = 2.30"),
         ({"vae_steps": 60}, "steps", "60 steps only"),
+        ({"vae_steps": 0}, "steps", "0 steps only"),
+        ({"classifier_accuracy": 0.05}, "classifier", "5 % .* guessing would 10 %"),
+        ({"classifier_accuracy": 0.0, "chance": 0.5}, "classifier", "0 % .* would 50 %"),
+        ({"chance": None, "classifier_accuracy": 0.11}, "classifier", "guessing would 10 %"),
+        ({"r2": -1e6}, "reconstruction", "explain 0 % of the variance"),
+        ({"r2": 0.1, "class_kept": 0.2}, "reconstruction", "explain 10 % of the variance"),
+        ({"r2": None, "class_kept": 0.0}, "reconstruction", "keep their class for 0 %"),
+        ({"cluster_information": 0.0}, "collapse", "0.00 nats .* at most ln 10 = 2.30"),
+        ({"cluster_information": -1e-7}, "collapse", " 0.00 nats"),
     ]:
         with subtests.test(change=change, kind=kind, says=says):
             (problem,) = health_of(manifest_of(GOOD | change))
@@ -135,7 +144,7 @@ def test_the_remedy_of_a_collapse_is_the_number_of_clusters_that_are_told_apart(
 
 
 def test_settings_that_are_no_numbers_are_left_out(subtests):
-    for value in ["x", None, [], {}, 0, -1]:
+    for value in ["x", None, [], {}, 0, -1, "256", math.nan, True, 1e300, math.inf]:
         with subtests.test(value=value):
             names = (
                 "epochs",

@@ -1,20 +1,23 @@
 """What later stages need is tried first, and a stage that fails loses nothing of those before."""
 
 import dataclasses
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from xai_core.bundle.reading import load_bundle
 from xai_core.errors import ConfigError
 from xai_core.evaluation.health import health_of
 from xai_core.runtime import Launch
 from xai_core.training import pipeline, preflight
-from xai_core.training.config import TrainingConfig
+from xai_core.training.config import CriticTraining, TrainingConfig
 from xai_core.training.pipeline import run_folder, train
+from xai_core.training.stages import critic, pseudo_labels, sequence
 
 from ...conftest import TINY
 
@@ -46,8 +49,8 @@ def UMAP(x):
 """It is compiled and kept when it is imported, as umap-learn is, in a second and not in fifty."""
 
 
-def started(dataset, out, **more):
-    return train(dataset, out, model=TINY, training=SHORT, launch=Launch(device="cpu"), **more)
+def started(dataset, out, training=SHORT, **more):
+    return train(dataset, out, model=TINY, training=training, launch=Launch(device="cpu"), **more)
 
 
 def test_umap_serves_where_neither_home_nor_its_package_can_be_written(tmp_path):
@@ -80,22 +83,56 @@ def test_what_cannot_be_imported_is_told_before_the_first_stage(
     assert told == [] and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("stage", ["evaluate", "build_index", "save_bundle"])
+WHOLE = dataclasses.replace(
+    SHORT,
+    pseudo_label_weight=1.0,
+    pseudo_label_images=20,
+    critic=CriticTraining(surrogate_epochs=1, epochs=1, train_images=20),
+)
+STAGES = {
+    "assign": (pseudo_labels, "assign_clusters"),
+    "vae": (sequence, "vae_stage"),
+    "classifier": (sequence, "classifier_stage"),
+    "surrogate": (critic, "SurrogateObjective"),
+    "critic": (critic, "CriticObjective"),
+    "evaluation": (pipeline, "evaluate"),
+    "index": (pipeline, "build_index"),
+    "saving": (pipeline, "save_bundle"),
+}
+"""All stages of a training and the saving of its bundle, in their order."""
+
+
 def test_a_stage_that_fails_loses_nothing_of_those_before(
-    tiny_dataset, tmp_path, monkeypatch, stage
+    tiny_dataset, tmp_path, monkeypatch, subtests
 ):
+    """Every stage fails once, one after the other, and the training goes on from it."""
+
     def fail(*args, **options):
         raise RuntimeError("the machine is on fire")
 
-    out = tmp_path / "mine"
-    with monkeypatch.context() as patch:
-        patch.setattr(pipeline, stage, fail)
-        with pytest.raises(RuntimeError, match="on fire"):
-            started(tiny_dataset, out)
-    assert not out.exists() and run_folder(out).is_dir()
+    out, repeated, assigned = tmp_path / "mine", [], []
+
+    def assign(images, num_clusters, **options):
+        assigned.append(len(images))
+        return torch.eye(num_clusters)[torch.arange(len(images)) % num_clusters]
+
+    monkeypatch.setattr(pseudo_labels, "assign_clusters", assign)
+    for number, (stage, (module, function)) in enumerate(STAGES.items()):
+        with subtests.test(stage=stage), monkeypatch.context() as patch:
+            patch.setattr(module, function, fail)
+            told = []
+            with pytest.raises(RuntimeError, match="on fire"):
+                started(
+                    tiny_dataset, out, training=WHOLE, resume=number > 0, on_progress=told.append
+                )
+            assert not out.exists() and run_folder(out).is_dir()
+            repeated += [progress.stage for progress in told]
     told = []
-    started(tiny_dataset, out, resume=True, on_progress=told.append)
-    assert {progress.stage for progress in told} == {"evaluation", "index"}
+    started(tiny_dataset, out, training=WHOLE, resume=True, on_progress=told.append)
+    assert {progress.stage for progress in told} == {"assign", "evaluation", "index"}
+    trained = list(STAGES)[1:5]
+    once = [stage for stage, _ in itertools.groupby(s for s in repeated if s in trained)]
+    assert once == trained and len(assigned) == 1, "no stage is repeated"
     assert not run_folder(out).exists()
     bundle = load_bundle(out)
     health = bundle.manifest.metrics["health"]

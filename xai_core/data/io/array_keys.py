@@ -4,6 +4,7 @@ images labels split names            one set; X and y, data and target, arr_0 an
 x_train y_train x_test y_test        a set in parts, also train_images, test_labels and so on
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from .split_names import PARTS, held_out
 __all__ = ["ArraySet", "read_array_set"]
 
 _KEYS = {
-    "images": ("images", "image", "imgs", "x", "data", "arr_0"),
-    "labels": ("labels", "label", "y", "target", "targets", "arr_1"),
+    "images": ("images", "image", "imgs", "img", "x", "data", "inputs", "pixels", "arr_0"),
+    "labels": ("labels", "label", "y", "target", "targets", "class", "category", "arr_1"),
     "split": ("split",),
     "names": ("names", "class_names", "label_names", "target_names", "classes"),
 }
 """Keys of each role, in lower case; the first one present is used."""
+_PARTS = {**PARTS, "tr": "train", "te": "test"}
 _ORDER = ("train", "validation", "test")
 _EXPECTED = (
     "Expected 'images' and, optionally, 'labels', 'split' and 'class_names'; or 'X' and 'y'; or "
@@ -107,7 +109,7 @@ def _joined(
 
 
 def _plain(key: str) -> str:
-    return key.casefold().replace("_", "").replace("-", "")
+    return re.sub(r"[-_ ]|(?<=\w)[./](?=\w)", "", key.casefold())
 
 
 _ROLES = {_plain(key): (role, "") for role, keys in _KEYS.items() for key in keys}
@@ -115,8 +117,8 @@ _ROLES |= {
     joined: (role, part)
     for role in ("images", "labels")
     for key in _KEYS[role]
-    for name, part in PARTS.items()
-    for joined in (_plain(key) + name, name + _plain(key))
+    for name, part in _PARTS.items()
+    for joined in (_plain(key) + name, name + _plain(key), f"{name}set{_plain(key)}")
 }
 
 

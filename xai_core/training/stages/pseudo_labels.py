@@ -134,11 +134,11 @@ def _mixture_on_layout(
     features: np.ndarray, num_clusters: int, seed: int, device: torch.device
 ) -> np.ndarray:
     """Fit a mixture to the layout of the neighbour graph, or to a few features themselves."""
-    from sklearn.mixture import GaussianMixture
+    from ...latent_space.gaussian_mixture import fitted_mixture
 
     layout = _layout(features, seed, device) if len(features) > DIMENSIONS else features
-    mixture = GaussianMixture(num_clusters, n_init=3, reg_covar=1e-4, random_state=seed)
-    return mixture.fit(layout).predict_proba(layout)
+    mixture = fitted_mixture(layout, num_clusters, seed=seed, n_init=3, reg_covar=1e-4)
+    return mixture.predict_proba(layout)
 
 
 def _layout(features: np.ndarray, seed: int, device: torch.device) -> np.ndarray:
