@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def show(bundle: "Bundle") -> None:
     """Draw the map beside the sentence and the prototypes."""
-    on_map, text = st.columns([5, 6], gap="large", vertical_alignment="center")
+    on_map, text = st.columns([5, 6], gap="large", vertical_alignment="top")
     with on_map:
         _map(bundle)
     with text:
