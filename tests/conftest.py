@@ -66,7 +66,6 @@ UNCHECKED = (
 """Folders and files that run whole pages and commands. The annotations of the library are checked
 by all other tests; checking them here too took a third of the time."""
 TOGETHER = (
-    ("browser/test_walk.py",),
     ("browser",),
     ("app/test_degenerate_sets.py", "core/cli/test_degenerate_sets.py"),
     ("test_style.py",),
@@ -91,12 +90,6 @@ class Groups(LoadScopeScheduling):
         file = nodeid.split("::")[0]
         number = _group_of(ROOT / file.removeprefix(f"{ROOT.name}/"))
         return f"{number}" if number < len(TOGETHER) else file
-
-
-def pytest_xdist_auto_num_workers(config):
-    """Use every core; one process more where some of them wait for a browser."""
-    cores = min(os.cpu_count() or 1, 4)
-    return cores if config.getoption("markexpr") == "fast" else cores + 1
 
 
 def pytest_xdist_make_scheduler(config, log):

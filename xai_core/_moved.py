@@ -48,7 +48,9 @@ def renamed(**names: str) -> Callable[[F], F]:
             for old in names.keys() & kwargs.keys():
                 new = names[old]
                 if new in kwargs:
-                    raise TypeError(f"`{about}` takes `{new}`, not also `{old}`.")
+                    raise TypeError(
+                        f"`{about}` got both `{new}` and its old name `{old}`; pass only `{new}`."
+                    )
                 warnings.warn(
                     f"`{old}` of `{about}` is called `{new}` now.",
                     DeprecationWarning,

@@ -12,7 +12,7 @@ def listed(names: Collection[object], limit: int = 5) -> str:
 
 
 def visible(name: str) -> str:
-    """Return a name as it is, or in quotes if nothing of it would be seen, as of `''`."""
+    """Return a name, in quotes if it has no visible character, such as `''`."""
     shows = any(mark.isprintable() and not mark.isspace() for mark in name)
     return name if shows else repr(name)
 

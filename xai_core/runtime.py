@@ -97,7 +97,9 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError(f"`device` must be 'auto', 'cpu', 'cuda' or 'cuda:N', got {name!r}.")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
-        raise ConfigError(f"`device` is {name!r}, but {found} CUDA devices are here. Use 'auto'.")
+        raise ConfigError(
+            f"`device` is {name!r}, but this machine has {found} CUDA devices. Use 'auto'."
+        )
     return torch.device(name)
 
 

@@ -52,7 +52,8 @@ ORDERS = (
     *("Max", "Min", "Amax", "Amin", "Aminmax", "Sort", "Topk", "Kthvalue", "Median", "Cummax"),
     "Cummin",
 )
-"""Operations that choose among values: pooling, if these are of different places or channels."""
+"""Operations that select among values. A selection counts as pooling if the values are at
+different positions or in different channels."""
 
 
 POOLS = tuple(name for name in ORDERS if "Pool" in name)

@@ -15,7 +15,8 @@ from torch.overrides import TorchFunctionMode
 __all__ = ["Call", "Context", "Replaced", "Rule", "depends"]
 
 STEPS = ("sign", "sgn", "heaviside", "round", "floor", "ceil", "trunc")
-"""Step functions that return floats; every operation that returns whole numbers is another."""
+"""Step functions with a floating-point result. Every operation with an integer or boolean result
+also counts as a step function."""
 BLANK = ("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like")
 """Operations that read no value of their argument, like those whose names begin with `new_`."""
 SEARCHES = (
@@ -23,7 +24,8 @@ SEARCHES = (
     *("max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool2d"),
     *("max_pool2d_with_indices", "adaptive_max_pool2d_with_indices"),
 )
-"""Operations that say where a value lies; reading it there is what a maximum does."""
+"""Operations that return positions of values. Reading the input at these positions is equivalent
+to taking the maximum, so it is not a mask."""
 READERS = ("__getitem__", "gather", "take_along_dim", "index_select", "take", "max_unpool2d")
 """Operations that read values at given places."""
 RESHAPES = ("unsqueeze", "squeeze", "view", "reshape", "flatten", "expand", "expand_as")

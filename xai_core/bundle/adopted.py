@@ -50,7 +50,8 @@ ENDINGS: dict[tuple[str, bool], Ending] = {
     ("Sigmoid", True): "log_odds",
     ("", True): "log_odds",
 }
-"""What an ONNX network returns without its last operation, and whether that is one number."""
+"""What an ONNX network returns without its last operation, by the name of that operation and
+whether the output is one number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,8 +285,8 @@ def _imported(path: str) -> Callable[..., object]:
     allowed = [part.strip() for part in os.environ.get(ADAPTERS, "").split(",")]
     if not module or module not in allowed:
         raise BundleError(
-            f"This bundle calls `{path:.100}`, code outside of it. If you trust that module, name "
-            f"it and open the bundle again: export {ADAPTERS}={module:.80}"
+            f"This bundle calls `{path:.100}`, which is code outside the bundle. If "
+            f"you trust that module, name it and open the bundle again: export {ADAPTERS}={module:.80}"
         )
     try:
         factory = getattr(import_module(module), name)

@@ -299,7 +299,7 @@ def _classifier(bundle: Bundle) -> Classifier:
 
 
 def _cluster_layers(bundle: Bundle) -> nn.Sequential | None:
-    """Return None unless q(c|x) is a branch of the encoder."""
+    """Return the layers from an image to log q(c|x); None where the encoder has no such branch."""
     encoder = bundle.model.cluster_encoder
     return None if encoder is None else nn.Sequential(encoder, nn.LogSoftmax(-1))
 

@@ -62,7 +62,8 @@ ENOUGH = 4
 CONCESSION = 1.0
 """Decrease of the required log odds per step, for an image farther away than a real one."""
 OPINION = 2.5
-"""Log odds required of the mixture prior, weighted by two because they are the flatter ones."""
+"""Log odds that the mixture prior must reach. They are multiplied by two in the margin, because
+they change more slowly than those of the function."""
 
 Row = Float[Tensor, " batch"]
 

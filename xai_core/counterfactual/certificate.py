@@ -75,7 +75,9 @@ def certify(
         ValueError: If `lengths` are fewer than two, or not positive and increasing.
     """
     if len(lengths) < 2 or lengths[0] <= 0 or list(lengths) != sorted(set(lengths)):
-        raise ValueError(f"`lengths` must be at least two that rise above 0, got {lengths}.")
+        raise ValueError(
+            f"`lengths` must hold at least two positive, increasing values, got {lengths}."
+        )
     jacobian = decoder_jacobian(codes, decode)
     left, singular_values, _ = torch.linalg.svd(jacobian, full_matrices=False)
     uphill, law = _gradients(codes, target, decode, forward)

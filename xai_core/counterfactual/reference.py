@@ -37,7 +37,9 @@ class Reference:
         """Raise an error for empty or unequally long fields."""
         lengths = {len(self.images), len(self.classes), len(self.codes)}
         if lengths == {0}:
-            raise ValueError("`images` must hold at least one image, got none; give no reference.")
+            raise ValueError(
+                "`images` must hold at least one image, got none. Pass `reference=None` instead."
+            )
         if len(lengths) > 1:
             raise ValueError(
                 "`images`, `classes` and `codes` must have one row per image, got "

@@ -70,8 +70,8 @@ def _classifier(manifest: Manifest) -> Problem | None:
     longer = f"epochs {epochs}" if steps is None else f"min-steps {_more(steps)}"
     return Problem(
         kind="classifier",
-        sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly, and "
-        f"guessing would {_percent(chance)}: an explanation of its decisions explains a guess.",
+        sentence=f"The classifier decides {_percent(accuracy)} of the test images correctly; "
+        f"chance is {_percent(chance)}. Explanations of its decisions are meaningless.",
         remedy=_train(manifest, f"--classifier-{longer}"),
     )
 

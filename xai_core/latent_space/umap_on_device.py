@@ -18,14 +18,15 @@ from ..runtime import import_umap
 __all__ = ["umap_layout"]
 
 EDGES_AT_ONCE = 1 / 8
-"""Share of an epoch's edges that move together; many that pull a point at once overshoot."""
+"""Share of an epoch's edges that are applied together; with more, the moves of a point that has
+many edges add up to too large a step."""
 NEGATIVES = 5
 """Random points that push an edge's first point away, per edge."""
 LARGEST_STEP = 4.0
 """Largest move along a coordinate that one edge asks for, as in umap-learn."""
 BISECTIONS = 64
 PRODUCTS = 600
-"""Products with the graph's matrix that find its smoothest vectors."""
+"""Number of power iterations that find the smoothest eigenvectors of the graph."""
 
 
 def umap_layout(

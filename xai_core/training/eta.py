@@ -13,7 +13,7 @@ __all__ = [
 NEARLY_DONE = 0.95
 """Share of the rest of a stage that may be assumed done before the stage reports it."""
 ENOUGH_SECONDS = 5.0
-"""Seconds of work, expected and measured, from which the measured speed alone decides.
+"""Seconds of work, expected and measured, after which the estimate uses the measured speed alone.
 
 Short measurements are unreliable: a stage may end within milliseconds, most of them setup.
 """

@@ -19,7 +19,7 @@ EVERYWHERE = (
 """Streamlit's scripts for elements that nearly every page shows."""
 
 SHORTCUTS = (b"accept-encoding", b"if-none-match", b"if-modified-since")
-"""Request headers that would bring a packed body, or none."""
+"""Request headers that are dropped, so that the server returns the full, uncompressed page."""
 
 
 class IndexPage:

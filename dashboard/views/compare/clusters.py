@@ -28,7 +28,7 @@ def ask_split() -> str:
 
 
 def finding(pair: Pair, split: str) -> str:
-    """Say in how far both agree, and how often each is right, as Markdown."""
+    """Say to what extent both agree, and how often each is right, as Markdown."""
     scores = [b.manifest.metrics.get("test", {}).get("accuracy") for b in pair.both]
     names = [f"`{b.name}`" for b in pair.both]
     right = [f"**{share(score)}**" for score in scores if model_card.defined(score)]

@@ -51,7 +51,7 @@ def ask(bundle: "Bundle") -> Pair:
 
 
 def warn(pair: Pair) -> None:
-    """Say it if both hold different images, which limits what can be compared."""
+    """Warn if both hold different images, which limits what can be compared."""
     if not pair.alike:
         messages.note(
             f"`{pair.first.name}` was trained on *{_data(pair.first)}* and `{pair.second.name}` "

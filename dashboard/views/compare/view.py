@@ -9,7 +9,7 @@ from dashboard.views.compare import clusters, image, maps, numbers, settings
 
 bundle = layout.page(
     "Compare",
-    "Two models side by side: how do their answers differ, and how their numbers?",
+    "Two models side by side: how do their answers and their scores differ?",
 )
 point = st.container()
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

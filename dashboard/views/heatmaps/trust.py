@@ -83,7 +83,9 @@ def verdict(
 ) -> str:
     """State which methods fail no check, and how informative that is."""
     if health.problems(bundle, *health.needs(bundle, request.output)):
-        return "What is explained does not work, so passing says nothing here."
+        return (
+            "The explained model has not learned its task, so passing these checks means nothing."
+        )
     passed = set(found.table[found.table["trusted"]]["method"])
     methods = [name for name in found.table["method"] if name not in REFERENCES]
     named = [titles[name] for name in methods if name in passed]

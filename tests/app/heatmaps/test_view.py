@@ -172,4 +172,4 @@ def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, 
 def test_passing_says_nothing_where_the_classifier_guesses(tiny_bundle, failing):
     found = trust.loader.Trust(pd.DataFrame({"method": [], "trusted": []}), {}, {}, (), 8)
     asked = settings.Request(outputs.explained(tiny_bundle, "classifier"), [], ["|", "-"], [0, 1])
-    assert "passing says nothing" in trust.verdict(tiny_bundle, asked, found, {})
+    assert "these checks means nothing" in trust.verdict(tiny_bundle, asked, found, {})

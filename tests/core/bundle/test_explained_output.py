@@ -126,5 +126,5 @@ def test_the_old_name_of_the_argument_still_works_and_says_the_new_one(tiny_bund
         found = attributions(tiny_bundle, x, "saliency", of="cluster")
     wanted = attributions(tiny_bundle, x, "saliency", output="cluster")
     assert torch.equal(found.attributions, wanted.attributions)
-    with pytest.raises(TypeError, match="takes `output`, not also `of`"):
+    with pytest.raises(TypeError, match="got both `output` and its old name `of`"):
         attributions(tiny_bundle, x, "saliency", of="cluster", output="cluster")

@@ -307,7 +307,7 @@ def test_an_unknown_bundle_is_named_with_those_that_are_there(root, command):
 
 
 def test_a_device_that_is_not_there_is_an_error(root):
-    assert "CUDA devices are here. Use 'auto'" in error_of("verify", "bars", "--device", "cuda:99")
+    assert "CUDA devices. Use 'auto'" in error_of("verify", "bars", "--device", "cuda:99")
 
 
 # --- facts ------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ def test_a_fact_holds_within_its_tolerance(subtests):
 def test_a_launch_that_cannot_be_leaves_nothing_behind(bars_npz, small_presets):
     command = ("train", "--data", bars_npz, "--out", "checkpoints/new", "--preset", "smoke")
     assert "`precision` must be one of auto" in error_of(*command, "--precision", "64-true")
-    assert "CUDA devices are here" in error_of(*command, "--device", "cuda:99")
+    assert "CUDA devices. Use" in error_of(*command, "--device", "cuda:99")
     assert ".new.run" not in os.listdir("checkpoints")
 
 

@@ -48,5 +48,5 @@ def test_the_residual_of_a_bent_decoder_falls_with_slope_two(weights):
 @pytest.mark.parametrize("lengths", [(0.1,), (0.0, 0.1), (0.2, 0.1)])
 def test_lengths_must_rise(weights, lengths):
     z = torch.zeros(1, 3, dtype=torch.float64)
-    with pytest.raises(ValueError, match="at least two that rise above 0"):
+    with pytest.raises(ValueError, match="at least two positive, increasing values"):
         certify(z, target=0, decode=linear(weights), forward=two_classes, lengths=lengths)

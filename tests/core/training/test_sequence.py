@@ -487,7 +487,7 @@ def test_unknown_devices_are_refused(name):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(ConfigError, match=r"but .* CUDA devices are here"):
+    with pytest.raises(ConfigError, match=r"but .* CUDA devices"):
         resolve_device("cuda:99")
     assert resolve_device("cpu") == torch.device("cpu")
     assert resolve_device("auto").type in ("cpu", "cuda")

@@ -112,7 +112,7 @@ def _unmoved(correlation: Tensor, rule: TrustRule, seed: int) -> tuple[str, ...]
 def _no_better(lead: Tensor, name: str, rule: TrustRule, seed: int) -> str:
     found = mean_interval(lead, seed=seed, level=rule.level)
     if found.high < 0:
-        return f"it finds the pixels that decide worse than {name} does"
+        return f"it ranks the decisive pixels worse than {name} does"
     if name == "random" and found.low <= 0:
-        return "it finds the pixels that decide no better than random does"
+        return "it ranks the decisive pixels no better than a random map"
     return ""

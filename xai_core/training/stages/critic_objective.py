@@ -30,7 +30,7 @@ NARROW, WIDE = 0.5, 2.0
 SURE = 5.0
 """Log odds of the decision above which a mask adds no loss."""
 APART = 3.0
-"""The same for another image's decision against the mask's own, and for in-fills."""
+"""Log odds beyond which the swap, fill and removal terms add almost no loss."""
 
 
 class Surrogate(nn.Module):

@@ -31,9 +31,10 @@ layout.section(
     "order of the label it ends at), dark is q(c|x) near 1. An even grey strip is a collapse to "
     "1/K, one dark row all across a collapse to one cluster: in both, q(c|x) says the same of "
     "every image. Steps along the diagonal are clusters that follow the labels, which were not "
-    "used in these trainings. Below left: the mean KL in two parts, at most ln K (dashed): a blue "
-    "bar tells images apart, a red one is spent on uneven clusters, no bar is 1/K. Below right: "
-    "the bound; its first epochs lie below what is shown.",
+    "used in these trainings. Below left: the mean KL in two parts, at most ln K (dashed): blue "
+    "is the part that distinguishes images, the cluster information; red is the part caused by "
+    "unequal cluster sizes. Without a bar, q(c|x) is 1/K for every image. Below right: the "
+    "bound; its first epochs lie below what is shown.",
 )
 replay.replay(bundle)
 

@@ -34,9 +34,9 @@ layout.section(
     "The pixel gradient, what is left of it in the tangent space, and the result of one step.",
     "U Uᵀ projects the pixel gradient on the tangent space of the decoder's images; S² weighs "
     "its directions, and the result is the step that the code takes, seen in pixels. Warm is ink "
-    "added, cold ink removed; each of the three is scaled by its own. Right: the decoded image, "
-    "the image after the step, and a step of the same Euclidean "
-    "length along the pixel gradient itself.",
+    "added, cold ink removed; each of the three has its own colour scale. Right: the decoded "
+    "image, the image after the step, and a step of the same Euclidean length along the pixel "
+    "gradient itself.",
 )
 step.show(bundle, image_id, first_order_law.targets(bundle))
 
@@ -44,13 +44,13 @@ layout.section(
     "What can fail",
     "The same log p(target), maximised from the image's code and from the image's pixels.",
     "The law above holds for any function and any direction, so it proves nothing about a "
-    "counterfactual. What can fail is the distance between the result and the nearest image that "
-    "the decoder can draw, in ink: absolute differences, summed over pixels. It is searched from "
-    "the result's own code, so it is an upper bound: latent ascent ends on such an image by "
-    "construction, at a distance of 0, and the search misses it by a little; pixel ascent is the "
-    "adversarial contrast: it reaches the target with ink that no code explains. Whether the "
-    "decoder's images are images of *data* is a question for the judges on the page "
-    "Counterfactuals. The steps there are Adam's; a plain step is the formula's, z + λv.",
+    "counterfactual. A result can lie far from every image that the decoder can draw. The "
+    "distance is measured in ink (absolute differences, summed over pixels) to the nearest such "
+    "image that is found from the result's own code, so it is an upper bound. For latent ascent "
+    "the true distance is 0; the search finds slightly more. Pixel ascent is the adversarial "
+    "contrast: it reaches the target with ink that no code explains. Whether the decoder's "
+    "images are images of *data* is a question for the judges on the page Counterfactuals, where "
+    "the usual steps are Adam's; a plain step is the formula's, z + λv.",
 )
 two_ascents.show(bundle, image_id, first_order_law.targets(bundle))
 
