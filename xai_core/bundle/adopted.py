@@ -285,8 +285,8 @@ def _imported(path: str) -> Callable[..., object]:
     allowed = [part.strip() for part in os.environ.get(ADAPTERS, "").split(",")]
     if not module or module not in allowed:
         raise BundleError(
-            f"This bundle calls `{path:.100}`, which is code outside the bundle. If "
-            f"you trust that module, name it and open the bundle again: export {ADAPTERS}={module:.80}"
+            f"This bundle calls `{path:.100}`, which is code outside the bundle. If you trust "
+            f"that module, name it and open the bundle again: export {ADAPTERS}={module:.80}"
         )
     try:
         factory = getattr(import_module(module), name)
