@@ -39,16 +39,17 @@ LOADERS = {
     "alternatives": lambda b, i: counterfactuals.alternatives(b, i, "classifier", 1, 0),
     "certificate": lambda b, i: manifold.certificate(b, i, 1, 1.0),
     "tangents": lambda b, i: manifold.tangents(b, i, 2),
+    "distances": lambda b, i: manifold.distances(b, i, 1, "plain"),
     "step_pictures": lambda b, i: manifold.step_pictures(b, i, 1.0),
     "changes": lambda b, i: counterfactuals.changes(b, i, "classifier", "default"),
     "cluster_means": lambda b, i: heatmaps.cluster_means(b, "saliency", "classifier", "test", 5),
-    "draws": lambda b, i: theory.draws(b, i, 8),
+    "draws": lambda b, i: theory.draws(b, i, theory.FEWEST_DRAWS),
     "picture_as_read": lambda b, i: theory.picture_as_read(b, i),
     **{
         f"sides of {key}": lambda b, i, key=key: theory.sides(b, i, key, exactly=False)
         for key in ("D-1", "D-7", "D-22")
     },
-    "closing": lambda b, i: bound.closing(b, i, 64),
+    "closing": lambda b, i: bound.closing(b, i, theory.FEWEST_DRAWS),
     "factorised": lambda b, i: factorisations.factorised(b, i, "encoder"),
     "guess_at": lambda b, i: latent_map.guess_at(b, (0.0, 0.0)),
     "law": lambda b, i: counterfactuals.law(b, i, "classifier", 1),

@@ -346,7 +346,9 @@ def test_wrong_arguments_are_refused(functions):
     with pytest.raises(ValueError, match="at least two classes, got 1"):
         one = {**functions, "forward": lambda x: x.sum((1, 2, 3)).unsqueeze(1)}
         find_counterfactual(x, target=0, **one)
-    with pytest.raises(ValueError, match="must hold at least one image, got none. Pass `reference=None`"):
+    with pytest.raises(
+        ValueError, match="must hold at least one image, got none. Pass `reference=None`"
+    ):
         Reference(images=x[:0, 0], classes=torch.arange(0), codes=torch.zeros(0, 2))
 
 

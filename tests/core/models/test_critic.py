@@ -256,7 +256,7 @@ def test_a_seed_decides_the_weights():
 
 
 def test_a_function_that_decides_nothing_is_refused():
-    with pytest.raises(ValueError, match="two targets at least, 'one' has one"):
+    with pytest.raises(ValueError, match="at least two targets, 'one' has one"):
         train_critics(
             patches(8),
             explained={"one": lambda x: x.mean((2, 3))},

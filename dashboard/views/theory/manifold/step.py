@@ -65,7 +65,7 @@ def _by_hand(bundle: "Bundle", image_id: str, seen: loader.StepPictures, length:
         {"i": range(1, len(s) + 1), "s_i": s, "a_i = u_i·∇f": a, "s_i² a_i": s**2 * a}
     )
     shown = table.set_index("i").T
-    st.dataframe(shown.map(lambda value: f"{value:#.4g}"))
+    st.dataframe(shown.map(lambda value: f"{value:.4g}"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"U S² Uᵀ ∇f = Σ s_i² a_i u_i, so its length is √Σ(s_i² a_i)² = **{law:#.5g}** per "
