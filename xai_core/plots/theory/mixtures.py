@@ -11,6 +11,7 @@ from .. import theme
 from ..style import styled
 
 __all__ = [
+    "densities",
     "gaussians",
     "half_step",
     "objectives",
@@ -145,6 +146,24 @@ def _ring(
     )  # fmt: skip
 
 
+def densities(
+    x: NDArray[np.floating],
+    weights: NDArray[np.floating],
+    means: NDArray[np.floating],
+    variances: NDArray[np.floating],
+) -> NDArray[np.floating]:
+    """Evaluate each component of a mixture on a line, times its weight: (places, components).
+
+    Args:
+        x: (places,).
+        weights: (components,), sum 1.
+        means: (components,).
+        variances: (components,).
+    """
+    heights = weights / np.sqrt(2 * np.pi * variances)
+    return heights * np.exp(-((x[:, None] - means) ** 2) / (2 * variances))
+
+
 def half_step(
     points: NDArray[np.floating],
     responsibilities: NDArray[np.floating],
@@ -170,8 +189,7 @@ def half_step(
     """
     pad = 0.2 * (points.max() - points.min())
     x = np.linspace(points.min() - pad, points.max() + pad, 300)
-    heights = weights / np.sqrt(2 * np.pi * variances)
-    parts = heights * np.exp(-((x[:, None] - means) ** 2) / (2 * variances))
+    parts = densities(x, weights, means, variances)
     palette = theme.categorical(2)
     curves = [
         go.Scatter(

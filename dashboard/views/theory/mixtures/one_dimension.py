@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.ui import download, frontend
@@ -46,10 +45,10 @@ def density(bundle: "Bundle") -> None:
         for link, start in STARTS.items()
     )
     means, x = np.array(moved), np.linspace(*WINDOW, 400)
-    total = _weighted(x, means).sum(1)
+    total = mixtures.densities(x, WEIGHTS, means, VARIANCES).sum(1)
     modes = int(((total[1:-1] > total[:-2]) & (total[1:-1] > total[2:])).sum())
     said = f"{modes} {'mode' if modes == 1 else 'modes'}"
-    here = _weighted(np.array([at]), means)[0]
+    here = mixtures.densities(np.array([at]), WEIGHTS, means, VARIANCES)[0]
     text = ", ".join(f"{r:.3f}" for r in here / here.sum())
     _density(
         key=KEY,
@@ -71,12 +70,6 @@ def density(bundle: "Bundle") -> None:
         )
         table = pd.DataFrame({"x": x, "p": total})
         download.table(bundle, table, name="density", means=" ".join(map(str, moved)))
-
-
-def _weighted(x: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate each component's density times its weight: (places, components)."""
-    heights = WEIGHTS / np.sqrt(2 * np.pi * VARIANCES)
-    return heights * np.exp(-((x[:, None] - means) ** 2) / (2 * VARIANCES))
 
 
 def _put(moved: list[float]) -> None:
