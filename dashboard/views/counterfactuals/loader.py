@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services import outputs
+from dashboard.services import decoder_images, outputs
 from dashboard.services.bundles import on_device, on_host
 from dashboard.services.cache import BY_FINGERPRINT
 from dashboard.services.counterfactuals import USUAL, Floats, LatentAscent, change, search
@@ -140,15 +140,13 @@ def evidence(
 
 @offload
 def _evidence(bundle: "Bundle", counterfactual: Floats, image: Floats, output: str) -> Evidence:
-
     from xai_core.counterfactual.of_bundle import reference_of
-    from xai_core.counterfactual.plausibility import nearest_drawn
     from xai_core.data.io.pixel_values import channels_first, pictures
 
     x = channels_first(on_device(bundle, np.stack([counterfactual, image])), "images")
-    model, reference = bundle.model, reference_of(bundle, output, labels=True)
+    reference = reference_of(bundle, output, labels=True)
     with compute_slot():
-        found = nearest_drawn(x, encode=model.encode_mean, decode=model.decode)
+        found = decoder_images.nearest(bundle, x)
         nearest = reference.nearest_classes(x[:1])[0].tolist()
     distance, input_distance = found.l1.tolist()
     return Evidence(pictures(found.images)[0], distance, input_distance, nearest)
