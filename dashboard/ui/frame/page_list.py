@@ -1,7 +1,5 @@
 """Additions to Streamlit's frame: roles for screen readers, a history without duplicates."""
 
-import streamlit as st
-
 from dashboard.ui import frontend
 
 _roles = frontend.component(__file__, "page_list", html="<span hidden></span>", css=False)
@@ -10,6 +8,5 @@ _address_bar = frontend.component(__file__, "address_bar", html="<span hidden></
 
 def mend() -> None:
     """Set the roles of the list of pages and keep one history entry per page; draws nothing."""
-    with st.container(key="page-list", gap=None):
-        _roles(key="page list")
-        _address_bar(key="address bar")
+    _roles(key="page list")
+    _address_bar(key="address bar")

@@ -20,12 +20,11 @@ def show() -> None:
     if not state.keep(NAME, 0, link=NAME, span=SPAN):
         return
     st.html(Path(__file__).with_suffix(".css"))
-    with st.container(key="presentation", gap=None):
-        _keys(
-            key="presentation keys",
-            data={"stops": ["" if name == "home" else name for name in STOPS]},
-            on_leave_change=state.from_component("presentation keys", "leave", _leave),
-        )
+    _keys(
+        key="presentation keys",
+        data={"stops": ["" if name == "home" else name for name in STOPS]},
+        on_leave_change=state.from_component("presentation keys", "leave", _leave),
+    )
 
 
 def offer() -> None:
