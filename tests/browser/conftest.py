@@ -145,7 +145,7 @@ def _open(server, visitor, idle_tabs):
     def visit(path="", *, theme="light", width=1400):
         page = idle_tabs.pop() if idle_tabs else visitor.new_page()
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme)
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         watched.append((page, _watch(page, problems)))
         page.goto(f"{server}/{path}")
         settle(page)
