@@ -43,9 +43,9 @@ from .._types import Images, Latents, Probs
 from ..latent_space.encoding import evaluating
 from ..models.distributions import (
     categorical_kl_to_uniform,
+    draw_normal,
     normal_entropy,
     normal_log_prob,
-    sample_normal,
 )
 from ..models.vae import ClusterVAE, ElboTerms
 
@@ -69,7 +69,7 @@ __all__ = [
 
 SAMPLE_COUNTS = (1, 5, 10, 50, 100, 500, 1000, 2000)
 """Values of k for the importance-sampled log p(x); each divides the next, so groups nest."""
-ROWS = 500
+ROWS = 250
 """Images decoded at once; over all clusters if the decoder is conditioned on c."""
 
 PerImage = Float[Tensor, " batch"]
@@ -198,11 +198,8 @@ def draw(model: ClusterVAE, x: Images, *, num_samples: int, generator: torch.Gen
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
     with evaluating(model):
         posterior = model.encode(x)
-        draws = [
-            sample_normal(posterior.mean, posterior.log_var, generator=generator)
-            for _ in range(num_samples)
-        ]
-        z = torch.stack(draws)
+        noise = [draw_normal(posterior.mean, generator) for _ in range(num_samples)]
+        z = posterior.mean + torch.exp(0.5 * posterior.log_var) * torch.stack(noise)
         log_likelihood = _log_likelihood(model, x, z)
     mean, log_var = posterior.mean.double(), posterior.log_var.double()
     wide = z.double()

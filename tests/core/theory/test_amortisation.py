@@ -12,7 +12,7 @@ from xai_core.theory.amortisation import BestGaussianConfig, inference_gaps, log
 from xai_core.theory.bounds import draw
 from xai_core.theory.linear_vae import LinearVAE
 
-LONG = BestGaussianConfig(max_steps=400, num_draws=2000, record_every=100, evidence_draws=20_000)
+LONG = BestGaussianConfig(num_draws=2000, evidence_draws=20_000)
 
 
 def joint_of(model):
@@ -37,8 +37,8 @@ def test_where_the_posterior_is_gaussian_all_of_the_gap_is_the_encoders(f):
     found = inference_gaps(joint_of(model), *own(model), LONG)
     assert found.log_evidence == pytest.approx(model.log_evidence, abs=0.02)
     assert abs(found.approximation) < 4 * found.log_evidence_error
-    assert abs(found.amortisation - model.gap) < 4 * found.gained_error
-    assert found.elbos[0] == pytest.approx(model.elbo, abs=4 * found.errors[0])
+    assert found.amortisation == pytest.approx(model.gap, abs=1e-6)
+    assert found.elbos[0] == pytest.approx(model.elbo, abs=1e-6)
     assert found.effective > 0.8 * LONG.evidence_draws
     assert all(later >= earlier - 0.01 for earlier, later in pairwise(found.elbos))
 
@@ -66,6 +66,20 @@ def test_a_correlated_posterior_leaves_the_gap_of_mean_field():
     assert abs(found.log_evidence) < 4 * found.log_evidence_error
 
 
+def test_a_start_from_which_newton_steps_overshoot_still_climbs():
+    """log p(x, z) = -sqrt(1 + |z|^2) per coordinate: far out its curvature vanishes."""
+
+    def log_joint(z):
+        return -(1 + z.square()).sqrt().sum(-1)
+
+    start = torch.tensor([8.0, -12.0], dtype=torch.float64)
+    found = inference_gaps(log_joint, start, torch.full_like(start, -3.0), LONG)
+    near = torch.zeros_like(start)
+    there = inference_gaps(log_joint, near, near, LONG)
+    assert found.elbos[found.best] == pytest.approx(there.elbos[there.best], abs=0.1)
+    assert all(later > earlier - 0.5 for earlier, later in pairwise(found.elbos))
+
+
 def test_the_gaps_of_a_model_add_up_and_repeat(tiny_bundle):
     model, noise = tiny_bundle.model, torch.Generator().manual_seed(0)
     x = binarise(tiny_bundle.dataset.test.images[3:4].float() / 255, noise)
@@ -73,7 +87,7 @@ def test_the_gaps_of_a_model_add_up_and_repeat(tiny_bundle):
         q = model.encode(x)
     code = (q.mean[0], q.log_var[0])
     found = inference_gaps(log_joint_of(model, x), *code)
-    assert found.steps == (0, 12, 24, 36, 48, 60)
+    assert list(found.steps) == sorted(found.steps) and found.steps[0] == 0
     assert found.amortisation >= 0
     assert found.approximation > -4 * found.log_evidence_error
     gap = found.log_evidence - found.elbos[0]
@@ -89,9 +103,8 @@ def test_the_gaps_of_a_model_add_up_and_repeat(tiny_bundle):
     ("setting", "message"),
     [
         ({"max_steps": 0}, "`max_steps` must be at least 1, got 0"),
-        ({"num_samples": 3}, "`num_samples` must be even, got 3"),
+        ({"num_draws": 7}, "`num_draws` must be even, 4 or more, got 7"),
         ({"evidence_draws": 1}, "`evidence_draws` must be at least 2, got 1"),
-        ({"learning_rate": 0.0}, r"`learning_rate` must be in \(0, 10\)"),
     ],
 )
 def test_settings_outside_their_range_are_named(setting, message):

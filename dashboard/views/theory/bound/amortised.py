@@ -32,7 +32,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     """Ask which gap is larger; then optimise q for this image and show both."""
     formulas(*FORMULA)
     if not question.predict("larger gap"):
-        st.caption("Both gaps are computed when there is an answer: a few seconds per image.")
+        st.caption("Both gaps are computed when there is an answer.")
         return
     seen = loader.gaps(bundle, image_id)
     words = _words(seen)

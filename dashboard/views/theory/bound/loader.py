@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from xai_core.theory.amortisation import InferenceGaps
     from xai_core.theory.bounds import EvidenceCurve
 
-FEWER = {"max_steps": 40, "num_samples": 4, "record_every": 8, "num_draws": 60,
-         "evidence_draws": 200}  # fmt: skip
-"""Steps and draws for a decoder that reads c, which decodes every code under each cluster."""
-
 
 class Closing(NamedTuple):
     """The estimates of log p(x) of one image, and the bounds L and L^ below it, in nats."""
@@ -48,14 +44,12 @@ def gaps(bundle: "Bundle", image_id: str) -> "InferenceGaps":
     """Split the inference gap of one image's code into approximation and amortisation gap."""
     import torch
 
-    from xai_core.theory.amortisation import BestGaussianConfig, inference_gaps, log_joint_of
+    from xai_core.theory.amortisation import inference_gaps, log_joint_of
 
     x = on_device(bundle, as_read(bundle, image_id))
-    reads_c = bundle.model.config.decoder_conditioning == "z+c"
-    config = BestGaussianConfig(**FEWER) if reads_c else BestGaussianConfig()
     with compute_slot():
         with torch.no_grad():
             posterior = bundle.model.encode(x)
         return inference_gaps(
-            log_joint_of(bundle.model, x), posterior.mean[0], posterior.log_var[0], config
+            log_joint_of(bundle.model, x), posterior.mean[0], posterior.log_var[0]
         )

@@ -53,11 +53,12 @@ layout.section(
     "Optimise q(z|x) for this image alone, and see which part of the gap closes.",
     "Two ways to infer a code: optimise q for each image, or learn an encoder that gives it in "
     "one pass, amortised inference. The line climbs from the encoder's Gaussian to the best one "
-    "of this image, found by gradient ascent of the reparameterised bound with new noise at each "
+    "of this image, found by Newton steps on the reparameterised bound with new noise at each "
     "step; every point of the line is an average over the same other draws, the cluster summed "
     "out. No Gaussian with independent coordinates can close the gap that is left. log "
-    "p(x) is estimated from draws around the best Gaussian, which lie nearer to p(z|x) than the "
-    "encoder's, so it is higher than the estimate above; on average it is still too low.",
+    "p(x) is estimated from draws of a Gaussian with correlated coordinates around the best one, "
+    "which lie nearer to p(z|x) than the encoder's, so it is higher than the estimate above; on "
+    "average it is still too low.",
 )
 amortised.show(bundle, image_id)
 
