@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from xai_core.errors import ConfigError
+from xai_core.theory import variational
 from xai_core.theory.variational import (
     MeanField,
     MeanFieldConfig,
@@ -186,6 +187,9 @@ def test_a_row_is_a_draw(problem, estimator):
         q, *problem, estimator=estimator, num_samples=7, generator=torch.Generator()
     )
     assert rows.shape == (7, 4)
+    eps = torch.randn(7, 2, generator=torch.Generator(), dtype=torch.float64)
+    found = variational._mean_gradient(q, variational._signed(*problem), eps, estimator)
+    torch.testing.assert_close(found, rows.mean(0))
 
 
 def test_wrong_arguments_are_named(problem):

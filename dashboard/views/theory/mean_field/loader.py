@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dashboard.services.bundles import latents
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.image_data import batch, code
+from dashboard.services.image_data import code
 from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
     rows = [noise.choice(p, min(n, len(p)), replace=False)
             for p, n in zip(picked, (count, 1000), strict=True)]  # fmt: skip
     z = [torch.from_numpy(latents(bundle)[r].astype(float)) for r in rows]
-    values = [_values(bundle, of, r) for r in rows]
+    values = [_values(bundle, of, r, r - p[:1]) for r, p in zip(rows, picked, strict=True)]
     if ":" not in of:
         values = [v > values[0].median() for v in values]
     centre, scale = z[0].mean(0), z[0].std(0).clamp(min=1e-9)
@@ -183,13 +183,17 @@ def _probed(bundle: "Bundle", of: str, count: int) -> tuple[Data, Data, Data]:
     return (x, values[0].bool()), (other, values[1].bool()), (centre, scale)
 
 
-def _values(bundle: "Bundle", of: str, rows: NDArray[np.int64]) -> "Tensor":
+def _values(
+    bundle: "Bundle", of: str, rows: NDArray[np.int64], places: NDArray[np.int64]
+) -> "Tensor":
+    """Evaluate a property of some rows of the index, all of one split, at `places` in it."""
     import torch
 
+    from xai_core.data.preprocessing import to_float
     from xai_core.theory.image_properties import PROPERTIES
 
-    if ":" in of:
-        column, _, wanted = of.partition(":")
+    column, _, wanted = of.partition(":")
+    if wanted:
         return torch.from_numpy(bundle.index[column].to_numpy()[rows] == int(wanted))
-    ids = bundle.index["id"].iloc[rows].tolist()
-    return PROPERTIES[of](batch(bundle, ids)).cpu()
+    split = bundle.dataset.split(bundle.index["split"].iat[rows[0]])
+    return PROPERTIES[of](to_float(split.images[torch.from_numpy(places)], bundle.device)).cpu()
