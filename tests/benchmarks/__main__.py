@@ -71,7 +71,7 @@ def explaining_part(row, quick):
 
 
 def theory_part(row, quick):
-    for what, milliseconds in theory.reactions(load_bundle(BUNDLE), 1 if quick else 3).items():
+    for what, milliseconds in theory.reactions(load_bundle(BUNDLE), 1 if quick else 5).items():
         row(what, ("{:.0f} ms", milliseconds))
 
 

@@ -1,4 +1,4 @@
-"""Measure how long the controls of the Theory pages take on an image they have not seen."""
+"""Measure the processor time of the Theory pages' controls on images they have not seen."""
 
 import contextlib
 import io
@@ -23,9 +23,10 @@ from xai_core.theory.linear_vae import LinearVAE
 
 
 def reactions(bundle, repeats):
-    """Return the median milliseconds of each control at its most expensive setting, uncached.
+    """Return each control's median milliseconds at its most expensive setting, uncached.
 
-    Codes are drawn beforehand: once per image, by the page that is opened on it.
+    They are processor time on one thread, which other work on the machine changes least. Codes
+    are drawn beforehand: once per image, by the page that is opened on it.
     """
     with contextlib.redirect_stderr(io.StringIO()):  # caches warn that no server runs
         compute_queue()
@@ -33,7 +34,7 @@ def reactions(bundle, repeats):
     most_probed, most_points = probe.COUNTS[-1], panels.COUNTS[-1]
     em = (bundle, "latents", (0, 1), em_steps.COUNT, 10, "full", 1.0)
     shapes = list(probe.SHAPES.values())
-    fit = (bundle, shapes[0], most_probed, probe.SAMPLES)
+    fits = [(bundle, shapes[0], most_probed - i, probe.SAMPLES) for i in range(repeats)]
     asked = {
         "the bound from 2,000 draws instead of 1,000": (
             lambda i: bound_loader.closing(bundle, ids[i], 2000)
@@ -46,17 +47,22 @@ def reactions(bundle, repeats):
         ),
         "EM with 10 full components": lambda i: mixtures_loader.mixture(*em, i),
         f"a probe of {most_probed:,} images, once per question": (
-            lambda i: loader.probe(bundle, shapes[i % len(shapes)], most_probed - i, 8)
+            lambda i: loader.probe(bundle, shapes[1 + i % 2], *fits[i][2:])
         ),
         "both estimators' variance, 4,096 draws": (
-            lambda i: loader.spread(*fit, probe.WHERE[i % 2])
+            lambda i: loader.spread(*fits[i], probe.WHERE[i % 2])
         ),
         "the certificate of the manifold": lambda i: manifold_loader.certificate(
             bundle, ids[i], 1, 1.0
         ),
         "its tangent directions": lambda i: manifold_loader.tangents(bundle, ids[i], 8),
         "one step as pictures": lambda i: manifold_loader.step_pictures(bundle, ids[i], 1.0),
-        "latent and pixel ascent": lambda i: manifold_loader.ascents(bundle, ids[i], 1, "plain"),
+        "the film of the latent ascent": lambda i: manifold_loader.ascended(
+            bundle, ids[i], 1, "plain", "diffeomorphic"
+        ),
+        "the film of the pixel ascent": lambda i: manifold_loader.ascended(
+            bundle, ids[i], 1, "plain", "pixel"
+        ),
         "their distances from the decoder's images": (
             lambda i: manifold_loader.distances(bundle, ids[i], 1, "plain")
         ),
@@ -76,7 +82,8 @@ def reactions(bundle, repeats):
             f=0.1 * i
         ).estimated_gradients(torch.randn(10_000, dtype=torch.float64)),
     }
-    loader.probe(*fit)
+    for fit in fits:
+        loader.probe(*fit)
     for image_id in ids:
         loader_of_all.numbers(bundle, image_id)
     return {what: _median(call, repeats) for what, call in asked.items()}
@@ -85,7 +92,7 @@ def reactions(bundle, repeats):
 def _median(call, repeats):
     times = []
     for i in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         call(i)
-        times.append(1000 * (time.perf_counter() - started))
+        times.append(1000 * (time.process_time() - started))
     return statistics.median(times)

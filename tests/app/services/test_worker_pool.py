@@ -37,7 +37,7 @@ WORK = {
     theory_loader._drawn: (IMAGE, 20),
     manifold_loader._certified: (IMAGE, 1, 1.0),
     manifold_loader.tangents: (IMAGE, 2),
-    manifold_loader.ascents: (IMAGE, 1, "plain"),
+    manifold_loader.ascended: (IMAGE, 1, "plain", "pixel"),
     manifold_loader.step_pictures: (IMAGE, 1.0),
 }
 

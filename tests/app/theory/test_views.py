@@ -509,8 +509,10 @@ def test_a_step_can_be_computed_from_the_numbers_shown(open_page, tiny_bundle, t
 
 def test_both_ascents_are_films_that_end_at_their_image(open_page, tiny_bundle, component):
     app = open_page("theory_manifold", image="test:3")
-    found = manifold_loader.ascents(tiny_bundle, "test:3", 0, "plain")
-    for title, one in zip(("Latent ascent", "Pixel ascent"), found, strict=True):
+    for title, method in zip(
+        ("Latent ascent", "Pixel ascent"), manifold_loader.METHODS, strict=True
+    ):
+        one = manifold_loader.ascended(tiny_bundle, "test:3", 0, "plain", method)
         assert one.frames.shape[0] == len(one.frame_probs) == manifold_loader.FRAMES
         assert one.frame_probs[-1] == pytest.approx(one.probability, abs=1e-4)
         data, _ = component(app, f"film {title}")

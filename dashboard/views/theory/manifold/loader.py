@@ -22,6 +22,8 @@ MAX_STEPS = 60
 """Number of steps of each ascent."""
 FRAMES = 8
 """Number of images of a film, the first and the last included."""
+METHODS: "tuple[Method, Method]" = ("diffeomorphic", "pixel")
+"""Both ascents, in latent space and on pixels."""
 
 
 class Ascended(NamedTuple):
@@ -74,18 +76,19 @@ def tangents(bundle: "Bundle", image_id: str, count: int) -> NDArray[np.float32]
     return pictures(found)
 
 
-@st.cache_data(max_entries=128, show_spinner="Running both ascents", hash_funcs=BY_FINGERPRINT)
+@st.cache_data(max_entries=256, show_spinner="Running the ascent", hash_funcs=BY_FINGERPRINT)
 @offload
-def ascents(
-    bundle: "Bundle", image_id: str, target: int, ascent: "Ascent"
-) -> tuple[Ascended, Ascended]:
-    """Maximise log p(target) in latent space and on pixels, by the same kind of steps.
+def ascended(
+    bundle: "Bundle", image_id: str, target: int, ascent: "Ascent", method: "Method"
+) -> Ascended:
+    """Maximise log p(target) in latent space or on pixels.
 
     Args:
         bundle: The models.
         image_id: The image.
         target: The class.
         ascent: "adam" or "plain" steps.
+        method: "diffeomorphic" in latent space, "pixel" on pixels.
     """
     import torch
 
@@ -95,24 +98,20 @@ def ascents(
 
     x, output = stored(bundle, [image_id]), outputs.deciding(bundle)[0]
     explained = outputs.explained(bundle, output)
-
-    def ascended(method: "Method") -> Ascended:
-        config = CounterfactualConfig(
-            method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
-        )
+    config = CounterfactualConfig(
+        method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
+    )
+    with compute_slot():
         found = counterfactuals(bundle, x, target, output=output, config=config)
         film = found.frames(0, FRAMES)
         with torch.no_grad():
             probs = explained.shown(explained.function(bundle)(on_device(bundle, film)))
-        return Ascended(
-            frames=pictures(film),
-            frame_probs=probs[:, target].tolist(),
-            probability=float(found.probabilities[0, target]),
-            steps=int(found.evaluations[0]),
-        )
-
-    with compute_slot():
-        return ascended("diffeomorphic"), ascended("pixel")
+    return Ascended(
+        frames=pictures(film),
+        frame_probs=probs[:, target].tolist(),
+        probability=float(found.probabilities[0, target]),
+        steps=int(found.evaluations[0]),
+    )
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=BY_FINGERPRINT)
@@ -123,7 +122,7 @@ def distances(
 
     The distance is that to the nearest image that the decoder was found to draw.
     """
-    ends = [one.frames[-1] for one in ascents(bundle, image_id, target, ascent)]
+    ends = [ascended(bundle, image_id, target, ascent, kind).frames[-1] for kind in METHODS]
     first, second = decoder_images.distances(bundle, np.stack(ends)).tolist()
     return first, second
 

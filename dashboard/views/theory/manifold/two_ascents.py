@@ -39,9 +39,10 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
             **state.bind("ascent steps", next(iter(STEPS)), list(STEPS), link="ascent"),
         )  # fmt: skip
     asked = (bundle, image_id, names.index(target), STEPS[kind])
-    found = loader.ascents(*asked)
-    for title, one in zip(TITLES, found, strict=True):
-        _film(bundle, title, one, target)
+    found = []
+    for title, method in zip(TITLES, loader.METHODS, strict=True):  # the first film shows early
+        found.append(loader.ascended(*asked, method))
+        _film(bundle, title, found[-1], target)
     st.caption(
         "The latent film decodes codes along the ascent, from the reconstruction on; the pixel "
         "film shows images that the ascent passed through, from the image itself on."
@@ -51,7 +52,7 @@ def show(bundle: "Bundle", image_id: str, names: list[str]) -> None:
 
 def _distances(
     bundle: "Bundle",
-    found: tuple[loader.Ascended, loader.Ascended],
+    found: list[loader.Ascended],
     distances: tuple[float, float],
     image_id: str,
     target: str,
