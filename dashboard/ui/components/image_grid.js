@@ -58,5 +58,6 @@ export default function ({ parentElement: root, data: d, setTriggerValue }) {
   grid.replaceChildren(...Array.from({ length: d.count }, (_, i) =>
     cell(d, i, (id) => setTriggerValue('pick', id))));
   d.ids.forEach((id, i) => { grid.children[i].firstChild.dataset.id = id; });
+  arrange(grid, d); // at once: the watch calls it a frame later
   if (focused) grid.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -109,4 +109,11 @@ def _numbers(table: pd.DataFrame, names: list[str], order: list[int]) -> None:
     }
     listed = [c for c in columns if c in shown]
     alt = "Size, purity, confidence and spread of each cluster"
-    st.dataframe(shown, hide_index=True, column_order=listed, column_config=columns, alt=alt)
+    st.dataframe(
+        shown,
+        height=35 * min(len(shown) + 1, 11) + 2,  # as Streamlit's own, which comes too late
+        hide_index=True,
+        column_order=listed,
+        column_config=columns,
+        alt=alt,
+    )
