@@ -4,6 +4,7 @@ The lists say what is known of an operation; one that is on none of them is not 
 harmless.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,16 +18,16 @@ MOVES = (
     *("AccumulateGrad", "CopySlices", "CopyBackwards", "ToCopy", "Clone", "Alias", "AsStrided"),
     *("View", "UnsafeView", "Reshape", "ReshapeAlias", "Permute", "Transpose", "T", "Squeeze"),
     *("Unsqueeze", "Expand", "Select", "Slice", "Index", "Gather", "Cat", "Stack", "Split"),
-    *("SplitWithSizes", "Unbind", "Flip", "Roll", "ConstantPadNd", "PixelShuffle"),
+    *("SplitWithSizes", "Unbind", "Flip", "Roll", "ConstantPadNd", "PixelShuffle", "Repeat"),
 )
-"""Operations that move values without changing them."""
+"""Operations that move or copy values without changing them."""
 LINEAR = (
     *("Add", "Sub", "Rsub", "Mul", "Div", "Neg", "Sum", "Mean", "Cumsum", "Lerp", "Addcmul"),
     *("Addcdiv", "Convolution", "MkldnnConvolution", "CudnnConvolution", "Addmm", "Mm", "Bmm"),
     *("Mv", "Addmv", "Addr", "Dot", "Baddbmm", "Addbmm", "Linear", "MkldnnLinear", "Trilinear"),
     *("NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "NativeBatchNormLegitNoTraining"),
     *("AvgPool2D", "AvgPool3D", "AdaptiveAvgPool2D", "AdaptiveAvgPool3D", "MkldnnReshape"),
-    *("ToDense", "ToMkldnn", "Im2Col", "Col2Im", "Unfold", "Repeat", "IndexSelect", "IndexAdd"),
+    *("ToDense", "ToMkldnn", "Im2Col", "Col2Im", "Unfold", "IndexSelect", "IndexAdd"),
     *("ScatterAdd", "Take", "Trace", "Tril", "Triu", "Diagonal", "DiagEmbed", "Rot90"),
     *("PixelUnshuffle", "ChannelShuffle", "UnsafeSplit", "UnsafeSplitWithSizes", "MaxUnpool2D"),
     *("ReflectionPad1D", "ReflectionPad2D", "ReplicationPad1D", "ReplicationPad2D"),
@@ -46,7 +47,15 @@ SMOOTH = (
     *("ScaledDotProductFlashAttentionForCpu", "ScaledDotProductFlashAttention"),
     *("ScaledDotProductEfficientAttention", "ScaledDotProductCudnnAttention"),
 )
-"""Operations with a slope that changes without a jump."""
+"""Operations with a slope that changes without a jump. What is composed of them is smooth, however
+near it comes to a ReLU, as `x * torch.sigmoid(100 * x)` does: it has no switch that a rule for
+ReLU could set, so its own slope counts."""
+LENGTHS = ("Norm", "LinalgVectorNorm", "Cdist", "EuclideanDist")
+"""Lengths and distances: smooth, except that the length of a single number is its absolute
+value."""
+SPREADS = ("Std", "StdMean")
+"""Standard deviations: smooth, except that that of a number and its negative is its absolute
+value."""
 ORDERS = (
     *("MaxPool2DWithIndices", "MaxPool3DWithIndices", "MkldnnMaxPool2D", "AdaptiveMaxPool2D"),
     *("Max", "Min", "Amax", "Amin", "Aminmax", "Sort", "Topk", "Kthvalue", "Median", "Cummax"),
@@ -93,13 +102,22 @@ class Operation:
         while found is not None and found.name in MOVES and found.name not in _JOINED:
             moved = moved or found.name != "Clone"
             found = found.first
-        if self.name not in ORDERS or found is None or found.name not in _JOINED:
+        chooses = self.name in (*ORDERS, *SPREADS)
+        if not chooses or found is None or found.name not in _JOINED:
             return False
         if self.name in POOLS:
             if found.name == "ConstantPadNd" or (moved and found.name == "Cat"):
                 return False
             return moved or not _joined(found.node).isdisjoint((-2, -1))
         return moved or not _chosen(self.node, found.node).isdisjoint(_joined(found.node))
+
+    @property
+    def is_length_of_numbers(self) -> bool:
+        """Return whether it is an absolute value, written as the length of single numbers."""
+        before = self.first
+        if self.name not in LENGTHS or before is None:
+            return False
+        return _numbers(before.node) == _numbers(self.node)
 
     @property
     def is_root_of_a_square(self) -> bool:
@@ -112,6 +130,11 @@ class Operation:
 
 
 _JOINED = ("Cat", "Stack", "ConstantPadNd")
+
+
+def _numbers(node: Node) -> int:
+    """Count the numbers that an operation returned."""
+    return math.prod(node._input_metadata[0].shape)  # type: ignore[attr-defined]
 
 
 def _rank(node: Node) -> int:

@@ -2,7 +2,10 @@
 
 Each rule applies to the calls of ReLU, so it covers modules and functional calls alike. A function
 with another rectifier, for which the rule is not defined, raises an error; so does one with an
-operation of which it is not known that it rectifies nothing.
+operation of which it is not known that it rectifies nothing. Activations with a name of their own
+(GELU, SiLU, softplus) are other rectifiers. What is composed of smooth operations has no rule, and
+its plain gradient passes, even where it comes near a ReLU, such as `x * torch.sigmoid(100 * x)`:
+call `torch.relu` where the rule is meant to apply.
 
 References:
     Striving for Simplicity (Springenberg et al., 2015), https://arxiv.org/abs/1412.6806
@@ -90,6 +93,8 @@ def _other_rectifier(outputs: Tensor, leaf: Tensor, own: str, gated: set[str]) -
         name = operation.name
         if operation.compares_functions:
             return f"{name} of tensors that are joined for it"
+        if operation.is_length_of_numbers:
+            return f"{name} of single numbers"
         if operation.is_root_of_a_square:
             return f"{name} of a square"
         if name not in KNOWN and name != own:

@@ -44,6 +44,97 @@ def test_every_method_explains_images_of_any_shape(shape):
             assert (found.output_change - change).abs().max() < 1e-4, method
 
 
+class Separate(nn.Module):
+    """A branch for each colour, as some multispectral networks have."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleList(nn.Conv2d(1, 2, 3) for _ in range(3))
+        self.head = nn.Linear(6 * 6 * 8, 3)
+
+    def forward(self, x):
+        parts = [branch(x[:, c : c + 1]) for c, branch in enumerate(self.branches)]
+        return self.head(torch.cat(parts, 1).relu().flatten(1))
+
+
+class Named(nn.Sequential):
+    """Answers as libraries of pretrained networks do."""
+
+    def forward(self, x):
+        return {"logits": super().forward(x), "features": x.mean((2, 3))}
+
+
+def layers(*first, inputs):
+    return nn.Sequential(*first, nn.Flatten(), nn.Linear(inputs, 3))
+
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+GREY = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+COLOURED = {
+    "a matrix": lambda: layers(inputs=240),
+    "a convolution": lambda: layers(nn.Conv2d(3, 2, 3), nn.ReLU(), inputs=96),
+    "one pixel at a time": lambda: layers(nn.Conv2d(3, 2, 1), nn.ReLU(), inputs=160),
+    "each colour alone": lambda: layers(nn.Conv2d(3, 3, 3, groups=3), nn.ReLU(), inputs=144),
+    "separable": lambda: layers(
+        nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 4, 1), nn.ReLU(), inputs=192
+    ),
+    "a branch for each": Separate,
+    "normalised": lambda: layers(nn.BatchNorm2d(3), nn.Conv2d(3, 2, 3), nn.ReLU(), inputs=96),
+    "channels last in memory": lambda: layers(nn.Conv2d(3, 2, 3), nn.ReLU(), inputs=96).to(
+        memory_format=torch.channels_last
+    ),
+    "pooled": lambda: layers(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2), inputs=48),
+    "in double precision": lambda: layers(nn.Conv2d(3, 2, 3), nn.ReLU(), inputs=96).double(),
+    "with names": lambda: Named(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 3)),
+    "the library's means": lambda: after(lambda x: (x - MEAN) / 0.225),
+    "its grey": lambda: after(lambda x: (x * GREY).sum(1, keepdim=True).repeat(1, 3, 1, 1)),
+    "its colours in reverse": lambda: after(lambda x: x[:, [2, 1, 0]]),
+    "its colours last": lambda: after(lambda x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2)),
+}
+"""Functions of colour images 8 x 10, as people write them."""
+
+
+def after(change):
+    network = layers(nn.Conv2d(3, 2, 3), nn.ReLU(), inputs=96)
+    return lambda x: network(change(x))
+
+
+def logits(model, x):
+    found = model(x)
+    return found["logits"] if isinstance(found, dict) else found
+
+
+def test_every_method_gives_one_map_of_three_channels(some, subtests):
+    """It belongs to all channels; with `keep_channels` there is one for each of them too."""
+    for name, make in some(COLOURED.items()):
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            model = make()
+        if isinstance(model, nn.Module):
+            model.eval().requires_grad_(False)
+        kind = torch.float64 if name == "in double precision" else torch.float32
+        x = torch.rand(2, 3, 8, 10, dtype=kind)
+        zero = logits(model, torch.zeros_like(x[:1]))
+        change = (logits(model, x) - zero)[[0, 1], TARGET]
+        for method, card in METHODS.items():
+            with subtests.test(name=name, method=method):
+                if method == "guided_gradcam" and name == "a matrix":
+                    with pytest.raises(ValueError, match="needs a convolution"):
+                        attribute(x, forward=model, target=TARGET, method=method)
+                    continue
+                found = attribute(x, forward=model, target=TARGET, method=method, config=FAST,
+                                  mask_of=lambda x, _: x.mean(1), keep_channels=True)  # fmt: skip
+                assert found.attributions.shape == (2, 8, 10)
+                assert found.channel_maps.shape == x.shape
+                assert found.attributions.dtype == x.dtype
+                again = reduce_channels(found.channel_maps, signed=card.signed)
+                torch.testing.assert_close(again, found.attributions)
+                if card.complete:
+                    missed = (found.attributions.sum((1, 2)) - change).abs()
+                    complete = missed <= 0.02 * change.abs() + 1e-4
+                    assert (complete | found.incomplete).all()
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_maps_are_scored_on_images_of_any_shape(shape):
     model, x = network(shape).eval(), torch.rand(2, *shape)

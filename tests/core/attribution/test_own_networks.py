@@ -395,6 +395,10 @@ class Own(torch.autograd.Function):
         return torch.where(ctx.positive, gradient, 0)
 
 
+def zeros_apart(x):
+    return torch.cdist(x.reshape(-1, 1, 1), torch.zeros(1, 1, 1)).reshape(x.shape)
+
+
 RECTIFIERS = {
     "relu_": lambda x: torch.relu_(x.clone()),
     "an operator": torch.ops.aten.relu,
@@ -457,6 +461,16 @@ RECTIFIERS = {
     "nan_to_num": lambda x: x.masked_fill(x < 0, torch.nan).nan_to_num(0),
     "a distance": lambda x: (x + (x - 0).abs().sqrt().square()) / 2,
     "a remainder": lambda x: x.fmod(1e9) * (x > 0),
+    "a length": lambda x: (x + torch.linalg.vector_norm(x.unsqueeze(0), dim=0)) / 2,
+    "a norm of one": lambda x: (x + x.unsqueeze(-1).norm(dim=-1)) / 2,
+    "a distance to nothing": lambda x: (x + zeros_apart(x)) / 2,
+    "a spread": lambda x: (x + torch.stack([x, -x]).std(0) / 2**0.5) / 2,
+    "a chain of clamps": lambda x: x.clamp(-1e9, 1e9).clamp(0),
+    "a maximum with itself": lambda x: torch.maximum(x, 0 * x),
+    "a steep SiLU": lambda x: nn.functional.silu(1e4 * x) / 1e4,
+    "a steep GELU": lambda x: nn.functional.gelu(1e4 * x) / 1e4,
+    "a steep hard gate": lambda x: x * nn.functional.hardsigmoid(1e5 * x),
+    "a steep logarithm of a gate": lambda x: -nn.functional.logsigmoid(-1e4 * x) / 1e4,
     "a copied sign": lambda x: (x + x.copysign(torch.ones(()))) / 2,
 }
 """Ways to write a ReLU."""
@@ -478,6 +492,28 @@ HARMLESS = {
 """What looks like a rectifier and is none."""
 
 
+def pair(x):
+    return torch.stack([x, torch.zeros_like(x)])
+
+
+GATES = {
+    "a sigmoid": lambda x: x * torch.sigmoid(100 * x),
+    "a steep sigmoid": lambda x: x * torch.sigmoid(1e4 * x),
+    "a sigmoid of the values": lambda x: x * torch.sigmoid(1e4 * x.detach()),
+    "a hyperbolic tangent": lambda x: x * (1 + torch.tanh(100 * x)) / 2,
+    "an error function": lambda x: x * (1 + torch.erf(100 * x)) / 2,
+    "an arcus tangent": lambda x: x * (0.5 + torch.atan(1e4 * x) / torch.pi),
+    "a logistic function": lambda x: x / (1 + torch.exp(-20 * x)),
+    "a softmax": lambda x: (pair(x) * pair(100 * x).softmax(0)).sum(0),
+    "a logsumexp": lambda x: torch.logsumexp(pair(100 * x), 0) / 100,
+    "a logarithm of a sum": lambda x: torch.log(1 + torch.exp(20 * x)) / 20,
+    "a rounded root": lambda x: (x + torch.sqrt(x * x + 1e-8)) / 2,
+    "a root of a power": lambda x: (x + (x.pow(4) + 1e-12) ** 0.25) / 2,
+    "a logarithm of a square": lambda x: (x + torch.exp(torch.log(x * x + 1e-6) / 2)) / 2,
+}
+"""Smooth functions near a ReLU, to which no rule applies."""
+
+
 def only_slopes(harmless):
     """Where nothing rectifies, the map is the slope."""
     first, head, x = nn.Conv2d(1, 4, 3), nn.LazyLinear(3), torch.rand(4, 1, 9, 9)
@@ -488,7 +524,7 @@ def only_slopes(harmless):
 
 
 def test_a_relu_has_one_map_however_it_is_written_or_none(some, subtests):
-    for name, harmless in some(HARMLESS.items()):
+    for name, harmless in some([*HARMLESS.items(), *GATES.items()]):
         with subtests.test(name=name):
             only_slopes(harmless)
     first, head = nn.Conv2d(1, 4, 3), nn.Linear(4 * 49, 3)

@@ -102,6 +102,45 @@ def test_every_search_works_in_any_precision(some, subtests):
                 assert found.frames(0, 4).isfinite().all()
 
 
+COLOURED = {
+    "rows of pixels": lambda m: {"decode": lambda z: m.decode(z).flatten(1)},
+    "a tuple": lambda m: {"decode": lambda z: (m.decode(z), z)},
+    "a mean and a variance": lambda m: {"encode": lambda x: (m.encode(x), 0 * m.encode(x))},
+    "names": lambda m: {"forward": lambda x: {"logits": m(x), "x": x.mean()}},
+    "an array of one image": lambda m: {"target": np.ones(3, int)},
+    "no set of real images": lambda m: {"reference": None},
+    "no prior": lambda m: {"prior": None},
+    "channels last in memory": lambda m: {
+        "decode": lambda z: m.decode(z).contiguous(memory_format=torch.channels_last)
+    },
+    "colours reversed twice": lambda m: {"forward": lambda x: m(x[:, [2, 1, 0]][:, [2, 1, 0]])},
+    "parts of two": lambda m: {
+        "config": CounterfactualConfig(target_probability=0.9, batch_size=2)
+    },
+    "plain steps": lambda m: {
+        "config": CounterfactualConfig(
+            method="diffeomorphic", ascent="plain", target_probability=0.9
+        )
+    },
+    "steps on pixels": lambda m: {
+        "config": CounterfactualConfig(method="pixel", target_probability=0.9)
+    },
+}
+"""Ways to give functions of colour images."""
+
+
+def test_colour_is_searched_however_functions_give_it(some, subtests):
+    shape = (3, 6, 8)
+    x, model = images(*shape), Model(*shape).eval()
+    for name, changed in some(COLOURED.items()):
+        with subtests.test(name=name):
+            found = asked(model, x, "default", **changed(model))
+            assert found.counterfactuals.shape == found.reconstructions.shape == x.shape
+            assert found.frames(0, 3).shape == (3, *shape) and found.converged.all()
+            again = model(found.counterfactuals).softmax(-1)
+            torch.testing.assert_close(again, found.probabilities, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 4), (3, 64, 64), (1, 32, 48), (3, 48, 48)])
 def test_every_search_changes_images_of_any_shape(shape):
     x, model = images(*shape), Model(*shape).eval()
