@@ -86,8 +86,12 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
     with _AT_WORK:
         found = read_upload(content, name, channels=form.channels)
         if found.pixels.min() == found.pixels.max():
+            coloured = read_upload(content, name, channels=3).pixels
             raise DataError(
                 f"`{name}` is blank: nothing stands out from its border. Choose another image."
+                if (coloured == coloured[:1, :1]).all()
+                else f"`{name}` is blank once it is grey: its colours are equally light. Save it "
+                "in black and white."
             )
         converted = convert_picture(found, form)
         shown = check_pixels(found.pixels[None], name, known=form.full_scale)

@@ -3,12 +3,13 @@
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import streamlit as st
 import torch
-from PIL import Image
+from PIL import Image, ImageColor
 
 from dashboard.services import image_data
 from dashboard.views.own_image import answers, loader
@@ -18,6 +19,7 @@ from xai_core.data.preprocessing import convert_array
 from xai_core.data.preprocessing_config import Preprocessing
 from xai_core.data.registry import load_dataset
 from xai_core.data.user_images import own_id, own_image
+from xai_core.errors import DataError
 from xai_core.evaluation import conformal
 
 from ..conftest import _open
@@ -208,6 +210,72 @@ REFUSED = {
     "white": saved(np.full((30, 30), 255, np.uint8)),
     "one colour": saved(np.full((30, 30), 90, np.uint8), mode="RGB"),
 }
+
+
+VERDICTS = {
+    "white on black": (255, 0),
+    "black on white": (0, 255),
+    "white on grey 150": (255, 150),
+    "grey 150 on white": (150, 255),
+    "black on grey 100": (0, 100),
+    "one grey on the next": (128, 120),
+    "dim on black": (9, 0),
+    "yellow on orange": ("yellow", "orange"),
+    "orange on yellow": ("orange", "yellow"),
+    "white on yellow": ("white", "yellow"),
+    "navy on black": ("navy", "black"),
+    "red on white": ("red", "white"),
+    "pink on grey": ("pink", "grey"),
+    "light on dark green": ("lightgreen", "darkgreen"),
+}
+"""Ink and ground of a seven that is none the less a seven."""
+EQUALLY_LIGHT = {
+    "red and green": ((255, 0, 0), (0, 130, 0)),
+    "red and blue": ((76, 0, 0), (0, 0, 200)),
+    "green and blue": ((0, 38, 0), (0, 0, 196)),
+    "red and grey": ((255, 0, 0), (76, 76, 76)),
+    "grey and blue": ((29, 29, 29), (0, 0, 255)),
+}
+
+
+def painted(ink, ground):
+    """A seven, as PNG."""
+    shape = np.zeros((56, 56), bool)
+    shape[10:16, 12:44] = True
+    for row in range(16, 48):
+        shape[row, 38 - (row - 16) // 2 :][:6] = True
+    colours = [
+        ImageColor.getrgb(c) if isinstance(c, str) else c if isinstance(c, tuple) else (c, c, c)
+        for c in (ink, ground)
+    ]
+    return png(np.where(shape[..., None], *np.array(colours)).astype(np.uint8))
+
+
+def seen(content, **form):
+    """What a model is shown of an upload; the cache and the bundle's other parts play no part."""
+    bundle = SimpleNamespace(preprocessing=Preprocessing(**form))
+    return own_image(loader.upload.__wrapped__(bundle, content, "seven.png").image_id)[0].int()
+
+
+@pytest.mark.parametrize("strategy", ["digits", "glyphs"])
+def test_a_seven_is_one_in_any_ink_on_any_ground(strategy, subtests):
+    wanted = seen(painted(255, 0), strategy=strategy, by_border=True)
+    for name, (ink, ground) in VERDICTS.items():
+        with subtests.test(name=name):
+            found = seen(painted(ink, ground), strategy=strategy, by_border=True)
+            if strategy == "digits":
+                assert (found - wanted).abs().max() <= 12
+            else:  # light on dark, with the contrast that it has
+                alike = torch.corrcoef(torch.stack([found.flatten(), wanted.flatten()]).float())
+                assert alike[0, 1] > 0.97
+    for name, (ink, ground) in EQUALLY_LIGHT.items():
+        with subtests.test(name=name):
+            with pytest.raises(DataError, match="blank once it is grey: its colours are equally"):
+                seen(painted(ink, ground), strategy=strategy, by_border=True)
+    for level in (0, 1, 90, 128, 150, 254, 255, "orange", "navy", "white"):
+        with subtests.test(blank=level):
+            with pytest.raises(DataError, match=r"is blank: nothing stands out from its border"):
+                seen(painted(level, level), strategy=strategy, by_border=True)
 
 
 def test_a_refused_upload_leaves_no_older_verdict_beside_it(

@@ -93,34 +93,197 @@ def test_other_ranges_are_refused_by_row(subtests):
                 check_pixels(array, "images")
 
 
-@pytest.mark.parametrize(
-    "colours", [COLOURS, COLOURS.transpose(0, 3, 1, 2), COLOURS.astype(float), COLOURS / 255]
-)
-def test_colours_of_arrays_are_read_as_those_of_files(tmp_path, colours):
-    files = [save(tmp_path / "set" / f"{i:02}.png", image) for i, image in enumerate(COLOURS)]
-    assert len(files) == len(colours)
-    np.savez(tmp_path / "set.npz", images=colours)
+FIRST = COLOURS.transpose(0, 3, 1, 2)
+ARRAYS_IN_COLOUR = {
+    "bytes": COLOURS,
+    "colours first": FIRST,
+    "floats to 255": COLOURS.astype(float),
+    "floats": COLOURS / 255,
+    "half floats": (COLOURS / 255).astype(np.float16),
+    "floats, colours first": (FIRST / 255).astype(np.float32),
+    "whole numbers": COLOURS.astype(np.int64),
+    "whole numbers, colours first": FIRST.astype(np.int32),
+    "16 bits": COLOURS.astype(np.uint16) * 257,
+    "16 bits in the other order": (COLOURS.astype(np.uint16) * 257).astype(">u2"),
+    "floats to 65,535": COLOURS * 257.0,
+    "a little above 1": COLOURS / 255 * 1.0000001,
+    "in another order of memory": np.asfortranarray(COLOURS),
+    "every second of more": COLOURS.repeat(2, 0)[::2],
+}
+
+
+def same_as_files(found, files):
+    """Half floats are the nearest numbers that there are."""
+    return (found.int() - files.int()).abs().max() <= 1 and found.shape == files.shape
+
+
+def test_colours_of_arrays_are_read_as_those_of_files(tmp_path, subtests):
+    for number, image in enumerate(COLOURS):
+        save(tmp_path / "set" / f"{number:02}.png", image)
     for wanted, channels in ((Wanted(), 3), (Wanted(strategy="glyphs"), 1)):
-        from_files, from_array = (
-            load_dataset(tmp_path / name, wanted=wanted) for name in ("set", "set.npz")
-        )
-        assert from_files.spec == from_array.spec and from_files.spec.channels == channels
-        assert torch.equal(from_files.train.images, from_array.train.images)
-    assert any("converted to grey from RGB" in sentence for sentence in from_files.report)
-    assert any("made grey from colour" in sentence for sentence in from_array.report)
+        files = load_dataset(tmp_path / "set", wanted=wanted)
+        assert files.spec.channels == channels
+        for name, colours in ARRAYS_IN_COLOUR.items():
+            with subtests.test(name=name, channels=channels):
+                np.savez(tmp_path / "set.npz", images=colours)
+                found = load_dataset(tmp_path / "set.npz", wanted=wanted)
+                assert found.spec == files.spec
+                assert same_as_files(found.train.images, files.train.images)
+                assert name == "half floats" or torch.equal(found.train.images, files.train.images)
+                said = any("made grey from colour" in sentence for sentence in found.report)
+                assert said == (channels == 1)
+    assert any("converted to grey from RGB" in sentence for sentence in files.report)
 
 
-@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
-def test_deep_grey_in_16_bit_files_is_read_by_the_range_of_the_set(tmp_path, bits):
-    white = 2**bits - 1
-    for number, image in enumerate(np.rint(BYTES / 255 * white).astype(np.uint16)):
-        save(tmp_path / f"{number:02}.png", image)
-    found = read_images(tmp_path)
-    assert np.abs(found[:, 0].numpy().astype(int) - BYTES).max() <= 1
-    sentence = f"Values from 0 to {white} were read with {white} as white."
-    assert (sentence in convert_path(tmp_path, None).report) == (bits < 16)
-    upload = read_upload((tmp_path / "00.png").read_bytes(), "x").pixels
-    assert np.abs(check_pixels(upload[None], "x").images[0, 0].astype(int) - BYTES[0]).max() <= 1
+def with_opacity(mode):
+    def write(path, image):
+        Image.fromarray(image).convert(mode).save(path.with_suffix(".png"))
+
+    return write
+
+
+def written(suffix, **options):
+    def write(path, image):
+        Image.fromarray(image).save(path.with_suffix(suffix), **options)
+
+    return write
+
+
+def in_palette(path, image):
+    Image.fromarray(image // 64 * 64).quantize(256).save(path.with_suffix(".png"))
+
+
+FILES_IN_COLOUR = {
+    "PNG": written(".png"),
+    "PNG with opacity": with_opacity("RGBA"),
+    "BMP": written(".bmp"),
+    "TIFF": written(".tif"),
+    "packed TIFF": written(".tiff", compression="tiff_lzw"),
+    "WebP": written(".webp", lossless=True),
+    "PPM": written(".ppm"),
+    "PNG with a resolution": written(".png", dpi=(300, 300)),
+    "an upper-case suffix": lambda path, image: Image.fromarray(image).save(
+        path.with_suffix(".PNG")
+    ),
+    "JPEG": written(".jpg", quality=100, subsampling=0),
+    "CMYK": lambda path, image: (
+        Image.fromarray(image).convert("CMYK").save(path.with_suffix(".tif"))
+    ),
+    "a palette": in_palette,
+}
+
+
+def test_files_in_colour_are_read_in_colour_whatever_their_kind(tmp_path, subtests):
+    for row, (name, write) in enumerate(FILES_IN_COLOUR.items()):
+        with subtests.test(name=name):
+            place = tmp_path / str(row)
+            place.mkdir()
+            for number, image in enumerate(COLOURS):
+                write(place / f"{number:02}", image)
+            found = read_images(place, convert_path(place, None).preprocessing)
+            assert found.shape == (14, 3, 28, 28)
+            wanted = torch.from_numpy(FIRST.copy()) if name != "a palette" else None
+            if name == "JPEG":
+                assert (found.int() - wanted.int()).abs().float().mean() < 4
+            elif wanted is not None:
+                assert torch.equal(found, wanted)
+
+
+GREY_FORMS = {
+    "grey": lambda x: x,
+    "grey as colour": lambda x: x[..., None].repeat(3, -1),
+    "grey as colour, first": lambda x: x[:, None].repeat(3, 1),
+    "one channel": lambda x: x[..., None],
+    "one channel, first": lambda x: x[:, None],
+    "floats": lambda x: x / 255,
+    "two levels of colour": lambda x: np.stack([x, x, x], -1) / 255,
+    "nearly grey": lambda x: np.stack([x, np.maximum(x, 1), x], -1),
+    "16 bits": lambda x: x.astype(np.uint16) * 257,
+    "whole numbers": lambda x: x.astype(np.int16),
+}
+
+
+def test_grey_stays_grey_whatever_its_form(subtests):
+    for name, form in GREY_FORMS.items():
+        with subtests.test(name=name):
+            found = convert_array(form(BYTES))
+            assert found.preprocessing.channels == 1
+            assert (found.images[:, 0].numpy().astype(int) - BYTES).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "fix"),
+    [
+        ((14, 28, 28, 4), r"Leave the opacity out: images\[..., :3\]"),
+        ((14, 28, 28, 2), r"Leave the opacity out: images\[..., :1\]"),
+        ((14, 3, 28, 3), "Make it"),
+        ((14, 28, 28, 5), "must have shape"),
+        ((14, 2, 28, 28), "must have shape"),
+        ((14, 4, 28, 28), "must have shape"),
+        ((28, 28), "Use images.None. for a single image"),
+        ((14, 784), "reshape.-1, 28, 28."),
+        ((2, 7, 28, 28, 3), "must have shape"),
+        ((14,), "must have shape"),
+        ((0, 28, 28, 3), "N >= 1"),
+    ],
+)
+def test_other_forms_of_colours_are_refused_with_a_fix(shape, fix):
+    with pytest.raises(DataError, match=fix):
+        convert_array(np.zeros(shape, np.uint8))
+
+
+def in_one_array(suffix, dtype):
+    def write(place, deep):
+        file = place / f"set{suffix}"
+        saved = np.save if suffix == ".npy" else lambda name, x: np.savez(name, images=x)
+        saved(file, deep.astype(dtype))
+        return file
+
+    return write
+
+
+def in_files(suffix, **options):
+    def write(place, deep):
+        for number, image in enumerate(deep.astype(np.uint16)):
+            Image.fromarray(image).save(place / f"{number:02}{suffix}", **options)
+        return place
+
+    return write
+
+
+DEEP = {
+    "PNG": in_files(".png"),
+    "TIFF": in_files(".tif"),
+    "packed TIFF": in_files(".tiff", compression="tiff_lzw"),
+    "PGM": in_files(".pgm"),
+    "npz": in_one_array(".npz", np.uint16),
+    "npz of the other order": in_one_array(".npz", ">u2"),
+    "npz of whole numbers": in_one_array(".npz", np.int32),
+    "npz of floats": in_one_array(".npz", np.float32),
+    "npy": in_one_array(".npy", np.uint16),
+    "npy of signed numbers": in_one_array(".npy", np.int64),
+}
+
+
+def test_deep_grey_is_read_by_the_range_of_the_set(tmp_path, some, subtests):
+    for bits in (8, 10, 12, 14, 16):
+        white = 2**bits - 1
+        deep = np.rint(BYTES / 255 * white)
+        for name, write in some(DEEP.items()):
+            with subtests.test(name=name, bits=bits):
+                place = tmp_path / f"{bits} {name}"
+                place.mkdir()
+                source = write(place, deep)
+                found = convert_path(source, None)
+                assert np.abs(found.images[:, 0].numpy().astype(int) - BYTES).max() <= 1
+                assert found.preprocessing.full_scale == white
+                again = read_images(source, found.preprocessing)
+                assert torch.equal(again, found.images)
+                sentence = f"Values from 0 to {white} were read with {white} as white."
+                assert sentence in found.report or bits == 16
+        alone = (tmp_path / f"{bits} PNG" / "00.png").read_bytes()
+        upload = check_pixels(read_upload(alone, "x").pixels[None], "x").images[0, 0]
+        assert np.abs(upload.astype(int) - BYTES[0]).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(8, 8), (28, 28), (30, 20), (60, 64)])

@@ -207,8 +207,13 @@ def _check_header(image: Image.Image, path: Path) -> None:
         raise DataError(
             f"`{path}` has more than one frame or page. Save the one you mean as a PNG."
         )
-    if image.mode in ("I", "F"):
+    if image.mode in ("I", "F") and not _is_deep(image):
         raise DataError(f"`{path}` has 32 bits per pixel. Save it with 8 or 16 as a PNG.")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether an image has 16 bits; Pillow opens such PGMs with 32."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and isinstance(image, PpmImageFile))
 
 
 def _upright(image: Image.Image, channels: int | None) -> Picture:
@@ -222,7 +227,7 @@ def _upright(image: Image.Image, channels: int | None) -> Picture:
 
 def _pixels(image: Image.Image, channels: int | None) -> Picture:
     """Read grey levels or colours; transparent ink is composited on a contrasting background."""
-    if image.mode.startswith("I;16"):
+    if _is_deep(image):
         pixels = np.asarray(image).astype(np.uint16)  # in either byte order
         return Picture(pixels=pixels, notes=("reduced from 16 to 8 bits",))
     mode, notes = image.mode, tuple[str, ...]()
