@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from ._arguments import check_fields
 from .errors import ConfigError, OutOfMemoryError, ProcessLostError
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Launch:
     precision: str = "auto"
     cuda_graphs: bool = True
 
+    def __post_init__(self) -> None:
+        """Raise an error for settings of another kind."""
+        check_fields(self)
+
 
 def check_launch(launch: Launch) -> None:
     """Check that a launch is possible before anything is written.
@@ -84,12 +89,14 @@ def check_launch(launch: Launch) -> None:
         )
 
 
-def resolve_device(name: str) -> torch.device:
-    """Return the device named "auto", "cpu", "cuda" or "cuda:N".
+def resolve_device(name: str | torch.device) -> torch.device:
+    """Return the device named "auto", "cpu", "cuda" or "cuda:N"; a device as it is.
 
     Raises:
         ConfigError: If the name is unknown or the device does not exist.
     """
+    if isinstance(name, torch.device):
+        return name
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")

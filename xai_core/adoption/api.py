@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from .._arguments import checked
 from ..bundle.adopted import (
     Adopted,
     Factory,
@@ -25,6 +26,7 @@ from ..bundle.adopted import (
 )
 from ..bundle.manifest import Manifest
 from ..bundle.parts import dataset_card
+from ..bundle.paths import check_name
 from ..bundle.reading import HISTORY_COLUMNS, Bundle
 from ..bundle.writing import versions
 from ..data.dataset import Dataset
@@ -36,6 +38,7 @@ from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
 from ..latent_space.umap_layout import build_index
 from ..models.adopted import FITTED_CLUSTERS, AdoptedClassifier, AdoptedVAE
 from ..models.graph.onnx_file import OnnxNetwork, read_onnx
+from ..runtime import resolve_device
 from .fitting import fit_clusters, fit_variances
 from .images import dataset_of
 
@@ -57,6 +60,7 @@ class _Models:
     described: dict[str, Any]
 
 
+@checked
 def adopt(
     images: Dataset | Tensor | np.ndarray,
     *,
@@ -106,10 +110,14 @@ def adopt(
 
     Raises:
         ValueError: If there is neither `encode` nor `classify`, or a part returns another form.
+        ConfigError: If there is no such device.
+        BundleError: If the name could not be that of a bundle.
         DataError: If the images or labels cannot be used, or an ONNX file cannot be read.
     """
     if encode is None and classify is None:
         raise ValueError("`adopt` needs at least one of `encode` and `classify`.")
+    check_name(name)
+    device = resolve_device(device)
     began, report = time.perf_counter(), progress or (lambda _: None)
     dataset = dataset_of(images, labels, class_names, name=name, seed=seed)
     given = {"encode": encode, "decode": decode, "cluster_probs": cluster_probs}
@@ -133,7 +141,7 @@ def adopt(
         dataset = with_class_names(dataset, classifier.num_classes)
     report("Fitting the clusters and variances that the model does not provide")
     found = _latent_model(dataset, read, made, classifier, described, num_clusters, seed)
-    return _bundle(dataset, found, name, seed, torch.device(device), began, report)
+    return _bundle(dataset, found, name, seed, device, began, report)
 
 
 def _read(

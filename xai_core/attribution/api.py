@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from .._arguments import checked
 from .._notebook import drawn
 from .._types import Images, Logits
 from ..functions import GivenFunction, check_images, class_numbers
@@ -95,6 +96,7 @@ class Attribution:
         )
 
 
+@checked
 def attribute(
     inputs: Images,
     *,

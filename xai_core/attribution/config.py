@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from .._arguments import check_fields
 from ..errors import ConfigError
 
 __all__ = ["CONTROLS", "AttributionConfig", "Control"]
@@ -160,6 +161,7 @@ class AttributionConfig:
 
     def __post_init__(self) -> None:
         """Raise an error for settings outside their range."""
+        check_fields(self)
         for name, control in CONTROLS.items():
             value = getattr(self, name)
             if control.share is not None and (value is None or value >= control.low):

@@ -5,6 +5,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from .._arguments import checked
 from .._moved import renamed
 from .._types import Images
 from ..bundle.explained_output import ExplainedOutput, explained_output
@@ -37,6 +38,7 @@ IMAGES_AT_ONCE = 500
 
 
 @renamed(of="output")
+@checked
 def attributions(
     bundle: Bundle,
     images: Tensor | np.ndarray,
@@ -145,7 +147,7 @@ def _baselines(
         if baseline is not None:
             raise ValueError(f"`{card.name}` takes no `baseline`, got {baseline!r}.")
         return None
-    name = baseline or DEFAULT_BASELINES[card.baseline]
+    name = DEFAULT_BASELINES[card.baseline] if baseline is None else baseline
     found = baselines_of(bundle, x, name)
     if not BASELINES[name].serves(card.baseline):
         fitting = [other.name for other in BASELINES.values() if other.serves(card.baseline)]

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .._arguments import checked
 from .._types import ByteImages, Latents, Probs
 from ..latent_space.encoding import Encoding, classify, encode_dataset
 from ..latent_space.index import LatentIndex
@@ -54,6 +55,7 @@ class Encoded:
         return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
+@checked
 def encode(
     bundle: Bundle,
     images: Tensor | np.ndarray,

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .._arguments import checked
 from .._types import Images, Logits, Probs
 from ..errors import BundleError
 from ..functions import class_numbers
@@ -199,6 +200,7 @@ def deciding_outputs(bundle: Bundle) -> list[ExplainedOutput]:
     return [one for one in found if one.classes is not None and one.classes.count(bundle) > 1]
 
 
+@checked
 def contrast(
     first: int | str, second: int | str, *, of: str | ExplainedOutput = "classifier"
 ) -> ExplainedOutput:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._arguments import checked
 from ..errors import BundleError
 from .manifest import Manifest, read_manifest, sized_files
 from .paths import bundle_folders, bundle_roots
@@ -25,6 +26,7 @@ class BundleSummary:
     error: str | None
 
 
+@checked
 def list_bundles(roots: Iterable[Path] | None = None) -> list[BundleSummary]:
     """List the bundles in `roots`, by default those of `bundle_roots`; broken ones too.
 

@@ -14,7 +14,14 @@ from ..atomic_write import sync_folder
 from ..errors import BundleError, BundleNotFoundError
 from .manifest import KNOWN_FILES, MANIFEST, is_bundle_name
 
-__all__ = ["bundle_folders", "bundle_roots", "check_target", "find_bundle", "replaced_folder"]
+__all__ = [
+    "bundle_folders",
+    "bundle_roots",
+    "check_name",
+    "check_target",
+    "find_bundle",
+    "replaced_folder",
+]
 
 MAKE_ONE = "Make one with `xai train`."
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
@@ -127,17 +134,26 @@ def replaced_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_name(name: str) -> None:
+    """Raise an error for a name that no bundle can have.
+
+    Raises:
+        BundleError: If it is empty, too long, or has other characters than a bundle's.
+    """
+    if not is_bundle_name(name):
+        raise BundleError(
+            f"A bundle's name must be letters, digits and ._+- after the first, at most 100, got "
+            f"{name!r:.120}. Choose another name."
+        )
+
+
 def check_target(target: Path, *, overwrite: bool) -> None:
     """Raise an error for names that cannot be found again and folders with other files.
 
     Raises:
         BundleError: If no bundle may be written there.
     """
-    if not is_bundle_name(target.name):
-        raise BundleError(
-            f"A bundle's name must be letters, digits and ._+- after the first, at most 100, got "
-            f"{target.name!r:.120}. Choose another name."
-        )
+    check_name(target.name)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise BundleError(f"`{target}` is there and is not a folder. Choose another place.")
     found = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else []

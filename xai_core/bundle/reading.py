@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from .._arguments import checked
 from .._notebook import drawn
 from ..data.dataset import Dataset, parse_id
 from ..data.preprocessing_config import Preprocessing
@@ -25,6 +26,7 @@ from ..latent_space.index import LatentIndex
 from ..models.classifier import Classifier
 from ..models.critic import Critic
 from ..models.vae import ClusterVAE
+from ..runtime import resolve_device
 from .cluster_names import ClusterNames, name_clusters
 from .files import read_table
 from .manifest import (
@@ -178,6 +180,7 @@ class Bundle:
         return self.index.iloc[self.position(image_id)]
 
 
+@checked
 def load_bundle(
     name_or_path: str | Path = "mnist", *, device: torch.device | str = "cpu"
 ) -> Bundle:
@@ -191,6 +194,7 @@ def load_bundle(
         The bundle; its images are read at first use.
 
     Raises:
+        ConfigError: If there is no such device.
         BundleNotFoundError: If there is none; the message lists those that exist.
         BundleVersionError: If it was written by another schema version.
         BundleError: If a file is missing, damaged, a link, or does not fit the manifest or the
@@ -200,7 +204,7 @@ def load_bundle(
     manifest = read_manifest(folder)
     digest = _digest(folder)
     check_hashes(folder, manifest, largest_sizes(folder, manifest))
-    device = torch.device(device)
+    device = resolve_device(device)
     classifier = read_classifier(folder, manifest, device)
     model = read_model(folder, manifest, device, classifier)
     opened = Bundle(

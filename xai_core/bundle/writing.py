@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from .._arguments import checked
 from .._paths import expand_home
 from .._version import __version__
 from ..atomic_write import atomic_write
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@checked
 def save_bundle(
     path: str | Path,
     bundle: Bundle | None = None,

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +50,11 @@ class _Commands(TyperGroup):
     """Converts the library's errors into one line and an exit status."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
-        """Expand `~` where the shell does not, as in `--out=~/z.npz`."""
+        """Expand `~` where the shell does not, as in `--out=~/z.npz`; refuse empty values."""
+        for option, value in pairwise(args):
+            _refuse_empty(option, value)
+        for text in args:
+            _refuse_empty(*text.split("=", 1) if "=" in text else (text, "given"))
         return super().parse_args(ctx, [_expanded(text) for text in args])
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  typer keeps its own context class
@@ -74,6 +79,12 @@ class _Commands(TyperGroup):
 def _expanded(text: str) -> str:
     option, mark, value = text.partition("=") if text.startswith("--") else ("", "", text)
     return f"{option}{mark}{expand_home(value)}" if value.startswith("~") else text
+
+
+def _refuse_empty(option: str, value: str) -> None:
+    """Refuse `--out ""`, which would mean the current folder; a class may be called ''."""
+    if option.startswith("--") and not value and option != "--target":
+        raise typer.BadParameter(f"`{option}` must not be empty. Give a value, or leave it out.")
 
 
 def _no_memory(error: BaseException) -> bool:

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from .._arguments import checked
 from .._notebook import drawn
 from .._types import Images, Latents, Logits, Probs
 from ..functions import GivenFunction, check_images, class_numbers
@@ -136,6 +137,7 @@ class Counterfactual:
         return torch.lerp(path[left], path[right], weight)
 
 
+@checked
 def find_counterfactual(
     images: Images,
     *,

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from .._arguments import checked
 from .._moved import renamed
 from .._types import ByteImages, Images, Latents
 from ..bundle.explained_output import (
@@ -41,6 +42,7 @@ __all__ = [
 
 
 @renamed(of="output")
+@checked
 def counterfactuals(
     bundle: Bundle,
     images: Tensor | np.ndarray,

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from .._arguments import check_fields
 from .._types import Images, Latents, Logits, Probs
 from ..errors import ConfigError
 from ..models.prior import MixturePrior
@@ -64,6 +65,7 @@ class CounterfactualConfig:
 
     def __post_init__(self) -> None:
         """Raise an error for settings outside their range."""
+        check_fields(self)
         if self.method not in get_args(Method):
             choices = ", ".join(map(repr, get_args(Method)))
             raise ConfigError(f"`method` must be one of {choices}, got {self.method!r}.")

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 
+from .._arguments import checked
 from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..errors import DataError
@@ -83,6 +84,7 @@ class Converted:
     preprocessing: Preprocessing
 
 
+@checked
 def read_images(
     path: str | Path,
     preprocessing: Preprocessing = Preprocessing(),  # noqa: B008  frozen

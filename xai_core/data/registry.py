@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int
 
+from .._arguments import checked
 from .._paths import expand_home
 from .._text import is_text, listed
 from ..errors import DataError
@@ -54,6 +55,7 @@ def available_offline(root: Path | None = None) -> tuple[str, ...]:
     )
 
 
+@checked
 def load_dataset(
     source: str | Path,
     *,
@@ -89,6 +91,8 @@ def load_dataset(
     if source in REMOTE:
         return _load_remote(str(source), root)
     path = expand_home(source)
+    if "\0" in str(path):
+        raise _unknown(source)
     if not is_text(f"{path}{path.resolve().name}"):
         raise DataError(
             f"{str(path)!a} is not UTF-8, so a bundle could not store its name. Rename it."
@@ -102,8 +106,13 @@ def load_dataset(
             f"`{path}` must be a folder of images or an .npz file; save an array with "
             "numpy.savez(FILE, images=...)."
         )
-    raise DataError(
-        f"There is no data set '{source}'. Use {listed(BUILT_IN)}, or the path of a folder of "
+    raise _unknown(source)
+
+
+def _unknown(source: str | Path) -> DataError:
+    shown = str(source) if str(source).isprintable() else ascii(str(source))[1:-1]
+    return DataError(
+        f"There is no data set '{shown}'. Use {listed(BUILT_IN)}, or the path of a folder of "
         "images or of an .npz file."
     )
 

@@ -18,12 +18,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from .._arguments import checked
 from .._types import ByteImages, Images, Labels, Probs
 from ..data.dataset import Dataset, Split
 from ..data.preprocessing import to_float
 from ..latent_space.encoding import Encoding, classify, encode_dataset, evaluating
 from ..models.distributions import draw_uniform, normal_log_prob, sample_normal
 from ..models.vae import ClusterVAE, ElboTerms
+from ..runtime import resolve_device
 from .coherence import mixture_probs, optimum_gap, sample_fidelity
 
 __all__ = [
@@ -209,6 +211,7 @@ def log_likelihood(
     return torch.cat(parts)
 
 
+@checked
 def evaluate(
     model: ClusterVAE,
     classifier: nn.Module | None,
@@ -248,6 +251,7 @@ def evaluate(
     Returns:
         The scores.
     """
+    device = resolve_device(device)
     part = dataset.split(split)
     if encoding is None:
         encoding = encode_dataset(

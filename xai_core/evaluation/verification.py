@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._arguments import checked
 from .._types import ByteImages, Images
 from ..bundle.explained_output import deciding_outputs
 from ..bundle.reading import Bundle
@@ -69,6 +70,7 @@ class Fact:
         return excess >= -self.tolerance if self.relation == ">=" else excess <= self.tolerance
 
 
+@checked
 def verify(
     bundle: Bundle, *, num_images: int = 200, num_samples: int = 100, seed: int = 0
 ) -> tuple[Fact, ...]:

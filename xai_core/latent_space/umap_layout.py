@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from .._arguments import checked
 from .._types import Latents
 from ..data.dataset import Dataset
 from ..models.vae import ClusterVAE
-from ..runtime import import_umap
+from ..runtime import import_umap, resolve_device
 from .encoding import Encoding, encode_dataset, predicted_classes
 from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
 from .umap_on_device import umap_layout
@@ -59,6 +60,7 @@ class MapQuality:
     fitted: int
 
 
+@checked
 def build_index(
     model: ClusterVAE,
     classifier: nn.Module | None,
@@ -90,6 +92,7 @@ def build_index(
         image's 10 nearest latent neighbours that are not among its 30 nearest on the map, both
         among the images UMAP was fitted on.
     """
+    device = resolve_device(device)
     report = progress or logger.info
     if encodings is None:
         report("Encoding all images")
@@ -100,7 +103,7 @@ def build_index(
     graph = _neighbour_graph(encoding.mean, device, seed, max(3, max_fitted))
     report(f"Laying {len(graph.chosen):,} codes out on a map")
     latents = encoding.mean.numpy()
-    places = _lay_out(latents, graph, seed, torch.device(device))
+    places = _lay_out(latents, graph, seed, device)
     report("Measuring what the map loses")
     quality = _quality(latents, places, len(graph.chosen), seed)
     classes = predicted_classes(classifier, dataset, device) if predicted is None else predicted

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from .._arguments import check_fields
 from ..errors import ConfigError
 
 __all__ = [
@@ -56,6 +57,7 @@ class ClusterVAEConfig:
 
     def __post_init__(self) -> None:
         """Raise an error for settings outside their range."""
+        check_fields(self)
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "decoder_channels", tuple(self.decoder_channels))
         for name, value in [

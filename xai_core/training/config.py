@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from .._arguments import check_fields
 from .._moved import renamed
 from ..errors import ConfigError
 from ..image_spec import ImageSpec
@@ -60,6 +61,7 @@ class CriticTraining:
 
     def __post_init__(self) -> None:
         """Raise an error for settings outside their range."""
+        check_fields(self)
         for name in ("train_images", "surrogate_epochs", "epochs", "min_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"`{name}` must be at least 1, got {getattr(self, name)}.")
@@ -130,6 +132,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Raise an error for settings outside their range."""
+        check_fields(self)
         for name in (
             "epochs",
             "classifier_epochs",

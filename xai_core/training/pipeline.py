@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from filelock import FileLock, Timeout
 
+from .._arguments import checked
 from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..atomic_write import atomic_write
@@ -48,6 +49,7 @@ CRITIC_IMAGES = 2_000
 """Test images the critics are scored on at most."""
 
 
+@checked
 def train(
     dataset: Dataset,
     out: str | Path,

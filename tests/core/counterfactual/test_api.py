@@ -1,3 +1,5 @@
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.errors import ConfigError
 from xai_core.models.prior import MixturePrior
 
-unchecked = find_counterfactual.__wrapped__
+unchecked = inspect.unwrap(find_counterfactual)
 """Without the check of types that only the tests have."""
 METHODS = ("default", "diffeomorphic", "pixel", "nearest")
 SIDE = 4
