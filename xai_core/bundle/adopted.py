@@ -243,9 +243,10 @@ def refuse_functions(descriptions: Description) -> None:
     """
     for part, description in descriptions.items():
         if isinstance(description, Mapping) and description.get("kind") == "function":
+            name = "classify" if part == "class_probs" else part
             raise BundleError(
-                f"`{part}` was given as a Python function, which a bundle cannot store. Give "
-                f"`factories={{'{part}': Factory(path='package.module:make', kwargs={{...}})}}`, "
+                f"`{name}` was given as a Python function, which a bundle cannot store. Give "
+                f"`factories={{'{name}': Factory(path='package.module:make', kwargs={{...}})}}`, "
                 "or export it as an ONNX file."
             )
 

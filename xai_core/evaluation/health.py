@@ -180,10 +180,15 @@ def _setting(
 
 
 def _train(manifest: Manifest, options: str = "") -> str:
-    """Write the command that trains the same data again under another name."""
+    """Write the command that trains the same data again under another name.
+
+    Models that were adopted are given again: no option of a training improves them.
+    """
     data = manifest.dataset
     source = data.name if data.name in BUILT_IN else data.source
     out = f"checkpoints/{manifest.name[:95]}-2"
+    if "adopted" in manifest.configs and "training" not in manifest.configs:
+        return f"xai adopt --data DATA --classifier FILE.onnx --out {out}"
     return " ".join(["xai train --data", shlex.quote(source), "--out", out, options]).rstrip()
 
 

@@ -5,7 +5,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from . import image_sheet, sprites, theme
@@ -60,13 +59,13 @@ def counterfactual(found: "Counterfactual") -> str:
 
 
 def bundle(opened: "Bundle") -> str:
-    """Draw the prototype of each cluster."""
+    """Draw the prototype of each cluster; without a decoder, the train image nearest to it."""
+    from ..attribution.of_bundle import prototypes
+
     config, data = opened.model.config, opened.manifest.dataset
     order = list(opened.clusters.order)
-    with torch.no_grad():
-        mean = opened.model.prior.mean[order]
-        given = torch.eye(config.num_clusters, device=mean.device)[order]
-        prototypes = opened.model.decode(mean, given).float().cpu().numpy()
+    name = "Prototypes" if "decode" in opened.model.parts else "Nearest images"
+    drawn = prototypes(opened)[order].float().cpu().numpy()
     scores = opened.manifest.metrics.get("test", {})
     numbers = [
         ("bundle", f"{opened.name} ({opened.digest[:16]})"),
@@ -76,7 +75,7 @@ def bundle(opened: "Bundle") -> str:
         *((name, f"{scores[name]:.4g}") for name in ("accuracy", "nmi", "elbo")
           if isinstance(scores.get(name), float)),
     ]  # fmt: skip
-    return _card([("Prototypes", prototypes)], numbers)
+    return _card([(name, drawn)], numbers)
 
 
 def _card(

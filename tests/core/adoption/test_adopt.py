@@ -18,6 +18,7 @@ from xai_core.bundle.manifest import sealed
 from xai_core.data.dataset import Split, build_dataset
 from xai_core.data.preprocessing import to_float
 from xai_core.data.shapes import draw_shapes
+from xai_core.evaluation.health import health_of
 from xai_core.models.adopted import LatentModel
 from xai_core.training.config import TrainingConfig
 
@@ -82,7 +83,7 @@ def test_a_plain_vae_in_the_interface_of_pythae(tiny_dataset, tmp_path):
     assert changed.counterfactuals.shape == (1, 1, 28, 28)
     with pytest.raises(xai_core.BundleError, match="no classifier"):
         xai_core.attributions(bundle, tiny_dataset.test.images[:1], "saliency")
-    with pytest.raises(xai_core.BundleError, match="cannot store"):
+    with pytest.raises(xai_core.BundleError, match="cannot store.*={'(encode|classify)"):
         xai_core.save_bundle(tmp_path / "vae", bundle)
 
 
@@ -178,6 +179,10 @@ def test_what_lacks_a_part_says_which(two_classes):
         with pytest.raises(xai_core.BundleError, match=said):
             call()
     assert xai_core.attributions(two_classes, x, "deep_lift_shap").attributions.isfinite().all()
+    assert "Nearest images" in two_classes._repr_html_()
+    problems = health_of(two_classes.manifest)
+    again = "xai adopt --data DATA --classifier FILE.onnx --out checkpoints/adopted-2"
+    assert problems and {problem.remedy for problem in problems} == {again}
 
 
 @pytest.mark.parametrize(

@@ -558,3 +558,15 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch, read):
     monkeypatch.setenv("HOME", str(tmp_path))
     np.savez(tmp_path / "set.npz", images=BYTES)
     assert read("~/set.npz") is not None
+
+
+def test_a_folder_around_the_set_is_named(tmp_path):
+    for split in ("train", "test"):
+        for number, image in enumerate(BYTES):
+            save(tmp_path / "unzipped" / split / "ab"[number % 2] / f"{number}.png", image)
+    with pytest.raises(DataError, match=r"Give `.*unzipped` itself"):
+        load_dataset(tmp_path)
+    assert len(load_dataset(tmp_path / "unzipped").test) == 14
+    save(tmp_path / "other" / "1.png", BYTES[0])
+    with pytest.raises(DataError, match="Move its images up, or it away"):
+        load_dataset(tmp_path)

@@ -164,9 +164,11 @@ def _scan_labels(
     for label_folder in listing.folders:
         inside = list_folder(label_folder, root)
         if inside.folders:
+            alone = len(listing.folders) == 1 and in_test is None
+            fix = f"Give `{label_folder}` itself." if alone else "Move its images up, or it away."
             raise DataError(
                 f"`{inside.folders[0]}` lies too deep: `{label_folder}` is a label and may hold "
-                "images only."
+                f"images only. {fix}"
             )
         _check_not_empty(inside, label_folder)
         left_out += inside.others
