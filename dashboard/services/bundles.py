@@ -57,19 +57,36 @@ def bundle(folder: Path) -> "Bundle":
     """Open the bundle in a folder once for all sessions; never change what it holds.
 
     Raises:
-        BundleError: If it cannot be opened, or has been removed since it was listed.
+        BundleError: If it or the notes beside it cannot be read, or it has been removed since it
+            was listed.
     """
-    try:
-        stat = (folder / "manifest.json").stat()
-    except OSError as error:
+    from xai_core.bundle.notes import notes_file
+
+    written = _stamp(folder / "manifest.json")
+    if written is None:
         raise BundleError(
             f"The bundle `{folder.name}` has been removed since it was listed. Reload this page."
-        ) from error
-    return _open(str(folder), stat.st_mtime_ns, stat.st_size)
+        )
+    return _with_notes(str(folder), written, _stamp(notes_file(folder)))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return when a file was changed and its size; None if there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _open(path: str, changed: int, size: int) -> "Bundle":
+def _with_notes(path: str, written: tuple[int, int], noted: tuple[int, int] | None) -> "Bundle":
+    opened = _open(path, written)
+    return opened.with_notes() if noted or opened.notes.cluster_names else opened
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _open(path: str, written: tuple[int, int]) -> "Bundle":
     from xai_core.bundle.reading import load_bundle
     from xai_core.runtime import resolve_device
 

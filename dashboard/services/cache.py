@@ -1,5 +1,7 @@
 """Cache keys of bundles, and a cache for values computed once per bundle."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +14,11 @@ T = TypeVar("T")
 
 
 def fingerprint(bundle: "Bundle") -> str:
-    """Return 16 hex digits that identify the bundle's content."""
-    return bundle.digest[:16]
+    """Return 16 hex digits that identify the bundle's content and the names of its clusters."""
+    if not bundle.notes.cluster_names:
+        return bundle.digest[:16]
+    both = bundle.digest + json.dumps(sorted(bundle.notes.cluster_names.items()))
+    return hashlib.sha256(both.encode()).hexdigest()[:16]
 
 
 BY_FINGERPRINT: Any = {"xai_core.bundle.reading.Bundle": fingerprint}

@@ -1,7 +1,7 @@
 """Names of clusters and the order in which they are listed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,25 +23,41 @@ class ClusterNames:
     Attributes:
         names: One distinct name per cluster.
         order: The clusters sorted by label, those without one last.
-        labelled: Whether the names come from labels.
+        labelled: Whether the automatic names come from labels.
+        given: The clusters whose names people gave.
     """
 
     names: tuple[str, ...]
     order: tuple[int, ...]
     labelled: bool
+    given: frozenset[int] = frozenset()
 
     @property
     def meaning(self) -> str:
-        """Explain the names in one sentence; "" if they do not come from labels."""
-        if not self.labelled:
-            return ""
-        example = self.names[self.order[0]]
+        """Explain the names; "" if they come neither from labels nor from people."""
+        by_hand = " Names that people gave stand in their place." if self.given else ""
+        example = next((self.names[c] for c in self.order if c not in self.given), None)
+        if not self.labelled or example is None:
+            return by_hand.strip()
         return (
             f"A cluster is called by what it holds, {example} for example, after the most "
             f"frequent label of its training images: with 'mostly' where fewer than {PURE:.0%} "
             f"of them have it, and 'mixed' where fewer than {MOSTLY:.0%} do. The names were given "
-            "after training, which used no label."
+            f"after training, which used no label.{by_hand}"
         )
+
+    def renamed(self, given: Mapping[int, str]) -> "ClusterNames":
+        """Return the names with those that people gave; the order stays.
+
+        A given name that another cluster has too is followed by the cluster's number.
+        """
+        names = [given.get(c, name) for c, name in enumerate(self.names)]
+        shared = {name for name in given.values() if names.count(name) > 1}
+        numbered = [
+            f"{name} (cluster {c})" if c in given and name in shared else name
+            for c, name in enumerate(names)
+        ]
+        return replace(self, names=tuple(numbered), given=frozenset(given))
 
 
 def name_clusters(

@@ -4,9 +4,10 @@ A bundle is written beside its final path and then renamed, so it is complete or
 only if every file agrees with its hash in the manifest and with the model.
 """
 
+import copy
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from .._arguments import checked
 from .._notebook import drawn
 from ..data.dataset import Dataset, parse_id
 from ..data.preprocessing_config import Preprocessing
-from ..errors import BundleError, DataError
+from ..errors import BundleError, ConfigError, DataError
 from ..image_spec import ImageSpec
 from ..latent_space.index import LatentIndex
 from ..models.classifier import Classifier
@@ -36,6 +37,7 @@ from .manifest import (
     read_manifest,
     readable,
 )
+from .notes import Notes, check_name, read_notes, write_cluster_name
 from .parts import (
     largest_sizes,
     read_classifier,
@@ -83,6 +85,7 @@ class Bundle:
             train images and then all test images.
         history: One row per epoch, with at least `HISTORY_COLUMNS`.
         device: Device of the models.
+        notes: What people wrote about it.
     """
 
     path: Path
@@ -95,6 +98,7 @@ class Bundle:
     index: pd.DataFrame
     history: pd.DataFrame
     device: torch.device
+    notes: Notes = field(default_factory=Notes)
 
     def __repr__(self) -> str:
         """Name the bundle and its size."""
@@ -144,9 +148,53 @@ class Bundle:
     @cached_property
     def clusters(self) -> ClusterNames:
         """Return the names of the clusters and the order in which to list them."""
-        return name_clusters(
+        found = name_clusters(
             self.index, self.model.config.num_clusters, self.manifest.dataset.class_names
         )
+        return found.renamed(self.notes.cluster_names)
+
+    @checked
+    def name_cluster(self, cluster: int, name: str | None) -> "Bundle":
+        """Name a cluster, in the file of notes beside the bundle.
+
+        Args:
+            cluster: The cluster.
+            name: Its name, of 1 to 40 characters; None for its automatic name.
+
+        Returns:
+            The bundle with all names that are in the file now; it shares everything else.
+
+        Raises:
+            ConfigError: If there is no such cluster, the name is empty, too long or taken, or
+                the bundle is not saved.
+            BundleError: If the notes are damaged or cannot be written.
+            DataError: If there is no room to write them.
+        """
+        last = len(self.clusters.names) - 1
+        if cluster not in range(last + 1):
+            raise ConfigError(f"There is no cluster {cluster}; there are 0 to {last}.")
+        others = [called for c, called in enumerate(self.clusters.names) if c != cluster]
+        if name is not None and check_name(name) in others:
+            raise ConfigError(f"Another cluster is called {name.strip()!r}. Choose another name.")
+        if not (self.path / MANIFEST).is_file():
+            raise ConfigError(
+                f"The bundle '{self.name}' is not saved, so its notes have no place. Save it with "
+                "`save_bundle`, open it with `load_bundle`, and name its clusters there."
+            )
+        write_cluster_name(self.path, self.digest, cluster, name)
+        return self.with_notes()
+
+    def with_notes(self) -> "Bundle":
+        """Return the bundle with the notes beside it as they are now; it shares all else.
+
+        Raises:
+            BundleError: If the notes are damaged.
+        """
+        other = copy.copy(self)
+        vars(other).pop("clusters", None)
+        notes = read_notes(self.path, self.digest, self.model.config.num_clusters)
+        object.__setattr__(other, "notes", notes)
+        return other
 
     def image(self, image_id: str) -> UInt8[Tensor, "channels height width"]:
         """Return one image.
@@ -221,7 +269,7 @@ def load_bundle(
     )
     if read_manifest(folder) != manifest or _digest(folder) != digest:
         raise BundleError(f"`{folder}` was replaced while it was opened. Open it again.")
-    return opened
+    return opened.with_notes()
 
 
 def _digest(folder: Path) -> str:

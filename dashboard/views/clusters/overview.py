@@ -9,6 +9,7 @@ from dashboard import state
 from dashboard.services import cache, generation, image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components.image_grid import image_grid
+from dashboard.views.clusters import own_name
 from xai_core.plots import sprites
 from xai_core.plots.clusters import table as cluster_table
 from xai_core.plots.probabilities import share
@@ -66,7 +67,9 @@ def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
     )
     st.caption(f"Under each prototype: the cluster and how many {SPLIT} images it holds.")
     sheet = sprites.sheet(made[order], columns=len(order), gap=1)
-    download.picture(bundle, sheet, name="prototypes")
+    with st.container(horizontal=True, gap="small"):
+        own_name.ask(bundle, picked)
+        download.picture(bundle, sheet, name="prototypes")
 
 
 def picked_cluster(bundle: "Bundle") -> int:

@@ -198,3 +198,38 @@ def test_downloads_are_named_after_bundle_and_content(open_page, tiny_bundle):
     about = bundles.about(tiny_bundle, image="test:3")
     assert about["bundle"] == f"bars ({tiny_bundle.digest[:16]})"
     assert about["image"] == "test:3" and "made by" in about
+
+
+def test_a_cluster_gets_a_name_that_all_pages_show(
+    open_page_without_bundle, component, tiny_parts, tmp_path, text_of
+):
+    folder = save_bundle(tmp_path / "checkpoints" / "bars", **tiny_parts)
+    hostile = '<b>![x](//evil) $1$ "`bars`'
+    automatic = load_bundle(folder).clusters.names
+
+    def named(app):
+        data, _ = component(app, "prototypes")
+        return dict(zip(data["ids"], (c.split("\n")[0] for c in data["captions"]), strict=True))
+
+    app = open_page_without_bundle("clusters", cluster="1")
+    widget(app.text_input, "Name of cluster 1").input(hostile)
+    widget(app.button, "Save the name").click().run()
+    assert named(app) == {"cluster 0": automatic[0], "cluster 1": hostile}
+    assert hostile in unescaped(text_of(app))
+    assert load_bundle(folder).clusters.names[1] == hostile
+
+    other = open_page_without_bundle("clusters", cluster="0")
+    widget(other.text_input, "Name of cluster 0").input(hostile)
+    widget(other.button, "Save the name").click().run()
+    assert "Another cluster is called" in other.error[0].value
+    assert not other.exception
+
+    widget(app.button, "Use the automatic name").click().run()
+    assert named(app) == {"cluster 0": automatic[0], "cluster 1": automatic[1]}
+
+
+def test_visitors_of_a_public_server_cannot_name_clusters(open_page, monkeypatch, text_of):
+    monkeypatch.setenv("XAI_TRAINING", "off")
+    app = open_page("clusters")
+    assert not [box for box in app.text_input if box.label.startswith("Name of cluster")]
+    assert "this server does not let them change it" in text_of(app)
