@@ -12,10 +12,10 @@ from torch import Tensor
 
 from .._types import ByteImages
 from ..errors import DataError
-from .fitting import border_median, fitted_size, resize
+from .fitting import border, border_median, fitted_size, resize
 from .io.pixel_values import MAX_PIXELS, check_pixels
 
-__all__ = ["SIDE", "are_digits", "normalise_digit"]
+__all__ = ["SIDE", "are_digits", "normalise_digit", "stands_out"]
 
 SIDE = 28
 """Pixels of a side of an image of MNIST's form."""
@@ -24,6 +24,13 @@ _CENTRE = 14
 """Row and column of a digit's centre of mass: MNIST's average 14.0, not the 13.5 of the frame."""
 _INK = 0.1
 """Share of the brightest pixel above which a pixel counts as ink when a digit is cropped."""
+_BLANK_SIDE = 56
+"""Longer side to which an image is shrunk before it is compared with its border: noise averages
+out, a stroke does not."""
+_FAINTEST = 4
+"""Grey levels from the background that ink must have."""
+_OVER_BORDER = 2
+"""How much farther from the background ink must be than the border is on the other side of it."""
 _SAMPLE = 50
 """Number of images from which the form of a set is determined."""
 _SAME = 0.01
@@ -56,6 +63,8 @@ def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
             f"got {array.shape}."
         )
     pixels = check_pixels(array[None], "image").images
+    if not stands_out(pixels[0, 0]):
+        raise DataError("`image` is blank: nothing stands out from its border. Draw a digit.")
     ink = _cropped_ink(pixels[:, 0])
     height, width = fitted_size(ink.shape[2], ink.shape[3], (_DIGIT_SIDE, _DIGIT_SIDE))
     digit = resize(ink, height, width)[0, 0]
@@ -66,15 +75,31 @@ def normalise_digit(image: np.ndarray | Tensor) -> UInt8[Tensor, "28 28"]:
     return canvas
 
 
+def stands_out(pixels: UInt8[np.ndarray, "height width"]) -> bool:
+    """Return whether an image shows more than the noise or the light of an empty sheet.
+
+    Noise and uneven light make the border both lighter and darker than its median, ink only one of
+    the two, so that ink may touch the border.
+    """
+    height, width = fitted_size(pixels.shape[0], pixels.shape[1], (_BLANK_SIDE,) * 2)
+    small = pixels[None].astype(np.float32)
+    if max(pixels.shape) > _BLANK_SIDE:
+        small = resize(torch.from_numpy(small)[None], height, width)[0].numpy()
+    ink = _ink(small)
+    return bool(ink.max() >= max(_FAINTEST, -_OVER_BORDER * border(ink).min()))
+
+
+def _ink(pixels: np.ndarray) -> Float[np.ndarray, "height width"]:
+    """Return how far the pixels of an image, (1, H, W), are from its background, ink upwards."""
+    ink = pixels[0].astype(np.float32) - border_median(pixels)[0]
+    return -ink if np.vdot(ink, np.abs(ink)) < 0 else ink  # most that differ are darker
+
+
 def _cropped_ink(
     pixels: UInt8[np.ndarray, "1 height width"],
 ) -> Float[Tensor, "1 1 ink_height ink_width"]:
     """Return the bounding box of the ink in [0, 1], with the background at 0."""
-    ink = pixels[0].astype(np.float32) - border_median(pixels)[0]
-    if np.vdot(ink, np.abs(ink)) < 0:  # most pixels that differ are darker
-        ink = -ink
-    if ink.max() <= 0:
-        raise DataError("`image` is blank: nothing stands out from its border. Draw a digit.")
+    ink = _ink(pixels)
     ink = np.clip(ink / ink.max(), 0, 1)
     rows, columns = (np.flatnonzero((ink > _INK).any(axis=axis)) for axis in (1, 0))
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

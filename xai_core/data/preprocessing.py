@@ -23,7 +23,7 @@ from .._paths import expand_home
 from .._types import ByteImages, Images
 from ..errors import DataError
 from ..image_spec import LARGEST_SIDE, SMALLEST_SIDE
-from .digits import are_digits, normalise_digit
+from .digits import are_digits, normalise_digit, stands_out
 from .fitting import border_median, fit
 from .ground import on_plain_ground, polarity, polarity_report, to_ground, with_polarity
 from .io.array_keys import read_array_set
@@ -292,7 +292,7 @@ def _centred_digits(
     ready = (border_median(images)[:, 0] == black) & (images.shape[2:] == (28, 28))
     centred = as_bytes(fit(images, (28, 28)), 255).copy()
     for row in np.flatnonzero(~ready).tolist():
-        if images[row].min() < images[row].max():  # a blank image has no digit
+        if stands_out(images[row, 0]):  # a blank image has no digit
             digit = normalise_digit(images[row, 0]).numpy()
             centred[row, 0] = 255 - digit if form.inverted else digit
     return centred

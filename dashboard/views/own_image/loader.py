@@ -75,6 +75,7 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
     compute_queue()
     from PIL import Image
 
+    from xai_core.data.digits import stands_out
     from xai_core.data.io.image_files import read_upload
     from xai_core.data.io.pixel_values import check_pixels
     from xai_core.data.preprocessing import convert_picture
@@ -85,16 +86,18 @@ def upload(bundle: "Bundle", content: bytes, name: str) -> Upload:
     form = bundle.preprocessing
     with _AT_WORK:
         found = read_upload(content, name, channels=form.channels)
-        if found.pixels.min() == found.pixels.max():
+        shown = check_pixels(found.pixels[None], name, known=form.full_scale)
+        flat = found.pixels.min() == found.pixels.max()
+        if flat or (form.strategy == "digits" and not stands_out(shown.images[0, 0])):
             coloured = read_upload(content, name, channels=3).pixels
             raise DataError(
-                f"`{name}` is blank: nothing stands out from its border. Choose another image."
-                if (coloured == coloured[:1, :1]).all()
-                else f"`{name}` is blank once it is grey: its colours are equally light. Save it "
-                "in black and white."
+                f"`{name}` is blank once it is grey: its colours are equally light. Save it in "
+                "black and white."
+                if flat and (coloured != coloured[:1, :1]).any()
+                else f"`{name}` is blank: nothing stands out from its border. Choose another "
+                "image."
             )
         converted = convert_picture(found, form)
-        shown = check_pixels(found.pixels[None], name, known=form.full_scale)
     small = Image.fromarray(sprites.pixels(shown.images)[0])
     small.thumbnail((THUMBNAIL, THUMBNAIL))
     image_id = own_id(converted.images[0])

@@ -278,6 +278,13 @@ def test_a_seven_is_one_in_any_ink_on_any_ground(strategy, subtests):
                 seen(painted(level, level), strategy=strategy, by_border=True)
 
 
+def test_a_photo_of_empty_paper_is_blank():
+    grain = np.random.default_rng(5).normal(0, 1, (300, 240))
+    paper = np.clip(225 + grain, 0, 255).astype(np.uint8)
+    with pytest.raises(DataError, match=r"`seven.png` is blank: nothing stands out from its bord"):
+        seen(saved(paper, "JPEG"), strategy="digits", by_border=True)
+
+
 def test_a_refused_upload_leaves_no_older_verdict_beside_it(
     open_page, text_of, strokes, short_answers, subtests
 ):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from xai_core.data.digits import normalise_digit
+from xai_core.data.digits import normalise_digit, stands_out
 from xai_core.data.io.arrays import MAX_BYTES, read_npz
 from xai_core.data.io.image_files import MAX_UPLOAD, read_picture, read_upload
 from xai_core.data.io.pixel_values import check_pixels
@@ -509,6 +509,30 @@ def test_what_is_no_digit_is_refused(subtests):
         with subtests.test(image=image, message=message):
             with pytest.raises(DataError, match=message):
                 normalise_digit(image)
+
+
+SHEET = (300, 240)
+
+
+@pytest.mark.parametrize("quality", [75, 95])
+def test_an_empty_sheet_is_blank_whatever_its_noise_and_light(quality, subtests):
+    across, down = np.linspace(0, 1, SHEET[1]), np.linspace(0, 1, SHEET[0])[:, None]
+    for name, light in {
+        "even": np.full(SHEET, 225.0),
+        "dark": np.full(SHEET, 12.0),
+        "from the side": np.broadcast_to(180 + 60 * across, SHEET),
+        "from above": np.broadcast_to(140 + 90 * down, SHEET),
+        "from a corner": 150 + 40 * across + 40 * down,
+        "darker corners": 230 - 80 * ((down - 0.5) ** 2 + (across - 0.5) ** 2),
+    }.items():
+        for noise in (0.5, 1, 2, 3):
+            sheet = np.clip(light + RNG.normal(0, noise, SHEET), 0, 255).round().astype(np.uint8)
+            inked = sheet.copy()
+            inked[100:200, 110:130] = 90
+            for pixels, ink in ((sheet, False), (inked, True)):
+                found = np.array(Image.open(io.BytesIO(encoded(pixels, "JPEG", quality=quality))))
+                with subtests.test(light=name, noise=noise, ink=ink):
+                    assert stands_out(found) == ink
 
 
 # uploads
