@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EACH = (50, 200, 500)
 SETS = ("train against test", "two halves of train")
+EQUIVALENT = 0.2
+"""Difference, as a share of the mean map's length, below which both are explained alike."""
 
 
 @st.fragment
@@ -64,10 +66,15 @@ def _reading(found: "SetDifference", *, new_images: bool) -> str:
         new_images: Whether one set is new to the model, and the model works.
     """
     if not found.differs:
-        carries = " The explanation holds for new images too." if new_images else ""
+        carries = (
+            " The explanation holds for new images too."
+            if found.high < EQUIVALENT
+            else " That is too wide to tell whether the explanation holds for new images; more "
+            "images per set narrow it."
+        )
         return (
             "No difference beyond chance was found. With 95 % confidence it is at most "
-            f"{found.high:.0%} of the mean map's length.{carries}"
+            f"{100 * found.high:.0f} % of the mean map's length.{carries if new_images else ''}"
         )
     count = int(found.pixels.sum())
     where = f"{count} pixels stand out" if count else "no single pixel stands out"

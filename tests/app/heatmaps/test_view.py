@@ -1,6 +1,7 @@
 """The Heatmaps page, on the tiny bundle: what is explained, drawn, scored and compared."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import streamlit as st
 
 from dashboard.services import attributions as heatmaps
 from dashboard.services import outputs
-from dashboard.views.heatmaps import settings, trust
+from dashboard.views.heatmaps import difference, settings, trust
 from xai_core.attribution.of_bundle import attributions
 from xai_core.data.preprocessing import to_float
 from xai_core.evaluation import exemplars
@@ -123,6 +124,16 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     )
     assert "No check speaks against" in text_of(app)
     assert widget(app.button, "Measure").disabled
+
+
+def test_only_a_narrow_range_says_that_an_explanation_holds_for_new_images(subtests):
+    for high, said in ((0.05, "holds for new images too"), (0.2, "too wide to tell"),
+                       (0.81, "at most 81 % of the mean map's length. That is too wide"),
+                       (1.7, "too wide to tell")):  # fmt: skip
+        with subtests.test(high=high):
+            found = SimpleNamespace(differs=False, high=high)
+            assert said in difference._reading(found, new_images=True)
+            assert "new images" not in difference._reading(found, new_images=False)
 
 
 def test_the_difference_says_what_it_found(opened, text_of):
