@@ -109,14 +109,14 @@ def _words(bundle: "Bundle", request: Request, found: counterfactuals.Change) ->
 
 
 def finding(bundle: "Bundle", request: Request) -> str:
-    """Say what it takes to change the decision, as Markdown."""
+    """Say what it took to change the decision, as Markdown."""
     found = counterfactuals.change(bundle, *request.searched)
     source, target = (messages.literal(request.names[c]) for c in (request.source, request.target))
     if not found.converged:
         return f"From {source} to {target}: the target was not reached"
     added, removed = change.ink(found.counterfactual - found.image)
     return (
-        f"From {source} to {target} it takes ink worth **{added:.0f}** full pixels more "
+        f"From {source} to {target} it took ink worth **{added:.0f}** full pixels more "
         f"and **{removed:.0f}** less"
     )
 

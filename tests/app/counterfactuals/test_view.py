@@ -28,7 +28,7 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     assert len(app.subheader) == 3
     assert "To the classifier, `test:3` is a -" in text_of(app)
     assert "From **-** to **|**" in text_of(app)
-    assert re.search(r"From - to \| it takes ink worth \*\*\d+\*\* full pixels more", text_of(app))
+    assert re.search(r"From - to \| it took ink worth \*\*\d+\*\* full pixels more", text_of(app))
 
 
 def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
