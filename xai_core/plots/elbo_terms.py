@@ -43,7 +43,7 @@ class Term:
 TERMS: Mapping[str, Term] = {
     "elbo": Term(name="ELBO", formula="sum of the four terms"),
     "reconstruction": Term(name="Reconstruction", formula="E[log p(x|z,c)]"),
-    "expected_log_prior": Term(name="Prior alignment", formula="E[log p(z|c)]"),
+    "expected_log_prior": Term(name="Expected log prior", formula="E[log p(z|c)]"),
     "kl_c": Term(name="KL of the cluster", formula="KL(q(c|x) || p(c))", sign=-1),
     "entropy_z": Term(name="Entropy of the code", formula="\N{MINUS SIGN}E[log q(z|x)]"),
 }

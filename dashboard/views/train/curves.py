@@ -40,7 +40,7 @@ NUMBERS = (
     ("Epochs of the cluster VAE", VAE, "epoch", 0),
     ("ELBO after the last, nats", VAE, "elbo", 2),
     ("Reconstruction, nats", VAE, "reconstruction", 2),
-    ("Prior alignment, nats", VAE, "expected_log_prior", 2),
+    ("Expected log prior, nats", VAE, "expected_log_prior", 2),
     ("KL of c, nats", VAE, "kl_c", 3),
     ("Entropy of z, nats", VAE, "entropy_z", 2),
     ("Cluster information, nats", VAE, "cluster_information", 3),

@@ -75,7 +75,7 @@ COLUMNS = (
            shows="How well the model explains an image: a lower bound of log p(x)."),
     Column(name="reconstruction", title="Reconstruction term", unit="nats",
            shows="E[log p(x|z,c)]: how well the decoder explains the pixels."),
-    Column(name="expected_log_prior", title="Prior alignment", unit="nats",
+    Column(name="expected_log_prior", title="Expected log prior", unit="nats",
            shows="E[log p(z|c)]: how well the code fits its cluster's Gaussian."),
     Column(name="kl_c", title="KL of the cluster", unit="nats",
            shows="KL(q(c|x) || p(c)): the cost of being sure of the cluster."),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMULA = (
     r"""{bound}(x)=
 \underbrace{\mathbb E_q[\log p(x|z,c)]}_{\text{reconstruction}}
-+\underbrace{\mathbb E_q[\log p(z|c)]}_{\text{prior alignment}}""",
++\underbrace{\mathbb E_q[\log p(z|c)]}_{\text{expected log prior}}""",
     r"""-\underbrace{\mathrm{KL}({q}\,\|\,p(c))}_{\text{cluster}}
 \underbrace{-\,\mathbb E_q[\log q(z|x)]}_{\text{entropy of the code}}""",
 )

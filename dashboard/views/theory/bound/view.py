@@ -30,7 +30,8 @@ layout.section(
     "The four terms of the selected image, and of others on the same scale.",
     "Each bar starts where the last one ended; the dark one is the sum, the bound. Reconstruction "
     "measures how well the code explains the pixels; the other three are "
-    "the cost of the code and the cluster. The stored bound is of grey pixels at one draw of z.",
+    "the cost of the code and the cluster. The report calls the expected log prior *prior "
+    "alignment*. The stored bound is of grey pixels at one draw of z.",
 )
 bound.waterfalls(bundle, image_id)
 
