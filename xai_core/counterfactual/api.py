@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -66,6 +67,8 @@ class Counterfactual:
         decode: The decoder, for `frames`.
         images_on_path: The images that "pixel" passed through; None for other searches, and where
             no image needed one.
+        allowed: True where pixels could change; all others of x' are those of x. None for a
+            search that could change every pixel.
     """
 
     method: Method
@@ -86,6 +89,7 @@ class Counterfactual:
     l2: Float[Tensor, " batch"]
     decode: Callable[[Latents], Images] = field(repr=False)
     images_on_path: Float[Tensor, "batch steps channels height width"] | None = None
+    allowed: Bool[Tensor, "batch 1 height width"] | None = None
 
     def _repr_html_(self) -> str:
         return drawn("counterfactual", self)
@@ -120,6 +124,8 @@ class Counterfactual:
         if self.method == "default":
             before = self.reconstructions[row : row + 1].expand_as(drawn)
             drawn = transfer_residual(x.expand_as(drawn), before, drawn)
+        if self.allowed is not None:
+            drawn = torch.where(self.allowed[row], drawn, x)
         return torch.cat([drawn[:-1], end])
 
     def in_precision_of(self, images: Tensor) -> "Counterfactual":
@@ -147,6 +153,7 @@ def find_counterfactual(
     forward: Callable[[Images], object],
     prior: MixturePrior | None = None,
     reference: Reference | None = None,
+    allowed: Tensor | np.ndarray | None = None,
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Counterfactual:
@@ -167,6 +174,9 @@ def find_counterfactual(
         reference: Real images, required by "nearest" and used by "default" as starts. For
             "default", their classes should be those that `forward` predicts, since `forward` is
             explained.
+        allowed: A bool mask, (height, width) for all images or (batch, height, width): True where
+            pixels may change. All others keep the values of x, and it is this composite that has
+            to reach the target; a search that finds none has not converged. None for everywhere.
         config: Method and settings.
         on_progress: Called after each batch with the numbers of images done and in total.
 
@@ -176,8 +186,8 @@ def find_counterfactual(
     Raises:
         ValueError: If images are not floats (batch, channels, height, width), finite and in [0,
             1], `target` is not a class, a function returns another form or has no gradient,
-            `forward` has fewer than two classes, "nearest" has no reference, or a result is not
-            finite.
+            `forward` has fewer than two classes, "nearest" has no reference, `allowed` is not such
+            a mask, is empty or is given to "nearest", or a result is not finite.
     """
     config = config or CounterfactualConfig()
     check_images(images, "images", in_unit_range=True)
@@ -186,9 +196,10 @@ def find_counterfactual(
             f"`reference` must hold images of shape {tuple(images.shape[1:])}, as `images` are, "
             f"got {reference.image_shape}."
         )
+    mask = None if allowed is None else _mask(allowed, images, config.method)
     for functions in _copies((encode, decode, forward)):
         with left_as_found(*functions, prior):
-            inputs = _Asked.of(images, functions, prior, config)
+            inputs = _Asked.of(images, functions, prior, config, mask)
             found = _search_all(inputs, target, reference, config, on_progress)
         if _is_finite(found):
             return found.in_precision_of(images)
@@ -196,6 +207,37 @@ def find_counterfactual(
         f"The method '{config.method}' gave NaN or infinity. Check that `encode`, `decode` and "
         "`forward` are finite there, or give them in float32."
     )
+
+
+def _mask(
+    allowed: Tensor | np.ndarray, images: Images, method: Method
+) -> Bool[Tensor, "batch 1 height width"]:
+    """Return one mask per image, or raise an error that names the fix."""
+    if method == "nearest":
+        raise ValueError(
+            "`allowed` cannot hold pixels with the method 'nearest', which returns a whole real "
+            "image. Use the method 'default'."
+        )
+    mask, (batch, _, *size) = torch.as_tensor(allowed), images.shape
+    if mask.dtype != torch.bool:
+        raise ValueError(
+            f"`allowed` must be a bool mask, got {str(mask.dtype).removeprefix('torch.')}. Pass "
+            "`allowed > 0`, True where pixels may change."
+        )
+    if tuple(mask.shape) not in ((*size,), (batch, *size)):
+        raise ValueError(
+            f"`allowed` must have the shape {(*size,)}, or {(batch, *size)} for one mask per "
+            f"image, got {tuple(mask.shape)}."
+        )
+    mask = mask.to(images.device).expand(batch, *size)
+    empty = (~mask.flatten(1).any(1)).nonzero()
+    if len(empty):
+        raise ValueError(
+            f"`allowed` must let at least one pixel of each image change, but is False everywhere "
+            f"for image {int(empty[0])}. Mark pixels as True, or pass `allowed=None` to let all "
+            "of them change."
+        )
+    return mask.unsqueeze(1)
 
 
 def _copies(functions: tuple[Callable, ...]) -> Iterator[tuple[Callable, ...]]:
@@ -215,6 +257,7 @@ class _Asked:
     decode: GivenFunction
     forward: GivenFunction
     prior: MixturePrior | None
+    allowed: Bool[Tensor, "batch 1 height width"] | None
 
     @classmethod
     def of(
@@ -223,6 +266,7 @@ class _Asked:
         functions: tuple[Callable, ...],
         prior: MixturePrior | None,
         config: CounterfactualConfig,
+        allowed: Bool[Tensor, "batch 1 height width"] | None,
     ) -> "_Asked":
         """Call every function once and raise an error if the search cannot use it."""
         shape = tuple(images.shape[1:])
@@ -243,7 +287,9 @@ class _Asked:
             draws.check_gradient(codes[:1], f"The method '{config.method}'")
         if prior is not None and prior.mean.dtype != x.dtype:
             prior = copy.deepcopy(prior).to(x.dtype)
-        return cls(images=x, encode=encodes, decode=draws, forward=reads, prior=prior)
+        return cls(
+            images=x, encode=encodes, decode=draws, forward=reads, prior=prior, allowed=allowed
+        )
 
 
 def _search_all(
@@ -254,9 +300,11 @@ def _search_all(
     on_progress: Callable[[int, int], None] | None,
 ) -> Counterfactual:
     """Search batch by batch; on a CPU, one batch per core at a time."""
-    images = inputs.images
+    images, allowed = inputs.images, inputs.allowed
     if isinstance(target, str) and target == "all":
         images, targets = _towards_all(images, inputs.forward, config.batch_size)
+        if allowed is not None:
+            allowed = allowed.repeat_interleave(len(images) // len(allowed), 0)
     else:
         targets = class_numbers(target, len(images)).to(images.device)
 
@@ -270,6 +318,7 @@ def _search_all(
             inputs.forward,
             inputs.prior,
             reference,
+            None if allowed is None else allowed[rows],
             config,
         )
 
@@ -294,6 +343,7 @@ def _search(
     forward: Callable[[Images], Logits],
     prior: MixturePrior | None,
     reference: Reference | None,
+    allowed: Bool[Tensor, "batch 1 height width"] | None,
     config: CounterfactualConfig,
 ) -> Counterfactual:
     """Search one batch; images that already have their target stay unchanged."""
@@ -312,6 +362,7 @@ def _search(
         forward=forward,
         prior=prior,
         reference=reference,
+        allowed=allowed,
     )
     already = _probability(task.probabilities, target) >= config.target_probability
     found = _unchanged(task)
@@ -369,8 +420,8 @@ def _result(
     converged = (reached >= config.target_probability).tolist()
     change = (found.images - task.images).flatten(1)
     reasons = tuple(
-        "" if there else f"{found.why_not} (p = {_below(p, config.target_probability)})"
-        for there, p in zip(converged, reached.tolist(), strict=True)
+        "" if there else f"{found.why_not}{free} (p = {_below(p, config.target_probability)})"
+        for there, p, free in zip(converged, reached.tolist(), _freedom(task), strict=True)
     )
     return Counterfactual(
         method=config.method,
@@ -391,7 +442,16 @@ def _result(
         l2=change.norm(dim=1).cpu(),
         decode=lambda z: task.decode(z.to(task.codes.device)).cpu(),
         images_on_path=None if found.images_on_path is None else found.images_on_path.cpu(),
+        allowed=None if task.allowed is None else task.allowed.cpu(),
     )
+
+
+def _freedom(task: CounterfactualTask) -> list[str]:
+    """Say for each image how many pixels could change, if some could not."""
+    if task.allowed is None:
+        return [""] * len(task.images)
+    counts, pixels = task.allowed.sum((1, 2, 3)).tolist(), task.allowed[0].numel()
+    return [f", with {count} of {pixels} pixels free to change" for count in counts]
 
 
 def _joined(parts: list[Counterfactual]) -> Counterfactual:
@@ -410,6 +470,7 @@ def _joined(parts: list[Counterfactual]) -> Counterfactual:
         reasons=tuple(reason for part in parts for reason in part.reasons),
         decode=parts[0].decode,
         images_on_path=_joined_images(parts, steps),
+        allowed=_joined_masks(parts),
         **columns,
     )
 
@@ -423,6 +484,11 @@ def _joined_images(parts: list[Counterfactual], steps: int) -> Tensor | None:
         for part in parts
     )  # fmt: skip
     return torch.cat([_lengthened(images, steps) for images in found])
+
+
+def _joined_masks(parts: list[Counterfactual]) -> Tensor | None:
+    masks = [part.allowed for part in parts if part.allowed is not None]
+    return torch.cat(masks) if masks else None
 
 
 def _lengthened(path: Tensor, steps: int) -> Tensor:
@@ -464,7 +530,7 @@ _NAMES = (("encode", "codes"), ("decode", "images"), ("forward", "outputs"))
 _TENSORS = tuple(
     entry.name
     for entry in fields(Counterfactual)
-    if entry.name not in ("method", "reasons", "decode", "images_on_path")
+    if entry.name not in ("method", "reasons", "decode", "images_on_path", "allowed")
 )
 _ROW_COLUMNS = (
     *("images", "probabilities", "path", "path_probabilities", "num_steps", "evaluations"),

@@ -14,6 +14,9 @@ curvature of a distance D that grows linearly from the image's code z_0, across 
 the search ends farther away than a real image of the target class, b is lowered step by step, but
 not below `target_probability`.
 
+Where only some pixels may change, x'(z) is x in all others, and every value above is that of the
+composite. The starts are then the codes of real images of the target that agree with x outside.
+
 References:
     Numerical Optimization (Nocedal & Wright, 2006), chapter 18, for the two parts of a step.
 """
@@ -29,6 +32,7 @@ from .._types import Images, Latents, Logits, Probs
 from .cluster_prior import ClusterPrior
 from .gradient_ascent import ascend_in_latent_space
 from .initialisation import candidate_codes
+from .reference import Reference
 from .residual_transfer import transfer_residual
 from .task import CounterfactualConfig, CounterfactualTask, Found
 
@@ -59,6 +63,9 @@ AT_ONCE = 256
 """Images of paths decoded at once."""
 ENOUGH = 4
 """Steps after which an image nearer than a real one leaves the batch."""
+HELD_WEIGHT = 0.3
+"""Weight of the change that a decoded image would make to pixels that are held, relative to the
+change it makes to the others: codes are preferred whose whole image fits the pixels held."""
 CONCESSION = 1.0
 """Decrease of the required log odds per step, for an image farther away than a real one."""
 OPINION = 2.5
@@ -111,7 +118,7 @@ class _Boundary:
     """Log odds below which a search has failed."""
     goal: float
     """Required margin."""
-    allowed: Row
+    farthest: Row
     """Distance beyond which the required margin is lowered."""
     density_weight: float
 
@@ -121,7 +128,7 @@ class _Boundary:
             reading=self.reading,
             least=self.least,
             goal=self.goal,
-            allowed=self.allowed[rows],
+            farthest=self.farthest[rows],
             density_weight=self.density_weight,
         )
 
@@ -132,21 +139,24 @@ class _Boundary:
             reading=None,
             least=self.least,
             goal=self.least,
-            allowed=torch.full_like(self.allowed, torch.inf),
+            farthest=torch.full_like(self.farthest, torch.inf),
             density_weight=0.0,
         )
 
     def point(self, codes: Latents) -> _Point:
         """Evaluate codes, with a gradient if it is enabled."""
         task = self.task
-        images = transfer_residual(task.images, task.reconstructions, task.decode(codes))
+        whole = transfer_residual(task.images, task.reconstructions, task.decode(codes))
+        images = task.composed(whole)
         logits = task.forward(images)
         odds = _log_odds(logits, task.target)
         distance = (images - task.images).abs().sum((1, 2, 3)) * _scale(images)
         margin, cost = odds, distance
+        if task.allowed is not None:
+            cost = cost + HELD_WEIGHT * (whole - images).abs().sum((1, 2, 3)) * _scale(images)
         if task.prior is not None:
             joint = task.prior.log_joint(codes)
-            cost = distance - self.density_weight * joint.logsumexp(-1)
+            cost = cost - self.density_weight * joint.logsumexp(-1)
             if self.reading is not None:
                 opinion = self.reading.log_odds(joint, task.target, OPINION)
                 margin = -torch.logaddexp(-odds, -(2 * opinion + self.goal))
@@ -157,7 +167,7 @@ def search_boundary(task: CounterfactualTask, config: CounterfactualConfig) -> F
     """Find a near counterfactual in the target's part of the latent space."""
     near = None
     if task.reference is not None:
-        near = task.reference.nearest_rows(task.codes, task.target, REAL_COMPARED)
+        near = _nearest_real(task, task.reference)
     boundary = _boundary(task, config, near)
     candidates = candidate_codes(task, near)
     climbed = torch.zeros_like(task.target)
@@ -186,6 +196,13 @@ def search_boundary(task: CounterfactualTask, config: CounterfactualConfig) -> F
     return _finish(boundary, config, best, steps)
 
 
+def _nearest_real(task: CounterfactualTask, real: Reference) -> Int[Tensor, "batch count"]:
+    """Find the nearest real images of the target, by the held pixels if some are held."""
+    if task.allowed is None:
+        return real.nearest_rows(task.codes, task.target, REAL_COMPARED)
+    return real.nearest_held_rows(task.images, ~task.allowed, task.target, REAL_COMPARED)
+
+
 def _ascended(
     task: CounterfactualTask, config: CounterfactualConfig
 ) -> tuple[Latents, Int[Tensor, " batch"]]:
@@ -200,10 +217,10 @@ def _boundary(
     config: CounterfactualConfig,
     near: Int[Tensor, "batch count"] | None,
 ) -> _Boundary:
-    reading, allowed = None, torch.full_like(task.images[:, 0, 0, 0], torch.inf)
+    reading, farthest = None, torch.full_like(task.images[:, 0, 0, 0], torch.inf)
     if task.reference is not None and near is not None:
         bound = task.reference.distance_bound(task.images, near) * _scale(task.images)
-        allowed = config.nearer_than_real * bound
+        farthest = config.nearer_than_real * bound
         if task.prior is not None:
             classes = task.probabilities.shape[1]
             reading = ClusterPrior.fit(task.prior, task.reference, classes)
@@ -212,7 +229,7 @@ def _boundary(
         reading=reading,
         least=math.log(config.target_probability / (1 - config.target_probability)) + 0.1,
         goal=math.log(config.search_probability / (1 - config.search_probability)),
-        allowed=allowed,
+        farthest=farthest,
         density_weight=config.density_weight,
     )
 
@@ -226,7 +243,8 @@ def _best_start(
     boundary: _Boundary, candidates: Float[Tensor, "batch candidates latent"]
 ) -> Latents:
     """Choose the start whose line to the image's code crosses the boundary nearest to it."""
-    task, compared = boundary.task, candidates[:, :COMPARED_STARTS]
+    task = boundary.task
+    compared = candidates if task.allowed is not None else candidates[:, :COMPARED_STARTS]
     at_image = task.probabilities.gather(1, task.target.unsqueeze(1))
     before = torch.logit(at_image.double().clamp(1e-30, 1 - 1e-7)).to(at_image.dtype)
     point = _tried(boundary, compared)
@@ -263,18 +281,18 @@ def _descend(
     task, part, codes = boundary.task, boundary, start
     rows = torch.arange(len(start), device=start.device)
     steps, best = torch.zeros_like(task.target), None
-    wanted = torch.full_like(boundary.allowed, boundary.goal)
+    wanted = torch.full_like(boundary.farthest, boundary.goal)
     for step in range(config.step_limit):
         point, slope, ascent = _gradients(part, codes)
         steps[rows] += 1
         best = point.clone() if best is None else _keep(best, point, rows, wanted)
-        too_far = (best.distance[rows] > part.allowed) & (best.margin[rows] >= wanted[rows])
+        too_far = (best.distance[rows] > part.farthest) & (best.margin[rows] >= wanted[rows])
         wanted[rows] = (wanted[rows] - CONCESSION * too_far).clamp(min=boundary.least)
         reach = REACH * (1 - step / config.step_limit)
         delta = _step(part.task, point, slope, ascent, wanted[rows] + SLACK, reach)
         codes = codes + delta
         predicted = -(slope * delta).sum(-1)
-        near = (best.distance[rows] <= part.allowed) & (step + 1 >= ENOUGH)
+        near = (best.distance[rows] <= part.farthest) & (step + 1 >= ENOUGH)
         going = (best.margin[rows] < wanted[rows]) | ((predicted > SETTLED) & ~near)
         if not going.all():
             left = going.nonzero().squeeze(1)
@@ -369,6 +387,7 @@ def _probs_between(
         with torch.no_grad():
             drawn = task.decode(path[rows].flatten(0, 1))
         images = transfer_residual(part.images, part.reconstructions, drawn)
+        images = part.composed(images)
         parts.append(task.probs(images).unflatten(0, (len(rows), steps)))
     return torch.cat(parts)
 

@@ -34,7 +34,7 @@ def ascend_in_latent_space(task: CounterfactualTask, config: CounterfactualConfi
     codes, probs, steps = _ascend(task, config, task.codes, task.decode, lambda z: z, trace.record)
     path, path_probabilities, num_steps = trace.thinned(steps, config.path_points)
     with torch.no_grad():
-        images = task.decode(codes)
+        images = task.composed(task.decode(codes))
     return Found(
         images=images,
         probabilities=probs,
@@ -80,14 +80,15 @@ def _ascend(
     record: Callable[[Int[Tensor, " some"], Tensor, Probs], None],
 ) -> tuple[Variables, Probs, Int[Tensor, " batch"]]:
     """Take steps; rows that reach their target leave the batch."""
-    final, probs_at = start.clone(), task.probabilities.clone()
+    part, final, probs_at = task, start.clone(), task.probabilities.clone()
     steps = torch.zeros_like(task.target)
     rows, target = torch.arange(len(start), device=start.device), task.target.unsqueeze(1)
     variables, mean, square = start, torch.zeros_like(start), torch.zeros_like(start)
     for step in range(config.step_limit + 1):
         with torch.enable_grad():
             variables = variables.detach().requires_grad_()
-            log_probs = task.forward(to_image(variables)).log_softmax(-1)
+            images = part.composed(to_image(variables))
+            log_probs = task.forward(images).log_softmax(-1)
             (gradient,) = torch.autograd.grad(log_probs.gather(1, target).sum(), variables)
         variables, probs = variables.detach(), log_probs.detach().exp()
         record(rows, variables, probs)
@@ -100,7 +101,7 @@ def _ascend(
             steps[rows[left]] = step
             if not going.any():
                 break
-            rows, target = rows[going], target[going]
+            rows, target, part = rows[going], target[going], part.rows(going)
             variables, gradient = variables[going], gradient[going]
             mean, square = mean[going], square[going]
         if config.ascent == "plain":

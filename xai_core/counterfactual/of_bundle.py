@@ -50,6 +50,7 @@ def counterfactuals(
     *,
     output: str | ExplainedOutput = "classifier",
     method: Method | None = None,
+    allowed: Tensor | np.ndarray | None = None,
     config: CounterfactualConfig | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Counterfactual:
@@ -62,6 +63,8 @@ def counterfactuals(
             "all" for every class but the image's own, rows image-major.
         output: An output with several classes, such as "classifier" or "cluster".
         method: Overrides `CounterfactualConfig.method`.
+        allowed: A bool mask, (height, width) or (images, height, width): True where pixels may
+            change. All others stay as they are; None lets every pixel change.
         config: Settings.
         on_progress: Called with the numbers of rows done and in total.
 
@@ -70,7 +73,7 @@ def counterfactuals(
 
     Raises:
         ValueError: If images have another form, are not finite or not in [0, 1], `target` is not a
-            class, or `output` has no classes.
+            class, `output` has no classes, or `allowed` is not such a mask or is empty.
         BundleError: If the bundle lacks a part that the output needs.
     """
     config = config or CounterfactualConfig()
@@ -88,6 +91,7 @@ def counterfactuals(
         forward=output.function(bundle),
         prior=bundle.model.prior,
         reference=reference_of(bundle, output, labels=config.method == "nearest"),
+        allowed=allowed,
         config=config,
         on_progress=on_progress,
     )

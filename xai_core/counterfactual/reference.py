@@ -1,9 +1,10 @@
 """Real images of every class, used as starts and for comparison."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from .._types import Images, Latents
@@ -102,13 +103,48 @@ class Reference:
 
         If there are fewer than `count`, rows repeat; a class without images gives -1.
         """
-        found = torch.full((len(codes), count), -1, device=codes.device)
+
+        def difference(mine: Tensor, members: Tensor) -> Tensor:
+            return torch.cdist(codes[mine], self.codes[members].to(codes))
+
+        return self._nearest(difference, target, count)
+
+    def nearest_held_rows(
+        self,
+        images: Images,
+        held: Bool[Tensor, "batch 1 height width"],
+        target: Int[Tensor, " batch"],
+        count: int,
+    ) -> Int[Tensor, "batch count"]:
+        """Find the images of the target class that differ least in the held pixels, in L2.
+
+        Rows and repeats are as in `nearest_rows`.
+        """
+        x, weight = images.flatten(1), held.expand_as(images).flatten(1).to(images)
+
+        def difference(mine: Tensor, members: Tensor) -> Tensor:
+            parts = []
+            for part in members.split(KNOWN_AT_ONCE):
+                real = _floats(self.images[part].to(x.device)).to(x).flatten(1)
+                cross = (weight[mine] * x[mine]) @ real.T
+                parts.append(weight[mine] @ real.square().T - 2 * cross)
+            return torch.cat(parts, 1)
+
+        return self._nearest(difference, target, count)
+
+    def _nearest(
+        self,
+        difference: Callable[[Tensor, Tensor], Tensor],
+        target: Int[Tensor, " batch"],
+        count: int,
+    ) -> Int[Tensor, "batch count"]:
+        """Find the nearest rows of each target by a matrix of differences, (mine, members)."""
+        found = torch.full((len(target), count), -1, device=target.device)
         for wanted in target.unique().tolist():
             members, mine = self.members(wanted), (target == wanted).nonzero().squeeze(1)
             if not len(members):
                 continue
-            difference = torch.cdist(codes[mine], self.codes[members].to(codes))
-            order = difference.topk(min(count, len(members)), largest=False).indices
+            order = difference(mine, members).topk(min(count, len(members)), largest=False).indices
             rows = members.to(order.device)[order]
             found[mine] = rows[:, torch.arange(count).clamp(max=rows.shape[1] - 1)]
         return found

@@ -118,6 +118,7 @@ class CounterfactualTask:
         forward: Images to logits.
         prior: Mixture prior of the codes, if known.
         reference: Real images of every class, if available.
+        allowed: True where pixels may change; None for everywhere.
     """
 
     images: Images
@@ -129,6 +130,11 @@ class CounterfactualTask:
     forward: Callable[[Images], Logits]
     prior: MixturePrior | None
     reference: Reference | None
+    allowed: Bool[Tensor, "batch 1 height width"] | None = None
+
+    def composed(self, images: Images) -> Images:
+        """Take the allowed pixels of these images and all others of x."""
+        return images if self.allowed is None else torch.where(self.allowed, images, self.images)
 
     def probs(self, images: Images) -> Probs:
         """Evaluate the probability of every class, without a gradient."""
@@ -149,6 +155,7 @@ class CounterfactualTask:
             forward=self.forward,
             prior=self.prior,
             reference=self.reference,
+            allowed=None if self.allowed is None else self.allowed[rows],
         )
 
 

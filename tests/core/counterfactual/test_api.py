@@ -354,6 +354,65 @@ def test_wrong_arguments_are_refused(functions):
         Reference(images=x[:0, 0], classes=torch.arange(0), codes=torch.zeros(0, 2))
 
 
+@pytest.mark.parametrize("method", ["default", "diffeomorphic", "pixel"])
+def test_only_allowed_pixels_change(functions, reference, method, subtests):
+    x = left_images(3)
+    lower = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+    lower[1:] = True
+    own = torch.stack([lower, lower.flip(0), torch.ones_like(lower)])
+    asked = {**functions, "prior": prior(), "reference": reference}
+    config = CounterfactualConfig(method=method, path_points=5, batch_size=2)
+    for name, allowed in {"one": lower, "one per image": own, "an array": own.numpy()}.items():
+        with subtests.test(name):
+            found = find_counterfactual(x, target=1, **asked, allowed=allowed, config=config)
+            held = ~torch.as_tensor(allowed).expand(3, SIDE, SIDE).unsqueeze(1)
+            assert found.converged.all()
+            assert torch.equal(found.counterfactuals[held], x[held])
+            assert torch.equal(found.allowed, ~held)
+            again = functions["forward"](found.counterfactuals).softmax(-1)
+            assert torch.allclose(again, found.probabilities, atol=1e-5)
+            frames = found.frames(0, 4)
+            assert torch.equal(frames[:, held[0]], x[0][held[0]].expand(4, -1))
+    with subtests.test("all targets"):
+        found = find_counterfactual(x, target="all", **asked, allowed=own, config=config)
+        held = ~own.repeat_interleave(2, 0).unsqueeze(1)
+        assert torch.equal(found.counterfactuals[held], found.images[held])
+    with subtests.test("a single pixel is not enough"):
+        corner = torch.zeros_like(lower)
+        corner[0, 0] = True
+        found = find_counterfactual(x, target=1, **asked, allowed=corner, config=config)
+        assert not found.converged.any()
+        assert "with 1 of 16 pixels free to change (p = " in found.reasons[0]
+        assert torch.equal(found.counterfactuals[:, 0, ~corner], x[:, 0, ~corner])
+
+
+def test_masks_that_cannot_be_used_are_refused(functions, reference, subtests):
+    x, mask = left_images(2), torch.ones(SIDE, SIDE, dtype=torch.bool)
+    empty = torch.stack([mask, ~mask])
+    for allowed, method, message in [
+        (mask.float(), "default", "must be a bool mask, got float32. Pass `allowed > 0`"),
+        (mask[1:], "default", r"must have the shape \(4, 4\), or \(2, 4, 4\) .* got \(3, 4\)"),
+        (empty, "default", "is False everywhere for image 1. Mark pixels as True"),
+        (mask, "nearest", "a whole real image. Use the method 'default'"),
+    ]:
+        with subtests.test(message):
+            with pytest.raises(ValueError, match=message):
+                config = CounterfactualConfig(method=method)
+                asked = {**functions, "reference": reference, "config": config}
+                find_counterfactual(x, target=1, **asked, allowed=allowed)
+
+
+def test_real_images_are_compared_where_pixels_are_held(reference):
+    x = torch.zeros(2, 1, SIDE, SIDE)
+    held = torch.zeros_like(x, dtype=torch.bool)
+    held[0, :, :, :2], held[1, :, :, 2:] = True, True
+    real = reference.images.unsqueeze(1)
+    least = [((real[2:4] - x[i]).square() * held[i]).sum((1, 2, 3)).argmin() for i in range(2)]
+    rows = reference.nearest_held_rows(x, held, torch.tensor([1, 1]), 3)
+    assert rows[:, 0].tolist() == [2 + int(i) for i in least]
+    assert reference.nearest_held_rows(x, held, torch.tensor([1, 7]), 2)[1].tolist() == [-1, -1]
+
+
 def test_settings_outside_their_range_are_refused(subtests):
     for settings, message in [
         ({"target_probability": 1.0}, r"`target_probability` must be in \(0, 1\), got 1.0"),
