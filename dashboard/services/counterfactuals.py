@@ -170,8 +170,12 @@ def search(
     ascent: LatentAscent = USUAL,
     *,
     path_points: int = FRAMES,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> "tuple[Counterfactual, float]":
-    """Search, and return the result and the time in seconds."""
+    """Search, and return the result and the time in seconds.
+
+    `allowed` (height, width) marks the pixels that may change; None for all.
+    """
     from xai_core.counterfactual.of_bundle import counterfactuals
     from xai_core.counterfactual.task import CounterfactualConfig
 
@@ -182,7 +186,7 @@ def search(
             target_probability=ascent.probability,
         )  # fmt: skip
     start = time.perf_counter()
-    found = counterfactuals(bundle, x, target, output=output, config=config)
+    found = counterfactuals(bundle, x, target, output=output, allowed=allowed, config=config)
     return found, time.perf_counter() - start
 
 

@@ -69,6 +69,47 @@ class Alternatives(NamedTuple):
     seconds: float
 
 
+class Constrained(NamedTuple):
+    """A counterfactual that is the image itself outside a rectangle, and the target's p."""
+
+    image: Floats
+    counterfactual: Floats
+    probability: float
+    l1: float
+    converged: bool
+    reason: str
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@offload
+def constrained(
+    bundle: "Bundle",
+    image_id: str,
+    output: str,
+    method: "Method",
+    target: int,
+    ascent: LatentAscent,
+    where: tuple[int, int, int, int],
+) -> Constrained:
+    """Search within rows and columns (top, bottom, left, right), the last ones included."""
+    from xai_core.data.io.pixel_values import pictures
+
+    x = batch(bundle, [image_id])
+    top, bottom, left, right = where
+    allowed = np.zeros(x.shape[-2:], bool)
+    allowed[top : bottom + 1, left : right + 1] = True
+    with compute_slot():
+        found, _ = search(bundle, x, target, output, method, ascent, allowed=allowed)
+    return Constrained(
+        image=pictures(found.images)[0],
+        counterfactual=pictures(found.counterfactuals)[0],
+        probability=float(found.probabilities[0, target]),
+        l1=float(found.l1[0]),
+        converged=bool(found.converged[0]),
+        reason=found.reasons[0],
+    )
+
+
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 @offload
 def changes(

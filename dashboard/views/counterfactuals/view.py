@@ -8,6 +8,7 @@ from dashboard.ui.frame import layout
 from dashboard.views.counterfactuals import (
     alternatives,
     certificate,
+    constrained,
     film,
     methods,
     pictures,
@@ -61,6 +62,11 @@ MORE = {
         alternatives,
         f"Different counterfactuals for {target}, found through latent space from different "
         "starts, the smallest first.",
+    ),
+    "Only a part": (
+        constrained,
+        f"A counterfactual for {target} that changes nothing outside a rectangle, by the method "
+        "chosen above.",
     ),
     "Every class": (
         sheet,

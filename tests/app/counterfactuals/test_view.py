@@ -191,6 +191,33 @@ def test_a_search_that_does_not_arrive_says_why(open_page, tiny_bundle, monkeypa
     assert "did not reach the target: the ascent stalled" in text_of(app)
 
 
+def test_a_part_of_the_image_can_be_held_fixed(open_page, tiny_bundle, component, text_of):
+    asked = {"image": "test:3", "of": "classifier", "tab": "only-a-part"}
+    app = open_page("counterfactuals", **asked)
+    height, width = tiny_bundle.spec.shape[-2:]
+    widget(app.slider, "First row").set_value(0)
+    widget(app.slider, "Last row").set_value(1)
+    widget(app.slider, "First column").set_value(3)
+    widget(app.slider, "Last column").set_value(2).run()
+    assert not app.exception
+    assert linked(app, "rowe") == "1" and linked(app, "cols") == "3" and linked(app, "cole") == "2"
+    assert f"{height * width - 4} of {height * width} pixels were held fixed" in text_of(
+        app
+    ) + "".join(w.value for w in app.warning)
+    usual = services_counterfactuals.USUAL
+    found = loader.constrained(
+        tiny_bundle, "test:3", "classifier", "default", 0, usual, (0, 1, 2, 3)
+    )
+    kept = np.ones((height, width), bool)
+    kept[0:2, 2:4] = False
+    np.testing.assert_array_equal(found.counterfactual[kept], found.image[kept])
+    assert component(app, "constrained")[0]["captions"][0] == "input"
+    warned = [w.value for w in app.warning if "Nothing was found that is" in w.value]
+    assert bool(warned) != found.converged
+    widget(app.selectbox, "Method").set_value("nearest").run()
+    assert "cannot keep a part of the input" in text_of(app)
+
+
 def test_the_sheet_is_computed_a_row_at_a_time_and_can_be_closed(open_page, component, text_of):
     app = open_page("counterfactuals", image="test:3", of="classifier", tab="every-class")
     widget(app.button, "Compute the sheet").click().run()
