@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from xai_core.counterfactual.certificate import Certificate
     from xai_core.counterfactual.task import Ascent, Method
 
-MAX_STEPS = 45
+MAX_STEPS = 40
 """Number of steps of each ascent."""
-LATENT_RATE = 4 / 3
-"""Factor on the usual learning rate in latent space: 45 such steps lead as far as 60 usual ones,
-in three quarters of the time (24 test images towards the second most probable class: median
-probability .987 and .987)."""
+LATENT_RATE = 1.5
+"""Factor on the usual learning rate in latent space: 40 such steps lead as far as 60 usual ones.
+Of 24 test images, the median probability of the second class is .99 after either."""
 FRAMES = 8
 """Number of images of a film, the first and the last included."""
 METHODS: "tuple[Method, Method]" = ("diffeomorphic", "pixel")
