@@ -67,8 +67,8 @@ def show(bundle: "Bundle", request: Request) -> None:
         st.markdown(f"{held}. **{target}** is reached at {percent(found.probability)}.")
     else:
         st.warning(
-            f"{held}. Nothing was found that is {target}: {found.reason}. What is shown is how "
-            "far the search got. Widen the frame, or choose another target.",
+            f"{held}. No counterfactual for {target} was found: {found.reason}. What is shown is "
+            "how far the search got. Widen the frame, or choose another target.",
             icon=":material/warning:",
         )
     about = request.about | where._asdict()

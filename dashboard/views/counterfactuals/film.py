@@ -111,7 +111,7 @@ def crossing(probs: np.ndarray, request: Request) -> str:
     between = dict.fromkeys(probs[: first[0]].argmax(1).tolist())
     via = [request.names[c] for c in between if c not in (request.source, request.target)]
     words = f", through {' and '.join(via)}" if via else ""
-    return f"{target} becomes the likeliest class after {share:.0%} of the path{words}"
+    return f"{target} becomes the likeliest class after {100 * share:.0f} % of the path{words}"
 
 
 def _map(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: int) -> None:

@@ -212,7 +212,7 @@ def test_a_part_of_the_image_can_be_held_fixed(open_page, tiny_bundle, component
     kept[0:2, 2:4] = False
     np.testing.assert_array_equal(found.counterfactual[kept], found.image[kept])
     assert component(app, "constrained")[0]["captions"][0] == "input"
-    warned = [w.value for w in app.warning if "Nothing was found that is" in w.value]
+    warned = [w.value for w in app.warning if "No counterfactual for" in w.value]
     assert bool(warned) != found.converged
     widget(app.selectbox, "Method").set_value("nearest").run()
     assert "cannot keep a part of the input" in text_of(app)

@@ -141,6 +141,6 @@ def test_crossing_says_where_and_to_whom():
     _, probs = film()
     names = ["4s", "9s", "7s"]
     assert film_strip.crossing(probs, names, 0) == (
-        "the frames leave 4s after 75% of the path, for 9s"
+        "the frames leave 4s after 75 % of the path, for 9s"
     )
     assert "every frame" in film_strip.crossing(probs[:2], names, 0)

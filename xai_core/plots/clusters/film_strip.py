@@ -124,4 +124,4 @@ def crossing(probs: NDArray[np.floating], names: Sequence[str], start: int) -> s
     share = left[0] / max(len(probs) - 1, 1)
     visited = [int(c) for c in dict.fromkeys(probs.argmax(1)[left[0] :].tolist()) if c != start]
     between = ", then ".join(names[c] for c in visited)
-    return f"the frames leave {names[start]} after {share:.0%} of the path, for {between}"
+    return f"the frames leave {names[start]} after {100 * share:.0f} % of the path, for {between}"

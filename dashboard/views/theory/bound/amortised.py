@@ -58,9 +58,9 @@ def show(bundle: "Bundle", image_id: str) -> None:
     question.say(
         "larger gap",
         question.answer("larger gap") == larger,
-        f"Optimising q for this image closes {share:.0%} of its gap. The encoder saves that "
-        "optimisation for every new image (amortised inference), at the price of the amortisation "
-        "gap; it does not make q less of a mean-field family.",
+        f"Optimising q for this image closes {100 * share:.0f} % of its gap. The encoder saves "
+        "that optimisation for every new image (amortised inference), at the price of the "
+        "amortisation gap; it does not make q less of a mean-field family.",
     )
 
 

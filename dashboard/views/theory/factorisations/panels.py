@@ -93,8 +93,8 @@ def inequality(bundle: "Bundle", image_id: str) -> None:
         math.log(clusters), state.dark(),
     )  # fmt: skip
     words = (
-        f"The two sides for {len(gap)} images: {(gap >= -1e-12).mean():.0%} lie on or above the "
-        f"line of equality, on average by {gap.mean():.4f} nats"
+        f"The two sides for {len(gap)} images: {100 * (gap >= -1e-12).mean():.0f} % lie on or "
+        f"above the line of equality, on average by {gap.mean():.4f} nats"
     )
     chart(figure, key="jensen", alt=words)
     with st.container(horizontal=True, vertical_alignment="center"):

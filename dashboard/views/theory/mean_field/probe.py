@@ -113,7 +113,7 @@ def prediction(bundle: "Bundle", image_id: str, of: str, text: str, count: int) 
     )
     width = float((high - low).max())
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"{words}. The band is at most {width:.0%} wide.")
+        st.markdown(f"{words}. The band is at most {100 * width:.0f} % wide.")
         table = pd.DataFrame({"moved": reach, "p": probs, "low": low, "high": high})
         download.table(bundle, table, name="prediction", image=image_id, of=of, latent=dim)
 
