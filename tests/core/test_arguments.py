@@ -90,7 +90,7 @@ HOSTILE = {
     ),
     "an array for a tensor": (
         lambda bundle: xai_core.attribute(X.numpy(), forward=len, target=0, method="saliency"),
-        "`inputs` must be a Tensor, got a ndarray. `torch.as_tensor` makes one",
+        "`inputs` must be a Tensor, got an ndarray. `torch.as_tensor` makes one",
     ),
     "a word for yes": (
         lambda bundle: xai_core.attributions(bundle, X, "saliency", keep_channels="no"),

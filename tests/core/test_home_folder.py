@@ -113,4 +113,4 @@ def test_an_empty_path_is_not_the_current_folder(home, tmp_path, subtests):
                     ["encode", "~/bars", "--images", "", "--out", "z.npz"]):  # fmt: skip
         with subtests.test(command=command):
             result = CliRunner().invoke(cli.app, command)
-            assert result.exit_code == 1 and "error: A path must not be empty." in result.stderr
+            assert result.exit_code == 2 and "must not be empty. Give a value" in result.stderr

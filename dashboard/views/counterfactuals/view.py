@@ -45,14 +45,8 @@ film.show(bundle, request)
 
 # What is shown one at a time; only the open tab is computed.
 MORE = {
-    "Reconstruction": (
-        reconstruction,
-        "What the model can draw of the input, between the input and its counterfactual.",
-    ),
-    "Other methods": (
-        methods,
-        "Every method for the same image and target. Click one to see it above.",
-    ),
+    "Reconstruction": (reconstruction, "What the model can draw of the input, beside both."),
+    "Other methods": (methods, "Every method on the same image and target. Click one to see it."),
     "What speaks for it": (
         certificate,
         "Measured for the counterfactual shown above, which "
@@ -63,11 +57,7 @@ MORE = {
         f"Different counterfactuals for {target}, found through latent space from different "
         "starts, the smallest first.",
     ),
-    "Only a part": (
-        constrained,
-        f"A counterfactual for {target} that changes nothing outside a rectangle, by the method "
-        "chosen above.",
-    ),
+    "Only a part": (constrained, f"A counterfactual for {target} that changes only a rectangle."),
     "Every class": (
         sheet,
         "One real image of each class, turned into every class, by the method chosen above.",

@@ -40,7 +40,7 @@ from xai_core.errors import XaiError
 
 SECONDS = 2.0
 """Of the processor; where it is slow or shared, `PACES` times what a fixed sum takes there."""
-PACES = 50
+PACES = 150
 MEMORY = 100 << 20
 """Bytes that refusing may add to the process at its peak."""
 MEMORY_TO_READ = 300 << 20
@@ -52,6 +52,7 @@ TRAIN = "train anew with `xai train`"
 AGAIN = "Save it again with numpy.save"
 PNG = "Save it as a PNG"
 DIGITS = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+DIGITS[:, [0, -1]] = DIGITS[:, :, [0, -1]] = 0  # a plain border, or they are noise
 
 
 @dataclass(frozen=True)
