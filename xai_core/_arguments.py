@@ -26,7 +26,7 @@ _FIXES = {
     "Dataset": "Read one with `xai_core.load_dataset`.",
     "Tensor": "`torch.as_tensor` makes one of an array or a list.",
 }
-"""How to come by what was expected, by the name of its class."""
+"""How to get what was expected, by the name of its class."""
 
 
 def _is_whole(value: object) -> bool:
@@ -95,7 +95,7 @@ def _kinds(annotated: Callable | type) -> dict[str, Any]:
 
 
 def _refusal(name: str, value: object, annotation: object) -> str:
-    """Say what was expected and how to come by it; empty if the value is of the kind."""
+    """Say what was expected and how to get it; empty if the value is of the kind."""
     kinds = _alternatives(annotation)
     if any(_is_of(value, kind) for kind in kinds):
         return ""

@@ -40,8 +40,7 @@ def finding(bundle: "Bundle") -> str:
 
 def tables(bundle: "Bundle") -> None:
     """Show the measures, how the bundle was made, and its files, in one tab each."""
-    box = st.container(key="measures")
-    how_good, how_made, files = box.tabs(["How good it is", "How it was made", "Files"])
+    how_good, how_made, files = st.tabs(["How good it is", "How it was made", "Files"])
     with how_good:
         _measures(bundle)
         st.markdown(f"**The map.** {map_words(bundle)}")

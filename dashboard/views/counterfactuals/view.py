@@ -45,8 +45,14 @@ film.show(bundle, request)
 
 # What is shown one at a time; only the open tab is computed.
 MORE = {
-    "Reconstruction": (reconstruction, "What the model can draw of the input, beside both."),
-    "Other methods": (methods, "Every method on the same image and target. Click one to see it."),
+    "Reconstruction": (
+        reconstruction,
+        "What the model can draw of the input, between the input and its counterfactual.",
+    ),
+    "Other methods": (
+        methods,
+        "Every method for the same image and target. Click one to see it above.",
+    ),
     "What speaks for it": (
         certificate,
         "Measured for the counterfactual shown above, which "
