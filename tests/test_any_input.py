@@ -336,6 +336,7 @@ COMMANDS = {
     "evaluate": ("--split", "--likelihood-images"),
     "encode": ("--images", "--out"),
     "info": (),
+    "notes": ("--import", "--export"),
     "verify": ("--num-images", "--num-samples"),
     "attribute": ("--images", "--method", "--out", "--output", "--target", "--baseline", "--set",
                   "--figure"),

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from .bundle.explained_output import ExplainedOutput, contrast
     from .bundle.listing import list_bundles
     from .bundle.reading import Bundle, load_bundle
+    from .bundle.tags import (
+        export_notes,
+        import_notes,
+        rename_tag,
+        tag_images,
+        undo_notes,
+        untag_images,
+    )
     from .bundle.writing import save_bundle
     from .counterfactual.api import Counterfactual, find_counterfactual
     from .counterfactual.of_bundle import counterfactuals
@@ -91,13 +99,19 @@ __all__ = [
     "counterfactuals",
     "encode",
     "evaluate",
+    "export_notes",
     "find_counterfactual",
+    "import_notes",
     "list_bundles",
     "load_bundle",
     "load_dataset",
     "read_images",
+    "rename_tag",
     "save_bundle",
+    "tag_images",
     "train",
+    "undo_notes",
+    "untag_images",
     "verify",
 ]
 
@@ -123,6 +137,14 @@ _HOMES = {
     "bundle.reading": (
         "Bundle",
         "load_bundle",
+    ),
+    "bundle.tags": (
+        "export_notes",
+        "import_notes",
+        "rename_tag",
+        "tag_images",
+        "undo_notes",
+        "untag_images",
     ),
     "bundle.writing": ("save_bundle",),
     "counterfactual.api": (

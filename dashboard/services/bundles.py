@@ -81,8 +81,10 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _with_notes(path: str, written: tuple[int, int], noted: tuple[int, int] | None) -> "Bundle":
+    from xai_core.bundle.notes import Notes
+
     opened = _open(path, written)
-    return opened.with_notes() if noted or opened.notes.cluster_names else opened
+    return opened.with_notes() if noted or opened.notes != Notes() else opened
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -37,7 +37,7 @@ from .manifest import (
     read_manifest,
     readable,
 )
-from .notes import Notes, check_name, read_notes, write_cluster_name
+from .notes import Draft, Notes, Subject, change_notes, check_name, read_notes
 from .parts import (
     largest_sizes,
     read_classifier,
@@ -176,13 +176,28 @@ class Bundle:
         others = [called for c, called in enumerate(self.clusters.names) if c != cluster]
         if name is not None and check_name(name) in others:
             raise ConfigError(f"Another cluster is called {name.strip()!r}. Choose another name.")
+
+        def edit(draft: Draft) -> None:
+            draft.names.pop(cluster, None)
+            if name is not None:
+                draft.names[cluster] = check_name(name)
+
+        change_notes(self.noted, edit)
+        return self.with_notes()
+
+    @property
+    def noted(self) -> Subject:
+        """Return what notes on this bundle are about.
+
+        Raises:
+            ConfigError: If the bundle is not saved.
+        """
         if not (self.path / MANIFEST).is_file():
             raise ConfigError(
                 f"The bundle '{self.name}' is not saved, so its notes have no place. Save it with "
-                "`save_bundle`, open it with `load_bundle`, and name its clusters there."
+                "`save_bundle`, open it with `load_bundle`, and write the notes there."
             )
-        write_cluster_name(self.path, self.digest, cluster, name)
-        return self.with_notes()
+        return Subject(self.path, self.digest, self.manifest.dataset.sha256)
 
     def with_notes(self) -> "Bundle":
         """Return the bundle with the notes beside it as they are now; it shares all else.
@@ -192,7 +207,8 @@ class Bundle:
         """
         other = copy.copy(self)
         vars(other).pop("clusters", None)
-        notes = read_notes(self.path, self.digest, self.model.config.num_clusters)
+        subject = Subject(self.path, self.digest, self.manifest.dataset.sha256)
+        notes = read_notes(subject, self.model.config.num_clusters)
         object.__setattr__(other, "notes", notes)
         return other
 

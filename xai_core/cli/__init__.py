@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "evaluate"),
     "encode": ("evaluate", "encode"),
     "info": ("bundles", "info"),
+    "notes": ("bundles", "notes"),
     "verify": ("evaluate", "verify"),
     "attribute": ("attribute", "attribute"),
     "faithfulness": ("attribute", "faithfulness"),
