@@ -176,6 +176,18 @@ def act(name: str, use: Callable[[Any], None]) -> dict[str, Any]:
     return {"key": key, "on_change": lambda: use(st.session_state[key])}
 
 
+def shown(name: str, value: Any, use: Callable[[Any], None]) -> dict[str, Any]:  # noqa: ANN401
+    """Return the key and callback of a widget that shows a value kept elsewhere, as in a file.
+
+    Args:
+        name: Name of the widget.
+        value: The value as it is now.
+        use: Called with the value that the visitor chose instead.
+    """
+    st.session_state[f"widget.{name}"] = value
+    return act(name, use)
+
+
 def act_on_row(name: str, use: Callable[[int], None]) -> dict[str, Any]:
     """Return a table's key and callback, which passes the selected row to `use`."""
     key = f"widget.{name}"

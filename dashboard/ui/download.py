@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MIME = {
     "csv": "text/csv",
+    "json": "application/json",
     "png": "image/png",
     "gif": "image/gif",
     "npz": "application/zip",
@@ -72,6 +73,13 @@ def page(
 ) -> None:
     """Offer an HTML page, made when the button is pressed, with its origin inside."""
     _button("html", make, bundle, name, about, label)
+
+
+def notes(bundle: "Bundle") -> None:
+    """Offer all notes on a bundle as JSON for `xai notes --import`."""
+    from xai_core.bundle.tags import export_notes
+
+    _button("json", lambda: export_notes(bundle).encode(), bundle, "notes", {}, "Export")
 
 
 def _image(about: export.About) -> list[str]:

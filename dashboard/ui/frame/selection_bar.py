@@ -1,4 +1,4 @@
-"""The bar at the top of every page: selected image, steps to others, explained model."""
+"""The bar at the top of every page: selected image, steps to others, tags, explained model."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from dashboard.ui.components import image_grid
 from dashboard.ui.frame import image_steps
 from dashboard.ui.messages import literal
 from dashboard.ui.naming import cluster_names, describe, label_name, marked
+from dashboard.ui.notes import tags
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def show(bundle: "Bundle") -> None:
         )
         st.markdown(_facts(bundle, image_id), width="content")
         image_steps.buttons(bundle)
+        tags.of_image(bundle, image_id)
         explained.chip(bundle)
     if (
         image_data.is_own(image_id)

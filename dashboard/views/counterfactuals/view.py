@@ -7,6 +7,7 @@ from dashboard.ui import health, messages
 from dashboard.ui.frame import layout
 from dashboard.views.counterfactuals import (
     alternatives,
+    beside,
     certificate,
     constrained,
     film,
@@ -18,11 +19,7 @@ from dashboard.views.counterfactuals import (
     targets,
 )
 
-bundle = layout.page(
-    "Counterfactuals",
-    "",
-    "decode",
-)
+bundle = layout.page("Counterfactuals", "", "decode")
 point = st.container()
 request = settings.ask(bundle)
 health.show(bundle, *health.needs(bundle, request.output), "reconstruction", "steps")
@@ -32,6 +29,7 @@ with point:
     how = settings.sentence(bundle, request)
     layout.claim(pictures.finding(bundle, request), how, pictures.HOW_TO_READ)
 pictures.show(bundle, request)
+beside.show(bundle, request)
 
 layout.section("Into every class: click one to see it above", "", targets.HOW_TO_READ)
 targets.show(bundle, request)

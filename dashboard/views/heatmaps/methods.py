@@ -14,7 +14,7 @@ from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
-from dashboard.views.heatmaps import loader
+from dashboard.views.heatmaps import beside, loader
 from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.plots import faithfulness, image_sheet, pixel_map, probabilities, sprites, theme
 from xai_core.plots.probabilities import percent, share
@@ -71,6 +71,7 @@ def show(bundle: "Bundle", request: Request, image_id: str) -> None:
         layout.claim(_finding(request, found, None if bundle.spec.look == "natural" else ink))
     with right:
         _decision(bundle, request, image_id)
+    beside.show(bundle, request, image_id, beside.Asked(method, target, baseline, controls))
     layout.section(
         "Which map to believe",
         f"{len(request.methods_of_model)} methods on this image, and beside them controls, which "

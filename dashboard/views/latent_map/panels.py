@@ -13,7 +13,7 @@ from dashboard.ui import download, find_image, image_strip, messages, model_card
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import map_files
 from dashboard.ui.frame import layout
-from dashboard.views.latent_map import set_sizes
+from dashboard.views.latent_map import set_sizes, tag_colours, tag_list
 from xai_core.plots.latent_map import colouring, points
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", 
 
 def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
     """Let the visitor choose colours and filter the images, or find one by its id."""
-    offered = [*colouring.available(bundle.index), *set_sizes.colourings(bundle)]
+    offered = [
+        *colouring.available(bundle.index),
+        *set_sizes.colourings(bundle),
+        *tag_colours.colourings(bundle),
+    ]
     columns = {c.name: c for c in offered}
     parts = ["all", *bundle.index["split"].unique()]
     clusters, named = naming.cluster_order(bundle), naming.cluster_names(bundle)
@@ -60,7 +64,7 @@ def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
         )  # fmt: skip
         find_image.by_id(bundle, "map find", lambda found: state.put_setting("map focus", found))
     shown = colouring.in_question(bundle.index, part, chosen)
-    column = set_sizes.with_sizes(bundle, columns[name])
+    column = tag_colours.with_tags(bundle, set_sizes.with_sizes(bundle, columns[name]))
     return column, _both(shown, legend.left_in(bundle, column))
 
 
@@ -127,6 +131,7 @@ def lassoed(bundle: "Bundle", held: Shown) -> None:
         st.markdown(f"**{len(along):,}** images, {len(some)} shown. {_mix(bundle, held)}")
         inside = bundle.index[[*TABLE, "umap_x", "umap_y"]].take(along)
         download.table(bundle, inside, name="lasso", images=len(along))
+    tag_list.tag_these(bundle, bundles.rows(bundle)[along].astype(str).tolist())
     if len(some):
         image_strip.show(bundle, [str(i) for i in bundles.rows(bundle)[some]], key="lassoed")
 
@@ -152,9 +157,7 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
     if not opened.open:
         return
     order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
-    index = bundle.index[list(TABLE)].assign(
-        **{column.name: colouring.values_of(bundle.index, column)}
-    )
+    index = bundle.index[list(TABLE)].assign(**{column.name: tag_colours.in_words(bundle, column)})
     with opened:
         here = bundles.row_of(bundle, state.selected_id())
         found = index.take(_first(order, here))

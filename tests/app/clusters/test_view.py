@@ -233,3 +233,4 @@ def test_visitors_of_a_public_server_cannot_name_clusters(open_page, monkeypatch
     app = open_page("clusters")
     assert not [box for box in app.text_input if box.label.startswith("Name of cluster")]
     assert "this server does not let them change it" in text_of(app)
+    assert widget(app.button, "Pin").disabled

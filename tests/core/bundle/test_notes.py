@@ -135,27 +135,6 @@ def test_notes_on_another_model_and_what_this_version_does_not_know_are_kept(nam
     assert own["cluster_names"] == {"9": "gone", "0": "flat"}
 
 
-def test_two_who_write_at_once_lose_nothing(named_bundle):
-    def write(turn):
-        def of(c):
-            named_bundle.name_cluster(c, f"{c} {turn}")
-            tag_images(named_bundle, f"of {c}", [f"test:{turn}"])
-            tag_images(named_bundle, "of both", [f"test:{2 * turn + c}"])
-
-        return of
-
-    with ThreadPoolExecutor(2) as both:
-        for turn in range(8):
-            list(both.map(write(turn), (0, 1)))
-            assert named_bundle.with_notes().clusters.names == (f"0 {turn}", f"1 {turn}")
-    found = named_bundle.with_notes().notes.tags
-    assert {tag: set(ids) for tag, ids in found.items()} == {
-        "of 0": {f"test:{row}" for row in range(8)},
-        "of 1": {f"test:{row}" for row in range(8)},
-        "of both": {f"test:{row}" for row in range(16)},
-    }
-
-
 WRITER = """
 import sys
 from pathlib import Path
@@ -168,22 +147,43 @@ for row in range(40):
 
 
 @pytest.mark.slow
-def test_two_processes_that_write_at_once_lose_nothing(named_bundle):
-    about = (named_bundle.path, named_bundle.digest, named_bundle.manifest.dataset.sha256)
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, *map(str, about), split],
-            stdin=subprocess.PIPE,
-            text=True,
-        )
-        for split in ("train", "test")
-    ]
-    for writer in both:
-        writer.stdin.write("go\n")
-        writer.stdin.close()
-    assert [writer.wait(PATIENCE) for writer in both] == [0, 0]
-    expected = {f"{split}:{row}" for split in ("train", "test") for row in range(40)}
-    assert set(named_bundle.with_notes().notes.tags["odd"]) == expected
+def test_two_who_write_at_once_lose_nothing(named_bundle, subtests):
+    with subtests.test("threads"):
+
+        def write(turn):
+            def of(c):
+                named_bundle.name_cluster(c, f"{c} {turn}")
+                tag_images(named_bundle, f"of {c}", [f"test:{turn}"])
+                tag_images(named_bundle, "of both", [f"test:{2 * turn + c}"])
+
+            return of
+
+        with ThreadPoolExecutor(2) as both:
+            for turn in range(8):
+                list(both.map(write(turn), (0, 1)))
+                assert named_bundle.with_notes().clusters.names == (f"0 {turn}", f"1 {turn}")
+        found = named_bundle.with_notes().notes.tags
+        assert {tag: set(ids) for tag, ids in found.items()} == {
+            "of 0": {f"test:{row}" for row in range(8)},
+            "of 1": {f"test:{row}" for row in range(8)},
+            "of both": {f"test:{row}" for row in range(16)},
+        }
+    with subtests.test("processes"):
+        about = (named_bundle.path, named_bundle.digest, named_bundle.manifest.dataset.sha256)
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, *map(str, about), split],
+                stdin=subprocess.PIPE,
+                text=True,
+            )
+            for split in ("train", "test")
+        ]
+        for writer in both:
+            writer.stdin.write("go\n")
+            writer.stdin.close()
+        assert [writer.wait(PATIENCE) for writer in both] == [0, 0]
+        expected = {f"{split}:{row}" for split in ("train", "test") for row in range(40)}
+        assert set(named_bundle.with_notes().notes.tags["odd"]) == expected
 
 
 def test_tags_survive_restart_export_import_and_a_new_model(

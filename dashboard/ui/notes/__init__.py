@@ -1,0 +1,1 @@
+"""What people keep: pins and tags of images, from any page."""
