@@ -227,7 +227,7 @@ def _bundle(
         configs["classifier"] = {"num_classes": classifier.num_classes}
     manifest = Manifest(
         name=name,
-        dataset=dataset_card(dataset),
+        dataset=dataset_card(dataset, tuple(dataset.columns)),
         indexed_train=len(dataset.train),
         configs={**configs, "adopted": found.described},
         seed=seed,

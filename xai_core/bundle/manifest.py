@@ -53,6 +53,7 @@ MAP_METRICS = {"trustworthiness", "continuity", "n_neighbors", "sample"}
 DEEPEST = 20
 """Largest nesting depth of objects and lists in a manifest."""
 MOST_CLASSES = 10_000
+MOST_COLUMNS = 1_000
 PACKAGED_IMAGES = 70_000
 """SHA-256 of MNIST, the only data set that a bundle need not contain."""
 FORM = ("channels", "height", "width")
@@ -82,6 +83,7 @@ class DatasetCard:
         own_images: Whether the bundle contains the images; otherwise they are package data.
         image: Their form: the fields of `ImageSpec`.
         preprocessing: How they were read: the fields of `Preprocessing` except those of the form.
+        columns: The user's own columns, see `index.OWN`.
     """
 
     name: str
@@ -94,6 +96,7 @@ class DatasetCard:
     own_images: bool
     image: dict[str, Any]
     preprocessing: dict[str, Any]
+    columns: tuple[str, ...]
 
     @property
     def spec(self) -> ImageSpec:
@@ -356,6 +359,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     if not 1 <= reading.full_scale <= 65535 or not 0 <= reading.ground <= 255:
         raise damaged_bundle(
             path, "`dataset.preprocessing` must have full_scale in [1, 65535], ground in [0, 255]"
+        )
+    if len(set(data.columns)) < len(data.columns) or len(data.columns) > MOST_COLUMNS:
+        raise damaged_bundle(
+            path, f"`dataset.columns` must be different names, at most {MOST_COLUMNS}"
         )
     if len(data.class_names) > MOST_CLASSES:
         raise damaged_bundle(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")

@@ -10,6 +10,7 @@ tested on a stored bundle of its version.
     2.1   `configs.model.encoder_conditioning`
     2.2   `indexed_train`: the index may cover the first train images only; `sha256` of the
           manifest itself
+    2.3   `dataset.columns`: the user's own columns at the end of the index
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ __all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 
 Version = tuple[int, int]
 
-VERSION: Version = (2, 2)
+VERSION: Version = (2, 3)
 """The version that this package writes."""
 DIGITS = ("mnist", "emnist-digits")
 """Data sets for which version 1 centred users' drawings."""
@@ -95,7 +96,7 @@ def _version_of(value: object, path: Path) -> Version:
         parts = [int(part) if part.isdecimal() else -1 for part in value.split(".")]
     if not 1 <= len(parts) <= 2 or not all(0 <= part < _PARTS for part in parts) or not parts[0]:
         raise BundleError(
-            f"`{path}`: `schema_version` must be such as '2.2', got {value!r:.60}. Copy the "
+            f"`{path}`: `schema_version` must be such as '2.3', got {value!r:.60}. Copy the "
             "bundle again or train anew with `xai train`."
         )
     return parts[0], parts[1] if len(parts) == 2 else 0
@@ -159,9 +160,16 @@ def _whole_index(found: dict[str, Any]) -> dict[str, Any]:
     return {"indexed_train": card["num_train"], **found}
 
 
+def _no_own_columns(found: dict[str, Any]) -> dict[str, Any]:
+    """Add the user's own columns: before version 2.3 there were none."""
+    card = found.get("dataset")
+    return {**found, "dataset": {"columns": [], **card}} if isinstance(card, dict) else found
+
+
 STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     (1, 0): ((2, 0), _form_of_images),
     (2, 0): ((2, 1), _encoder_of_the_image),
     (2, 1): ((2, 2), _whole_index),
+    (2, 2): ((2, 3), _no_own_columns),
 }
 """For each older version, the next one and the function that migrates to it."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, no_type_check
 
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..data.columns import MAX_TEXT
 from ..data.dataset import Dataset, Split, build_dataset
 from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
-from ..latent_space.index import index_columns
+from ..latent_space.index import OWN, index_columns
 from ..models.classifier import Classifier
 from ..models.config import ClusterVAEConfig
 from ..models.critic import Critic, CriticConfig
@@ -68,9 +69,10 @@ def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
     images = manifest.dataset.num_train + manifest.dataset.num_test
     rows = sum(manifest.indexed.values())
     columns = len(index_columns(0)) + 2 * model.config.latent_dim
+    own = len(manifest.dataset.columns) * 4 * (MAX_TEXT + 8)  # 4 bytes a character
     return {
         "history.parquet": LARGEST_HISTORY,
-        "index.parquet": SPARE + 8 * rows * (columns + 8),
+        "index.parquet": SPARE + rows * (8 * (columns + 8) + own),
         "images.safetensors": SPARE + (math.prod(manifest.dataset.spec.shape) + 8) * images,
         **{name: SPARE + _num_bytes(part) for name, part in parts.items() if part is not None},
     }
@@ -198,7 +200,7 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
     """
     path, data = folder / "index.parquet", manifest.dataset
     columns = index_columns(config.latent_dim)
-    index = read_table(path, columns, num_rows=sum(manifest.indexed.values()))
+    index = _read_columns(path, manifest, columns)
     for split, count in manifest.indexed.items():
         rows = index.iloc[:count] if split == "train" else index.iloc[-count:]
         if rows["id"].tolist() != [f"{split}:{row}" for row in range(count)]:
@@ -228,8 +230,23 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
     return index
 
 
-def dataset_card(dataset: Dataset) -> DatasetCard:
-    """Describe a data set; built-in ones are recognised by their hash."""
+def _read_columns(path: Path, manifest: Manifest, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read the columns of the index and the user's own."""
+    own = [OWN + name for name in manifest.dataset.columns]
+    rows = sum(manifest.indexed.values())
+    index = read_table(path, columns, num_rows=rows, more_columns=bool(own))
+    if list(index)[len(columns) :] != own:
+        raise damaged_bundle(path, "its own columns are not those of `dataset.columns`")
+    return index
+
+
+def dataset_card(dataset: Dataset, columns: tuple[str, ...]) -> DatasetCard:
+    """Describe a data set; built-in ones are recognised by their hash.
+
+    Args:
+        dataset: The data set.
+        columns: Names of the user's own columns in the index.
+    """
     packaged = dataset.name in PACKAGED and dataset.sha256 == load_dataset(dataset.name).sha256
     return DatasetCard(
         name=dataset.name,
@@ -246,6 +263,7 @@ def dataset_card(dataset: Dataset) -> DatasetCard:
             for name, value in dataclasses.asdict(dataset.preprocessing).items()
             if name not in FORM
         },
+        columns=columns,
     )
 
 

@@ -18,14 +18,14 @@ from .._version import __version__
 from ..atomic_write import atomic_write
 from ..data.dataset import Dataset
 from ..errors import BundleError
-from ..latent_space.index import index_columns
+from ..latent_space.index import OWN, index_columns, own_columns
 from ..models.adopted import AdoptedClassifier
 from ..models.classifier import Classifier
 from ..models.critic import Critic
 from ..models.vae import ClusterVAE
 from .adopted import own_tensors, refuse_functions
 from .files import write_bytes, write_table, write_tensors
-from .manifest import MANIFEST, DatasetCard, Manifest, file_entry, read_manifest
+from .manifest import MANIFEST, Manifest, file_entry, read_manifest
 from .parts import dataset_card, image_tensors
 from .paths import replaced_folder
 from .reading import HISTORY_COLUMNS, Bundle, load_bundle
@@ -94,8 +94,13 @@ def save_bundle(
     target = Path(os.path.abspath(expand_home(path)))
     settings = _settings(configs or {}, model, classifier, critics or {})
     with replaced_folder(target, overwrite=overwrite) as folder:
-        card = _write_parts(folder, model, classifier, critics or {}, dataset)
-        columns = index_columns(model.config.latent_dim)
+        own = own_columns(index)
+        card = dataset_card(dataset, tuple(own))
+        images = dataset if card.own_images else None
+        _write_parts(folder, model, classifier, critics or {}, images)
+        columns = index_columns(model.config.latent_dim) | {
+            OWN + name: "str" if own[name].dtype.kind != "f" else "float64" for name in own
+        }
         write_table(folder / "index.parquet", index, columns)
         write_table(folder / "history.parquet", history, _history_columns(history))
         manifest = Manifest(
@@ -160,18 +165,16 @@ def _write_parts(
     model: ClusterVAE,
     classifier: Classifier | None,
     critics: Mapping[str, Critic],
-    dataset: Dataset,
-) -> DatasetCard:
-    """Write weights and images, each tensor once."""
+    dataset: Dataset | None,
+) -> None:
+    """Write weights and images, if there are any to write, each tensor once."""
     write_tensors(folder / "model.safetensors", own_tensors(model, classifier))
     if classifier is not None:
         write_tensors(folder / "classifier.safetensors", own_tensors(classifier))
     if critics:
         write_tensors(folder / "critic.safetensors", nn.ModuleDict(critics).state_dict())
-    card = dataset_card(dataset)
-    if card.own_images:
+    if dataset is not None:
         write_tensors(folder / "images.safetensors", image_tensors(dataset))
-    return card
 
 
 def _critic_settings(critics: Mapping[str, Critic]) -> dict[str, Any]:

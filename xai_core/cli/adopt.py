@@ -5,18 +5,28 @@ from typing import Annotated, Literal
 
 import typer
 
-from ..data.built_in import BUILT_IN
 from ..errors import ConfigError
-from .options import Device, Json, Mean, Seed, Std, numbers_of, show_card, size_of
+from .options import (
+    Data,
+    Device,
+    Json,
+    LabelColumn,
+    Mean,
+    Metadata,
+    Seed,
+    SplitColumn,
+    Std,
+    numbers_of,
+    show_card,
+    size_of,
+)
 from .terminal import spinner
 
 __all__ = ["adopt"]
 
 
 def adopt(
-    data: Annotated[
-        str, typer.Option(help=f"{', '.join(BUILT_IN)}, a folder of images, or an .npz.")
-    ],
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     classifier: Annotated[
         Path | None,
@@ -43,6 +53,9 @@ def adopt(
         str | None,
         typer.Option(help="WIDTHxHEIGHT; by default, what the classifier or encoder reads."),
     ] = None,
+    metadata: Metadata = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
     data_root: Annotated[
         Path | None,
         typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
@@ -75,7 +88,15 @@ def adopt(
         assert first is not None, "checked above"
         size = size_of(image_size) or first.image_size
         wanted = Wanted(strategy=image_strategy, size=size)
-        dataset = load_dataset(data, root=data_root, wanted=wanted, seed=seed)
+        dataset = load_dataset(
+            data,
+            root=data_root,
+            wanted=wanted,
+            seed=seed,
+            metadata=metadata,
+            label_column=label_column,
+            split_column=split_column,
+        )
     for sentence in dataset.report:
         typer.echo(sentence, err=True)
     with spinner("Encoding the images and laying out the map"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..data.built_in import BUILT_IN
 from ..errors import ConfigError
 from .terminal import print_json, print_table, print_warning, spinner
 
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
     from ..bundle.reading import Bundle
 
 __all__ = [
+    "Data",
     "Device",
     "Devices",
     "Images",
     "Json",
+    "LabelColumn",
     "Mean",
+    "Metadata",
     "Name",
     "NumNodes",
     "Out",
     "Output",
     "Seed",
+    "SplitColumn",
     "Std",
     "Unused",
     "UnusedSeed",
@@ -66,6 +71,26 @@ Output = Annotated[
 Devices = Annotated[int, typer.Option(min=1, help="Processes per machine; needs a folder.")]
 NumNodes = Annotated[int, typer.Option(min=1, help="Machines; needs a folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        help=f"{', '.join(BUILT_IN)}, a folder of images, an .npz, or a .csv with one column per "
+        "pixel."
+    ),
+]
+Metadata = Annotated[
+    Path | None,
+    typer.Option(
+        help="A .csv of your own columns, to colour and filter the map by: one of them names the "
+        "files of a folder; for an .npz, the rows are the images in order."
+    ),
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(help="The column of your own to take the labels from.")
+]
+SplitColumn = Annotated[
+    str | None, typer.Option(help="The column of your own with the words train and test.")
+]
 Mean = Annotated[
     str | None,
     typer.Option(help="What the classifier's own preprocessing subtracts: 0.5 or R,G,B."),

@@ -8,10 +8,22 @@ from typing import Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 
-from ..data.built_in import BUILT_IN
 from ..training.presets import PRESET_TABLE
 from ..training.settings import SETTINGS, by_group, option_of
-from .options import Device, Json, Mean, Seed, Std, numbers_of, show_card, size_of
+from .options import (
+    Data,
+    Device,
+    Json,
+    LabelColumn,
+    Mean,
+    Metadata,
+    Seed,
+    SplitColumn,
+    Std,
+    numbers_of,
+    show_card,
+    size_of,
+)
 from .terminal import silence
 
 __all__ = ["train"]
@@ -49,10 +61,7 @@ def _with_settings(command: Command) -> Command:
 
 @_with_settings
 def train(
-    data: Annotated[
-        str,
-        typer.Option(help=f"{', '.join(BUILT_IN)}, a folder of images, or an .npz."),
-    ],
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the bundle: checkpoints/NAME.")],
     preset: Annotated[
         str,
@@ -81,6 +90,9 @@ def train(
             "shift, elastic, flip, brightness or hue; repeat it for several.",
         ),
     ] = None,
+    metadata: Metadata = None,
+    label_column: LabelColumn = None,
+    split_column: SplitColumn = None,
     data_root: Annotated[
         Path | None,
         typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
@@ -140,7 +152,14 @@ def train(
         size=size_of(image_size) or (None if network is None else network.image_size),
         invariances=tuple(invariances) if invariances else None,
     )
-    dataset = load_dataset(data, root=data_root, wanted=wanted)
+    dataset = load_dataset(
+        data,
+        root=data_root,
+        wanted=wanted,
+        metadata=metadata,
+        label_column=label_column,
+        split_column=split_column,
+    )
     adopted = None
     if network is not None:
         adopted = adopt_classifier(

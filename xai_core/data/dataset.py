@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import pandas as pd
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -43,6 +44,8 @@ class Split:
     """(N, C, H, W); grey images may be given as (N, H, W), colour ones as (N, H, W, 3)."""
     labels: Labels | None
     """int64."""
+    columns: pd.DataFrame | None = None
+    """The user's own columns, typed as by `columns.typed`, one row per image."""
 
     def __post_init__(self) -> None:
         """Bring the images to (N, C, H, W)."""
@@ -53,9 +56,10 @@ class Split:
         return len(self.images)
 
     def part(self, rows: slice) -> "Split":
-        """Return some of the images with their labels."""
+        """Return some of the images with their labels and columns."""
         labels = None if self.labels is None else self.labels[rows]
-        return Split(images=self.images[rows], labels=labels)
+        columns = None if self.columns is None else self.columns.iloc[rows]
+        return Split(images=self.images[rows], labels=labels, columns=columns)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,6 +93,14 @@ class Dataset:
     def spec(self) -> ImageSpec:
         """Return the form of the images."""
         return self.preprocessing.spec
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """Return the user's own columns, if there are any, in the order of `ids`."""
+        parts = [part.columns for part in (self.train, self.test)]
+        if any(part is None for part in parts):
+            return pd.DataFrame(index=pd.RangeIndex(len(self.train) + len(self.test)))
+        return pd.concat(parts, ignore_index=True)
 
     @cached_property
     def mean_image(self) -> Images:

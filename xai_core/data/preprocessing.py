@@ -28,6 +28,7 @@ from .fitting import border_median, fit
 from .ground import on_plain_ground, polarity, polarity_report, to_ground, with_polarity
 from .io.array_keys import read_array_set
 from .io.arrays import MAX_BYTES, read_npy
+from .io.csv_files import SEPARATORS, read_pixel_table
 from .io.folders import IMAGE_SUFFIXES, scan_folder
 from .io.image_files import Picture, read_picture
 from .io.pixel_values import as_bytes, check_pixels, counted, full_scale, scale_note
@@ -117,8 +118,8 @@ def convert_path(path: str | Path, preprocessing: Preprocessing | None) -> Conve
         raise DataError(f"There is no file or folder `{path}`.")
     if suffix in IMAGE_SUFFIXES:
         return convert_files((path,), preprocessing)
-    if suffix == ".npz":
-        arrays = read_array_set(path)
+    if suffix == ".npz" or suffix in SEPARATORS:
+        arrays = read_array_set(path) if suffix == ".npz" else read_pixel_table(path)
         rows = arrays.labels is not None and len(arrays.labels) == len(arrays.images)
         return convert_array(
             arrays.images, f"{path}: images", preprocessing, flat=rows, notes=arrays.notes
@@ -126,8 +127,8 @@ def convert_path(path: str | Path, preprocessing: Preprocessing | None) -> Conve
     if suffix == ".npy":
         return convert_array(read_npy(path), f"{path}: images", preprocessing)
     raise DataError(
-        f"`{path}` must be an .npz with key 'images', a .npy, a folder of images or an image "
-        f"({', '.join(IMAGE_SUFFIXES)})."
+        f"`{path}` must be an .npz with key 'images', a .npy, a .csv of pixels, a folder of "
+        f"images or an image ({', '.join(IMAGE_SUFFIXES)})."
     )
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Bool, Int
 
@@ -15,11 +16,13 @@ from .._text import is_text, listed
 from ..errors import DataError
 from . import shapes
 from .built_in import BUILT_IN, REMOTE
+from .columns import Columns, beside_files, beside_ids, beside_rows
 from .dataset import Dataset, Split, build_dataset, image_id, parse_id
 from .digits import are_digits
 from .downloads import read_remote
-from .io.array_keys import read_array_set
+from .io.array_keys import ArraySet, read_array_set, usual_column
 from .io.arrays import read_idx
+from .io.csv_files import SEPARATORS, read_csv, read_pixel_table
 from .io.folders import scan_folder
 from .labels import check_labels, check_split, draw_test
 from .preprocessing import Converted, Wanted, convert_array, convert_files
@@ -62,6 +65,9 @@ def load_dataset(
     root: Path | None = None,
     seed: int = 0,
     wanted: Wanted = Wanted(),  # noqa: B008  frozen
+    metadata: str | Path | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
 ) -> Dataset:
     """Load a data set.
 
@@ -71,11 +77,17 @@ def load_dataset(
     Args:
         source: One of `BUILT_IN`; a folder of images, optionally with one sub-folder per label and
             with `train` and `test` above them; or an .npz with `images` (N, H, W) or (N, H, W, 3),
-            and optionally `labels` (N,), `class_names` and `split` (N,), the words 'train' and
-            'test'. Write `./mnist` for a folder called mnist.
+            and optionally `labels` (N,), `class_names`, `split` (N,), the words 'train' and
+            'test', and columns of your own (N,); or a .csv with one row per image and one column
+            per pixel. Write `./mnist` for a folder called mnist.
         root: Folder for downloads; $XAI_DATA or ~/.cache/xai by default.
         seed: Seed of the test images if the source has no split: one in seven of each label.
-        wanted: The form of the images of a folder or .npz, if not the default.
+        wanted: The form of the images of a folder, .npz or .csv, if not the default.
+        metadata: A .csv or .tsv of further columns: for a folder, one of them names the files;
+            for an .npz or .csv, the rows are the images in order; for a built-in set, the column
+            `id` names images as 'train:0'.
+        label_column: The column to take the labels from, in place of any others.
+        split_column: The column of the words 'train' and 'test', likewise.
 
     Returns:
         The data set; read its `report`.
@@ -84,12 +96,13 @@ def load_dataset(
         DataError: If it is missing, damaged, too small, or does not hold images; the message names
             the file, the row or the network, and the fix.
     """
+    asked = _Asked(metadata=metadata, label=label_column, split=split_column)
     if source == "mnist":
-        return _load_mnist(_MNIST_FOLDER)
+        return _with_columns(_load_mnist(_MNIST_FOLDER), asked)
     if source in shapes.NAMES:
-        return _made(str(source))
+        return _with_columns(_made(str(source)), asked)
     if source in REMOTE:
-        return _load_remote(str(source), root)
+        return _with_columns(_load_remote(str(source), root), asked)
     path = expand_home(source)
     if "\0" in str(path):
         raise _unknown(source)
@@ -98,15 +111,70 @@ def load_dataset(
             f"{str(path)!a} is not UTF-8, so a bundle could not store its name. Rename it."
         )
     if path.is_dir():
-        return _load_folder(path, seed, wanted)
+        return _load_folder(path, seed, wanted, asked)
     if path.is_file() and path.suffix.lower() == ".npz":
-        return _load_npz(path, seed, wanted)
+        return _load_arrays(path, read_array_set(path), seed, wanted, asked)
+    if path.is_file() and path.suffix.lower() in SEPARATORS:
+        arrays = read_pixel_table(path)
+        return _load_arrays(path, arrays, seed, wanted, asked.usual_of(arrays.columns))
     if path.is_file():
         raise DataError(
-            f"`{path}` must be a folder of images or an .npz file; save an array with "
-            "numpy.savez(FILE, images=...)."
+            f"`{path}` must be a folder of images, an .npz file, or a .csv of pixels; save an "
+            "array with numpy.savez(FILE, images=...)."
         )
     raise _unknown(source)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What to take from the user's own columns."""
+
+    metadata: str | Path | None
+    label: str | None
+    split: str | None
+
+    def usual_of(self, table: pd.DataFrame | None) -> "_Asked":
+        """Take the usual columns, such as `label` and `split`, where none was named."""
+        names = () if table is None else tuple(table)
+        return dataclasses.replace(
+            self,
+            label=self.label or usual_column(names, "labels"),
+            split=self.split or usual_column(names, "split"),
+        )
+
+    def of(self, columns: Columns | None, path: str | Path) -> Columns:
+        """Take labels and split from the columns of a data set.
+
+        Raises:
+            DataError: If there is no such column, or there are no columns at all.
+        """
+        if columns is None and (self.label or self.split):
+            raise DataError(
+                f"`{path}` has no columns, so none can be the label or the split. Give them as a "
+                "table, with --metadata FILE.csv."
+            )
+        if columns is None:
+            return Columns(table=pd.DataFrame())
+        return columns.chosen(self.label, self.split, str(self.metadata or path))
+
+
+def _with_columns(dataset: Dataset, asked: _Asked) -> Dataset:
+    """Add the user's own columns to a built-in data set."""
+    if asked.label or asked.split:
+        raise DataError(
+            f"'{dataset.name}' has its own labels and its own split. Leave --label-column and "
+            "--split-column out."
+        )
+    if asked.metadata is None:
+        return dataset
+    found = asked.of(beside_ids(read_csv(asked.metadata), dataset.ids, asked.metadata), "")
+    count, table = len(dataset.train), found.table
+    return dataclasses.replace(
+        dataset,
+        train=dataclasses.replace(dataset.train, columns=table.iloc[:count]),
+        test=dataclasses.replace(dataset.test, columns=table.iloc[count:]),
+        report=(*dataset.report, *found.notes),
+    )
 
 
 def _unknown(source: str | Path) -> DataError:
@@ -154,18 +222,30 @@ def _downloads(root: Path | None) -> Path:
     return expand_home(root or os.environ.get("XAI_DATA") or "~/.cache/xai")
 
 
-def _load_folder(path: Path, seed: int, wanted: Wanted) -> Dataset:
+def _load_folder(path: Path, seed: int, wanted: Wanted, asked: _Asked) -> Dataset:
     found = scan_folder(path)
+    columns = None
+    if asked.metadata is not None:
+        files = [file.relative_to(path).as_posix() for file in found.files]
+        columns = beside_files(read_csv(asked.metadata), files, asked.metadata)
+    columns = asked.of(columns, path)
     converted = convert_files(found.files, wanted=wanted)
     converted = dataclasses.replace(converted, report=(*converted.report, *found.notes))
     labels = None if found.labels is None else np.array(found.labels, np.int64)
     in_test = None if found.in_test is None else np.array(found.in_test)
-    return _assembled(path, converted, labels, in_test, found.class_names, seed)
+    return _assembled(path, converted, labels, in_test, found.class_names, seed, columns)
 
 
-def _load_npz(path: Path, seed: int, wanted: Wanted) -> Dataset:
-    arrays = read_array_set(path)
+def _load_arrays(
+    path: Path, arrays: ArraySet, seed: int, wanted: Wanted, asked: _Asked
+) -> Dataset:
     count, labels, in_test = len(np.atleast_1d(arrays.images)), None, arrays.in_test
+    table = arrays.columns
+    if asked.metadata is not None:
+        beside = read_csv(asked.metadata)
+        table = beside if table is None else table.join(beside, rsuffix="*")
+    columns = None if table is None else beside_rows(table, count, asked.metadata or path)
+    columns = asked.of(columns, path)
     class_names: tuple[str, ...] = ()
     if arrays.labels is not None:
         labels, class_names = check_labels(arrays.labels, count, f"{path}: labels", arrays.names)
@@ -175,10 +255,10 @@ def _load_npz(path: Path, seed: int, wanted: Wanted) -> Dataset:
         arrays.images,
         f"{path}: images",
         wanted=wanted,
-        flat=labels is not None,
+        flat=labels is not None or columns.labels is not None,
         notes=arrays.notes,
     )
-    return _assembled(path, converted, labels, in_test, class_names, seed)
+    return _assembled(path, converted, labels, in_test, class_names, seed, columns)
 
 
 def _assembled(
@@ -188,8 +268,12 @@ def _assembled(
     in_test: Bool[np.ndarray, " images"] | None,
     class_names: tuple[str, ...],
     seed: int,
+    columns: Columns,
 ) -> Dataset:
-    report, num_images = converted.report, len(converted.images)
+    report, num_images = (*converted.report, *columns.notes), len(converted.images)
+    if columns.labels is not None:
+        labels, class_names = columns.labels, columns.class_names
+    in_test = in_test if columns.in_test is None else columns.in_test
     if in_test is not None and not in_test.any():
         report, in_test = (*report, "The split names no test images."), None
     if in_test is None:
@@ -200,6 +284,7 @@ def _assembled(
         Split(
             images=converted.images[torch.from_numpy(rows)],
             labels=None if labels is None else torch.from_numpy(labels[rows]),
+            columns=None if columns.table.empty else columns.table[rows],
         )
         for rows in (~in_test, in_test)
     )

@@ -18,7 +18,7 @@ from ..data.dataset import Dataset
 from ..models.vae import ClusterVAE
 from ..runtime import import_umap, resolve_device
 from .encoding import Encoding, encode_dataset, predicted_classes
-from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
+from .index import OWN, PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
 from .umap_on_device import umap_layout
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def build_index(
         progress: Called with a description of each step as it begins.
 
     Returns:
-        The table, with `index_columns`, and the map's quality. `distortion` is the share of an
-        image's 10 nearest latent neighbours that are not among its 30 nearest on the map, both
-        among the images UMAP was fitted on.
+        The table, with `index_columns` and the user's own columns, and the map's quality.
+        `distortion` is the share of an image's 10 nearest latent neighbours that are not among
+        its 30 nearest on the map, both among the images UMAP was fitted on.
     """
     device = resolve_device(device)
     report = progress or logger.info
@@ -250,7 +250,7 @@ def _table(
     distortion: Float[np.ndarray, " points"],
     predicted: Int[np.ndarray, " points"],
 ) -> pd.DataFrame:
-    """Assemble the columns in the order of `index_columns`."""
+    """Assemble the columns in the order of `index_columns`, then the user's own."""
     terms, dim = encoding.terms, encoding.mean.shape[1]
     splits = (("train", dataset.train), ("test", dataset.test))
     labels = [
@@ -270,6 +270,7 @@ def _table(
         **{f"mean_{axis}": encoding.mean[:, axis].numpy() for axis in range(dim)},
         **{f"log_var_{axis}": encoding.log_var[:, axis].numpy() for axis in range(dim)},
     }
-    return pd.DataFrame({name: values[name] for name in index_columns(dim)}).astype(
+    table = pd.DataFrame({name: values[name] for name in index_columns(dim)}).astype(
         index_columns(dim)
     )
+    return pd.concat([table, dataset.columns.add_prefix(OWN)], axis=1)

@@ -534,8 +534,8 @@ class TestManifest:
             ('{"schema_version": NaN}', "NaN is not a JSON number"),
             ("\xff", "it is not JSON"),
             (" " * (5 << 20), "it is larger than 4 MiB"),
-            ("{}", "`schema_version` must be such as '2.2', got None"),
-            ('{"schema_version": true}', "`schema_version` must be such as '2.2', got True"),
+            ("{}", "`schema_version` must be such as '2.3', got None"),
+            ('{"schema_version": true}', "`schema_version` must be such as '2.3', got True"),
             ('{"schema_version": "2.x"}', "`schema_version` must be such as"),
         ],
     )
@@ -547,14 +547,14 @@ class TestManifest:
     def test_other_versions_are_named(self, copied):
         edit(copied, lambda found: found.update(schema_version="3.0"))
         with pytest.raises(
-            BundleVersionError, match=r"schema version 3.0, this package reads 2.2 and .*Update"
+            BundleVersionError, match=r"schema version 3.0, this package reads 2.3 and .*Update"
         ):
             load_bundle(copied)
 
     def test_fields_of_a_newer_minor_version_are_kept_and_ignored(self, copied):
         def change(found):
             found.update(schema_version="2.7", tags=["mine"])
-            found["dataset"].update(columns=["age"])
+            found["dataset"].update(ages=[7])
             found["configs"]["model"].update(depth=3)
 
         edit(copied, change)

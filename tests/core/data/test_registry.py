@@ -429,7 +429,7 @@ def test_npz_of_floats_of_another_size(tmp_path):
         ({"split": np.array(["test"])}, r"shape \(6,\)"),
         ({"split": np.array(["test"] * 6)}, "too small: 0 train and 6 test"),
         (
-            {"weights": np.arange(6)},
+            {"weights": np.arange(5)},
             "unknown keys: 'weights'. Expected 'images' and, optionally, 'l",
         ),
         ({"images": noise(1)}, "too small: 1 train and 0 test"),
@@ -449,7 +449,10 @@ def test_other_sources_are_refused(tmp_path):
         "There is no data set 'minst'. Use 'mnist', 'shapes', 'shapes-shortcut', 'fashion-mnist'",
     )
     np.save(tmp_path / "x.npy", noise(5))
-    refused(tmp_path / "x.npy", "must be a folder of images or an .npz file; save an array with")
+    refused(
+        tmp_path / "x.npy",
+        "must be a folder of images, an .npz file, or a .csv of pixels; save an",
+    )
 
 
 # downloads

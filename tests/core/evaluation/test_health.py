@@ -35,6 +35,7 @@ def manifest_of(health, *, num_test=1000, name="digits", source="my digits.npz",
         own_images=True,
         image=dataclasses.asdict(ImageSpec()),
         preprocessing=dataclasses.asdict(Preprocessing()),
+        columns=(),
     )
     return Manifest(
         name="mine",

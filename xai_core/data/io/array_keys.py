@@ -2,21 +2,25 @@
 
 images labels split names            one set; X and y, data and target, arr_0 and arr_1 alike
 x_train y_train x_test y_test        a set in parts, also train_images, test_labels and so on
+any other, one value per image       a column of the user's own
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
+import pandas as pd
+from jaxtyping import Bool, Shaped
 
 from ..._text import listed
 from ...errors import DataError
 from .arrays import read_npz
 from .split_names import PARTS, held_out
 
-__all__ = ["ArraySet", "read_array_set"]
+__all__ = ["ArraySet", "as_texts", "read_array_set", "usual_column"]
 
 _KEYS = {
     "images": ("images", "image", "imgs", "img", "x", "data", "inputs", "pixels", "arr_0"),
@@ -43,6 +47,8 @@ class ArraySet:
     in_test: Bool[np.ndarray, " images"] | None = None
     """Test rows, if the keys name the parts; `split` is then None."""
     names: np.ndarray | None = None
+    columns: pd.DataFrame | None = None
+    """Further columns as texts, one row per image."""
     notes: tuple[str, ...] = ()
 
 
@@ -50,9 +56,12 @@ def read_array_set(path: Path) -> ArraySet:
     """Read the images of an .npz, and its labels and split if present.
 
     Raises:
-        DataError: If the file is damaged, has no images, or a key whose role is unknown.
+        DataError: If the file is damaged, has no images, or an array of an unknown role that does
+            not hold one value per image.
     """
-    arrays = read_npz(path, is_known=lambda key: _role(key) is not None, expected=_EXPECTED)
+    found = read_npz(path, is_known=_is_no_typing_error, expected=_EXPECTED)
+    others = {key: array for key, array in found.items() if _role(key) is None}
+    arrays = {key: array for key, array in found.items() if key not in others}
     by_role: dict[tuple[str, str], str] = {}
     left_out = []
     for key in sorted(arrays, key=_rank):
@@ -64,13 +73,49 @@ def read_array_set(path: Path) -> ArraySet:
     notes = (f"Left out: the arrays {listed(left_out)}.",) if left_out else ()
     parts = {part for role, part in by_role if part}
     if parts and ("images", "") not in by_role:
-        return _joined(path, arrays, by_role, parts, notes)
+        joined = _joined(path, arrays, by_role, parts, notes)
+        return replace(joined, columns=_own_columns(path, others, len(joined.images)))
     if ("images", "") not in by_role:
-        raise DataError(f"`{path}` has no key 'images'. {_EXPECTED}")
+        unknown = f"has unknown keys: {listed(others)}" if others else "has no key 'images'"
+        raise DataError(f"`{path}` {unknown}. {_EXPECTED}")
     if parts:
         raise DataError(f"`{path}` has images as a whole and in parts: {listed(arrays)}.")
     roles = {role: arrays[key] for (role, _), key in by_role.items()}
-    return ArraySet(**roles, notes=notes)
+    count = len(np.atleast_1d(roles["images"]))
+    return ArraySet(**roles, columns=_own_columns(path, others, count), notes=notes)
+
+
+def usual_column(names: Collection[str], role: str) -> str | None:
+    """Return the column that is usually "labels" or "split"; None if there is none."""
+    found = sorted((name for name in names if _role(name) == (role, "")), key=_rank)
+    return found[0] if found else None
+
+
+def _own_columns(path: Path, others: dict[str, np.ndarray], count: int) -> pd.DataFrame | None:
+    """Make a table of the arrays without a role; each must hold one value per image."""
+    if not others:
+        return None
+    fits = [key for key, a in others.items() if a.shape == (count,) and a.dtype.kind in "biufU"]
+    if unknown := [key for key in others if key not in fits]:
+        raise DataError(
+            f"`{path}` has unknown keys: {listed(unknown)}. {_EXPECTED} A column of your own has "
+            f"one number or text per image: shape ({count},)."
+        )
+    return pd.DataFrame({key: as_texts(array) for key, array in others.items()})
+
+
+def as_texts(array: Shaped[np.ndarray, " images"]) -> list[str]:
+    """Write values as a CSV would: whole numbers without a point, missing ones as "".
+
+    Args:
+        array: Numbers or texts.
+    """
+    if array.dtype.kind != "f":
+        return [str(value) for value in array.tolist()]
+    return [
+        "" if value != value else str(int(value)) if value.is_integer() else repr(value)
+        for value in array.tolist()
+    ]
 
 
 def _joined(
@@ -125,6 +170,12 @@ _ROLES |= {
 def _role(key: str) -> tuple[str, str] | None:
     """Return the role and the part of an array, "" for the whole set."""
     return _ROLES.get(_plain(key))
+
+
+def _is_no_typing_error(key: str) -> bool:
+    """Return whether a key has a role, or is unlike all that have: a column of the user's own."""
+    plain = _plain(key)
+    return plain in _ROLES or not get_close_matches(plain, _ROLES, cutoff=0.85)
 
 
 def _rank(key: str) -> tuple[int, str]:
