@@ -80,12 +80,14 @@ def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> D
     Args:
         bundle: The bundle whose map is drawn.
         image_id: The image with the ring.
-        colour: A column of the index, such as "cluster", "label", "confidence" or "elbo".
+        colour: A column of the index, such as "cluster", "label", "confidence" or "elbo", or the
+            name of one of your own columns.
 
     Raises:
         ValueError: If there is no such column.
     """
-    known = {column.name: column for column in colouring.available(bundle.index)}
+    offered = colouring.available(bundle.index)
+    known = {c.title if c.name.startswith(colouring.OWN_NAME) else c.name: c for c in offered}
     if colour not in known:
         raise ValueError(f"`colour` must be one of {', '.join(known)}, got {colour!r}.")
     here, classes = image_data.facts(bundle, image_id), bundle.manifest.dataset.class_names

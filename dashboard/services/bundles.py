@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dashboard.services.cache import BY_FINGERPRINT, fingerprint
 from dashboard.services.scheduler.scheduler import compute_queue
 from xai_core.errors import BundleError
+from xai_core.latent_space.own_columns import own_columns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,6 +113,29 @@ def row_of(bundle: "Bundle", image_id: str) -> int | None:
     """Return the row of an image in the index; None for an unknown id."""
     ids = rows(bundle)
     return int(ids.get_loc(image_id)) if image_id in ids else None
+
+
+def search(bundle: "Bundle", text: str) -> list[str]:
+    """Find images by their id, or by a text of the user's own columns.
+
+    Args:
+        bundle: The bundle.
+        text: An id; a whole text, in any case; or, if no text is the same, a part of one.
+
+    Returns:
+        Their ids in index order; empty if there are none.
+    """
+    wanted = text.strip().casefold()
+    if row_of(bundle, text.strip()) is not None or not wanted:
+        return [text.strip()] if wanted else []
+    own = own_columns(bundle.index)
+    texts = own[[name for name in own if own[name].dtype.kind != "f"]]
+    texts = texts.apply(lambda values: values.str.casefold())
+    same = (texts == wanted).any(axis=1).to_numpy(bool)
+    if not same.any():
+        contained = texts.apply(lambda values: values.str.contains(wanted, regex=False))
+        same = contained.any(axis=1).to_numpy(bool)
+    return [str(image) for image in rows(bundle)[same]]
 
 
 def rows_of(bundle: "Bundle", ids: Sequence[str]) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Find an image by its id."""
+"""Find an image by its id, or by a text of the user's own columns."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,13 +8,14 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import bundles
 from dashboard.ui import messages
+from xai_core.latent_space.own_columns import own_columns
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 
 def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found: None) -> None:
-    """Select the image whose id is typed; list the valid ids if there is no such image.
+    """Select the first image that `bundles.search` finds; list the valid ids if it finds none.
 
     Args:
         bundle: The bundle to search.
@@ -23,12 +24,17 @@ def by_id(bundle: "Bundle", key: str, then: Callable[[str], None] = lambda found
     """
 
     def go(text: str) -> None:
-        if bundles.row_of(bundle, text.strip()) is not None:
-            state.select_image(text.strip())
-            then(text.strip())
+        if found := bundles.search(bundle, text):
+            state.select_image(found[0])
+            then(found[0])
 
-    typed = st.text_input("Find by id", placeholder="test:123", **state.act(key, go))
-    if typed and bundles.row_of(bundle, typed.strip()) is None:
+    has_texts = any(values.dtype.kind != "f" for _, values in own_columns(bundle.index).items())
+    label = "Find by id or by your own columns" if has_texts else "Find by id"
+    typed = st.text_input(label, placeholder="test:123", **state.act(key, go))
+    found = bundles.search(bundle, typed) if typed else []
+    if len(found) > 1:
+        st.caption(f"{len(found):,} images; the first one is selected.")
+    if typed and not found:
         ends = bundle.index.groupby("split", sort=False)["id"].agg(["first", "last"])
         valid = " and ".join(f"`{a}` to `{b}`" for a, b in ends.itertuples(index=False))
         st.caption(f"No image {messages.code(typed[:40])}. There are {valid}.")

@@ -83,7 +83,7 @@ class DatasetCard:
         own_images: Whether the bundle contains the images; otherwise they are package data.
         image: Their form: the fields of `ImageSpec`.
         preprocessing: How they were read: the fields of `Preprocessing` except those of the form.
-        columns: The user's own columns, see `index.OWN`.
+        columns: The user's own columns, see `own_columns.OWN`.
     """
 
     name: str

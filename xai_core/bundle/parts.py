@@ -16,7 +16,8 @@ from ..data.columns import MAX_TEXT
 from ..data.dataset import Dataset, Split, build_dataset
 from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
-from ..latent_space.index import OWN, index_columns
+from ..latent_space.index import index_columns
+from ..latent_space.own_columns import OWN
 from ..models.classifier import Classifier
 from ..models.config import ClusterVAEConfig
 from ..models.critic import Critic, CriticConfig

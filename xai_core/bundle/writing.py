@@ -18,7 +18,8 @@ from .._version import __version__
 from ..atomic_write import atomic_write
 from ..data.dataset import Dataset
 from ..errors import BundleError
-from ..latent_space.index import OWN, index_columns, own_columns
+from ..latent_space.index import index_columns
+from ..latent_space.own_columns import OWN, own_columns
 from ..models.adopted import AdoptedClassifier
 from ..models.classifier import Classifier
 from ..models.critic import Critic

@@ -240,10 +240,11 @@ def _load_arrays(
     path: Path, arrays: ArraySet, seed: int, wanted: Wanted, asked: _Asked
 ) -> Dataset:
     count, labels, in_test = len(np.atleast_1d(arrays.images)), None, arrays.in_test
-    table = arrays.columns
+    table, own = arrays.columns, set(() if arrays.columns is None else arrays.columns)
     if asked.metadata is not None:
         beside = read_csv(asked.metadata)
-        table = beside if table is None else table.join(beside, rsuffix="*")
+        beside = beside.rename(columns=lambda name: f"{name}*" if name in own else name)
+        table = beside if table is None else pd.concat([table, beside], axis=1)
     columns = None if table is None else beside_rows(table, count, asked.metadata or path)
     columns = asked.of(columns, path)
     class_names: tuple[str, ...] = ()

@@ -6,7 +6,6 @@ References:
     trustworthiness and continuity.
 """
 
-import pandas as pd
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,15 +13,11 @@ from torch import Tensor
 from .._types import Latents
 
 __all__ = [
-    "OWN",
     "LatentIndex",
     "NeighbourSearch",
     "index_columns",
-    "own_columns",
 ]
 
-OWN = "own:"
-"""What the index puts before the names of the user's own columns."""
 PLACE_NEIGHBOURS = 10
 TERM_NAMES = ("elbo", "reconstruction", "expected_log_prior", "kl_c", "entropy_z")
 MAX_DISTANCES = 1 << 24
@@ -115,12 +110,6 @@ def index_columns(latent_dim: int) -> dict[str, str]:
         **{f"mean_{axis}": "float32" for axis in range(latent_dim)},
         **{f"log_var_{axis}": "float32" for axis in range(latent_dim)},
     }
-
-
-def own_columns(index: pd.DataFrame) -> pd.DataFrame:
-    """Return the user's own columns of an index, by their own names."""
-    own = index[[name for name in index if str(name).startswith(OWN)]]
-    return own.rename(columns=lambda name: name.removeprefix(OWN))
 
 
 class NeighbourSearch:

@@ -18,7 +18,8 @@ from ..data.dataset import Dataset
 from ..models.vae import ClusterVAE
 from ..runtime import import_umap, resolve_device
 from .encoding import Encoding, encode_dataset, predicted_classes
-from .index import OWN, PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
+from .index import PLACE_NEIGHBOURS, TERM_NAMES, NeighbourSearch, index_columns
+from .own_columns import OWN
 from .umap_on_device import umap_layout
 
 if TYPE_CHECKING:

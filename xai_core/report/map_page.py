@@ -122,7 +122,8 @@ def _source(name: str) -> str:
 
 
 def _data(bundle: "Bundle", config: MapPageConfig, shown: points.Places) -> dict[str, Any]:
-    columns = [c for c in colouring.available(bundle.index) if c.name in COLOURINGS]
+    offered = colouring.available(bundle.index)
+    columns = [c for c in offered if c.name in COLOURINGS or c.name.startswith(colouring.OWN_NAME)]
     explained = explained_images(
         bundle, shown.order, config.explained, config.output, seed=config.seed
     )

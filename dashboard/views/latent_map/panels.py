@@ -14,6 +14,7 @@ from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import map_files
 from dashboard.ui.frame import layout
 from dashboard.views.latent_map import set_sizes, tag_colours, tag_list
+from xai_core.latent_space.own_columns import own_columns
 from xai_core.plots.latent_map import colouring, points
 
 if TYPE_CHECKING:
@@ -148,16 +149,20 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
         "in nats per image.",
     )
     rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
-    sort_by = "confidence" if column.categorical else column.name
+    sort_by = "confidence" if column.categorical else column.title.lower()
+    values = bundle.index["confidence"] if column.categorical else _values(bundle, column)
     opened = st.expander(
-        f"Show {len(rows):,} images, lowest {sort_by.replace('_', ' ')} first",
+        f"Show {len(rows):,} images, lowest {messages.literal(sort_by)} first",
         icon=":material/table_rows:",
         **state.bind("map table open", False, link="table"),
     )
     if not opened.open:
         return
-    order = rows[np.argsort(bundle.index[sort_by].to_numpy()[rows], kind="stable")]
-    index = bundle.index[list(TABLE)].assign(**{column.name: tag_colours.in_words(bundle, column)})
+    order = rows[np.argsort(np.asarray(values)[rows], kind="stable")]
+    own = own_columns(bundle.index).rename(columns=lambda n: f"{n}*" if n in TABLE else n)
+    index = pd.concat([bundle.index[list(TABLE)], own], axis=1)
+    if column.name not in TABLE and not column.name.startswith(colouring.OWN_NAME):
+        index = index.assign(**{column.name: tag_colours.in_words(bundle, column)})
     with opened:
         here = bundles.row_of(bundle, state.selected_id())
         found = index.take(_first(order, here))
@@ -177,6 +182,10 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
         )
         everything = index.take(order)
         download.table(bundle, everything, name="map", images=len(order), sorted_by=sort_by)
+
+
+def _values(bundle: "Bundle", column: colouring.Column) -> NDArray[np.generic]:
+    return colouring.values_of(bundle.index, column)
 
 
 def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:

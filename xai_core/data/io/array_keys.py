@@ -59,7 +59,7 @@ def read_array_set(path: Path) -> ArraySet:
         DataError: If the file is damaged, has no images, or an array of an unknown role that does
             not hold one value per image.
     """
-    found = read_npz(path, is_known=_is_no_typing_error, expected=_EXPECTED)
+    found = read_npz(path)
     others = {key: array for key, array in found.items() if _role(key) is None}
     arrays = {key: array for key, array in found.items() if key not in others}
     by_role: dict[tuple[str, str], str] = {}
@@ -74,15 +74,15 @@ def read_array_set(path: Path) -> ArraySet:
     parts = {part for role, part in by_role if part}
     if parts and ("images", "") not in by_role:
         joined = _joined(path, arrays, by_role, parts, notes)
-        return replace(joined, columns=_own_columns(path, others, len(joined.images)))
+        return replace(joined, columns=_own_columns(path, others, joined))
     if ("images", "") not in by_role:
         unknown = f"has unknown keys: {listed(others)}" if others else "has no key 'images'"
         raise DataError(f"`{path}` {unknown}. {_EXPECTED}")
     if parts:
         raise DataError(f"`{path}` has images as a whole and in parts: {listed(arrays)}.")
     roles = {role: arrays[key] for (role, _), key in by_role.items()}
-    count = len(np.atleast_1d(roles["images"]))
-    return ArraySet(**roles, columns=_own_columns(path, others, count), notes=notes)
+    whole = ArraySet(**roles, notes=notes)
+    return replace(whole, columns=_own_columns(path, others, whole))
 
 
 def usual_column(names: Collection[str], role: str) -> str | None:
@@ -91,11 +91,25 @@ def usual_column(names: Collection[str], role: str) -> str | None:
     return found[0] if found else None
 
 
-def _own_columns(path: Path, others: dict[str, np.ndarray], count: int) -> pd.DataFrame | None:
-    """Make a table of the arrays without a role; each must hold one value per image."""
+def _own_columns(
+    path: Path, others: dict[str, np.ndarray], found: ArraySet
+) -> pd.DataFrame | None:
+    """Make a table of the arrays without a role; each must hold one value per image.
+
+    A key that is nearly one of a role that is missing, such as 'lables', is a typing error.
+    """
     if not others:
         return None
-    fits = [key for key, a in others.items() if a.shape == (count,) and a.dtype.kind in "biufU"]
+    count = len(np.atleast_1d(found.images))
+    missing = {role for role in ("labels", "split") if getattr(found, role) is None}
+    usual = [key for key, (role, _) in _ROLES.items() if role in missing]
+    fits = [
+        key
+        for key, array in others.items()
+        if array.shape == (count,)
+        and array.dtype.kind in "biufU"
+        and not get_close_matches(_plain(key), usual, cutoff=0.8)
+    ]
     if unknown := [key for key in others if key not in fits]:
         raise DataError(
             f"`{path}` has unknown keys: {listed(unknown)}. {_EXPECTED} A column of your own has "
@@ -170,12 +184,6 @@ _ROLES |= {
 def _role(key: str) -> tuple[str, str] | None:
     """Return the role and the part of an array, "" for the whole set."""
     return _ROLES.get(_plain(key))
-
-
-def _is_no_typing_error(key: str) -> bool:
-    """Return whether a key has a role, or is unlike all that have: a column of the user's own."""
-    plain = _plain(key)
-    return plain in _ROLES or not get_close_matches(plain, _ROLES, cutoff=0.85)
 
 
 def _rank(key: str) -> tuple[int, str]:

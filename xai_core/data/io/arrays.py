@@ -9,7 +9,7 @@ import io
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -90,26 +90,18 @@ def read_npy(path: Path) -> np.ndarray:
         return _read_array(file, path.stat().st_size, str(path))
 
 
-def read_npz(
-    path: Path, *, is_known: Callable[[str], bool], expected: str
-) -> dict[str, np.ndarray]:
-    """Read the arrays of an .npz file whose keys are known beforehand.
-
-    Args:
-        path: The file.
-        is_known: Returns whether a key is allowed; any other raises an error.
-        expected: Sentence that names the keys, for the message.
-
-    Returns:
-        The arrays by key.
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read the arrays of an .npz file by their keys.
 
     Raises:
-        DataError: If the file is damaged, too large, holds Python objects, or has other keys.
+        DataError: If the file is damaged, too large, holds Python objects, or a key twice.
     """
     _check_directory(path)
     with report_damage(path, "an .npz archive", _SAVE_AGAIN), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        _check_keys([_key(member) for member in members], is_known, expected, path)
+        keys = [_key(member) for member in members]
+        if len(set(keys)) != len(keys):
+            raise DataError(f"`{path}` holds the same key twice: {listed(keys)}.")
         if any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members):
             raise DataError(
                 f"`{path}` is compressed by a method that NumPy does not use. {_SAVE_AGAIN}"
@@ -183,15 +175,6 @@ def _check_directory(path: Path) -> None:
 
 def _key(member: zipfile.ZipInfo) -> str:
     return member.filename.removesuffix(".npy")
-
-
-def _check_keys(
-    keys: list[str], is_known: Callable[[str], bool], expected: str, path: Path
-) -> None:
-    if unknown := [key for key in keys if not is_known(key)]:
-        raise DataError(f"`{path}` has unknown keys: {listed(unknown)}. {expected}")
-    if len(set(keys)) != len(keys):
-        raise DataError(f"`{path}` holds the same key twice: {listed(keys)}.")
 
 
 def _read_array(file: io.BufferedIOBase | IO[bytes], size: int, name: str) -> np.ndarray:

@@ -9,10 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..._numbers import Number
+from ...latent_space.own_columns import own_columns
 from .. import theme
 from . import points
 
 __all__ = [
+    "OWN_NAME",
     "Column",
     "available",
     "encoded",
@@ -25,6 +27,10 @@ __all__ = [
     "within",
 ]
 
+OWN_NAME = "own_"
+"""What the names of colourings by the user's own columns begin with; their number follows."""
+MOST_GROUPS = 20
+"""Largest number of texts of one of the user's columns that have a colour of their own."""
 FULL_RANGE = (0, points.UNDEFINED - 1)
 """Levels of the lowest and of the highest value."""
 
@@ -34,7 +40,8 @@ class Column:
     """One way to colour the map.
 
     Attributes:
-        name: Column of the index.
+        name: Column of the index; a name of its own, which is a safe file name, where `values`
+            are given.
         title: Title shown to users.
         shows: Sentence below the heading.
         unit: Empty for categories and pure numbers.
@@ -49,7 +56,7 @@ class Column:
     unit: str = ""
     categorical: bool = False
     names: tuple[str, ...] = ()
-    values: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    values: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def grouped(self) -> bool:
@@ -106,7 +113,8 @@ def set_size(level: float, sizes: NDArray[np.int64] | None = None) -> Column:
 def available(index: pd.DataFrame) -> list[Column]:
     """List the colourings for which the index has values."""
     columns = [*COLUMNS, *_of_codes(index)]
-    return [c for c in columns if c.name in index and not _empty(index[c.name], c)]
+    there = [c for c in columns if c.name in index and not _empty(index[c.name], c)]
+    return [*there, *_of_the_user(index)]
 
 
 def values_of(index: pd.DataFrame, column: Column) -> NDArray[Any]:
@@ -226,6 +234,33 @@ def _of_codes(index: pd.DataFrame) -> list[Column]:
                "determines the code, 0 where the code carries no information.")
         for j in dims
     ]  # fmt: skip
+
+
+def _of_the_user(index: pd.DataFrame) -> list[Column]:
+    """Return a colouring for each of the user's own columns whose values form groups or a scale.
+
+    The most frequent texts are groups, all others are one; texts that are nearly all different,
+    such as file names, are none.
+    """
+    found = []
+    for number, (title, values) in enumerate(own_columns(index).items()):
+        name, shows = f"{OWN_NAME}{number}", f"Your own column '{title}'."
+        if values.dtype.kind == "f":
+            column = Column(name=name, title=str(title), shows=shows, values=values.to_numpy())
+            found.append(column)
+            continue
+        counts = values[values != ""].value_counts()
+        groups = sorted(counts.index[: MOST_GROUPS if len(counts) > MOST_GROUPS + 1 else None])
+        if not groups or counts[groups].sum() < counts.sum() / 2:
+            continue
+        others = ["all others"] if len(groups) < len(counts) else []
+        codes = pd.Index(groups).get_indexer(values)
+        codes = np.where((codes < 0) & (values != ""), len(groups), codes).astype(np.int64)
+        found.append(
+            Column(name=name, title=str(title), shows=shows, categorical=True,
+                   names=(*groups, *others), values=codes)
+        )  # fmt: skip
+    return found
 
 
 def _empty(values: pd.Series, column: Column) -> bool:
