@@ -74,8 +74,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Data = Annotated[
     str,
     typer.Option(
-        help=f"{', '.join(BUILT_IN)}, a folder of images, an .npz, or a .csv with one column per "
-        "pixel."
+        help=f"{', '.join(BUILT_IN)}, a folder of images, a .zip of one, an .npz, or a .csv "
+        "with one column per pixel."
     ),
 ]
 Metadata = Annotated[

@@ -24,6 +24,7 @@ from .io.array_keys import ArraySet, read_array_set, usual_column
 from .io.arrays import read_idx
 from .io.csv_files import SEPARATORS, read_csv, read_pixel_table
 from .io.folders import scan_folder
+from .io.zip_files import unpacked
 from .labels import check_labels, check_split, draw_test
 from .preprocessing import Converted, Wanted, convert_array, convert_files
 from .preprocessing_config import Preprocessing
@@ -75,11 +76,11 @@ def load_dataset(
     `preprocessing`.
 
     Args:
-        source: One of `BUILT_IN`; a folder of images, optionally with one sub-folder per label and
-            with `train` and `test` above them; or an .npz with `images` (N, H, W) or (N, H, W, 3),
-            and optionally `labels` (N,), `class_names`, `split` (N,), the words 'train' and
-            'test', and columns of your own (N,); or a .csv with one row per image and one column
-            per pixel. Write `./mnist` for a folder called mnist.
+        source: One of `BUILT_IN`; a folder of images or a .zip of one, optionally with one
+            sub-folder per label and with `train` and `test` above them; an .npz with `images`
+            (N, H, W) or (N, H, W, 3), and optionally `labels` (N,), `class_names`, `split` (N,),
+            the words 'train' and 'test', and columns of your own (N,); or a .csv with one row per
+            image and one column per pixel. Write `./mnist` for a folder called mnist.
         root: Folder for downloads; $XAI_DATA or ~/.cache/xai by default.
         seed: Seed of the test images if the source has no split: one in seven of each label.
         wanted: The form of the images of a folder, .npz or .csv, if not the default.
@@ -110,19 +111,26 @@ def load_dataset(
         raise DataError(
             f"{str(path)!a} is not UTF-8, so a bundle could not store its name. Rename it."
         )
+    if not path.exists():
+        raise _unknown(source)
+    return _load_path(path, seed, wanted, asked)
+
+
+def _load_path(path: Path, seed: int, wanted: Wanted, asked: "_Asked") -> Dataset:
     if path.is_dir():
-        return _load_folder(path, seed, wanted, asked)
-    if path.is_file() and path.suffix.lower() == ".npz":
+        return _load_folder(path, path, seed, wanted, asked)
+    if path.suffix.lower() == ".zip":
+        with unpacked(path) as folder:
+            return _load_folder(folder, path, seed, wanted, asked)
+    if path.suffix.lower() == ".npz":
         return _load_arrays(path, read_array_set(path), seed, wanted, asked)
-    if path.is_file() and path.suffix.lower() in SEPARATORS:
+    if path.suffix.lower() in SEPARATORS:
         arrays = read_pixel_table(path)
         return _load_arrays(path, arrays, seed, wanted, asked.usual_of(arrays.columns))
-    if path.is_file():
-        raise DataError(
-            f"`{path}` must be a folder of images, an .npz file, or a .csv of pixels; save an "
-            "array with numpy.savez(FILE, images=...)."
-        )
-    raise _unknown(source)
+    raise DataError(
+        f"`{path}` must be a folder of images, a .zip of one, an .npz file, or a .csv of "
+        "pixels; save an array with numpy.savez(FILE, images=...)."
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -222,11 +230,12 @@ def _downloads(root: Path | None) -> Path:
     return expand_home(root or os.environ.get("XAI_DATA") or "~/.cache/xai")
 
 
-def _load_folder(path: Path, seed: int, wanted: Wanted, asked: _Asked) -> Dataset:
-    found = scan_folder(path)
+def _load_folder(folder: Path, path: Path, seed: int, wanted: Wanted, asked: _Asked) -> Dataset:
+    """Read a folder, or the one that a .zip at `path` was unpacked to."""
+    found = scan_folder(folder)
     columns = None
     if asked.metadata is not None:
-        files = [file.relative_to(path).as_posix() for file in found.files]
+        files = [file.relative_to(folder).as_posix() for file in found.files]
         columns = beside_files(read_csv(asked.metadata), files, asked.metadata)
     columns = asked.of(columns, path)
     converted = convert_files(found.files, wanted=wanted)

@@ -43,6 +43,10 @@ LOG_READ = 16_000
 """Number of bytes read from the end of a log."""
 SWITCH = "XAI_TRAINING"
 """Environment variable that allows (`on`) or forbids (`off`) trainings."""
+COLUMN_OPTIONS = frozenset({"metadata", "label_column", "split_column"})
+"""Options of `xai train` that take labels, split and more from the user's own columns."""
+DATA_FILES = (".npz", ".zip", ".csv", ".tsv")
+"""Suffixes of files that may hold a data set."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
@@ -58,6 +62,7 @@ class Request:
         data: Name or path of the data set.
         preset: The settings to begin with.
         settings: Those of `SETTINGS` that differ from the preset's.
+        columns: Those of `COLUMN_OPTIONS` that are stated: where the user's own columns are.
         seed: Of all random numbers.
     """
 
@@ -65,11 +70,13 @@ class Request:
     data: str
     preset: str
     settings: Mapping[str, int | float | str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
     def options(self) -> list[str]:
         """Return the options of `xai train`, without those that name files."""
-        given = {"data": self.data, "preset": self.preset, **self.settings, "seed": self.seed}
+        given: dict[str, int | float | str] = {"data": self.data, **self.columns}
+        given |= {"preset": self.preset, **self.settings, "seed": self.seed}
         pairs = [(option_of(name), str(value)) for name, value in given.items()]
         return [part for pair in pairs for part in pair]
 
@@ -256,8 +263,8 @@ def _check(request: Request, offered: tuple[str, ...]) -> None:
         )
     if request.data not in offered and not _holds_images(Path(request.data)):
         raise ConfigError(
-            f"`data` must be one of {', '.join(offered)}, or the absolute path of a folder or an "
-            f".npz of this machine, got {request.data!r:.60}."
+            f"`data` must be one of {', '.join(offered)}, or the absolute path of a folder, "
+            f".zip, .npz or .csv of this machine, got {request.data!r:.60}."
         )
     if request.preset not in PRESET_TABLE:
         presets = ", ".join(PRESET_TABLE)
@@ -275,7 +282,8 @@ def _check_allowed() -> None:
 
 def _holds_images(path: Path) -> bool:
     """Return whether a path may be a data set; the training checks its content."""
-    return path.is_absolute() and (path.is_dir() or (path.suffix == ".npz" and path.is_file()))
+    is_file = path.suffix.lower() in DATA_FILES and path.is_file()
+    return path.is_absolute() and (path.is_dir() or is_file)
 
 
 def _check_room() -> None:
@@ -325,6 +333,10 @@ def _request(found: dict) -> Request:
     stated = {name: value for name, value in {**older, **settings}.items() if value is not None}
     request = Request(**found, settings=stated)
     by_group(stated)  # refuses what is no setting
+    if not request.columns.keys() <= COLUMN_OPTIONS or not all(
+        isinstance(value, str) for value in request.columns.values()
+    ):
+        raise TypeError(f"`columns` is {request.columns!r:.60}")
     kinds = dict.fromkeys(("name", "data", "preset"), str) | {"seed": int}
     values = {name: getattr(request, name) for name in kinds} | stated
     for name, value in values.items():

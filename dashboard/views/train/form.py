@@ -12,7 +12,7 @@ from dashboard.views.train.loader import Sizes
 from xai_core.training.presets import PRESET_TABLE
 from xai_core.training.settings import SETTINGS
 
-OWN = "A folder or an .npz of this machine"
+OWN = "A folder or a file of this machine"
 BOUNDS = {
     "clusters": (1, 50),
     "latent_dim": (1, 64),
@@ -31,19 +31,17 @@ def form() -> None:
         )
         return
     offered = loader.data_sets()
-    data, preset = _what(offered)
+    data, columns, preset = _what(offered)
     if not data:
         return
     with messages.errors_as_text():
-        usual = loader.sizes(data, preset)
-        sizes, seed = _sizes(data, preset, usual)
+        usual = loader.sizes(data, preset, columns)
+        sizes, seed = _sizes(data, preset, usual, loader.sizes(data, "default", columns))
         changed = {**sizes, **_others(preset)}
-        minutes = loader.expected_minutes(data, preset, changed)
-        _start(
-            runs.Request(name="", data=data, preset=preset, settings=changed, seed=seed),
-            minutes,
-            offered,
+        request = runs.Request(
+            name="", data=data, preset=preset, settings=changed, columns=columns, seed=seed
         )
+        _start(request, loader.expected_minutes(request), offered)
 
 
 def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> None:
@@ -69,10 +67,11 @@ def _start(request: runs.Request, minutes: float, offered: tuple[str, ...]) -> N
         st.rerun()
 
 
-def _what(offered: tuple[str, ...]) -> tuple[str, str]:
-    """Ask for the data, by name or path, and the preset; the data are "" while unknown."""
+def _what(offered: tuple[str, ...]) -> tuple[str, dict[str, str], str]:
+    """Ask for the data, the user's own columns and the preset; the data are "" while unknown."""
     left, right = st.columns(2)
     choices = (*offered, OWN)
+    columns: dict[str, str] = {}
     data = left.selectbox(
         "Data",
         choices,
@@ -85,21 +84,46 @@ def _what(offered: tuple[str, ...]) -> tuple[str, str]:
         typed = left.text_input(
             "Path",
             placeholder="/home/me/images.npz",
-            help="A folder of images, with a sub-folder for each label or none; or an .npz with "
-            "`images` and, optionally, `labels`.",
+            help="A folder of images or a .zip of one, with a sub-folder for each label or none; "
+            "an .npz with `images` and, optionally, `labels`; or a .csv with a column per pixel.",
             **state.bind("train path", ""),
         )
         data = loader.absolute(typed) if typed.strip() else ""
+        with left:
+            columns = _columns()
     preset = right.selectbox("Preset", list(PRESET_TABLE), **state.bind("train preset", "default"))
     right.caption(PRESET_TABLE[preset].summary)
-    return data, preset
+    return data, columns, preset
 
 
-def _sizes(data: str, preset: str, usual: Sizes) -> tuple[dict[str, int], int]:
+def _columns() -> dict[str, str]:
+    """Ask for a table of the user's own columns; return what is stated."""
+    with st.popover("Your own columns", icon=":material/view_column:"):
+        st.caption(
+            "A .csv with a row per image: to colour and filter the map by, or to take the labels "
+            "and the split from. One column names the files of a folder; for an .npz, the rows "
+            "are the images in order."
+        )
+        typed = {
+            "metadata": st.text_input(
+                "Table", placeholder="/home/me/table.csv", **state.bind("train table", "")
+            ),
+            "label_column": st.text_input("Column of labels", **state.bind("train labels", "")),
+            "split_column": st.text_input(
+                "Column of the words train and test", **state.bind("train split", "")
+            ),
+        }
+    stated = {name: text.strip() for name, text in typed.items() if text.strip()}
+    if "metadata" in stated:
+        stated["metadata"] = loader.absolute(stated["metadata"])
+    return stated
+
+
+def _sizes(data: str, preset: str, usual: Sizes, most: Sizes) -> tuple[dict[str, int], int]:
     """Ask for the sizes, remembered for each preset and data set; return those that changed."""
     of = f"{data} {preset}"
-    most = loader.sizes(data, "default").train_images
-    spans = {**BOUNDS, "train_images": (min(FEWEST_IMAGES, most), most)}
+    images = most.train_images
+    spans = {**BOUNDS, "train_images": (min(FEWEST_IMAGES, images), images)}
     spans["epochs"] = (1, max(MOST_EPOCHS, usual.epochs))
     labels = {
         "clusters": "Clusters K",

@@ -1,12 +1,17 @@
 """Data sets, preset sizes, expected times and test scores for the Train page."""
 
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from dashboard.services import bundles
+from dashboard.services.jobs.runs import Request
 from dashboard.services.scheduler.scheduler import compute_queue
+
+if TYPE_CHECKING:
+    from xai_core.data.dataset import Dataset
 
 
 class Sizes(NamedTuple):
@@ -32,41 +37,50 @@ def absolute(path: str) -> str:
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading the images")
-def sizes(data: str, preset: str) -> Sizes:
-    """Return a preset's sizes on a data set.
+def sizes(data: str, preset: str, columns: dict[str, str]) -> Sizes:
+    """Return a preset's sizes on a data set, read with the user's own columns.
 
     Raises:
         DataError: If the data set cannot be read.
     """
     compute_queue()
-    from xai_core.data.registry import load_dataset
     from xai_core.training.config import PRESETS
     from xai_core.training.steps import plan_epochs
 
-    (model, training), count = PRESETS[preset], len(load_dataset(data).train)
+    (model, training), count = PRESETS[preset], len(_read(data, columns).train)
     used = min(count, training.train_images or count)
     epochs, _ = plan_epochs(used, training.epochs, training.batch_size, training.min_steps)
     return Sizes(model.num_clusters, model.latent_dim, epochs, used)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def expected_minutes(data: str, preset: str, changed: dict[str, int | float | str]) -> float:
+def expected_minutes(request: Request) -> float:
     """Estimate how long a training takes with the default networks on 2 CPU cores.
 
-    Args:
-        data: Name or path of the data set.
-        preset: Settings to begin with.
-        changed: The settings that differ from the preset's, by name.
+    Raises:
+        XaiError: If the data or the user's own columns cannot be read.
     """
     compute_queue()
-    from xai_core.data.registry import load_dataset
     from xai_core.training.config import settings_for
     from xai_core.training.settings import by_group
     from xai_core.training.stages.table import expected_seconds
 
-    dataset = load_dataset(data)
-    model, training = settings_for(preset, **by_group(changed), image=dataset.spec)
+    dataset = _read(request.data, request.columns)
+    model, training = settings_for(
+        request.preset, **by_group(request.settings), image=dataset.spec
+    )
     return sum(expected_seconds(dataset, model, training).values()) / 60
+
+
+def _read(data: str, columns: Mapping[str, str]) -> "Dataset":
+    from xai_core.data.registry import load_dataset
+
+    return load_dataset(
+        data,
+        metadata=columns.get("metadata"),
+        label_column=columns.get("label_column"),
+        split_column=columns.get("split_column"),
+    )
 
 
 def duration(seconds: float) -> str:

@@ -108,6 +108,12 @@ def test_own_images_are_trained_on_from_a_path(root, open_train, tmp_path, text_
     widget(app.text_input, "Path").set_value(" digits.npz ").run()
     widget(app.button, "Start training").click().run()
     assert [request.data for request in root] == [str(tmp_path / "digits.npz")]
+    assert root[0].columns == {}
+    widget(app.text_input, "Table").set_value(" table.csv")
+    widget(app.text_input, "Column of labels").set_value("species").run()
+    widget(app.button, "Start training").click().run()
+    table = str(tmp_path / "table.csv")
+    assert root.pop().columns == {"metadata": table, "label_column": "species"}
     widget(app.text_input, "Path").set_value("nowhere.npz").run()
     widget(app.button, "Start training").click().run()
     assert "`data` must be one of mnist" in text_of(app) and not app.exception and len(root) == 1

@@ -1,6 +1,7 @@
 """The user's own columns: read, matched with images, kept in a bundle; images in a CSV."""
 
 import dataclasses
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -199,6 +200,45 @@ def test_images_in_a_table_of_pixels(digits, tmp_path, subtests):
             (tmp_path / "x.csv").write_text(text)
             with pytest.raises(DataError, match=message):
                 load_dataset(tmp_path / "x.csv")
+
+
+def test_a_folder_may_be_zipped(folder, digits, tmp_path, subtests):
+    table_of(digits[1]).to_csv(tmp_path / "t.csv", index=False)
+    how = {"metadata": tmp_path / "t.csv", "label_column": "species"}
+    same = load_dataset(folder, **how)
+
+    def zipped(names):
+        with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+            for name, file in names.items():
+                archive.write(file, name)
+        return tmp_path / "images.zip"
+
+    files = {file.name: file for file in sorted(folder.iterdir())}
+    for above in ("", "images/"):
+        with subtests.test(above):
+            more = {f"{above}.DS_Store": tmp_path / "t.csv", "__MACOSX/x.png": tmp_path / "t.csv"}
+            found = load_dataset(zipped({above + n: f for n, f in files.items()} | more), **how)
+            assert (found.name, found.sha256) == ("images", same.sha256)
+            assert found.source == str(tmp_path / "images.zip")
+    labelled = {f"set/{n[0]}{k % 2}/{n}": f for k, (n, f) in enumerate(files.items())}
+    assert load_dataset(zipped(labelled)).class_names == ("00", "01")
+    first = next(iter(files.values()))
+    for names, message in {
+        "../x.png": "leads out of it",
+        "a/b/c/x.png": "has images .* beside sub-folders",
+        "x.txt": "holds no images, but 'x.txt'",
+    }.items():
+        with subtests.test(names), pytest.raises(DataError, match=f"images.zip.*{message}"):
+            load_dataset(zipped({names: first, **({"a/y.png": first} if "/c/" in names else {})}))
+    whole = zipped(files).read_bytes()
+    for content in (
+        whole[: len(whole) // 2],
+        b"PK",
+        whole.replace(first.read_bytes()[40:60], b"0" * 20),
+    ):
+        (tmp_path / "images.zip").write_bytes(content)
+        with pytest.raises(DataError, match="images.zip` cannot be read as a .zip"):
+            load_dataset(tmp_path / "images.zip")
 
 
 def test_a_bundle_keeps_them(tiny_parts, tmp_path):

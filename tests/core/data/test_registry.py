@@ -451,7 +451,7 @@ def test_other_sources_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", noise(5))
     refused(
         tmp_path / "x.npy",
-        "must be a folder of images, an .npz file, or a .csv of pixels; save an",
+        "must be a folder of images, a .zip of one, an .npz file, or a .csv of",
     )
 
 

@@ -60,13 +60,13 @@ def read_pixel_table(path: Path) -> ArraySet:
     path, content, separator = _opened(path)
     first = _parsed(path, content, separator, header=None, nrows=1, dtype=str)
     names = [str(name).strip() for name in first.iloc[0]] if len(first) else []
-    notes: tuple[str, ...] = ()
+    notes = []
     unnamed = len(names) >= FEWEST_PIXELS and all(_is_number(name) for name in names)
     if unnamed:
         labels = [] if math.isqrt(len(names)) ** 2 == len(names) else ["label"]
         names = [*labels, *(f"pixel{k}" for k in range(len(names) - len(labels)))]
         said = "the first column was read as the label" if labels else "all columns as pixels"
-        notes = (f"The table has no header: {said}.",)
+        notes.append(f"The table has no header: {said}.")
     pixels = [k for k, name in enumerate(names) if _PIXEL.fullmatch(name)]
     if len(pixels) < FEWEST_PIXELS:
         raise DataError(
@@ -92,7 +92,9 @@ def read_pixel_table(path: Path) -> ArraySet:
     if (values == np.floor(values)).all() and 0 <= values.min(initial=0) <= values.max() <= 255:
         values = values.astype(np.uint8)
     rest = table.drop(columns=pixels).rename(columns=dict(enumerate(names)))
-    return ArraySet(images=values, columns=rest if rest.shape[1] else None, notes=notes)
+    notes.append(f"Images of {side} x {side} were read from {len(pixels)} columns of pixels.")
+    columns = rest if rest.shape[1] else None
+    return ArraySet(images=values, columns=columns, notes=tuple(notes))
 
 
 def _opened(path: str | Path) -> tuple[Path, str, str]:
