@@ -48,6 +48,10 @@ def evaluate(
     doubtful: Annotated[
         int, typer.Option(min=0, help="List this many test images whose labels may be wrong.")
     ] = 0,
+    copies: Annotated[
+        int,
+        typer.Option(min=0, help="List this many test images that may be copies of train images."),
+    ] = 0,
     save: Annotated[
         bool, typer.Option("--save", help="Write the scores into the bundle's model card.")
     ] = False,
@@ -74,16 +78,34 @@ def evaluate(
             on_progress=progress,
         ).as_dict()
         doubted = _doubtful(opened, doubtful) if doubtful else []
+        copied = _copies(opened, copies) if copies else []
     if save:
         save_scores(opened.path, split, found)
     if as_json:
-        more = {"doubtful": doubted} if doubtful else {}
+        more: dict[str, object] = {"doubtful": doubted} if doubtful else {}
+        more |= {"copies": copied} if copies else {}
         print_json({"bundle": opened.name, "split": split, "seed": seed, **found, **more})
         return
     print_table(f"{opened.name}, {split}", list(found.items()))
     if doubted:
         rows = [tuple(one.values()) for one in doubted]
         print_table("labels that may be wrong", rows, tuple(doubted[0]))
+    if copied:
+        rows = [tuple(one.values()) for one in copied]
+        print_table("copies of train images", rows, tuple(copied[0]))
+
+
+def _copies(bundle: "Bundle", count: int) -> list[dict[str, object]]:
+    """Describe the test images that are far closer to one train image than to others."""
+    from ..evaluation.near_duplicates import find_copies
+
+    found = find_copies(bundle.dataset, device=bundle.device)
+    return [
+        {"id": f"test:{test}", "nearest": f"train:{train}", "times closer": round(float(ratio), 2)}
+        for test, train, ratio in zip(
+            found.test_rows[:count], found.train_rows[:count], found.ratios[:count], strict=True
+        )
+    ]
 
 
 def _doubtful(bundle: "Bundle", count: int) -> list[dict[str, object]]:

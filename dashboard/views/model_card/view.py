@@ -2,7 +2,7 @@
 
 from dashboard.ui import health, model_card
 from dashboard.ui.frame import layout
-from dashboard.views.model_card import labels
+from dashboard.views.model_card import copies, labels
 
 bundle = layout.page(
     "Model card",
@@ -22,3 +22,4 @@ layout.section(
 )
 model_card.tables(bundle)
 labels.show(bundle)
+copies.show(bundle)

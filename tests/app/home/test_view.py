@@ -13,6 +13,7 @@ from dashboard.ui.components.image_grid import SHEET_COLUMNS
 from xai_core.bundle.manifest import sealed
 from xai_core.evaluation import exemplars
 from xai_core.evaluation.label_errors import doubtful_labels
+from xai_core.evaluation.near_duplicates import find_copies
 from xai_core.plots import sprites
 from xai_core.plots.probabilities import share
 from xai_core.report import model_card
@@ -43,6 +44,21 @@ def test_the_model_card_shows_labels_that_may_be_wrong(
     app = open_page("model_card")
     assert "1 of 20 test labels may be wrong" in text_of(app)
     assert component(app, "doubtful labels")[0]["ids"] == ["test:5"]
+
+
+def test_the_model_card_looks_for_copies_when_asked(
+    open_page, tiny_dataset, component, text_of, monkeypatch
+):
+    images = tiny_dataset.test.images.clone()
+    images[4] = tiny_dataset.train.images[17]
+    test = dataclasses.replace(tiny_dataset.test, images=images)
+    changed = dataclasses.replace(tiny_dataset, test=test)
+    monkeypatch.setattr("dashboard.views.model_card.loader.copies", lambda _: find_copies(changed))
+    app = open_page("model_card")
+    widget(app.button, "Look for copies").click().run()
+    assert "of 20 test images may be copies" in text_of(app)
+    shown = component(app, "copies")[0]["ids"]
+    assert shown[shown.index("test:4") + 1] == "train:17"
 
 
 def test_without_labels_the_model_card_says_so(degenerate_bundles, monkeypatch, text_of):
