@@ -17,9 +17,10 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .._arguments import checked
-from .._types import ByteImages, Images, Labels, Probs
+from .._types import ByteImages, Images, Labels, Latents, Probs
 from ..data.dataset import Dataset, Split
 from ..data.preprocessing import to_float
 from ..latent_space.encoding import Encoding, classify, encode_dataset, evaluating
@@ -46,6 +47,8 @@ GAP_IMAGES = 500
 """Images on which the gap to q* is measured, the first ones."""
 LIKELIHOOD_ROWS = 250
 """Images decoded at once while likelihoods are estimated."""
+NEGLIGIBLE = 1e-6
+"""Clusters of a smaller p(c|z), relative to the largest, are left out of likelihoods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,10 +184,11 @@ def log_likelihood(
     num_samples: int = 500,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float[Tensor, " batch"]:
-    """Estimate log p(x) by importance sampling from q(z|x), the sum over c exact.
+    """Estimate log p(x) by importance sampling from q(z|x).
 
     log mean_k [sum_c p(x|z_k, c) p(z_k, c) / q(z_k|x)], in log space: its expectation rises with
-    `num_samples` towards log p(x) from below.
+    `num_samples` towards log p(x) from below. If the decoder reads c, clusters with p(c|z) below
+    `NEGLIGIBLE` times the largest are left out of the sum, which lowers it a little.
 
     Args:
         model: The model, on the device of `images`.
@@ -201,13 +205,11 @@ def log_likelihood(
     """
     if num_samples < 1:
         raise ValueError(f"`num_samples` must be at least 1, got {num_samples}.")
-    reads_cluster = model.config.decoder_conditioning == "z+c"
-    rows = max(1, LIKELIHOOD_ROWS // (model.config.num_clusters if reads_cluster else 1))
     parts = []
     with evaluating(model):
-        for batch in images.split(rows):
+        for batch in images.split(LIKELIHOOD_ROWS):
             parts.append(_log_mean_weight(model, batch, generator, num_samples))
-            on_progress(min(len(parts) * rows, len(images)), len(images))
+            on_progress(min(len(parts) * LIKELIHOOD_ROWS, len(images)), len(images))
     return torch.cat(parts)
 
 
@@ -291,10 +293,24 @@ def _log_mean_weight(
     weights = []
     for _ in range(num_samples):
         z = sample_normal(posterior.mean, posterior.log_var, generator=generator)
-        log_joint = model.log_likelihood_given_cluster(x, z) + model.prior.log_joint(z)
         log_q = normal_log_prob(z, posterior.mean, posterior.log_var)
-        weights.append(log_joint.logsumexp(-1) - log_q)
+        weights.append(_log_joint(model, x, z) - log_q)
     return torch.stack(weights).logsumexp(0) - math.log(num_samples)
+
+
+def _log_joint(model: ClusterVAE, x: Images, z: Latents) -> Float[Tensor, " batch"]:
+    """Evaluate log p(x, z), without the negligible clusters if the decoder reads c."""
+    log_prior = model.prior.log_joint(z)
+    if model.config.decoder_conditioning == "z":
+        return model.log_likelihood(x, model.decode_logits(z)) + log_prior.logsumexp(-1)
+    likely = log_prior > log_prior.max(-1, keepdim=True).values + math.log(NEGLIGIBLE)
+    rows, clusters = likely.nonzero(as_tuple=True)
+    one_hot = functional.one_hot(clusters, log_prior.shape[-1]).to(z.dtype)
+    joint = torch.full_like(log_prior, -math.inf)
+    joint[rows, clusters] = log_prior[rows, clusters] + model.log_likelihood(
+        x[rows], model.decode_logits(z[rows], one_hot)
+    )
+    return joint.logsumexp(-1)
 
 
 def _train_cluster_labels(
