@@ -294,28 +294,21 @@ class TestNames:
 
 
 class TestDamage:
-    @pytest.mark.parametrize("name", KNOWN_FILES)
-    def test_a_missing_file_is_named(self, copied, name):
-        (copied / name).unlink()
-        with pytest.raises(BundleError, match=f"{name}`: it is missing. {FIX}"):
-            load_bundle(copied)
-
-    @pytest.mark.parametrize("name", KNOWN_FILES)
-    def test_a_shortened_file_is_named(self, copied, name):
-        content = (copied / name).read_bytes()
-        (copied / name).write_bytes(content[:-1])
-        with pytest.raises(
-            BundleError, match=f"{name}`: it has {len(content) - 1} bytes, the man"
-        ):
-            load_bundle(copied)
-
-    @pytest.mark.parametrize("name", KNOWN_FILES)
-    def test_a_flipped_bit_is_named(self, copied, name):
-        content = bytearray((copied / name).read_bytes())
-        content[len(content) // 2] ^= 1
-        (copied / name).write_bytes(content)
-        with pytest.raises(BundleError, match=f"{name}`: its SHA-256 is not the one in the manif"):
-            load_bundle(copied)
+    def test_damage_to_a_file_is_named(self, copied, subtests):
+        for name in KNOWN_FILES:
+            path, content = copied / name, (copied / name).read_bytes()
+            flipped = bytearray(content)
+            flipped[len(content) // 2] ^= 1
+            for damaged, message in {
+                None: f"it is missing. {FIX}",
+                content[:-1]: f"it has {len(content) - 1} bytes, the man",
+                bytes(flipped): "its SHA-256 is not the one in the manif",
+            }.items():
+                with subtests.test(f"{name}: {message}"):
+                    path.unlink() if damaged is None else path.write_bytes(damaged)
+                    with pytest.raises(BundleError, match=f"{name}`: {message}"):
+                        load_bundle(copied)
+            path.write_bytes(content)
 
     @pytest.mark.parametrize("name", [*KNOWN_FILES, "manifest.json"])
     def test_links_are_refused(self, copied, name, tmp_path):
