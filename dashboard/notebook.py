@@ -6,10 +6,11 @@
     digits = xai_core.load_bundle("mnist")
     notebook.counterfactual(digits, "test:18", target=8)
 
-Charts are Plotly figures. Drawings (`Drawing`) and pages (`Page`) show themselves in a notebook
-and have a method `save`. They show what the dashboard shows: the same functions compute the
-values, and the same functions of `xai_core.plots` draw them. A figure that is missing here can be
-made from those, such as `theory_bound.closing(*loader.closing(digits, "test:18"), dark=False)`.
+Sheets of images are Plotly figures, which show each pixel's value at the pointer. Drawings
+(`Drawing`) and pages (`Page`) show themselves in a notebook and have a method `save`. They show
+what the dashboard shows: the same functions compute the values, and the same functions of
+`xai_core.plots` draw them. A figure that is missing here can be made from those, such as
+`theory_bound.closing(*loader.closing(digits, "test:18"), dark=False)`.
 An image is named by its id; `xai_core.data.user_images.own_id(pixels)` makes one for new pixels.
 """
 
@@ -36,8 +37,9 @@ from dashboard.services import (
 from xai_core._moved import renamed
 from xai_core._paths import expand_home
 from xai_core.bundle.cluster_names import class_name
-from xai_core.plots import elbo_terms, image_sheet, probabilities
+from xai_core.plots import elbo_terms, image_sheet, probabilities, theme
 from xai_core.plots.clusters import confusion, film_strip
+from xai_core.plots.drawing import Drawing as SvgDrawing
 from xai_core.plots.latent_map import colouring, picture
 from xai_core.report import html as report_page
 
@@ -115,19 +117,18 @@ def reconstruction(bundle: "Bundle", image_ids: Sequence[str], *, dark: bool = F
     return _sheet(rows, image_ids, "input \N{MINUS SIGN} reconstruction", dark)
 
 
-def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> go.Figure:
+def bound_terms(bundle: "Bundle", image_id: str, *, dark: bool = False) -> Drawing:
     """Draw how the terms of one image add up to its ELBO."""
     facts = image_data.facts(bundle, image_id)
-    return elbo_terms.waterfall(
-        elbo_terms.summary(bundle.index, facts), elbo_terms.peers(facts), dark
-    )
+    table, split = elbo_terms.summary(bundle.index, facts), elbo_terms.peers(facts)
+    return _drawn(elbo_terms.waterfall(table, split, dark), dark)
 
 
 def clusters(bundle: "Bundle", image_id: str) -> Drawing:
     """Draw q(c|x) of one image."""
     probs = image_data.inferred(bundle, image_id).probs
     names, order = _listed(bundle)
-    return Drawing(probabilities.bar_chart(probs, names, order=order).svg.encode())
+    return _drawn(probabilities.bar_chart(probs, names, order=order))
 
 
 @renamed(of="output")
@@ -171,7 +172,7 @@ def counterfactual(
     output: str = "classifier",
     method: "Method" = "default",
     dark: bool = False,
-) -> go.Figure:
+) -> Drawing:
     """Draw the path from one image to a target, with the probabilities of each frame.
 
     Args:
@@ -186,14 +187,14 @@ def counterfactual(
     names, order = _classes(bundle, len(found.after)), None
     if not outputs.classes(bundle, output).labelled:
         names, order = _listed(bundle)
-    return film_strip.film_strip(found.frames, found.frame_probs, names, dark, order=order)
+    return _drawn(film_strip.film_strip(found.frames, found.frame_probs, names, order=order), dark)
 
 
-def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> go.Figure:
+def walk(bundle: "Bundle", start: int, end: int, *, dark: bool = False) -> Drawing:
     """Draw the straight line between the centres of two clusters."""
     film = generation.interpolation(bundle, start, end, counterfactuals.FRAMES)
     names, order = _listed(bundle)
-    return film_strip.film_strip(film.images, film.probs, names, dark, order=order)
+    return _drawn(film_strip.film_strip(film.images, film.probs, names, order=order), dark)
 
 
 def prototypes(bundle: "Bundle", *, dark: bool = False) -> go.Figure:
@@ -213,12 +214,13 @@ def traversals(
     return _sheet([row], [f"{v:+.1f}" for v in np.linspace(-3, 3, 9)], "", dark)
 
 
-def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = False) -> go.Figure:
+def labels_in_clusters(bundle: "Bundle", split: str = "test", *, dark: bool = False) -> Drawing:
     """Draw how many images of each label fall into each cluster."""
     classes = _classes(bundle, int(bundle.index["label"].max()) + 1)
     names, order = _listed(bundle)
     table = confusion.counts(bundle.index, split, len(names), len(classes))
-    return confusion.heat_map(table[order], classes, [names[c] for c in order], dark)
+    drawn = confusion.heat_map(table[order], classes, [names[c] for c in order], dark)
+    return _drawn(drawn, dark)
 
 
 @renamed(of="output")
@@ -235,6 +237,11 @@ def report(
     """
     found = reports.image_report(bundle, image_id, output, search)
     return Page(report_page.html(bundle, found))
+
+
+def _drawn(drawing: SvgDrawing, dark: bool = False) -> Drawing:
+    """Return a drawing whose text and lines have the colour of a light or dark page."""
+    return Drawing(drawing.svg.replace("<svg ", f'<svg color="{theme.ink(dark)}" ', 1).encode())
 
 
 def _sheet(

@@ -1,7 +1,7 @@
 """Explain one image from Python: `python -m dashboard.examples.explain_a_digit [BUNDLE] [IMAGE]`.
 
-Prints what the bundle says and writes `map.svg` and `report.html` to the current folder. In a
-notebook, leave out `save`: figures and pages show themselves.
+Prints what the bundle says and writes `path.svg`, `map.svg` and `report.html` to the current
+folder. In a notebook, leave out `save`: figures and pages show themselves.
 """
 
 import sys
@@ -25,8 +25,7 @@ def explain(bundle: str, image_id: str) -> None:
     print(
         f"Nearest other class: {int(changed.target[nearest])}, {changed.l1[nearest]:.1f} ink away"
     )
-    figure = notebook.counterfactual(digits, image_id, int(changed.target[nearest]))
-    print(f"A figure of {len(figure.data)} traces; in a notebook it shows itself")
+    notebook.counterfactual(digits, image_id, int(changed.target[nearest])).save("path.svg")
     notebook.latent_map(digits, image_id).save("map.svg")
     notebook.report(digits, image_id).save("report.html")
 

@@ -64,7 +64,7 @@ def baselines(method: str) -> dict[str, str]:
     return {name: found.title for name, found in BASELINES.items() if found.serves(wanted)}
 
 
-@st.cache_data(max_entries=1024, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(max_entries=1024, show_spinner="Explaining the image", hash_funcs=BY_FINGERPRINT)
 @offload
 def maps(
     bundle: "Bundle",

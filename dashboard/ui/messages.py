@@ -20,6 +20,8 @@ _BETWEEN = re.compile(
     r"^(?=\d+[.)])|(?<=[:@])(?=\S)|(?<=www)(?=\.)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
 )
 """Lists, addresses, icons and arrows that Streamlit finds despite a backslash."""
+ROW = 30
+"""Height of a table's row of one line, in screen pixels."""
 _WORD_JOINER = "\N{WORD JOINER}"
 _CODE, _WORDS = re.compile(r"`([^`]+)`"), re.compile(r"\S+(?:\s+\S+)*")
 
@@ -49,10 +51,15 @@ def plain_message(text: str) -> str:
     )
 
 
-def text_table(table: pd.DataFrame) -> None:
-    """Show a table of plain text, each cell exactly as it is."""
+def text_table(table: pd.DataFrame, *, key: str) -> None:
+    """Show a table of plain text, each cell exactly as it is.
+
+    Its place is kept until the browser has it: one line per row, to which longer rows add.
+    """
     shown = table.map(literal).rename(columns=literal)
-    st.table(shown, hide_index=True, border="horizontal")
+    with st.container(key=f"place-of-{key}"):
+        st.space(ROW * (len(shown) + 1))
+        st.table(shown, hide_index=True, border="horizontal")
 
 
 @contextmanager

@@ -69,5 +69,5 @@ def _table(
     bundle: "Bundle", rows: Sequence[tuple[str, ...]], columns: list[str], name: str
 ) -> None:
     table = pd.DataFrame(rows, columns=columns)
-    messages.text_table(table)
+    messages.text_table(table, key=name)
     download.table(bundle, table, name=name)

@@ -9,8 +9,15 @@ def charts(app):
     return {e.proto.id.rpartition("-")[2]: e.proto for e in app.get("plotly_chart")}
 
 
+def alts(app):
+    """The descriptions of all charts, by the end of their keys."""
+    return {key: chart.alt for key, chart in charts(app).items()} | {
+        key: data["alt"] for key, data in drawings(app).items()
+    }
+
+
 def drawings(app):
-    """The data of small charts, by their keys."""
+    """The data of static charts, by the end of their keys."""
     found = {e.proto.id: json.loads(e.proto.json or "{}") for e in app.get("bidi_component")}
     return {key.rpartition("-")[2]: data for key, data in found.items() if "svg" in data}
 

@@ -22,7 +22,9 @@ NAMELESS = """nodes => nodes.filter((node) => node.checkVisibility()
     && !node.closest('[aria-hidden="true"], [data-testid="stDataFrame"]')
     && !(node.getAttribute('alt') || node.getAttribute('aria-label') || '').trim())
     .map((node) => node.outerHTML.slice(0, 200))"""
-CROWDED = """() => [...document.querySelectorAll('.js-plotly-plot')].flatMap((chart) => {
+CROWDED = """() => [...document.querySelectorAll('.js-plotly-plot'),
+    ...[...document.querySelectorAll('[data-testid="stBidiComponentIsolated"]')].flatMap((host) =>
+        [...(host.shadowRoot?.querySelectorAll('.chart > svg') ?? [])])].flatMap((chart) => {
     const edge = chart.getBoundingClientRect();
     const words = [...chart.querySelectorAll('text')].map((text) =>
         [text.textContent.trim(), text.getBoundingClientRect()])

@@ -1,5 +1,6 @@
 """What is saved from a page, as a browser saves it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,14 +47,15 @@ def test_the_report_opens_offline_in_both_themes(open_page, browser, tmp_path):
 
 def test_a_chart_is_saved_as_svg_named_after_bundle_and_image(open_page):
     page = open_page("reconstructions?bundle=mnist&image=test:18")
-    chart = page.get_by_test_id("stPlotlyChart").nth(3)
-    chart.scroll_into_view_if_needed()
-    chart.hover()
-    name, path = saved(page, chart.locator(".modebar-btn").first)
+    name, path = saved(page, page.get_by_role("button", name="Save as mnist-terms"))
     assert name == "mnist-terms-test-18.svg"
     drawn = path.read_text()
     assert drawn.startswith("<svg") and "nats" in drawn
     assert "bundle: mnist (" in drawn and "image: test:18" in drawn and "cluster-vae-xai" in drawn
+    picture = page.get_by_role("img", name="Input image")
+    picture.hover(position={"x": 100, "y": 150})
+    value = page.locator("figure", has=picture).get_by_role("status")
+    assert re.fullmatch(r"row \d+, column \d+: [01](\.\d+)?", value.inner_text())
 
 
 HOSTILE = "<script>alert(1)</script>"

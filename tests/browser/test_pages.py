@@ -37,9 +37,10 @@ def figures(page):
     assert grids.evaluate_all(LOADED)
     charts = page.locator(".js-plotly-plot")
     assert charts.evaluate_all("all => all.every((c) => c.querySelector('svg.main-svg'))")
+    drawings = page.locator(".chart > svg")
     canvases = page.locator("[data-testid=stMain] canvas.points")
     assert all(canvas.evaluate(DRAWN) > 0 for canvas in canvases.all())
-    return sum(figure.count() for figure in (images, grids, charts, canvases))
+    return sum(figure.count() for figure in (images, grids, charts, drawings, canvases))
 
 
 def is_dark(page):

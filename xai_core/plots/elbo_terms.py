@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import theme
-from .style import signed, styled
+from .axes import Axis, Plot
+from .drawing import Drawing, breadth, mark, rectangle, segment, text
+from .style import signed
 
 __all__ = [
     "Term",
@@ -48,6 +49,9 @@ TERMS: Mapping[str, Term] = {
     "entropy_z": Term(name="Entropy of the code", formula="\N{MINUS SIGN}E[log q(z|x)]"),
 }
 """The bound and its terms, by their column in the index."""
+
+WIDTH, STEPS, ROW = 520, 440, 46
+"""Width of the waterfall with percentiles and of one without, and height of a row."""
 
 ORDER = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z", "elbo")
 
@@ -91,80 +95,100 @@ def extremes(
     return order[:count], order[::-1][:count]
 
 
-def waterfall(table: pd.DataFrame, split: str, dark: bool, *, height: int = 300) -> go.Figure:
+def waterfall(table: pd.DataFrame, split: str, dark: bool) -> Drawing:
     """Draw the terms as steps up to the bound, and each term's percentile in the split.
 
     Args:
         table: Result of `summary`, with the bound in the last row.
-        split: "train" or "test", for the axis.
+        split: "train" or "test", for the titles.
         dark: Whether the page has a dark theme.
-        height: Height on the screen, in pixels.
     """
-    names = [label(key) for key in ORDER]
-    ranks = _ranks(table["percentile"].tolist(), names, split, dark)
-    ranks.update(xaxis="x2")
-    return styled(
-        [steps(table["nats"].tolist(), names, dark), ranks],
-        dark,
-        height=height,
-        bargap=0.35,
-        yaxis={"autorange": "reversed", "showgrid": False},
-        xaxis={"domain": [0, 0.66], "title": {"text": "nats"}, "range": _room(table)},
-        xaxis2={
-            "domain": [0.7, 1],
-            "title": {"text": "percentile"},
-            "range": [-6, 106],
-            "tickvals": [0, 50, 100],
-            "zeroline": False,
-        },
+    names, nats = [label(key) for key in ORDER], table["nats"].tolist()
+    left, low, above = breadth(names) + 10, ROW * len(ORDER), []
+    room = WIDTH - left
+    ranks = Plot(
+        box=(WIDTH - 0.3 * room - 14, 4, 0.3 * room, low),
+        x=Axis(low=-6, high=106, ticks=[(v, f"{v}") for v in (0, 50, 100)], title="percentile"),
+        y=_rows([""] * len(ORDER)),
     )
+    for k, (name, p) in enumerate(zip(names, table["percentile"], strict=True)):
+        title = f"{name}: adds more than in {p:.1f} % of {split} images"
+        above.append(mark(*ranks.at(p, k + 0.5), title, kind="diamond", size=6))
+    return Drawing.of(
+        (WIDTH, low + 44),
+        [*_steps((left, 4, 0.62 * room, low), nats, names, _room(table), dark), *ranks.axes(),
+         *above],
+        columns=("term", "nats", "percentile"),
+        rows=[(r.term, signed(r.nats), f"{r.percentile:.1f}") for r in table.itertuples()],
+    )  # fmt: skip
 
 
 def steps(
-    nats: Sequence[Number], names: Sequence[str], dark: bool, *, digits: int = 1
-) -> go.Waterfall:
+    nats: Sequence[Number],
+    names: Sequence[str],
+    span: tuple[Number, Number],
+    dark: bool,
+    *,
+    digits: int = 1,
+) -> Drawing:
     """Draw contributions as cumulative steps and their sum, the last value, as a bar.
 
     Args:
         nats: Value in nats of each contribution, and their sum.
         names: Names of each, and of the sum.
+        span: Range of the axis, in nats.
         dark: Whether the page has a dark theme.
         digits: Digits after the decimal point.
     """
-    colours = theme.hex_colours(theme.diverging(dark))
-    return go.Waterfall(
-        orientation="h",
-        y=list(names),
-        x=list(nats),
-        measure=["relative"] * (len(nats) - 1) + ["total"],
-        text=[signed(v, digits) for v in nats],
-        textposition="outside",
-        cliponaxis=False,
-        increasing={"marker": {"color": colours[215]}},
-        decreasing={"marker": {"color": colours[45]}},
-        totals={"marker": {"color": theme.ink(dark)}},
-        connector={"line": {"color": theme.muted(dark), "width": 1}},
-        hovertemplate="%{y}: %{text} nats<extra></extra>",
+    left, low = breadth(names) + 10, ROW * len(names)
+    box = (left, 4, STEPS - left - 10, low)
+    return Drawing.of(
+        (STEPS, low + 44),
+        _steps(box, nats, names, span, dark, digits),
+        columns=("term", "nats"),
+        rows=[(name, signed(v, digits)) for name, v in zip(names, nats, strict=True)],
     )
 
 
-def _ranks(percentiles: list[Number], names: list[str], split: str, dark: bool) -> go.Scatter:
-    return go.Scatter(
-        x=percentiles,
-        y=names,
-        mode="markers",
-        marker={"size": 11, "color": theme.ink(dark), "symbol": "diamond"},
-        text=[f"{p:.0f}" for p in percentiles],
-        hovertemplate=f"%{{y}}: adds more than in %{{x:.1f}} % of {split} images<extra></extra>",
-    )
+def _steps(
+    box: tuple[Number, Number, Number, Number],
+    nats: Sequence[Number],
+    names: Sequence[str],
+    span: tuple[Number, Number],
+    dark: bool,
+    digits: int = 1,
+) -> list[str]:
+    """Draw contributions, each from the end of the last one, then their sum, within axes."""
+    plot = Plot(box=box, x=Axis.numbers(*span, "nats", most=4), y=_rows(names))
+    colours, parts, start = theme.hex_colours(theme.diverging(dark)), plot.axes(), 0.0
+    for k, (name, value) in enumerate(zip(names, nats, strict=True)):
+        last, written = k == len(nats) - 1, signed(value, digits)
+        start = 0.0 if last else start
+        (x0, top), (x1, low) = plot.at(start, k + 0.18), plot.at(start + value, k + 0.82)
+        colour = "currentColor" if last else colours[215 if value > 0 else 45]
+        bar = (min(x0, x1), top, max(abs(x1 - x0), 1), low - top)
+        x, anchor = (x1 + 5, "start") if value > 0 else (x1 - 5, "end")
+        parts += [
+            rectangle(bar, colour, f"{name}: {written} nats"),
+            text(written, x, (top + low) / 2, anchor=anchor),
+        ]
+        if not last:
+            parts.append(segment([(x1, low), (x1, plot.at(0, k + 1.18)[1])], opacity=0.4))
+        start += float(value)
+    return parts
 
 
-def _room(table: pd.DataFrame) -> list[float]:
+def _rows(names: Sequence[str]) -> Axis:
+    """Return an axis with one row per name, the first at the top."""
+    return Axis(low=len(names), high=0, ticks=[(k + 0.5, n) for k, n in enumerate(names)])
+
+
+def _room(table: pd.DataFrame) -> tuple[float, float]:
     """Widen the range for the numbers beside the bars."""
     sums = table["nats"].to_numpy()[:-1].cumsum()
     low, high = min(sums.min(), 0.0), max(sums.max(), 0.0)
     pad = 0.45 * (high - low)
-    return [float(low - pad), float(high + (pad if high > 0 else pad / 10))]
+    return float(low - pad), float(high + (pad if high > 0 else pad / 10))
 
 
 def label(key: str) -> str:

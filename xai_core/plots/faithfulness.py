@@ -1,15 +1,18 @@
 """Faithfulness of heatmaps: scores of methods and their curves."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import theme
-from .style import styled
+from .axes import Axis, Plot
+from .drawing import Drawing, breadth, legend, mark, segment, text
+from .probabilities import percent
+from .style import plain
 
 __all__ = [
     "curves",
@@ -33,6 +36,8 @@ SCORES = {
 """Columns of the table: name and meaning."""
 _CONTROLS = {"random": "dot", "edges": "dash"}
 """Maps that ignore the model, and how their lines are drawn."""
+DOTS, CURVES, ROW = 440, 480, 22
+"""Widths of both charts, and height of a method's row."""
 
 
 def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -63,49 +68,45 @@ def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(shown | {"seconds": table["seconds"].to_numpy()})
 
 
-def dots(
-    worth: Mapping[str, Number], titles: Mapping[str, str], dark: bool, *, emphasised: str
-) -> go.Figure:
+def dots(worth: Mapping[str, Number], titles: Mapping[str, str], *, emphasised: str) -> Drawing:
     """Draw insertion minus deletion of each method as a dot; the controls are lines.
 
     Args:
         worth: Insertion minus deletion by method; "random" and "edges" are the controls.
         titles: Names of the methods, by their keys.
-        dark: Whether the page has a dark theme.
         emphasised: The method drawn with emphasis.
     """
-    listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__)
-    ink = theme.ink(dark)
-    trace = go.Scatter(
-        x=[worth[n] for n in listed],
-        y=[titles[n] for n in listed],
-        mode="markers",
-        marker={
-            "size": [13 if n == emphasised else 9 for n in listed],
-            "color": [theme.CATEGORIES[2 if n == emphasised else 0] for n in listed],
-        },
-        hovertemplate="%{y}: %{x:.2f}<extra></extra>",
+    listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__, reverse=True)
+    controls = [n for n in _CONTROLS if n in worth]
+    left, top = breadth([titles[n] for n in listed], 190) + 10, 18 * len(controls) + 6
+    low, high = min(worth.values(), default=0), max(worth.values(), default=1)
+    pad, rows = 0.06 * max(high - low, 1e-3), [(k + 0.5, titles[n]) for k, n in enumerate(listed)]
+    plot = Plot(
+        box=(left, top, DOTS - left - 10, ROW * max(len(listed), 1)),
+        x=Axis.numbers(
+            low - pad, high + pad, "insertion \N{MINUS SIGN} deletion, higher is better"
+        ),
+        y=Axis(low=max(len(listed), 1), high=0, ticks=rows),
     )
-    controls = {n: worth[n] for n in _CONTROLS if n in worth}
-    lines = [
-        {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper",
-         "line": {"color": ink, "width": 1.5, "dash": _CONTROLS[n]}}
-        for n, at in controls.items()
-    ]  # fmt: skip
-    notes = [
-        {"x": at, "y": 1.0 + 0.07 * k, "yref": "paper", "yanchor": "bottom", "showarrow": False,
-         "text": titles[n].lower(), "font": {"size": 12}}
-        for k, (n, at) in enumerate(controls.items())
-    ]  # fmt: skip
-    return styled(
-        [trace],
-        dark,
-        height=80 + 24 * max(len(listed), 2),
-        margin={"t": 46},
-        shapes=lines,
-        annotations=notes,
-        xaxis={"title": {"text": "insertion \N{MINUS SIGN} deletion, higher is better"}},
-        yaxis={"type": "category"},
+    parts = plot.axes()
+    for k, n in enumerate(controls):
+        x, _ = plot.at(worth[n], 0)
+        side = "start" if x < left + 50 else "end" if x > DOTS - 60 else "middle"
+        parts += [
+            plot.upright(worth[n], dash=_CONTROLS[n]),
+            text(titles[n].lower(), x, top - 10 - 18 * k, anchor=side),
+        ]
+    for k, n in enumerate(listed):
+        chosen = n == emphasised
+        colour = theme.CATEGORIES[2 if chosen else 0]
+        title = f"{titles[n]}: {plain(worth[n])}"
+        parts.append(mark(*plot.at(worth[n], k + 0.5), title, size=6.5 if chosen else 4.5,
+                          colour=colour))  # fmt: skip
+    return Drawing.of(
+        (DOTS, top + plot.box[3] + 44),
+        parts,
+        columns=("method", "insertion \N{MINUS SIGN} deletion"),
+        rows=[(titles[n], plain(worth[n])) for n in [*listed, *controls]],
     )
 
 
@@ -113,48 +114,41 @@ def curves(
     by_method: Mapping[str, NDArray[np.floating]],
     shares: Sequence[Number],
     titles: Mapping[str, str],
-    dark: bool,
     *,
     emphasised: str,
     axis: str,
-) -> go.Figure:
+) -> Drawing:
     """Draw p over the share of pixels: one method thick, the controls dashed, others faint.
 
     Args:
         by_method: Mean curves.
         shares: Shares of the pixels, rising from 0 to 1.
         titles: Names of the methods, by their keys.
-        dark: Whether the page has a dark theme.
         emphasised: The method drawn with emphasis.
         axis: Label of the axis of pixels.
     """
-    ink, lines = theme.ink(dark), []
-    styles = _CONTROLS
-    for name in sorted(by_method, key=lambda n: (n == emphasised, n in styles)):
-        chosen = name == emphasised
-        colour = theme.CATEGORIES[2] if chosen else ink if name in styles else theme.muted(dark)
-        lines.append(
-            go.Scatter(
-                x=list(shares),
-                y=by_method[name],
-                name=titles[name],
-                mode="lines",
-                line={"color": colour, "width": 3 if chosen else 1.5, "dash": styles.get(name)},
-                showlegend=chosen or name in styles,
-                hovertemplate=f"{titles[name]}: %{{y:.1%}} at %{{x:.0%}}<extra></extra>",
-            )
-        )
-    return styled(
-        lines,
-        dark,
-        height=300,
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": axis}, "tickformat": ".0%", "zeroline": False},
-        yaxis={
-            "title": {"text": "p of the decision"},
-            "tickformat": ".0%",
-            "range": [-0.02, 1.04],
-            "zeroline": False,
-        },
+    along = np.asarray(shares, float)
+    plot = Plot(
+        box=(60, 4, CURVES - 70, 230),
+        x=Axis.shares(axis),
+        y=Axis.shares("p of the decision", pad=0.04),
+    )
+    parts, entries = plot.axes(), []
+    for name in sorted(by_method, key=lambda n: (n == emphasised, n in _CONTROLS)):
+        chosen, dash = name == emphasised, _CONTROLS.get(name, "")
+        colour = theme.CATEGORIES[2] if chosen else "currentColor"
+        width, opacity = (3, 1) if chosen else (1.5, 1 if dash else 0.22)
+        how: dict[str, Any] = {"colour": colour, "width": width, "dash": dash}
+        parts.append(plot.line(along, by_method[name], titles[name], opacity=opacity, **how))
+        if chosen or dash:
+            entries.append((segment([(-10, 0), (10, 0)], **how), titles[name]))
+    listed, high = legend(entries, 60, 278, CURVES - 70)
+    return Drawing.of(
+        (CURVES, 278 + high),
+        [*parts, *listed],
+        columns=("pixels", *(titles[n] for n in by_method)),
+        rows=[
+            (f"{100 * x:.0f} %", *(percent(curve[k]) for curve in by_method.values()))
+            for k, x in enumerate(along)
+        ],
     )

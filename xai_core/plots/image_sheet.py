@@ -9,13 +9,15 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
-from . import sprites, theme
-from .style import BAR, colour_bar, literal, styled
+from . import sprites, style, theme
+from .drawing import BAR, Drawing, Values, breadth, colour_bar, picture, text
+from .style import literal, styled
 
 __all__ = [
     "Row",
     "Sheet",
     "compose",
+    "drawing",
     "figure",
     "shared_limit",
 ]
@@ -24,6 +26,8 @@ GAP = 2
 """Pixels between images."""
 NAMES = 27
 """Height of the columns' names in screen pixels."""
+WIDTH = 900
+"""Width of a drawing of a sheet."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,7 +132,7 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
         [picture, numbers, *bar],
         dark,
         height=height,
-        margin={"t": BAR + NAMES if bar else NAMES},
+        margin={"t": style.BAR + NAMES if bar else NAMES},
         xaxis={
             **axis,
             "side": "top",
@@ -149,6 +153,36 @@ def figure(sheet: Sheet, dark: bool, *, unit: str, height: int) -> go.Figure:
     )
 
 
+def drawing(sheet: Sheet, dark: bool, *, unit: str, width: Number = WIDTH) -> Drawing:
+    """Draw a sheet as SVG, with the value of each pixel.
+
+    Args:
+        sheet: From `compose`.
+        dark: Whether the page has a dark theme.
+        unit: Unit of a map's values.
+        width: Width of the drawing.
+    """
+    limit, left = _limit(sheet), breadth(sheet.rows) + 8 if any(sheet.rows) else 0
+    top = (0 if limit is None else BAR) + (NAMES - 5 if any(sheet.columns) else 0)
+    scale = (width - left) / sheet.pixels.shape[1]
+    box = (left, top, width - left, scale * sheet.pixels.shape[0])
+    down, across = (scale * (side + GAP) for side in sheet.cell)
+    middle = (scale * sheet.cell[0] / 2, scale * sheet.cell[1] / 2)
+    parts = [picture(sheet.pixels, box)]
+    parts += [
+        text(name, left - 6, top + down * k + middle[0], anchor="end")
+        for k, name in enumerate(sheet.rows)
+    ]
+    parts += [
+        text(name, left + across * k + middle[1], top - 11, anchor="middle")
+        for k, name in enumerate(sheet.columns)
+    ]
+    if limit is not None:
+        place = (left + 0.2 * box[2], 0, 0.6 * box[2])
+        parts += colour_bar(theme.diverging(dark), _ends(limit), unit, place)
+    return Drawing.of((width, top + box[3]), parts, values=Values(numbers=sheet.numbers, box=box))
+
+
 def _coloured(row: Row, dark: bool, through: Number) -> NDArray[np.uint8]:
     if row.kind == "ink":
         return sprites.rgb(row.values)
@@ -167,14 +201,23 @@ def _numbers(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return cells.reshape(height, -1)[:, : count * (width + GAP) - GAP]
 
 
+def _limit(sheet: Sheet) -> Number | None:
+    """Return the limit of the maps' colours if they share one scale."""
+    limits = {limit for limit in sheet.limits if limit is not None}
+    return limits.pop() if len(limits) == 1 else None
+
+
+def _ends(limit: Number) -> tuple[str, str, str]:
+    return f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"
+
+
 def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
     """Return the colour bar of the maps if they share one scale."""
-    limits = {limit for limit in sheet.limits if limit is not None}
-    if len(limits) != 1:
+    limit = _limit(sheet)
+    if limit is None:
         return []
-    limit = limits.pop()
-    ends = [f"\N{MINUS SIGN}{limit:.2g}", "0", f"+{limit:.2g}"]
     scale = theme.plotly_scale(theme.diverging(dark), 33)
+    bar = style.colour_bar(unit, _ends(limit), (-limit, 0, limit)) | {"len": 0.6, "x": 0.5}
     return [
         go.Heatmap(
             z=[[0]],
@@ -185,6 +228,6 @@ def _bar(sheet: Sheet, dark: bool, unit: str) -> list[go.Heatmap]:
             colorscale=scale,
             zmin=-limit,
             zmax=limit,
-            colorbar=colour_bar(unit, ends, (-limit, 0, limit)) | {"len": 0.6, "x": 0.5},
+            colorbar=bar,
         )
     ]

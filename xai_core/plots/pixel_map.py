@@ -1,14 +1,11 @@
 """One enlarged image with pixel values: ink on a grey scale, or signed values about 0."""
 
-from typing import Any
-
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .._numbers import Number
 from . import sprites, theme
-from .style import BAR, colour_bar, styled
+from .drawing import BAR, Drawing, Values, colour_bar, picture
 
 __all__ = [
     "concentration",
@@ -19,17 +16,13 @@ __all__ = [
 ]
 
 ERROR = "input \N{MINUS SIGN} reconstruction"
-PIXEL = "row %{y}, column %{x}<br>red, green, blue: %{z}<extra></extra>"
-MARGIN = {"l": 0, "r": 0, "t": BAR, "b": 0}
-INK = [(0.0, "#000000"), (1.0, "#ffffff")]
+WIDTH = 320
+GREY = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
 
 
-def ink_map(values: NDArray[np.floating], dark: bool, *, height: int = 350) -> go.Figure:
+def ink_map(values: NDArray[np.floating]) -> Drawing:
     """Draw an image in [0, 1]: (height, width), white on black, or (channels, height, width)."""
-    if values.ndim == 3 and len(values) == 3:
-        picture = go.Image(z=sprites.rgb(values[None])[0], hovertemplate=PIXEL)
-        return styled([picture], dark, height=height, margin=MARGIN, **_axes())
-    return _map(values, INK, (0.0, 1.0), ("0", "0.5", "1"), "ink", "%{z:.2f}", dark, height)
+    return _map(sprites.rgb(values[None])[0], values, GREY, ("0", "0.5", "1"), "ink")
 
 
 def signed_map(
@@ -38,9 +31,8 @@ def signed_map(
     *,
     limit: Number = 1.0,
     words: str = ERROR,
-    height: int = 350,
     under: NDArray[np.floating] | None = None,
-) -> go.Figure:
+) -> Drawing:
     """Draw signed values with a symmetric colour scale about 0.
 
     Args:
@@ -49,14 +41,12 @@ def signed_map(
         dark: Whether the page has a dark theme.
         limit: The absolute value at both ends of the colours.
         words: Description of the values.
-        height: Height on the screen, in pixels.
         under: An image in [0, 1], whose contour is drawn over the values.
     """
-    scale = theme.plotly_scale(theme.diverging(dark), 33)
-    digits = 1 if limit >= 0.5 else 2
+    lut, digits = theme.diverging(dark), 1 if limit >= 0.5 else 2
     ends = (f"\N{MINUS SIGN}{limit:.{digits}f}", "0", f"+{limit:.{digits}f}")
-    figure = _map(values, scale, (-limit, limit), ends, words, "%{z:+.2f}", dark, height)
-    return figure if under is None else figure.add_trace(_contour(under, dark))
+    pixels = theme.colourise(sprites.levels(values[None])[0], lut, limit)
+    return _map(pixels, values, lut, ends, words, under)
 
 
 def mask_map(
@@ -66,8 +56,7 @@ def mask_map(
     *,
     limit: Number,
     words: str,
-    height: int = 350,
-) -> go.Figure:
+) -> Drawing:
     """Draw which pixels a mask keeps, over the faint image that it belongs to.
 
     Args:
@@ -76,24 +65,12 @@ def mask_map(
         dark: Whether the page has a dark theme.
         limit: The value at the end of the colours.
         words: Description of the values.
-        height: Height on the screen, in pixels.
     """
-    red, green, blue = (int(part) for part in theme.diverging(dark)[-1])
-    warm = [(0.0, f"rgba({red}, {green}, {blue}, 0)"), (1.0, f"rgb({red}, {green}, {blue})")]
-    ends = ("0", f"{limit / 2:.2f}", f"{limit:.2f}")
-    figure = _map(values, warm, (0.0, limit), ends, words, "%{z:.2f}", dark, height)
-    nothing = theme.hex_colours(theme.diverging(dark)[128:129])[0]
-    ground = go.Heatmap(
-        z=np.asarray(ink, np.float32),
-        colorscale=[(0.0, nothing), (1.0, theme.muted(dark))],
-        zmin=0,
-        zmax=1,
-        showscale=False,
-        hoverinfo="skip",
-    )
-    figure.add_trace(ground)
-    figure.data = (figure.data[-1], *figure.data[:-1])
-    return figure.add_trace(_contour(ink, dark))
+    warm, nothing = theme.diverging(dark)[-1], theme.diverging(dark)[128]
+    ground = _mixed(nothing, np.array(theme.rgb(theme.muted(dark))), ink)
+    pixels = _mixed(ground, warm, np.clip(values / limit, 0, 1))
+    scale = _mixed(nothing, warm, np.linspace(0, 1, 256))
+    return _map(pixels, values, scale, ("0", f"{limit / 2:.2f}", f"{limit:.2f}"), words, ink)
 
 
 def error_limit(error: NDArray[np.floating]) -> float:
@@ -116,45 +93,39 @@ def concentration(values: NDArray[np.floating], drawn: NDArray[np.bool_]) -> tup
     return int(np.searchsorted(sums, total / 2)) + 1, float(weight[drawn].sum() / total)
 
 
-def _contour(image: NDArray[np.floating], dark: bool) -> go.Contour:
-    """Draw the contour of an image at half of its maximal ink."""
-    return go.Contour(
-        z=np.asarray(image, np.float32),
-        contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
-        line={"color": theme.ink(dark), "width": 1.5, "smoothing": 0.6},
-        showscale=False,
-        hoverinfo="skip",
-    )
-
-
 def _map(
+    pixels: NDArray[np.uint8],
     values: NDArray[np.floating],
-    scale: list[tuple[float, str]],
-    span: tuple[Number, Number],
+    colours: NDArray[np.uint8],
     ends: tuple[str, str, str],
     words: str,
-    number: str,
-    dark: bool,
-    height: int,
-) -> go.Figure:
-    trace = go.Heatmap(
-        z=np.asarray(values if values.ndim == 2 else values.mean(0), np.float32),
-        colorscale=scale,
-        zmin=span[0],
-        zmax=span[1],
-        colorbar=colour_bar(words, ends, (span[0], sum(span) / 2, span[1])),
-        hovertemplate=f"row %{{y}}, column %{{x}}<br>{words}: {number}<extra></extra>",
-    )
-    return styled(
-        [trace],
-        dark,
-        height=height,
-        margin=MARGIN,
-        **_axes(),
-    )
+    under: NDArray[np.floating] | None = None,
+) -> Drawing:
+    """Draw pixels below their colour bar, with the contour of an image over them."""
+    side = WIDTH / pixels.shape[1]
+    box = (0, BAR, WIDTH, side * pixels.shape[0])
+    parts = [*colour_bar(colours, ends, words, (4, 0, WIDTH - 8)), picture(pixels, box)]
+    if under is not None:
+        place = f'transform="translate(0 {BAR}) scale({side:.3f})"'
+        parts.append(
+            f'<path {place} d="{_contour(under)}" fill="none" stroke="currentColor" '
+            'stroke-width="1.5" vector-effect="non-scaling-stroke" pointer-events="none"/>'
+        )
+    numbers = sprites.levels(values[None])[0]
+    return Drawing.of((WIDTH, BAR + box[3]), parts, values=Values(numbers=numbers, box=box))
 
 
-def _axes() -> dict[str, Any]:
-    shared = {"visible": False, "constrain": "domain"}
-    upright = {"autorange": "reversed", "scaleanchor": "x", "constraintoward": "top"}
-    return {"xaxis": shared, "yaxis": {**shared, **upright}}
+def _contour(image: NDArray[np.floating]) -> str:
+    """Return the border between pixels of at least half of the maximal ink and the others."""
+    inside = np.pad(np.asarray(image) >= 0.5, 1)
+    across = np.argwhere(inside[1:, 1:-1] != inside[:-1, 1:-1])
+    down = np.argwhere(inside[1:-1, 1:] != inside[1:-1, :-1])
+    return "".join([*(f"M{x} {y}h1" for y, x in across), *(f"M{x} {y}v1" for y, x in down)])
+
+
+def _mixed(
+    low: NDArray[np.integer], high: NDArray[np.integer], share: NDArray[np.floating]
+) -> NDArray[np.uint8]:
+    """Mix two colours by a share per pixel."""
+    weight = np.asarray(share, np.float64)[..., None]
+    return (low * (1 - weight) + high * weight).round().astype(np.uint8)

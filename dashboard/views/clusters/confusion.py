@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
 from dashboard.services import cache
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from xai_core.plots.clusters import confusion
+from xai_core.plots.drawing import Drawing
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -48,7 +48,7 @@ def show(bundle: "Bundle") -> None:
     accuracy, total = confusion.accuracy(table, named), int(table.to_numpy().sum())
     st.markdown(f"**{_finding(bundle, table)}**")
     words = f"Counts of {split} images by label and cluster; accuracy {accuracy:.2%}"
-    chart(_figure(bundle, split, show or SHOWN[0], state.dark()), key="confusion", alt=words)
+    drawing(_figure(bundle, split, show or SHOWN[0], state.dark()), key="confusion", alt=words)
     st.caption(
         f"Accuracy on {split} images: **{100 * accuracy:.2f} %** = images whose cluster is named "
         f"after their label, {round(accuracy * total):,} of {total:,}. The names, one label per "
@@ -75,8 +75,8 @@ def _counts(bundle: "Bundle", split: str) -> pd.DataFrame:
     return cache.cached_per_bundle(bundle, f"confusion {split}", count)
 
 
-def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> go.Figure:
-    def draw() -> go.Figure:
+def _figure(bundle: "Bundle", split: str, show: confusion.Shown, dark: bool) -> Drawing:
+    def draw() -> Drawing:
         table, names = _counts(bundle, split), naming.cluster_names(bundle)
         order = naming.cluster_order(bundle)
         labels = [naming.label_name(bundle, label) for label in table.index]

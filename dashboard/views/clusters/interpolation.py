@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import generation
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from xai_core.plots import sprites
 from xai_core.plots.clusters import film_strip
 from xai_core.plots.probabilities import percent
@@ -43,9 +43,9 @@ def show(bundle: "Bundle", cluster: int) -> None:
         download.table(bundle, table, name="walk", **about)
         sheet = sprites.sheet(film.images, columns=FRAMES, gap=1)
         download.picture(bundle, sheet, name="walk frames", **about)
-    figure = film_strip.film_strip(film.images, film.probs, names, state.dark(), order=order)
+    figure = film_strip.film_strip(film.images, film.probs, names, order=order)
     text = film_strip.crossing(film.probs, names, cluster)
-    chart(figure, key="walk", alt=f"Interpolation from {names[cluster]} to {names[end]}: {text}")
+    drawing(figure, key="walk", alt=f"Interpolation from {names[cluster]} to {names[end]}: {text}")
     st.caption(
         f"{messages.literal(text[0].upper() + text[1:])}. Both ends: "
         f"{percent(film.probs[0, cluster])} and {percent(film.probs[-1, end])} sure."

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import download, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.compare.loader import Compared, compared
 from dashboard.views.compare.settings import Pair, colours
@@ -65,7 +65,7 @@ def agreement(pair: Pair, split: str) -> None:
         f"Counts of {found.images:,} {split} images by their cluster in both models; "
         f"{share(agreed.share)} are in matched clusters"
     )
-    chart(figure, key="both clusterings", alt=words)
+    drawing(figure, key="both clusterings", alt=words)
     download.table(
         pair.first, long.reset_index(), name="both clusterings", split=split, **pair.about
     )

@@ -38,7 +38,7 @@ def show(pair: Pair, image_id: str) -> None:
         scale=5,
     )  # fmt: skip
     table = _table(pair, image_id)
-    messages.text_table(table)
+    messages.text_table(table, key="numbers of the image")
     with st.container(horizontal=True):
         download.table(pair.first, table, name="image in both", image=image_id, **pair.about)
         sheet = sprites.sheet(np.stack(pictures), columns=5, gap=2, fill=255)

@@ -19,7 +19,7 @@ def measures(pair: Pair) -> None:
     first, second = pair.both
     rows = model_card.differences(first.manifest.metrics, second.manifest.metrics)
     table = pd.DataFrame(rows, columns=["Measure", *_names(pair), "Difference"])
-    messages.text_table(table)
+    messages.text_table(table, key="measures of both")
     download.table(first, table, name="measures of both", **pair.about)
 
 
@@ -33,12 +33,12 @@ def making(pair: Pair) -> None:
     table = pd.DataFrame(rows, columns=["What", "In both", *_names(pair)])
     differs = table["In both"] == "differs"
     if differs.any():
-        messages.text_table(table[differs].drop(columns="In both"))
+        messages.text_table(table[differs].drop(columns="In both"), key="differences in making")
     else:
         st.caption("They were made in the same way.")
     with st.expander(f"{(~differs).sum()} lines that are the same in both"):
         same = table[~differs][["What", pair.first.name]]
-        messages.text_table(same)
+        messages.text_table(same, key="the same in making")
     download.table(pair.first, table, name="making of both", **pair.about)
 
 

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import counterfactuals, outputs
 from dashboard.ui import download, map_backdrop, messages, naming
-from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.counterfactuals.settings import METHODS, Request
 from xai_core.plots.counterfactual import change, path_lines
 from xai_core.plots.latent_map import path
@@ -92,11 +92,11 @@ def _strip(request: Request, found: counterfactuals.Change, at: int) -> None:
 
 def _probabilities(request: Request, found: counterfactuals.Change, at: int, symbol: str) -> None:
     figure = path_lines.probability_lines(
-        found.frame_probs, request.names, request.colours, state.dark(),
+        found.frame_probs, request.names, request.colours,
         source=request.source, target=request.target, at=at, stop=STOP,
         symbol=f"{symbol}(class|x)",
     )  # fmt: skip
-    chart(figure, key="probabilities", alt=crossing(found.frame_probs, request), **request.about)
+    drawing(figure, key="probabilities", alt=crossing(found.frame_probs, request), **request.about)
 
 
 def crossing(probs: np.ndarray, request: Request) -> str:
@@ -125,7 +125,7 @@ def _map(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: 
     target = request.names[request.target]
     route = f"the path from {naming.display_name(request.image_id)} to {target}"
     alt = f"Map of all images with {route}, {far:.1f} map units from end to end"
-    chart(figure, key="path on the map", alt=alt, **request.about)
+    drawing(figure, key="path on the map", alt=alt, **request.about)
 
 
 def _density_title(method: "Method") -> str:
@@ -143,9 +143,9 @@ def _density(bundle: "Bundle", request: Request, found: counterfactuals.Change, 
     words = (
         f"From {first} to {last} nats, {least} at the lowest; 19 of 20 real images are above {low}"
     )
-    figure = path_lines.density_lines(density, usual, state.dark(), at=at, height=330)
+    figure = path_lines.density_lines(density, usual, at=at)
     alt = f"log p(z) along the path. {words}, 9 of 10 between {low} and {high}"
-    chart(figure, key="density", alt=alt, **request.about)
+    drawing(figure, key="density", alt=alt, **request.about)
     st.caption(f"{words}. {_region(density >= usual[0], request.method)}")
 
 

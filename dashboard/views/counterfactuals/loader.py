@@ -80,7 +80,9 @@ class Constrained(NamedTuple):
     reason: str
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(
+    max_entries=256, show_spinner="Searching within the frame", hash_funcs=BY_FINGERPRINT
+)
 @offload
 def constrained(
     bundle: "Bundle",
@@ -137,7 +139,9 @@ def changes(
     )
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(
+    max_entries=256, show_spinner="Searching from several starts", hash_funcs=BY_FINGERPRINT
+)
 @offload
 def alternatives(
     bundle: "Bundle", image_id: str, output: str, target: int, seed: int
@@ -165,7 +169,11 @@ def alternatives(
     )
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(
+    max_entries=256,
+    show_spinner="Searching the nearest image of the decoder",
+    hash_funcs=BY_FINGERPRINT,
+)
 def evidence(
     bundle: "Bundle",
     image_id: str,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import image_sheet
@@ -41,8 +41,8 @@ def show(bundle: "Bundle", request: Request) -> None:
     with place:
         download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=request.output,
                          method=method, split=split)  # fmt: skip
-    figure = image_sheet.figure(sheet, state.dark(), unit=request.unit(method), height=380)
-    chart(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
+    figure = image_sheet.drawing(sheet, state.dark(), unit=request.unit(method))
+    drawing(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     st.caption(f"{each} {split} images per cluster, drawn at random.")

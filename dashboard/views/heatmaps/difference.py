@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.ui import download, health, messages
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import image_sheet
@@ -47,10 +47,10 @@ def show(bundle: "Bundle", request: Request) -> None:
         limit = image_sheet.shared_limit([found.difference.numpy()], 1.0)
         row = Row(name="", values=found.difference.numpy()[None], limit=limit)
         sheet = image_sheet.compose([row], [""], state.dark())
-        figure = image_sheet.figure(
-            sheet, state.dark(), unit="first mean minus second", height=370
+        figure = image_sheet.drawing(
+            sheet, state.dark(), unit="first mean minus second", width=340
         )
-        chart(figure, key="heat-difference", alt=f"Difference of the mean maps. {reading}")
+        drawing(figure, key="heat-difference", alt=f"Difference of the mean maps. {reading}")
     with right:
         st.markdown(f"**{reading}**")
         st.markdown(_numbers(found))

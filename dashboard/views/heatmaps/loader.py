@@ -28,7 +28,7 @@ class Scores(NamedTuple):
     sparsity: NDArray[np.float32]
 
 
-@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_data(max_entries=256, show_spinner="Scoring every method", hash_funcs=BY_FINGERPRINT)
 def scores(bundle: "Bundle", image_id: str, output: str, target: int | None) -> Scores | None:
     """Score the maps of every method on one image; None if the output is not a probability."""
     if explained(bundle, output).classes is None:

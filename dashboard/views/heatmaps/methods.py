@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from dashboard import state
 from dashboard.services import attributions, counterfactuals, image_data, outputs
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
 from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 PREDICTED, USUAL = -1, "usual"
 CLIP = 0.99
 """Quantile of the absolute values at which the colours of the large map end."""
-HEIGHT = 400
 HALF = 127
 """Grey level above which a pixel counts as ink."""
 HOW_TO_READ = (
@@ -174,12 +172,12 @@ def _large(
     ink = sprites.levels(image_data.images(bundle, [image_id]) / np.float32(255))[0]
     unit = request.unit(method)
     figure = (
-        pixel_map.mask_map(values, ink, dark, limit=limit, words=unit, height=HEIGHT)
+        pixel_map.mask_map(values, ink, dark, limit=limit, words=unit)
         if card.kind == "mask"
-        else pixel_map.signed_map(values, dark, under=ink, limit=limit, words=unit, height=HEIGHT)
+        else pixel_map.signed_map(values, dark, under=ink, limit=limit, words=unit)
     )
     words = f"{card.title} of {naming.describe(bundle, image_id)}: {_sum(found)}"
-    chart(figure, key="heat-large", alt=words)
+    drawing(figure, key="heat-large", alt=words)
     show_warnings(found)
     st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
     return found
@@ -238,8 +236,8 @@ def _dots(request: Request, worth: loader.Scores, method: str) -> None:
         default=request.methods[0],
     )
     st.markdown(f"**{named[best]} orders the pixels of this image best**")
-    figure = faithfulness.dots(difference, named, state.dark(), emphasised=method)
-    chart(figure, key="heat-dots", alt="Insertion minus deletion of every method and control")
+    figure = faithfulness.dots(difference, named, emphasised=method)
+    drawing(figure, key="heat-dots", alt="Insertion minus deletion of every method and control")
 
 
 def _grid(

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import attributions, bundles, image_data
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.evaluation import exemplars
 from xai_core.plots import image_sheet
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
 SPLITS = {"train": "Figure 2. Training set", "test": "Figure 3. Test set"}
-COUNT = 9
-ROW_HEIGHT, AROUND = 46, 92
-"""Height in screen pixels of a row of nine images, and of names and colour bar."""
+COUNT, WIDTH = 9, 620
+"""Images of a set, and the width of a figure that stands beside another."""
 
 
 @st.fragment
@@ -116,10 +115,9 @@ def _sheet(
             label_visibility="collapsed", **state.act(f"heat open {split}", _open),
         )  # fmt: skip
     unit = request.unit(method) if method else ""
-    height = AROUND + ROW_HEIGHT * len(sheet.rows)
     words = f"{SPLITS[split]}: {', '.join(sheet.rows)} of {len(ids)} images"
-    chart(image_sheet.figure(sheet, state.dark(), unit=unit, height=height),
-          key=f"heatmaps-{split}", alt=words)  # fmt: skip
+    figure = image_sheet.drawing(sheet, state.dark(), unit=unit, width=WIDTH)
+    drawing(figure, key=f"heatmaps-{split}", alt=words)
 
 
 def _open(image_id: str | None) -> None:

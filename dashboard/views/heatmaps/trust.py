@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import attributions
 from dashboard.ui import download, health, messages
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import faithfulness
@@ -117,7 +117,7 @@ def _curves(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
         with column:
             st.markdown(f"**{kind.capitalize()}**")
             figure = faithfulness.curves(
-                getattr(found, kind), found.shares, titles, state.dark(),
+                getattr(found, kind), found.shares, titles,
                 emphasised=method, axis=axis,
             )  # fmt: skip
-            chart(figure, key=f"heat-{kind}", alt=f"{kind} curves of every method")
+            drawing(figure, key=f"heat-{kind}", alt=f"{kind} curves of every method")

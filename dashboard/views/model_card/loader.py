@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xai_core.evaluation.near_duplicates import Copies
 
 
-@st.cache_resource(max_entries=3, show_spinner=False, hash_funcs=BY_FINGERPRINT)
+@st.cache_resource(max_entries=3, show_spinner="Comparing the labels", hash_funcs=BY_FINGERPRINT)
 def doubtful_labels(bundle: "Bundle") -> "DoubtfulLabels":
     """Rank the test images by how improbable their label is; read only.
 

@@ -8,7 +8,6 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import download, naming
-from dashboard.ui.chart import chart
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import elbo_terms, probabilities
 
@@ -26,7 +25,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**Terms of the ELBO**, and percentile among {split} images")
             download.table(bundle, table, name="elbo terms", image=image_id)
-        chart(elbo_terms.waterfall(table, split, dark), key="terms", alt=_words(table, split))
+        drawing(elbo_terms.waterfall(table, split, dark), key="terms", alt=_words(table, split))
     with right:
         probs, names = image_data.inferred(bundle, image_id).probs, naming.cluster_names(bundle)
         with st.container(horizontal=True, vertical_alignment="center"):

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import image_data
 from dashboard.ui import download, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from xai_core.plots import pixel_map
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def show(bundle: "Bundle", image_id: str) -> None:
     left, middle, right = st.container(key="large").columns(3, gap="medium")
     with left:
         st.markdown("**Input** $x$")
-        chart(pixel_map.ink_map(x, dark), key="input", alt=f"Input image, {text}")
+        drawing(pixel_map.ink_map(x), key="input", alt=f"Input image, {text}")
     with middle:
         st.markdown("**Reconstruction** $g(z)$")
-        figure = pixel_map.ink_map(seen.reconstruction, dark)
-        chart(figure, key="reconstruction", alt=f"Reconstruction of {text}")
+        figure = pixel_map.ink_map(seen.reconstruction)
+        drawing(figure, key="reconstruction", alt=f"Reconstruction of {text}")
     with right:
         st.markdown("**Error** $x - g(z)$")
         figure = pixel_map.signed_map(error, dark, limit=limit)
-        chart(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
+        drawing(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
     st.caption(f"The largest error of one pixel is {np.abs(error).max():.2f}.")
 
 

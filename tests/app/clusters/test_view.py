@@ -11,7 +11,7 @@ from xai_core.bundle.writing import save_bundle
 from xai_core.models.vae import ClusterVAE
 from xai_core.plots.probabilities import percent, share
 
-from ..parts import charts, unescaped, widget
+from ..parts import alts, unescaped, widget
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_accuracy_is_stated_with_its_definition(open_page, text_of, tiny_bundle,
     app.segmented_control[-2].set_value(split).run()
     scored = tiny_bundle.manifest.metrics[split]["accuracy"]
     assert f"Accuracy on {split} images: **{100 * scored:.2f} %** = images whose" in text_of(app)
-    assert charts(app)["confusion"].alt.endswith(f"accuracy {scored:.2%}")
+    assert alts(app)["confusion"].endswith(f"accuracy {scored:.2%}")
 
 
 def test_without_labels_the_page_works_and_says_so(open_bundle, text_of, component, tiny_parts):
@@ -158,7 +158,7 @@ def test_without_labels_the_page_works_and_says_so(open_bundle, text_of, compone
         metrics=metrics,
     )
     assert "without labels" in text_of(app)
-    assert "confusion" not in charts(app)
+    assert "confusion" not in alts(app)
     assert "label" not in component(app, "borders")[0]["captions"][0]
     app.switch_page(PAGES["reconstructions"]).run()
     assert not app.exception

@@ -8,7 +8,7 @@ from xai_core.data.user_images import own_id
 from xai_core.report import model_card
 
 from ...conftest import bars
-from ..parts import charts, linked, unescaped, widget
+from ..parts import drawings, linked, unescaped, widget
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_agreement_is_found_under_other_numbers(open_compare, component, text_of
     assert "`bars` and `swapped` sort **95.0 %** of 20 test images alike" in text_of(app)
     data, _ = component(app, "differences")
     assert data["ids"] == ["test:3"]
-    assert "both clusterings" in charts(app)
+    assert "both clusterings" in drawings(app)
     widget(app.segmented_control, "Images").set_value("train").run()
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Same cluster"] == "100 %" and shown["ARI"] == "1.000"

@@ -13,7 +13,7 @@ from dashboard.services import counterfactuals as services_counterfactuals
 from dashboard.views.counterfactuals import certificate, loader
 from xai_core.plots.counterfactual import change
 
-from ..parts import charts, linked, widget
+from ..parts import alts, drawings, linked, widget
 
 FIGURES = {"probabilities", "path on the map", "density"}
 EVIDENCE = {"tab": "what-speaks-for-it"}
@@ -22,9 +22,8 @@ LAW = {"first order law", "singular values"}
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     app = open_page("counterfactuals", image="test:3", of="classifier", **EVIDENCE)
-    found = charts(app)
-    assert set(found) == FIGURES | LAW
-    assert all(chart.alt for chart in found.values())
+    assert set(alts(app)) == FIGURES | LAW
+    assert all(alts(app).values())
     assert len(app.subheader) == 3
     assert "To the classifier, `test:3` is a -" in text_of(app)
     assert "From **-** to **|**" in text_of(app)
@@ -65,7 +64,7 @@ def test_each_method_answers_for_each_function(open_page, of, method):
     widget(app.segmented_control, "Explaining").set_value(of)
     widget(app.selectbox, "Method").set_value(method).run()
     assert not app.exception, app.exception[0].message
-    figures = set(charts(app))
+    figures = set(alts(app))
     assert figures >= FIGURES
     assert figures & LAW == (LAW if method in services_counterfactuals.LATENT_METHODS else set())
     assert linked(app, "of") == (None if of == "cluster" else of)
@@ -165,10 +164,10 @@ def test_scrubbing_moves_the_frame_and_its_figures(open_page, component, send, t
         f"Frame {services_counterfactuals.FRAMES} of {services_counterfactuals.FRAMES}"
         in text_of(app)
     )
-    before = charts(app)["probabilities"].spec
+    before = drawings(app)["probabilities"]["svg"]
     widget(app.slider, "Frame").set_value(4).run()
     assert f"Frame 4 of {services_counterfactuals.FRAMES}" in text_of(app)
-    assert charts(app)["probabilities"].spec != before
+    assert drawings(app)["probabilities"]["svg"] != before
     assert linked(app, "frame") == "4"
     send(app, "strip", "pick", "frame 9")
     assert widget(app.slider, "Frame").value == 9

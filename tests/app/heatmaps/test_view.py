@@ -15,10 +15,9 @@ from xai_core.attribution.of_bundle import attributions
 from xai_core.data.preprocessing import to_float
 from xai_core.evaluation import exemplars
 
-from ..parts import drawings, linked, widget
+from ..parts import alts, drawings, linked, widget
 
-FIGURES = {"heatmaps-train", "heatmaps-test", "heat-large", "heat-dots", "heat-means",
-           "heat-difference"}  # fmt: skip
+FIGURES = {"train", "test", "large", "dots", "means", "difference", "decision"}
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +31,12 @@ def opened(tiny_bundle_path):
 
 
 def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
-    found = {e.proto.id: e.proto for e in opened.get("plotly_chart")}
-    for name in FIGURES:
-        assert [p.alt for key, p in found.items() if key.endswith(name)] != [], name
-    assert all(chart.alt for chart in found.values())
+    assert set(alts(opened)) == FIGURES
+    assert all(alts(opened).values())
     assert len(opened.subheader) == 5
     assert len(drawings(opened)["decision"]["rows"]) == 2
     assert re.search(r"half of the map's weight lies on \*\*\d+ of 784\*\*", text_of(opened))
-    large = next(p for key, p in found.items() if key.endswith("heat-large"))
-    assert re.search(r"test:3, label -, in cluster [-|] ", large.alt)
+    assert re.search(r"test:3, label -, in cluster [-|] ", alts(opened)["large"])
 
 
 def test_every_method_stands_around_the_image(opened, component, tiny_bundle):

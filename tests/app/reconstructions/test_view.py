@@ -6,17 +6,18 @@ import pytest
 from dashboard.services import generation, image_data
 from xai_core.plots import elbo_terms
 
-from ..parts import charts, drawings, widget
+from ..parts import alts, drawings, widget
 
 
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
     titles = [e.value for e in app.subheader]
     assert len(titles) == 5
-    found, drawn = charts(app), drawings(app)
-    assert set(found) == {"input", "reconstruction", "error", "terms"}
-    assert set(drawn) == {"clusters", "edited clusters"}
-    assert all(chart.alt for chart in found.values()) and all(d["alt"] for d in drawn.values())
+    drawn = drawings(app)
+    pixels = {"input", "reconstruction", "error"}
+    assert set(drawn) == {"terms", "clusters", "edited clusters"} | pixels
+    assert all(alts(app).values())
+    assert {key for key, data in drawn.items() if "values" in data} == pixels
     assert re.search(r"numbers redraw `test:3`: of ink worth \*\*\d+\*\*", text_of(app))
     assert "test:3, label" in text_of(app)
 
@@ -26,14 +27,14 @@ def test_terms_are_those_of_the_index_and_add_up(open_page, tiny_bundle):
     row = tiny_bundle.index.set_index("id").loc["test:3"]
     for key in elbo_terms.ORDER:
         added = elbo_terms.TERMS[key].sign * row[key]
-        assert f"{elbo_terms.TERMS[key].name} {added:+.1f} nats" in charts(app)["terms"].alt
+        assert f"{elbo_terms.TERMS[key].name} {added:+.1f} nats" in alts(app)["terms"]
 
 
 def test_error_colours_can_be_fitted(open_page):
     app = open_page("reconstructions", image="test:3")
-    before = charts(app)["error"].spec
+    before = drawings(app)["error"]["svg"]
     widget(app.segmented_control, "Colours of the error").set_value("Fitted to this image").run()
-    assert charts(app)["error"].spec != before
+    assert drawings(app)["error"]["svg"] != before
     assert not app.exception
 
 

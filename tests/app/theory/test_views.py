@@ -32,7 +32,7 @@ from xai_core.theory.bounds import bound_given_x
 from xai_core.theory.derivations.catalogue import DERIVATIONS
 from xai_core.training import collapse
 
-from ..parts import charts, linked, unescaped, widget
+from ..parts import alts, charts, linked, unescaped, widget
 
 CHARTS = {
     "theory": {"own terms", "other terms", "closing"},
@@ -83,9 +83,8 @@ def unsaid(app, page):
 def test_a_page_is_whole(open_page, page):
     """Every figure with words, a formula, a question whose answer is checked, a way on."""
     app = open_page(page, image="test:3")
-    found = charts(app)
-    assert set(found) == CHARTS[page]
-    assert all(chart.alt for chart in found.values())
+    assert set(alts(app)) == CHARTS[page]
+    assert all(alts(app).values())
     assert app.get("latex")
     said = "\n".join(m.value for m in app.markdown)
     assert "Check yourself" in said or "Predict first" in said
@@ -155,12 +154,12 @@ def test_a_derivation_is_stepped_line_by_line(open_page, text_of):
 def test_the_waterfalls_add_up_and_follow_the_choice(open_page, tiny_bundle):
     app = open_page("theory", image="test:3")
     row = tiny_bundle.index.set_index("id").loc["test:3"]
-    assert f"ELBO {row.elbo:+.1f}".replace("-", "\N{MINUS SIGN}") in charts(app)["own terms"].alt
-    before = charts(app)["other terms"].alt
+    assert f"ELBO {row.elbo:+.1f}".replace("-", "\N{MINUS SIGN}") in alts(app)["own terms"]
+    before = alts(app)["other terms"]
     widget(app.segmented_control, "Beside it").set_value("The hardest image").run()
     test = tiny_bundle.index[tiny_bundle.index["split"] == "test"]
     hardest = test.sort_values("elbo")["id"].iloc[0]
-    assert hardest in charts(app)["other terms"].alt != before
+    assert hardest in alts(app)["other terms"] != before
 
 
 def test_the_estimate_rises_and_starts_at_the_bound(open_page, tiny_bundle):

@@ -1,9 +1,12 @@
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
 from xai_core.plots.counterfactual import change, path_lines
 from xai_core.plots.latent_map import path
 
+SVG = "{http://www.w3.org/2000/svg}"
 NAMES, COLOURS = ["0", "1", "2"], ["#3f90da", "#ffa90e", "#bd1f01"]
 
 
@@ -15,44 +18,64 @@ def way(frames=9):
     return np.stack([start, middle, 1 - start - middle], 1)
 
 
-def lines(**changed):
+def lines(probs=None, **changed):
     settings = {"source": 0, "target": 2, "at": 3, "stop": 0.99, "symbol": "p(class|x)"}
-    return path_lines.probability_lines(way(), NAMES, COLOURS, False, **(settings | changed))
+    probs = way() if probs is None else probs
+    return path_lines.probability_lines(probs, NAMES, COLOURS, **(settings | changed))
+
+
+def strokes(drawn):
+    """Lines in the classes' colours, in the order in which they are drawn."""
+    paths = ET.fromstring(drawn.svg).findall(f"{SVG}path")
+    return [path for path in paths if path.get("stroke") in COLOURS]
+
+
+def words(drawn):
+    """Each text: its anchor's place, its anchor, and whether it is bold."""
+    found = ET.fromstring(drawn.svg).iter(f"{SVG}text")
+    return {
+        t.text: (float(t.get("x")), float(t.get("y")), t.get("text-anchor"), t.get("font-weight"))
+        for t in found
+    }
 
 
 def test_the_target_is_the_thickest_line_and_drawn_last():
-    traces = lines().data
-    assert [t.name for t in traces] == ["1", "0", "2"]
-    assert max(t.line.width for t in traces) == traces[-1].line.width
-    assert traces[1].line.dash == "dash" and traces[-1].line.dash is None
+    traces = strokes(lines())
+    assert [COLOURS.index(t.get("stroke")) for t in traces] == [1, 0, 2]
+    assert max(float(t.get("stroke-width")) for t in traces) == float(
+        traces[-1].get("stroke-width")
+    )
+    assert "dasharray" in str(traces[1].attrib) and "dasharray" not in str(traces[-1].attrib)
 
 
 def test_lines_are_named_where_they_stand_out():
-    named = {a.text: (a.x, a.y) for a in lines().layout.annotations}
-    assert named["<b>0</b>"][0] == 0 and named["<b>2</b>"][0] == 1
-    assert named["1"][0] == 0.5
+    named = words(lines())
+    (first, *_), (middle, *_), (last, *_) = (named[name] for name in NAMES)
+    assert first < middle < last and middle == pytest.approx((first + last) / 2, abs=1)
+    assert [named[name][3] for name in NAMES] == ["bold", None, "bold"]
 
 
 def test_a_class_that_never_shows_is_left_out_but_not_the_target():
-    probs = np.tile([1.0, 0, 0], (5, 1))
-    figure = path_lines.probability_lines(
-        probs, NAMES, COLOURS, True, source=0, target=2, at=0, stop=0.99, symbol="p"
-    )
-    assert [t.name for t in figure.data] == ["0", "2"]
+    drawn = lines(np.tile([1.0, 0, 0], (5, 1)), at=0)
+    assert [COLOURS.index(t.get("stroke")) for t in strokes(drawn)] == [0, 2]
+    assert drawn.columns == ("frame", "0", "2") and len(drawn.rows) == 5
 
 
 def test_the_marker_stands_at_the_frame():
-    assert lines(at=8).layout.shapes[0].x0 == 1 and lines(at=0).layout.shapes[0].x0 == 0
+    ends = [strokes(lines())[0].get("d")[1:].split("L")[k].split()[0] for k in (0, -1)]
+    for at, x in zip((0, 8), ends, strict=True):
+        assert f'd="M{x} 268.0L{x} 18.0"' in lines(at=at).svg
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_the_band_holds_the_usual_and_the_axis_holds_both(dark):
-    density = np.linspace(-20, -60, 9)
-    figure = path_lines.density_lines(density, (-30.0, -25.0, -19.0), dark, at=2)
-    band = figure.layout.shapes[0]
-    assert (band.y0, band.y1) == (-30, -19)
-    low, high = figure.layout.yaxis.range
-    assert low < -60 and high > -19
+def test_the_band_holds_the_usual_and_the_axis_holds_both():
+    drawn = path_lines.density_lines(np.linspace(-20, -60, 9), (-30.0, -25.0, -19.0), at=2)
+    band = ET.fromstring(drawn.svg).find(f"{SVG}rect")
+    places = {name: y for name, (_, y, *_) in words(drawn).items()}
+    top, low = float(band.get("y")), float(band.get("y")) + float(band.get("height"))
+    per_nat = (places["\N{MINUS SIGN}60"] - places["\N{MINUS SIGN}20"]) / 40
+    assert top == pytest.approx(places["\N{MINUS SIGN}20"] - per_nat, abs=0.2)
+    assert low == pytest.approx(places["\N{MINUS SIGN}20"] + 10 * per_nat, abs=0.2)
+    assert drawn.rows[-1] == ("9", "\N{MINUS SIGN}60.0")
 
 
 def test_the_backdrop_lies_under_the_points():
@@ -60,21 +83,31 @@ def test_the_backdrop_lies_under_the_points():
     url, (left, bottom, side) = path.backdrop(xy, np.array([0, 1, 2]), COLOURS, False)
     assert url.startswith("data:image/png;base64,")
     assert left < 0 and bottom < 0 and left + side > 10 and bottom + side > 10
-    figure = path.map_path(xy, (url, (left, bottom, side)), [("0", 1.0, 1.0)], False,
-                               ends=("test:1", "as 2"), at=1)  # fmt: skip
-    dots = figure.data[-1]
-    assert list(dots.x) == [0, 0, 10] and list(dots.y) == [0, 10, 0]
-    assert list(dots.text) == ["test:1", "as 2", "frame 2 of 3"]
+    drawn = path.map_path(xy, (url, (left, bottom, side)), [("0", 1.0, 1.0)], False,
+                              ends=("test:1", "as 2"), at=1)  # fmt: skip
+    root = ET.fromstring(drawn.svg)
+    assert next(iter(root)).find(f"{SVG}image") is not None
+    marks = [p for p in root.findall(f"{SVG}path") if p.find(f"{SVG}title") is not None]
+    assert [m.find(f"{SVG}title").text for m in marks] == ["test:1", "as 2", "frame 2 of 3"]
+    (x0, y0), (x1, y1), (x2, y2) = (
+        map(float, m.get("transform").split(")")[0].removeprefix("translate(").split())
+        for m in marks
+    )
+    assert x0 == x1 < x2 and y0 == y2 > y1, "upwards on the map is up"
 
 
 def test_the_names_of_the_ends_on_the_map_stay_inside():
-    ways = {((1, 5), (9, 5)): [("left", "bottom"), ("right", "bottom")],
-            ((5, 0.1), (5, 9.9)): [("center", "bottom"), ("center", "top")],
-            ((5, 3), (5, 7)): [("center", "top"), ("center", "bottom")]}  # fmt: skip
-    for places, anchors in ways.items():
-        figure = path.map_path(np.array(places, float), ("", (0.0, 0.0, 10.0)), [], False,
-                                   ends=("test:1", "as 2"), at=0)  # fmt: skip
-        assert [(a.xanchor, a.yanchor) for a in figure.layout.annotations] == anchors
+    ways = {((1, 5), (9, 5)): [("start", -1), ("end", -1)],
+            ((5, 0.1), (5, 9.9)): [("middle", -1), ("middle", 1)],
+            ((5, 3), (5, 7)): [("middle", 1), ("middle", -1)]}  # fmt: skip
+    for places, wanted in ways.items():
+        drawn = path.map_path(np.array(places, float), ("", (0.0, 0.0, 10.0)), [], False,
+                                  ends=("test:1", "as 2"), at=0)  # fmt: skip
+        found = words(drawn)
+        for k, (name, (anchor, side)) in enumerate(zip(("test:1", "as 2"), wanted, strict=True)):
+            assert found[name][2] == anchor
+            here = path.WIDTH * (1 - (places[k][1] - 0) / 10)
+            assert np.sign(found[name][1] - here) == side
 
 
 def test_ink_is_summed_by_sign():
@@ -102,9 +135,5 @@ def test_reasons_are_counted_and_none_is_lost():
 
 
 def test_a_name_at_an_end_stays_inside_the_axes():
-    probs = way()[::-1]
-    found = path_lines.probability_lines(
-        probs, NAMES, COLOURS, False, source=0, target=1, at=0, stop=0.99, symbol="p"
-    ).layout.annotations
-    sides = {a.text.strip("</b>"): a.xanchor for a in found}
-    assert sides == {"0": "left", "1": "right", "2": "left"}
+    found = words(lines(way()[::-1], target=1, at=0))
+    assert [found[name][2] for name in NAMES] == ["start", "end", "start"]

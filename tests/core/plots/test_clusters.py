@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from xai_core.plots import probabilities, theme
 from xai_core.plots.clusters import confusion, film_strip
 from xai_core.plots.clusters import table as cluster_table
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -53,14 +56,17 @@ def test_accuracy_is_the_manifest_s(tiny_bundle):
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_heat_map_s_colours_are_shares_of_the_row(index, dark):
     table = confusion.counts(index, "test", 3, 2)[[1, 0, 2]]
-    trace = confusion.heat_map(table, ["zero", "one"], ["b", "a", "c"], dark).data[0]
-    np.testing.assert_allclose(trace.z, [[2 / 3, 1 / 3, 0], [1 / 4, 3 / 4, 0]])
-    assert (trace.zmin, trace.zmax) == (0, 1)
-    assert trace.text[0] == ["2", "1", ""]
-    shares = confusion.heat_map(
-        table, ["zero", "one"], ["b", "a", "c"], dark, show="% of the label"
-    )
-    assert shares.data[0].text[0] == ["66.7", "33.3", ""]
+    names = ["zero", "one"], ["b", "a", "c"]
+    drawn = confusion.heat_map(table, *names, dark)
+    cells = ET.fromstring(drawn.svg).findall(f"{SVG}rect")
+    shares = np.array([2 / 3, 1 / 3, 0, 1 / 4, 3 / 4, 0])
+    wanted = theme.hex_colours(theme.shares(dark)[(255 * shares).round().astype(int)])
+    assert [cell.get("fill") for cell in cells] == wanted
+    titles = [cell.find(f"{SVG}title").text for cell in cells]
+    assert titles[0] == "label zero in cluster b: 2 images, 66.67 % of the label"
+    assert drawn.columns == ("label", "b", "a", "c") and drawn.rows[0] == ("zero", "2", "1", "0")
+    other = confusion.heat_map(table, *names, dark, show="% of the label")
+    assert {"66.7", "33.3"} <= set(ET.fromstring(other.svg).itertext())
 
 
 def test_overview_says_size_purity_and_confidence(index):
@@ -85,7 +91,7 @@ def test_bars_have_their_cluster_s_colour_and_number():
     assert drawn.columns[1:] == ("q(c|x)", "before")
     assert [row[0] for row in drawn.rows] == ["b", "c", "a"]
     assert drawn.rows[-1] == ("a", "25.0 %", "over 99.9 %")
-    bars = ET.fromstring(drawn.svg).findall("{http://www.w3.org/2000/svg}rect")
+    bars = ET.fromstring(drawn.svg).findall(f"{SVG}rect")
     colours = dict(zip("bca", [bar.get("fill") for bar in bars], strict=True))
     assert [colours[name] for name in "abc"] == theme.cluster_colours([1, 2, 0])
     widths = [float(bar.get("width")) for bar in bars]
@@ -120,21 +126,25 @@ def film():
 
 def test_each_frame_stands_over_its_own_point():
     images, probs = film()
-    figure = film_strip.film_strip(images, probs, ["a", "b", "c"], False)
-    strip, *lines = figure.data
-    pixels = Image.open(io.BytesIO(base64.b64decode(strip.source.split(",")[1])))
+    root = ET.fromstring(film_strip.film_strip(images, probs, ["a", "b", "c"]).svg)
+    strip = root.find(f"{SVG}image")
+    pixels = Image.open(io.BytesIO(base64.b64decode(strip.get("href").split(",")[1])))
     assert pixels.size == (5 * 28, 28)
-    left, right = strip.x0 - strip.dx / 2, strip.x0 + strip.dx * (5 * 28 - 0.5)
-    centres = left + (np.arange(5) + 0.5) * (right - left) / 5
-    np.testing.assert_allclose(centres, lines[0].x, atol=1e-12)
-    np.testing.assert_allclose(figure.layout.xaxis.range, [left, right], atol=1e-12)
+    left, width = float(strip.get("x")), float(strip.get("width"))
+    marks = [
+        m.get("transform") for m in root.findall(f"{SVG}path") if m.find(f"{SVG}title") is not None
+    ]
+    places = [float(re.match(r"translate\(([\d.]+)", m)[1]) for m in marks[:5]]
+    np.testing.assert_allclose(places, left + (np.arange(5) + 0.5) * width / 5, atol=0.06)
 
 
 def test_clusters_never_seen_have_no_line_and_the_others_differ_without_colour():
     images, probs = film()
-    lines = film_strip.film_strip(images, probs, ["a", "b", "c"], True).data[1:]
-    assert [line.name for line in lines] == ["a", "b"]
-    assert len({line.marker.symbol for line in lines}) == 2
+    drawn = film_strip.film_strip(images, probs, ["a", "b", "c"])
+    assert drawn.columns[1:] == ("a", "b") and drawn.rows[1][1:] == ("75.0 %", "25.0 %")
+    samples = ET.fromstring(drawn.svg).findall(f"{SVG}g")
+    kinds = [sample.findall(f"{SVG}path")[1].get("d") for sample in samples]
+    assert len(set(kinds)) == len(kinds) == 2
 
 
 def test_crossing_says_where_and_to_whom():

@@ -1,3 +1,6 @@
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,14 +24,28 @@ def index():
     return table
 
 
+def bars_of(drawn):
+    """Left and right ends of the bars, from above."""
+    found = ET.fromstring(drawn.svg).findall("{http://www.w3.org/2000/svg}rect")
+    ends = [(float(bar.get("x")), float(bar.get("width"))) for bar in found]
+    return [(x, x + width) for x, width in ends]
+
+
+def scale_of(bars, table):
+    """Width of one nat, from the first bar."""
+    return (bars[0][1] - bars[0][0]) / abs(table.nats.iloc[0])
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_bars_of_the_waterfall_end_at_the_elbo(index, dark):
     for row in (3, 41):
         table = elbo_terms.summary(index, index.iloc[row])
-        steps = elbo_terms.waterfall(table, "test", dark).data[0]
-        assert list(steps.measure) == ["relative"] * 4 + ["total"]
-        assert sum(steps.x[:4]) == pytest.approx(index.elbo[row])
-        assert steps.text[4] == f"{index.elbo[row]:+.1f}".replace("-", "\N{MINUS SIGN}")
+        bars = bars_of(elbo_terms.waterfall(table, "test", dark))
+        assert len(bars) == 5
+        for (left, right), (after, until) in pairwise(bars):
+            assert min(abs(a - b) for a in (left, right) for b in (after, until)) < 0.11
+        assert bars[4][1] - bars[4][0] == pytest.approx(scale_of(bars, table) * abs(
+            index.elbo[row]), abs=0.11)  # fmt: skip
 
 
 def test_the_kl_is_subtracted(index):
@@ -54,9 +71,9 @@ def test_an_image_like_all_others_is_at_the_middle(index):
 
 def test_the_numbers_have_room_beside_the_bars(index):
     table = elbo_terms.summary(index, index.iloc[3])
-    low, high = elbo_terms.waterfall(table, "test", False).layout.xaxis.range
-    sums = table.nats[:4].cumsum()
-    assert low < sums.min() and high > 0
+    drawn = elbo_terms.waterfall(table, "test", False)
+    assert drawn.rows[4][1] == f"{index.elbo[3]:+.1f}".replace("-", "\N{MINUS SIGN}")
+    assert min(left for left, _ in bars_of(drawn)) > 180, "right of the names"
 
 
 @pytest.mark.parametrize("term", elbo_terms.TERMS)

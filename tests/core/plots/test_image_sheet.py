@@ -1,3 +1,5 @@
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,12 @@ def test_the_figure_names_rows_columns_and_scale(sheet):
     bar = figure.data[-1].colorbar
     assert bar.title.text == "logit" and list(bar.tickvals) == [-0.5, 0, 0.5]
     assert figure.data[1].z.shape == sheet.numbers.shape, "numbers on pointing"
+    drawn = image_sheet.drawing(sheet, False, unit="logit", width=600)
+    words = list(ET.fromstring(drawn.svg).itertext())
+    assert {"a", "b", "c", "input", "map", "logit", "+0.5"} <= set(words)
+    left, _, width, height = drawn.values.box
+    assert drawn.values.numbers is sheet.numbers and left + width == 600
+    assert width / height == pytest.approx(sheet.numbers.shape[1] / sheet.numbers.shape[0])
 
 
 def test_scales_that_differ_have_no_common_bar():
@@ -64,6 +72,7 @@ def test_scales_that_differ_have_no_common_bar():
     rows = [Row(name="a", values=maps, limit=1.0), Row(name="b", values=maps, limit=2.0)]
     sheet = image_sheet.compose(rows, ["1"], False)
     assert len(image_sheet.figure(sheet, False, unit="", height=100).data) == 2
+    assert "some unit" not in image_sheet.drawing(sheet, False, unit="some unit").svg
 
 
 def test_a_group_without_images_leaves_the_others_as_they_are():
@@ -98,9 +107,14 @@ def test_images_of_any_shape_are_drawn_as_they_are(shape):
     drawn = paper.lay_out(sheet, title="Any shape", unit="logit", about={})
     assert drawn.pictures[0].height % sheet.pixels.shape[0] == 0 and paper.png(drawn)
     first = images[0] if channels == 3 else images[0, 0]
-    assert pixel_map.ink_map(first, False).data and pixel_map.signed_map(first, False).data
-    strip = film_strip.film_strip(images, np.full((2, 2), 0.5), ["0", "1"], False)
-    assert strip.data[0].dx == 1 / width
+    for one in (pixel_map.ink_map(first), pixel_map.signed_map(first, False)):
+        np.testing.assert_allclose(one.values.numbers, images[0].mean(0), atol=1e-6)
+        assert one.values.box[2] / one.values.box[3] == pytest.approx(width / height)
+    strip = film_strip.film_strip(images, np.full((2, 2), 0.5), ["0", "1"])
+    room = ET.fromstring(strip.svg).find("{http://www.w3.org/2000/svg}image")
+    assert float(room.get("width")) / float(room.get("height")) == pytest.approx(
+        2 * width / height, rel=0.01
+    )
     parts = change.side_by_side(*images[[0, 1, 0]])
     assert parts.shape == (height, 4 * width + 3, 3)
     assert change.with_change(images, images - 0.5, False).shape == (2, height, 2 * width, 3)

@@ -1,15 +1,15 @@
 """Which labels fall into which clusters, counted."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from ..._numbers import Number
 from .. import theme
-from ..style import BAR, colour_bar, literal, styled
+from ..drawing import BAR, Drawing, breadth, colour_bar, rectangle, text
 
 __all__ = [
     "accuracy",
@@ -20,6 +20,8 @@ __all__ = [
 
 Shown = Literal["Counts", "% of the label"]
 """What the cells show."""
+CELLS, CELL = 440, 38
+"""Width of all cells together, if each is at least as wide as high, and height of a cell."""
 
 
 def counts(index: pd.DataFrame, split: str, num_clusters: int, num_labels: int) -> pd.DataFrame:
@@ -69,7 +71,7 @@ def heat_map(
     show: Shown = "Counts",
     row: str = "label",
     column: str = "cluster",
-) -> go.Figure:
+) -> Drawing:
     """Draw counts or shares of the row; the colour is the share.
 
     Args:
@@ -77,39 +79,68 @@ def heat_map(
         label_names: One per row.
         cluster_names: One per column.
         dark: Whether the page has a dark theme.
-        show: What is written in the cells; both are shown on hover.
+        show: What is written in the cells; both are shown at the pointer.
         row: Noun for a row.
         column: Noun for a column.
     """
     counted = table.to_numpy()
     shares = counted / np.maximum(counted.sum(1, keepdims=True), 1)
-    trace = go.Heatmap(
-        z=shares,
-        x=[literal(name) for name in cluster_names],
-        y=[literal(name) for name in label_names],
-        customdata=counted,
-        text=_cells(counted, shares, show),
-        texttemplate="%{text}",
-        colorscale=theme.plotly_scale(theme.shares(dark)),
-        zmin=0,
-        zmax=1,
-        xgap=1,
-        ygap=1,
-        colorbar=colour_bar(f"share of the {row}", ("0%", "50%", "100%"), (0, 0.5, 1)),
-        hovertemplate=f"{row} %{{y}} in {column} %{{x}}: %{{customdata:,}} images, "
-        f"%{{z:.2%}} of the {row}<extra></extra>",
-    )
-    axis = {"type": "category", "showgrid": False}
-    return styled(
-        [trace],
-        dark,
-        height=120 + 40 * max(len(table), 3),
-        margin={"t": BAR + 8},
-        xaxis={**axis, "title": {"text": column}},
-        yaxis={**axis, "title": {"text": row}, "autorange": "reversed"},
+    across = max(CELLS / max(len(cluster_names), 1), CELL)
+    left, low = breadth(label_names) + 34, BAR + CELL * len(label_names)
+    middle, scale = left + across * len(cluster_names) / 2, theme.shares(dark)
+    names, below = _names(cluster_names, left, across, low)
+    parts = [
+        *colour_bar(scale, ("0 %", "50 %", "100 %"), f"share of the {row}", (left, 0, 260)),
+        *_cells(counted, shares, (label_names, cluster_names), (left, across), scale,
+                (show, row, column)),
+        *(text(name, left - 6, BAR + CELL * (k + 0.5), anchor="end")
+          for k, name in enumerate(label_names)),
+        *names,
+        text(column, middle, below, anchor="middle"),
+        text(row, 9, (BAR + low) / 2, anchor="middle", turned=-90),
+    ]  # fmt: skip
+    cells = [[f"{n:,}" for n in line] for line in counted]
+    return Drawing.of(
+        (max(2 * middle - left, left + 260) + 14, below + 12),
+        parts,
+        columns=(row, *cluster_names),
+        rows=[(name, *line) for name, line in zip(label_names, cells, strict=True)],
     )
 
 
-def _cells(counted: NDArray[np.integer], shares: NDArray[np.floating], show: Shown) -> list[list]:
-    text = np.char.mod("%d", counted) if show == "Counts" else np.char.mod("%.1f", 100 * shares)
-    return np.where(counted > 0, text, "").tolist()
+def _names(
+    names: Sequence[str], left: Number, across: Number, low: Number
+) -> tuple[list[str], Number]:
+    """Write the columns' names below a line, turned if they are long, and return what is below."""
+    turned = breadth(names) > across - 4
+    how: dict[str, Any] = {"anchor": "end", "turned": -40} if turned else {"anchor": "middle"}
+    low += 8 if turned else 12
+    parts = [text(name, left + across * (k + 0.5), low, **how) for k, name in enumerate(names)]
+    return parts, low + (0.65 * breadth(names) + 14 if turned else 18)
+
+
+def _cells(
+    counted: NDArray[np.integer],
+    shares: NDArray[np.floating],
+    names: tuple[Sequence[str], Sequence[str]],
+    place: tuple[float, float],
+    scale: NDArray[np.uint8],
+    words: tuple[Shown, str, str],
+) -> list[str]:
+    """Draw the cells, from a left edge and in a width; words are those of `heat_map`."""
+    (left, across), (show, row, column), parts = place, words, []
+    colours = scale[(255 * shares).round().astype(int)]
+    for (i, j), count in np.ndenumerate(counted):
+        x, y, share = left + across * j, BAR + CELL * i, float(shares[i, j])
+        title = (
+            f"{row} {names[0][i]} in {column} {names[1][j]}: {count:,} images, "
+            f"{100 * share:.2f} % of the {row}"
+        )
+        fill = theme.hex_colours(colours[i, j][None])[0]
+        parts.append(rectangle((x, y, across - 1, CELL - 1), fill, title))
+        if count:
+            light = colours[i, j] @ np.array([0.299, 0.587, 0.114]) > 140
+            said = f"{count}" if show == "Counts" else f"{100 * share:.1f}"
+            ink = f'fill="{theme.ink(not light)}"'
+            parts.append(text(said, x + across / 2, y + CELL / 2, anchor="middle", more=ink))
+    return parts

@@ -1,21 +1,23 @@
 """Frames of an interpolation, with the cluster probabilities below them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from .. import sprites, theme
-from ..style import literal, styled
+from ..axes import Axis, Plot
+from ..drawing import MARKS, Drawing, legend, mark, picture, segment
+from ..probabilities import percent
 
 __all__ = [
     "crossing",
     "film_strip",
 ]
 
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "triangle-down",
-           "pentagon", "hourglass")  # fmt: skip
+WIDTH, LEFT, HIGH = 880, 60, 200
+"""Width, room for the axis at the left, and height of the lines' plot."""
 SEEN = 0.01
 """Clusters that stay below this probability in every frame are left out."""
 
@@ -24,90 +26,76 @@ def film_strip(
     images: NDArray[np.floating],
     probs: NDArray[np.floating],
     names: Sequence[str],
-    dark: bool,
     *,
     order: Sequence[int] | None = None,
-    height: int = 390,
-) -> go.Figure:
+) -> Drawing:
     """Draw frames from left to right, and under each its q(c|x), one line per cluster.
 
     Args:
         images: (frames, height, width) or (frames, channels, height, width), in [0, 1].
         probs: (frames, clusters), rows sum to 1.
         names: One per cluster.
-        dark: Whether the page has a dark theme.
         order: The clusters in the order of the legend and the colours; by number if None.
-        height: Height on the screen, in pixels.
     """
     order = range(len(names)) if order is None else order
-    colours, along = theme.categorical(len(names)), np.linspace(0, 1, len(images))
-    lines = [
-        _line(along, probs[:, c], literal(names[c]), colours[place], place)
-        for place, c in enumerate(order)
-        if probs[:, c].max() >= SEEN
-    ]
-    half = 0.5 / max(len(images) - 1, 1)
-    percents = {"tickformat": ".0%", "zeroline": False}
-    return styled(
-        [_frames(images), *lines],
-        dark,
-        height=height,
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
-        xaxis={
-            **percents,
-            "range": [-half, 1 + half],
-            "showgrid": False,
-            "title": {"text": "share of the path"},
-        },
-        yaxis={
-            **percents,
-            "domain": [0, 0.79],
-            "range": [-0.04, 1.06],
-            "tickvals": [0, 0.5, 1],
-            "title": {"text": "q(c|x)"},
-        },
-        yaxis2={
-            "domain": [0.81, 1],
-            "anchor": "x",
-            "visible": False,
-            "scaleanchor": "x",
-            "constrain": "domain",
-            "constraintoward": "bottom",
-            "range": [2 * half * images.shape[-2] / images.shape[-1], 0],
-        },
+    along, half = np.linspace(0, 1, len(images)), 0.5 / max(len(images) - 1, 1)
+    room = WIDTH - LEFT
+    strip = room / len(images) * images.shape[-2] / images.shape[-1]
+    plot = Plot(
+        box=(LEFT, strip + 6, room, HIGH),
+        x=replace(Axis.shares("share of the path"), low=-half, high=1 + half),
+        y=Axis.shares("q(c|x)", parts=2, pad=0.06),
+    )
+    parts = [picture(_frames(images), (LEFT, 0, room, strip)), *plot.axes()]
+    entries, columns = [], []
+    for place, (c, colour) in enumerate(zip(order, theme.categorical(len(names)), strict=True)):
+        if probs[:, c].max() < SEEN:
+            continue
+        kind = list(MARKS)[place % len(MARKS)]
+        parts += _line(plot, along, probs[:, c], names[c], colour, kind)
+        sample = segment([(-10, 0), (10, 0)], colour=colour, width=2.5)
+        entries.append((sample + mark(0, 0, kind=kind, size=5, colour=colour), names[c]))
+        columns.append(c)
+    low = strip + 6 + HIGH + 40
+    listed, high = legend(entries, LEFT, low, room)
+    return Drawing.of(
+        (WIDTH, low + high),
+        [*parts, *listed],
+        columns=("share of the path", *(names[c] for c in columns)),
+        rows=[
+            (f"{100 * x:.0f} %", *(percent(p) for p in line))
+            for x, line in zip(along, probs[:, columns], strict=True)
+        ],
     )
 
 
-def _frames(images: NDArray[np.floating]) -> go.Image:
-    step = 1 / max(len(images) - 1, 1)
+def _frames(images: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Return the frames side by side, with a darker line between them."""
     width = images.shape[-1]
-    pixel = step / width
     strip = sprites.sheet(images, columns=len(images))
     strip[:, width::width] //= 2
-    return go.Image(
-        source=sprites.data_url(sprites.png(strip)),
-        x0=-step / 2 + pixel / 2,
-        dx=pixel,
-        y0=0,
-        dy=pixel,
-        yaxis="y2",
-        hoverinfo="skip",
-    )
+    return strip
 
 
 def _line(
-    along: NDArray[np.floating], probs: NDArray[np.floating], name: str, colour: str, place: int
-) -> go.Scatter:
-    return go.Scatter(
-        x=along,
-        y=probs,
-        name=name,
-        mode="lines+markers",
-        line={"color": colour, "width": 2.5},
-        marker={"symbol": SYMBOLS[place % len(SYMBOLS)], "size": 8},
-        hovertemplate=f"{name}: %{{y:.1%}} at %{{x:.0%}} of the path<extra></extra>",
-    )
+    plot: Plot,
+    along: NDArray[np.floating],
+    probs: NDArray[np.floating],
+    name: str,
+    colour: str,
+    kind: str,
+) -> list[str]:
+    marks = [
+        mark(
+            *plot.at(x, p),
+            f"{name}: {percent(p)} at {100 * x:.0f} % of the path",
+            kind=kind,
+            size=4.5,
+            colour=colour,
+        )
+        for x, p in zip(along, probs, strict=True)
+    ]
+    return [plot.line(along, probs, colour=colour), *marks]
 
 
 def crossing(probs: NDArray[np.floating], names: Sequence[str], start: int) -> str:

@@ -1,15 +1,15 @@
 """A path through the latent space, drawn on the map of all images."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from ..._numbers import Number
-from .. import sprites, theme
-from ..style import literal, styled
+from .. import sprites
+from ..axes import Axis, Plot
+from ..drawing import Drawing, breadth, mark, text
+from ..style import plain
 
 __all__ = [
     "backdrop",
@@ -19,6 +19,8 @@ __all__ = [
 
 SIDE = 640
 """Side of the backdrop in pixels; each has the mean colour of its points."""
+WIDTH = 400
+"""Side of a drawing of a path."""
 NEAR_EDGE = 0.1
 """Share of the figure's height taken by a name above or below its place."""
 NEAR_END = (0.2, 0.12)
@@ -71,8 +73,7 @@ def map_path(
     *,
     ends: tuple[str, str],
     at: int,
-    height: int = 380,
-) -> go.Figure:
+) -> Drawing:
     """Draw a path over the backdrop, with its ends named and one frame marked.
 
     Args:
@@ -82,43 +83,44 @@ def map_path(
         dark: Whether the page has a dark theme.
         ends: Names of the start and the end.
         at: The frame to mark.
-        height: Height on the screen, in pixels.
     """
-    left, bottom, side = picture[1]
-    ink, halo = theme.ink(dark), _halo(dark)
-    x0, y0, shown = window(places, left, bottom, side)
-
-    def clear(x: Number, y: Number) -> bool:
-        """Return whether a name here does not overlap the names of the path's ends."""
-        away = np.abs(places[[0, -1]] - np.array([x, y], float)) / shown
-        return bool((away > NEAR_END).any(1).all())
-
-    path = {"x": places[:, 0], "y": places[:, 1], "hoverinfo": "skip"}
-    dots = {
-        "x": places[[0, -1, at], 0],
-        "y": places[[0, -1, at], 1],
-        "mode": "markers",
-        "marker": {
-            "symbol": ["circle", "star", "diamond-open"],
-            "size": [13, 17, 17],
-            "color": [halo, ink, ink],
-            "line": {"color": ink, "width": 2.5},
-        },
-        "text": [*map(literal, ends), f"frame {at + 1} of {len(places)}"],
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-    return _on_map(
-        [
-            go.Scatter(**path, mode="lines", line={"color": halo, "width": 7}),
-            go.Scatter(**path, mode="lines", line={"color": ink, "width": 3}),
-            go.Scatter(**dots),
-        ],
-        picture,
-        (x0, y0, shown),
-        [_label(text, x, y, halo, 0.75) for text, x, y in labels if clear(x, y)]
-        + [_end(ends[k], places, k, (x0, y0, shown), ink, halo) for k in (0, 1)],
-        dark,
-        height,
+    url, (left, bottom, side) = picture
+    halo, shown = _halo(dark), window(places, left, bottom, side)
+    x0, y0, width = shown
+    plot = Plot(
+        box=(0, 0, WIDTH, WIDTH),
+        x=Axis(low=x0, high=x0 + width, ticks=()),
+        y=Axis(low=y0, high=y0 + width, ticks=()),
+    )
+    corner, far = plot.at(left, bottom + side), WIDTH * side / width
+    parts = [
+        f'<svg width="{WIDTH}" height="{WIDTH}" viewBox="0 0 {WIDTH} {WIDTH}">'
+        f'<image x="{corner[0]:.1f}" y="{corner[1]:.1f}" width="{far:.1f}" height="{far:.1f}" '
+        f'href="{url}"/></svg>'
+    ]
+    for name, x, y in labels:
+        away = np.abs(places[[0, -1]] - np.array([x, y], float)) / width
+        inside = x0 < x < x0 + width and y0 < y < y0 + width
+        if inside and (away > NEAR_END).any(1).all():
+            parts += _tag(name, *plot.at(x, y), halo, opacity=0.75)
+    track = (places[:, 0], places[:, 1])
+    parts += [plot.line(*track, colour=halo, width=7), plot.line(*track, width=3)]
+    marks = zip(
+        places[[0, -1, at]],
+        (*ends, f"frame {at + 1} of {len(places)}"),
+        (("circle", 6.5, halo), ("star", 9, "currentColor"), ("diamond", 8, "none")),
+        strict=True,
+    )
+    for (x, y), name, (kind, size, fill) in marks:
+        parts.append(mark(*plot.at(x, y), name, kind=kind, size=size, colour=fill,
+                          edge="currentColor"))  # fmt: skip
+    for end in (0, 1):
+        parts += _end(ends[end], places, end, plot, halo)
+    return Drawing.of(
+        (WIDTH, WIDTH),
+        parts,
+        columns=("frame", "across", "up"),
+        rows=[(str(k + 1), plain(x), plain(y)) for k, (x, y) in enumerate(places)],
     )
 
 
@@ -134,64 +136,35 @@ def window(
     return float(x0), float(y0), shown
 
 
-def _on_map(
-    traces: list[go.Scatter],
-    picture: tuple[str, tuple[Number, Number, Number]],
-    shown: tuple[Number, Number, Number],
-    notes: list[dict[str, Any]],
-    dark: bool,
-    height: int,
-) -> go.Figure:
-    """Lay out the figure over the visible part of the backdrop: left, bottom, side."""
-    (url, (left, bottom, side)), (x0, y0, width) = picture, shown
-    image = {"source": url, "xref": "x", "yref": "y", "x": left, "y": bottom + side,
-             "sizex": side, "sizey": side, "layer": "below"}  # fmt: skip
-    hidden: dict[str, Any] = {"visible": False, "constrain": "domain"}
-    inside = [n for n in notes if x0 < n["x"] < x0 + width and y0 < n["y"] < y0 + width]
-    return styled(
-        traces,
-        dark,
-        height=height,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        images=[image],
-        xaxis=hidden | {"range": [x0, x0 + width]},
-        yaxis=hidden | {"range": [y0, y0 + width], "scaleanchor": "x"},
-        annotations=inside,
-    )
-
-
 def _halo(dark: bool) -> str:
     return "#10141b" if dark else "#ffffff"
 
 
-def _label(text: str, x: Number, y: Number, halo: str, opacity: Number) -> dict[str, Any]:
-    return {"text": literal(text), "x": x, "y": y, "showarrow": False, "bgcolor": halo,
-            "opacity": opacity, "font": {"size": 12}, "borderpad": 1}  # fmt: skip
-
-
-def _end(
-    text: str,
-    places: NDArray[np.floating],
-    end: int,
-    shown: tuple[Number, Number, Number],
-    ink: str,
+def _tag(
+    name: str,
+    x: Number,
+    y: Number,
     halo: str,
-) -> dict[str, Any]:
+    *,
+    anchor: str = "middle",
+    bold: bool = False,
+    opacity: Number = 1,
+) -> list[str]:
+    """Write a name on a plate; one in bold has a border."""
+    wide = breadth([name]) + 8
+    left = x - {"start": 4, "middle": wide / 2, "end": wide - 4}[anchor]
+    edge = ' stroke="currentColor"' if bold else ""
+    return [
+        f'<rect x="{left:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" fill="{halo}" '
+        f'fill-opacity="{opacity}"{edge}/>',
+        text(name, x, y, anchor=anchor, more='font-weight="bold"' if bold else ""),
+    ]
+
+
+def _end(name: str, places: NDArray[np.floating], end: int, plot: Plot, halo: str) -> list[str]:
     """Place the name of an end above or below it, away from the other end, inside the figure."""
-    here, there = places[-end].astype(float), places[end - 1].astype(float)
-    across, up = ((here - shown[:2]) / shown[2]).tolist()
-    above = (here[1] >= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE
-    return {
-        "text": f"<b>{literal(text)}</b>",
-        "x": float(here[0]),
-        "y": float(here[1]),
-        "showarrow": False,
-        "xanchor": "left" if across < 0.2 else "right" if across > 0.8 else "center",
-        "yanchor": "bottom" if above else "top",
-        "yshift": 12 if above else -12,
-        "bgcolor": halo,
-        "bordercolor": ink,
-        "borderwidth": 1,
-        "borderpad": 2,
-        "font": {"size": 12},
-    }
+    here, there = (plot.at(*places[k]) for k in (-end, end - 1))
+    across, up = here[0] / WIDTH, 1 - here[1] / WIDTH
+    above = (here[1] <= there[1] or up < NEAR_EDGE) and up <= 1 - NEAR_EDGE
+    anchor = "start" if across < 0.2 else "end" if across > 0.8 else "middle"
+    return _tag(name, here[0], here[1] + (-22 if above else 22), halo, anchor=anchor, bold=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..._numbers import Number
 from .. import elbo_terms, theme
+from ..drawing import Drawing
 from ..style import styled
 
 __all__ = [
@@ -66,48 +67,24 @@ def room(*several: Mapping[str, Number]) -> tuple[float, float]:
     return float(low - pad), float(high + pad)
 
 
-def waterfall(
-    terms: Mapping[str, Number], span: tuple[Number, Number], dark: bool, *, height: int = 270
-) -> go.Figure:
+def waterfall(terms: Mapping[str, Number], span: tuple[Number, Number], dark: bool) -> Drawing:
     """Draw the terms as steps up to the bound, on a given range of nats."""
-    nats, names = (
-        [terms[key] for key in elbo_terms.ORDER],
-        [elbo_terms.label(key) for key in elbo_terms.ORDER],
-    )
-    return styled(
-        [elbo_terms.steps(nats, names, dark)],
-        dark,
-        height=height,
-        bargap=0.35,
-        yaxis={"autorange": "reversed", "showgrid": False},
-        xaxis={"title": {"text": "nats"}, "range": list(span), "nticks": 6},
-    )
+    names = [elbo_terms.label(key) for key in elbo_terms.ORDER]
+    return elbo_terms.steps([terms[key] for key in elbo_terms.ORDER], names, span, dark)
 
 
-def pairs(values: Mapping[str, Number], dark: bool, *, height: int = 230) -> go.Figure:
+def pairs(values: Mapping[str, Number], dark: bool) -> Drawing:
     """Draw the three pairs of expectations as steps from L^ to L.
 
     Args:
         values: Nats of each pair, by its name.
         dark: Whether the page has a dark theme.
-        height: Height on the screen, in pixels.
     """
     names, nats = [*values, "L \N{MINUS SIGN} L\u0302"], [*values.values()]
     sums = np.cumsum([0.0, *nats])
-    reach = max(float(np.ptp(sums)), 1e-6)
-    return styled(
-        [elbo_terms.steps([*nats, sum(nats)], names, dark, digits=4)],
-        dark,
-        height=height,
-        bargap=0.35,
-        yaxis={"autorange": "reversed", "showgrid": False},
-        xaxis={
-            "title": {"text": "nats"},
-            "range": [float(sums.min() - 0.35 * reach), float(sums.max() + 0.35 * reach)],
-            "nticks": 5,
-            "exponentformat": "power",
-        },
-    )
+    reach = 0.35 * max(float(np.ptp(sums)), 1e-6)
+    span = (float(sums.min()) - reach, float(sums.max()) + reach)
+    return elbo_terms.steps([*nats, sum(nats)], names, span, dark, digits=4)
 
 
 def closing(

@@ -11,6 +11,7 @@ from dashboard.services import image_data
 from dashboard.ui import download, naming
 from dashboard.ui.chart import chart
 from dashboard.ui.components import image_grid
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.theory import loader as theory_loader
 from dashboard.views.theory import question
 from dashboard.views.theory.bound import loader
@@ -58,7 +59,7 @@ def waterfalls(bundle: "Bundle", image_id: str) -> None:
     ):  # fmt: skip
         with place:
             st.markdown(f"**{title}**")
-            chart(bounds.waterfall(terms, span, dark), key=key, alt=_words(title, terms))
+            drawing(bounds.waterfall(terms, span, dark), key=key, alt=_words(title, terms))
     difference = own["elbo"] - other["elbo"]
     most = max(elbo_terms.ORDER[:-1], key=lambda term: abs(own[term] - other[term]))
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.ui import download, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.theory.factorisations import loader
 from dashboard.views.theory.formulas import formulas
 from xai_core.plots import pixel_map
@@ -48,7 +48,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         figure = pixel_map.signed_map(
             seen.nats, state.dark(), limit=limit, words="nats of the pixel", under=seen.image
         )
-        chart(figure, key="nats per pixel", alt=_darkest(seen))
+        drawing(figure, key="nats per pixel", alt=_darkest(seen))
         st.caption(f"{_darkest(seen)}. Hover to read any pixel.")
     with right:
         formulas(LIKELIHOODS[bundle.model.config.likelihood], *CLOSED)

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.ui import download, naming
 from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.theory import question
 from dashboard.views.theory.factorisations import loader
 from dashboard.views.theory.formulas import formulas
@@ -64,7 +65,7 @@ def both(bundle: "Bundle", image_id: str) -> None:
             "KL pair": seen.kl[1] - seen.kl[0],
         }
         words = "; ".join(f"{name} {signed(value, 4)}" for name, value in values.items())
-        chart(bounds.pairs(values, state.dark()), key="pairs", alt=f"L minus L^: {words}")
+        drawing(bounds.pairs(values, state.dark()), key="pairs", alt=f"L minus L^: {words}")
     _verdict(bundle, seen)
     _ask_about_sign()
 
