@@ -1,6 +1,6 @@
 """Buttons that save tables, images and figures with their provenance."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from dashboard import state
 from dashboard.services import bundles
-from dashboard.ui import naming
-from xai_core.plots import export
+from dashboard.ui import messages, naming
+from xai_core.plots import export, image_sheet, paper
 from xai_core.plots.counterfactual import change
 
 if TYPE_CHECKING:
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 _MIME = {
     "csv": "text/csv",
     "json": "application/json",
+    "pdf": "application/pdf",
     "png": "image/png",
     "gif": "image/gif",
     "npz": "application/zip",
     "html": "text/html",
     "svg": "image/svg+xml",
 }
+
+FONTS = {"Sans serif": "", "Helvetica": "Helvetica", "Times": "Times", "Courier": "Courier"}
+"""Fonts of print, by their names on the page; a path of a visitor's is never opened."""
 
 
 def table(
@@ -80,6 +85,70 @@ def notes(bundle: "Bundle") -> None:
     from xai_core.bundle.tags import export_notes
 
     _button("json", lambda: export_notes(bundle).encode(), bundle, "notes", {}, "Export")
+
+
+def for_print(
+    bundle: "Bundle",
+    rows: Sequence[image_sheet.Row],
+    columns: Sequence[str],
+    /,
+    *,
+    title: str,
+    name: str,
+    unit: str = "",
+    **about: object,
+) -> None:
+    """Offer rows of images for print; nothing is drawn before a person opens it.
+
+    Args:
+        bundle: Named in the file.
+        rows: Images and maps, one per column.
+        columns: Names above the images.
+        title: Title of the figure.
+        name: Part of the file's name, unique on the page.
+        unit: Unit of a map's values.
+        about: Further provenance besides bundle and version, such as image and settings.
+    """
+    key = f"print {name}"
+    box = st.popover("For print", type="tertiary", icon=":material/print:",
+                     **state.act(key, lambda opened: _open_only(key, opened)))  # fmt: skip
+    if not box.open or state.setting("print") != key:
+        return
+    with box, messages.errors_as_text():
+        kind, config = _ask_for_print()
+        paper.check_format(kind, config.font)
+        sheet = image_sheet.compose(rows, columns, False)
+        known = bundles.about(bundle, what=name, **about)
+        drawn = paper.lay_out(sheet, title=title, unit=unit, about=known, config=config)
+        _button(kind, lambda: paper.FORMATS[kind](drawn), bundle, f"{name} print", about, "Save")
+
+
+def _open_only(key: str, opened: bool) -> None:
+    """Keep which menu is open: all of them share their widgets."""
+    if opened:
+        state.put_setting("print", key)
+
+
+def _ask_for_print() -> tuple[str, paper.PrintConfig]:
+    """Let the visitor choose format, width, font, size, density and title, kept across pages."""
+    kinds, fonts, dpis = list(paper.FORMATS), list(FONTS), (150, 300, 600, 1200)
+    kind = st.segmented_control(
+        "Format", kinds, required=True, format_func=str.upper,
+        **state.bind("print format", kinds[0], kinds),
+    )  # fmt: skip
+    left, right = st.columns(2)
+    span, sizes = (40.0, 400.0, 1.0), (5.0, 14.0, 0.5)
+    width = left.number_input(
+        "Width, mm", *span[:2], step=span[2], **state.bind("print width", 180.0, span=span)
+    )
+    font = right.selectbox("Font", fonts, **state.bind("print font", fonts[0], fonts))
+    size = left.number_input(
+        "Size, pt", *sizes[:2], step=sizes[2], **state.bind("print size", 8.0, span=sizes)
+    )
+    dpi = right.selectbox("Pixels per inch", dpis, **state.bind("print dpi", 600, dpis))
+    title = st.toggle("Title above the figure", **state.bind("print title", False))
+    config = paper.PrintConfig(width=width, font=FONTS[font], font_size=size, dpi=dpi, title=title)
+    return kind, config
 
 
 def _image(about: export.About) -> list[str]:

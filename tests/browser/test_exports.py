@@ -10,6 +10,7 @@ from tests.degenerate import save_set, write_set
 from xai_core.bundle.reading import load_bundle
 from xai_core.report.map_page import MapPageConfig, map_page
 
+from .conftest import settle
 from .test_access import AXE, findings
 
 LOADED = "images => images.every((image) => image.naturalWidth > 0 && image.alt)"
@@ -52,6 +53,15 @@ def test_a_chart_is_saved_as_svg_named_after_bundle_and_image(open_page):
     drawn = path.read_text()
     assert drawn.startswith("<svg") and "nats" in drawn
     assert "bundle: mnist (" in drawn and "image: test:18" in drawn and "cluster-vae-xai" in drawn
+    page.get_by_role("button", name="For print").first.click()
+    menu = page.get_by_test_id("stPopoverBody")
+    menu.get_by_text("SVG", exact=True).click()
+    settle(page)
+    name, path = saved(page, menu.get_by_role("button", name="Save"))
+    assert name == "mnist-input-reconstruction-error-print-test-18.svg"
+    assert 'width="180mm"' in path.read_text() and "image: test:18" in path.read_text()
+    page.keyboard.press("Escape")
+    settle(page)
     picture = page.get_by_role("img", name="Input image")
     picture.hover(position={"x": 100, "y": 150})
     value = page.locator("figure", has=picture).get_by_role("status")

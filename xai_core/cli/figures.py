@@ -32,7 +32,6 @@ SETS = {
     "train": ("figure-2", "Figure 2. Training set"),
     "test": ("figure-3", "Figure 3. Test set"),
 }
-FORMATS = ("pdf", "svg", "png")
 MILLIMETRES = {"mm": 1.0, "cm": 10.0, "in": 25.4, "pt": 25.4 / 72}
 EACH = 20
 """Number of images per cluster averaged in the mean heatmaps."""
@@ -134,15 +133,13 @@ def _millimetres(text: str | None) -> float | None:
 
 def _formats(text: str, font: str) -> tuple[str, ...]:
     """Read the formats, and check before any work that they can be written."""
-    from ..plots import fonts
+    from ..plots import paper
 
     found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    if not set(found) <= set(FORMATS):
-        raise ConfigError(f"`--format` must be some of {', '.join(FORMATS)}, got '{text}'.")
-    if "png" in found:
-        fonts.raster(font, 10.0)
-    if "pdf" in found:
-        fonts.pdf_page(font, (10, 10))
+    if not set(found) <= set(paper.FORMATS):
+        raise ConfigError(f"`--format` must be some of {', '.join(paper.FORMATS)}, got '{text}'.")
+    for kind in found:
+        paper.check_format(kind, font)
     return found
 
 
@@ -361,10 +358,9 @@ def _write_all(asked: _Asked, name: str, sheet: "Sheet", **words: Any) -> list[P
     from ..plots import paper
 
     drawn = paper.lay_out(sheet, config=asked.config, **words)
-    write = {"pdf": paper.pdf, "svg": paper.svg, "png": paper.png}
     files = [asked.out / f"{name}.{kind}" for kind in asked.formats]
     for file in files:
-        _write(file, write[file.suffix[1:]](drawn))
+        _write(file, paper.FORMATS[file.suffix[1:]](drawn))
     return files
 
 

@@ -19,8 +19,10 @@ from . import fonts, sprites, theme
 from .image_sheet import GAP, Sheet
 
 __all__ = [
+    "FORMATS",
     "Paper",
     "PrintConfig",
+    "check_format",
     "lay_out",
     "pdf",
     "png",
@@ -33,6 +35,8 @@ INCH, MM, POINT = 96, 96 / 25.4, 96 / 72
 """Lengths in printed pixels, which are CSS pixels."""
 LEAST_SIDE = 8
 """Printed pixels of the smallest image: about two millimetres."""
+MOST_SIDE = 40 * MM
+"""Printed pixels of the largest image: few images do not fill a wide figure."""
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Helvetica Neue', Arial, sans-serif"
 INK, MUTED = "#1c2330", "#5b6472"
 PAD = 12
@@ -246,6 +250,22 @@ def pdf(paper: Paper) -> bytes:
     return bytes(page.output())
 
 
+FORMATS = {"pdf": pdf, "svg": svg, "png": png}
+"""Writers of a figure, by their formats."""
+
+
+def check_format(kind: str, font: str) -> None:
+    """Check that a figure can be written with a font.
+
+    Raises:
+        ConfigError: If PDF or PNG lack the font, or PDF its package.
+    """
+    if kind == "png":
+        fonts.raster(font, 10.0)
+    elif kind == "pdf":
+        fonts.pdf_page(font, (10, 10))
+
+
 def _at(length: Number, density: float) -> int:
     return round(float(length) * density)
 
@@ -267,7 +287,7 @@ def _scale_of(sheet: Sheet, left: Number, config: PrintConfig) -> Number:
             f"`width` must be at least {need:.0f} mm for {len(sheet.columns)} images and these "
             f"names, got {config.width:g} mm. Choose fewer images or a smaller font."
         )
-    return found
+    return min(found, MOST_SIDE / max(sheet.cell))
 
 
 def _heading(title: str, full: Number | None, config: PrintConfig) -> tuple[list[_Text], Number]:

@@ -45,8 +45,9 @@ def show(bundle: "Bundle", cluster: int) -> None:
         download.picture(bundle, sheet, name="walk frames", **about)
     figure = film_strip.film_strip(film.images, film.probs, names, order=order)
     text = film_strip.crossing(film.probs, names, cluster)
+    st.markdown(f"**{messages.literal(text[0].upper() + text[1:])}**")
     drawing(figure, key="walk", alt=f"Interpolation from {names[cluster]} to {names[end]}: {text}")
     st.caption(
-        f"{messages.literal(text[0].upper() + text[1:])}. Both ends: "
+        "Frames on the straight line, and q(c|x) of each. Both ends: "
         f"{percent(film.probs[0, cluster])} and {percent(film.probs[-1, end])} sure."
     )

@@ -12,6 +12,7 @@ from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.clusters import own_name
 from xai_core.plots import sprites
 from xai_core.plots.clusters import table as cluster_table
+from xai_core.plots.image_sheet import Row
 from xai_core.plots.probabilities import share
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def _prototypes(bundle: "Bundle", table: pd.DataFrame, picked: int) -> None:
     with st.container(horizontal=True, gap="small"):
         own_name.ask(bundle, picked)
         download.picture(bundle, sheet, name="prototypes")
+        row = Row(name="prototype", values=made[order], kind="ink")
+        download.for_print(bundle, [row], [names[c] for c in order], name="prototypes",
+                           title="The decoded centre of each cluster")  # fmt: skip
 
 
 def picked_cluster(bundle: "Bundle") -> int:

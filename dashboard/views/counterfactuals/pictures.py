@@ -13,6 +13,7 @@ from dashboard.ui.components import image_grid
 from dashboard.views.counterfactuals.settings import Request
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
+from xai_core.plots.image_sheet import Row
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -55,11 +56,19 @@ def show(bundle: "Bundle", request: Request) -> None:
             f"The target was not reached: {found.reason}. What is shown is how far it got.",
             icon=":material/warning:",
         )
-    words, files = st.columns([5, 1], gap="medium")
+    words, files = st.columns([2, 1], gap="medium")
     words.markdown(_words(bundle, request, found))
     with files.container(horizontal=True, horizontal_alignment="right"):
         four = change.side_by_side(found.image, found.reconstruction, found.counterfactual)
         download.picture(bundle, four, name="counterfactual", **request.about)
+        download.for_print(
+            bundle,
+            [Row(name="input", values=found.image[None], kind="ink"),
+             Row(name="counterfactual", values=found.counterfactual[None], kind="ink"),
+             Row(name="change", values=(found.counterfactual - found.image)[None])],
+            [naming.display_name(request.image_id)], name="counterfactual",
+            title=f"From {source} to {target}", unit="ink added or removed", **request.about,
+        )  # fmt: skip
         download.arrays(bundle, arrays(found), name="counterfactual", **request.about)
     with boxes[3]:
         _contrast(bundle, request)

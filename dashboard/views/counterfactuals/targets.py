@@ -11,6 +11,7 @@ from dashboard.views.counterfactuals import loader
 from dashboard.views.counterfactuals.settings import METHODS, Request, set_target
 from xai_core.plots import sprites
 from xai_core.plots.counterfactual import change
+from xai_core.plots.image_sheet import Row
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def show(bundle: "Bundle", request: Request) -> None:
         download.table(bundle, _table(found, names), name="all targets", **about)
         sheet = sprites.sheet(found.counterfactuals[listed], columns=len(names), gap=1)
         download.picture(bundle, sheet, name="all targets", **about)
+        row = Row(name="counterfactual", values=found.counterfactuals[listed], kind="ink")
+        download.for_print(bundle, [row], [names[k] for k in listed], name="all targets",
+                           title="Turned into every class", unit="", **about)  # fmt: skip
 
 
 def _table(found: loader.Changes, names: list[str]) -> pd.DataFrame:

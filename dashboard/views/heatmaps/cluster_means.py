@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
+from dashboard.services import attributions
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader
@@ -28,7 +29,7 @@ def show(bundle: "Bundle", request: Request) -> None:
             "Images", SPLITS, required=True,
             **state.bind("heat mean split", SPLITS[0], SPLITS, link="meanin"),
         )  # fmt: skip
-        place = st.container()
+        place = st.container(horizontal=True)
     found = loader.cluster_means(bundle, method, request.output, split, EACH)
     limit = image_sheet.shared_limit([found.mean, found.spread], 0.999)
     names, order = naming.cluster_names(bundle), naming.cluster_order(bundle)
@@ -37,10 +38,16 @@ def show(bundle: "Bundle", request: Request) -> None:
         Row(name="mean heatmap", values=found.mean[order], limit=limit),
         Row(name="spread", values=found.spread[order], limit=limit),
     ]
-    sheet = image_sheet.compose(rows, [names[c] for c in order], state.dark())
+    columns = [names[c] for c in order]
+    sheet = image_sheet.compose(rows, columns, state.dark())
     with place:
         download.picture(bundle, sheet.pixels, name="mean heatmaps", explained=request.output,
                          method=method, split=split)  # fmt: skip
+        download.for_print(
+            bundle, rows, columns, name="mean heatmaps", unit=request.unit(method),
+            title=f"Mean heatmap of each cluster ({attributions.title(method)}), {split} images",
+            explained=request.output, method=method, split=split,
+        )  # fmt: skip
     figure = image_sheet.drawing(sheet, state.dark(), unit=request.unit(method))
     drawing(figure, key="heat-means", alt="Mean input, mean heatmap and spread of every cluster")
     counts = sorted(set(found.counts))

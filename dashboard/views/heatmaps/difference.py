@@ -56,6 +56,11 @@ def show(bundle: "Bundle", request: Request) -> None:
         st.markdown(_numbers(found))
         download.picture(bundle, sheet.pixels, name="difference", explained=request.output,
                          method=method, sets=sets, limit=limit)  # fmt: skip
+        download.for_print(
+            bundle, [row], [""], name="difference", unit="first mean minus second",
+            title=f"Difference of the mean maps: {sets}", explained=request.output,
+            method=method, sets=sets,
+        )  # fmt: skip
 
 
 def _reading(found: "SetDifference", *, new_images: bool) -> str:

@@ -169,6 +169,11 @@ def _large(
         about = {"image": image_id, "explained": request.output, "target": int(found.targets[0])}
         pixels = theme.colourise(values, theme.diverging(dark), limit)
         download.picture(bundle, pixels, name=f"{method} map", limit=limit, **about)
+        download.for_print(
+            bundle, _printed(bundle, image_id, card.title, values, limit),
+            [naming.display_name(image_id)], title=f"{card.title} {_for(request, found)}",
+            unit=request.unit(method), name=f"{method} map", **about,
+        )  # fmt: skip
     ink = sprites.levels(image_data.images(bundle, [image_id]) / np.float32(255))[0]
     unit = request.unit(method)
     figure = (
@@ -181,6 +186,17 @@ def _large(
     show_warnings(found)
     st.caption(f"{_sum(found)} Colours end at the 99th percentile; the line is the ink's contour.")
     return found
+
+
+def _printed(
+    bundle: "Bundle", image_id: str, title: str, values: NDArray[np.floating], limit: float
+) -> list[image_sheet.Row]:
+    """Return the rows of a printed figure: the image and its map."""
+    ink = image_data.images(bundle, [image_id]) / np.float32(255)
+    return [
+        image_sheet.Row(name="input", values=ink, kind="ink"),
+        image_sheet.Row(name=title.lower(), values=values[None], limit=limit),
+    ]
 
 
 def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8] | None) -> str:

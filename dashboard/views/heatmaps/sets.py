@@ -12,7 +12,7 @@ from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps.settings import Request, show_warnings
 from xai_core.evaluation import exemplars
 from xai_core.plots import image_sheet
-from xai_core.plots.image_sheet import Row, Sheet
+from xai_core.plots.image_sheet import Row
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -46,11 +46,11 @@ def show(bundle: "Bundle", request: Request) -> None:
                   on_click=state.put_setting, args=("heat seed", seed + 1))  # fmt: skip
     chosen = {split: _choose(bundle, split, how, seed) for split in SPLITS}
     ids = {split: found for split, found in chosen.items() if found}
-    sheets = _sheets(bundle, request, ids, tuple(methods), through / 100)
-    for column, (split, sheet) in zip(st.columns(2, gap="medium"), sheets.items(), strict=False):
+    rows = _rows(bundle, request, ids, tuple(methods))
+    for column, split in zip(st.columns(2, gap="medium"), rows, strict=False):
         with column:
             only = methods[0] if len(methods) == 1 else None
-            _sheet(bundle, request, split, ids[split], sheet, only)
+            _sheet(bundle, request, split, ids[split], rows[split], only, through / 100)
             show_warnings(
                 *(attributions.maps(bundle, ids[split], name, request.output) for name in methods)
             )
@@ -72,13 +72,12 @@ def _choose(bundle: "Bundle", split: str, how: exemplars.How, seed: int) -> tupl
     return tuple(str(i) for i in bundles.rows(bundle)[rows])
 
 
-def _sheets(
+def _rows(
     bundle: "Bundle",
     request: Request,
     ids: dict[str, tuple[str, ...]],
     methods: tuple[str, ...],
-    through: float,
-) -> dict[str, Sheet]:
+) -> dict[str, list[Row]]:
     ink = {s: image_data.images(bundle, i) / np.float32(255) for s, i in ids.items()}
     rows = {s: [Row(name="input", values=ink[s], kind="ink")] for s in ids}
     for s, i in ids.items() if "decode" in bundle.model.parts else ():
@@ -90,12 +89,7 @@ def _sheets(
         for s, found in maps.items():
             name = attributions.title(method).lower()
             rows[s].append(Row(name=name, values=found.values, limit=limit, under=ink[s]))
-    return {
-        s: image_sheet.compose(
-            rows[s], _decisions(bundle, request, i), state.dark(), through=through
-        )
-        for s, i in ids.items()
-    }
+    return rows
 
 
 def _sheet(
@@ -103,18 +97,26 @@ def _sheet(
     request: Request,
     split: str,
     ids: tuple[str, ...],
-    sheet: Sheet,
+    rows: list[Row],
     method: str | None,
+    through: float,
 ) -> None:
+    names, unit = _decisions(bundle, request, ids), request.unit(method) if method else ""
+    sheet = image_sheet.compose(rows, names, state.dark(), through=through)
+    about = {
+        "images": " ".join(ids),
+        "rows": ", ".join(sheet.rows),
+        "explained": request.output,
+    }
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{SPLITS[split]}**")
-        download.picture(bundle, sheet.pixels, name=f"heatmaps {split}", images=" ".join(ids),
-                         rows=", ".join(sheet.rows), explained=request.output)  # fmt: skip
+        download.picture(bundle, sheet.pixels, name=f"heatmaps {split}", **about)
+        download.for_print(bundle, rows, names, title=SPLITS[split], unit=unit,
+                           name=f"heatmaps {split}", **about)  # fmt: skip
         st.selectbox(
             "Look into one below", ids, index=None, placeholder="Look into one below", width=210,
             label_visibility="collapsed", **state.act(f"heat open {split}", _open),
         )  # fmt: skip
-    unit = request.unit(method) if method else ""
     words = f"{SPLITS[split]}: {', '.join(sheet.rows)} of {len(ids)} images"
     figure = image_sheet.drawing(sheet, state.dark(), unit=unit, width=WIDTH)
     drawing(figure, key=f"heatmaps-{split}", alt=words)

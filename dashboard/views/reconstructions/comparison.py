@@ -10,6 +10,7 @@ from dashboard.services import image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import pixel_map
+from xai_core.plots.image_sheet import Row
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -33,7 +34,15 @@ def show(bundle: "Bundle", image_id: str) -> None:
         about = {"image": image_id, "error": "input minus reconstruction, pixels in [0, 1]"}
         triple = np.concatenate([x, seen.reconstruction, (error + 1) / 2], -1)
         download.picture(bundle, triple, name="input reconstruction error", **about)
-    limit = 1.0 if scale == SCALES[0] else pixel_map.error_limit(error)
+        limit = 1.0 if scale == SCALES[0] else pixel_map.error_limit(error)
+        rows = [
+            Row(name="input", values=x[None], kind="ink"),
+            Row(name="reconstruction", values=seen.reconstruction[None], kind="ink"),
+            Row(name="error", values=error[None], limit=limit),
+        ]
+        download.for_print(bundle, rows, [naming.display_name(image_id)], unit=pixel_map.ERROR,
+                           title="Input, reconstruction and error",
+                           name="input reconstruction error", **about)  # fmt: skip
     left, middle, right = st.container(key="large").columns(3, gap="medium")
     with left:
         st.markdown("**Input** $x$")

@@ -10,6 +10,7 @@ from dashboard.services import generation
 from dashboard.ui import download, naming
 from dashboard.ui.components.labelled_sheet import labelled_sheet
 from xai_core.plots import sprites
+from xai_core.plots.image_sheet import Row
 from xai_core.plots.style import signed
 
 if TYPE_CHECKING:
@@ -39,7 +40,13 @@ def show(bundle: "Bundle", image_id: str) -> None:
         sheet = sprites.sheet(images.reshape(-1, *images.shape[2:]), columns=STEPS, gap=1)
         about = {"image": image_id, "reach": reach, "dimensions": dims}
         download.picture(bundle, sheet, name="traversals", **about)
-    offsets = np.linspace(-reach, reach, STEPS)
+        offsets = np.linspace(-reach, reach, STEPS)
+        rows = [
+            Row(name=f"z{j}", values=row, kind="ink") for j, row in zip(dims, images, strict=True)
+        ]
+        download.for_print(bundle, rows, [signed(v, 1) for v in offsets], name="traversals",
+                           title="Latent traversals, in standard deviations of the prior",
+                           **about)  # fmt: skip
     labelled_sheet(
         images,
         rows=[(f"z{j}", f"{nats[j]:.2f} nats") for j in dims],

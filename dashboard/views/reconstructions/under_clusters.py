@@ -10,6 +10,7 @@ from dashboard.services import generation, image_data
 from dashboard.ui import download, naming
 from dashboard.ui.components.image_grid import image_grid
 from xai_core.plots import sprites
+from xai_core.plots.image_sheet import Row
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -54,4 +55,10 @@ def show(bundle: "Bundle", image_id: str) -> None:
         f"model puts {agreed} of {len(names)} into that cluster."
     )
     sheet = sprites.sheet(made.images[order], columns=len(names), gap=1)
-    download.picture(bundle, sheet, name="under each cluster", image=image_id, rescaled=rescale)
+    about = {"image": image_id, "rescaled": rescale}
+    with st.container(horizontal=True):
+        download.picture(bundle, sheet, name="under each cluster", **about)
+        row = Row(name="decoded", values=made.images[order], kind="ink")
+        download.for_print(bundle, [row], [names[c] for c in order], name="under each cluster",
+                           title="The image's code, decoded as a member of each cluster",
+                           unit="", **about)  # fmt: skip
