@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import attributions, image_data
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
 from dashboard.ui.notes import tags
 from dashboard.views.heatmaps.settings import Request
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CLIP = 0.99
 """Quantile of the absolute values at which the colours end."""
-HEIGHT = 320
 HOW_TO_READ = (
     "The same method with the same settings on each image, all on one colour scale, which ends "
     "at the 99th percentile. Without a class chosen above, each map is for the image's own "
@@ -81,9 +80,9 @@ def _map(
     ink = sprites.levels(image_data.images(bundle, [image_id]) / np.float32(255))[0]
     unit, dark = request.unit(method), state.dark()
     figure = (
-        pixel_map.mask_map(values, ink, dark, limit=limit, words=unit, height=HEIGHT)
+        pixel_map.mask_map(values, ink, dark, limit=limit, words=unit)
         if attributions.card(method).kind == "mask"
-        else pixel_map.signed_map(values, dark, under=ink, limit=limit, words=unit, height=HEIGHT)
+        else pixel_map.signed_map(values, dark, under=ink, limit=limit, words=unit)
     )
     words = f"{attributions.title(method)} of {naming.describe(bundle, image_id)}, sum {total}"
-    chart(figure, key=f"heat-beside-{image_id}", alt=words)
+    drawing(figure, key=f"heat-beside-{image_id}", alt=words)

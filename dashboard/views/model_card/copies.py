@@ -41,21 +41,27 @@ def show(bundle: "Bundle") -> None:
         return
     found = loader.copies(bundle)
     count, total = found.possible, len(found.test_rows)
-    title = f"{count or 'No'} of {total:,} test images may be copies"
+    title = (
+        f"{count:,} of {total:,} test images may be copies"
+        if count
+        else "No test image looks like a copy"
+    )
     layout.section(
         title,
-        "The test images that are closest to one train image, compared with others, each before "
-        "that train image. Click one to select it.",
+        "Test images beside their nearest train images, the most suspicious pair first. The "
+        "number says how many times closer it is than the fifth nearest. Click an image to select "
+        "it.",
         HOW_TO_READ,
     )
     table = _table(found)
     ids, captions = [], []
-    for test, train, ratio in table.head(PAIRS).itertuples(index=False):
+    rows = zip(*(table[name].head(PAIRS) for name in table), strict=True)
+    for test, train, ratio in rows:
         ids.append(test)
-        captions.append(f"{ratio:.1f} times closer")
+        captions.append(test)
         if bundles.row_of(bundle, train) is not None:
             ids.append(train)
-            captions.append("than to others")
+            captions.append(f"{train}, {ratio:.2f}")
     image_strip.show(bundle, ids, key="copies", captions=captions)
     download.table(bundle, table, name="copies")
 
