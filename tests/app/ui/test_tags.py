@@ -8,7 +8,7 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.tags import export_notes, tag_images, untag_images
 from xai_core.bundle.writing import save_bundle
 
-from ..parts import charts, unescaped, widget
+from ..parts import drawings, unescaped, widget
 
 LEFT = "0.-10000_10000.-10000_10000.10000_0.10000"
 
@@ -28,7 +28,7 @@ def test_images_are_pinned_tagged_coloured_and_shown_beside(
         widget(app.button, "Pin").click().run()
         assert tags() == {PINNED: ("test:3",)} and not app.exception
         app = open_page_without_bundle("heatmaps", image="test:4")
-        assert {"test:3", "test:4"} <= set(charts(app))
+        assert {"test:3", "test:4"} <= set(drawings(app))
         app.switch_page(PAGES["counterfactuals"]).run()
         assert not app.exception
         assert [h for h in app.subheader if h.value.startswith("Beside the pinned images, into")]
