@@ -162,7 +162,7 @@ def drawing(sheet: Sheet, dark: bool, *, unit: str, width: Number = WIDTH) -> Dr
         unit: Unit of a map's values.
         width: Width of the drawing.
     """
-    limit, left = _limit(sheet), breadth(sheet.rows) + 8 if any(sheet.rows) else 0
+    limit, left = _limit(sheet), breadth(sheet.rows) + 14 if any(sheet.rows) else 0
     top = (0 if limit is None else BAR) + (NAMES - 5 if any(sheet.columns) else 0)
     scale = (width - left) / sheet.pixels.shape[1]
     box = (left, top, width - left, scale * sheet.pixels.shape[0])

@@ -18,6 +18,7 @@ NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table", "All tags"),
     *("Which ones fail a check", "Every class", "No test label is doubted"),
     *("What the gap is made of", "An exercise"),
+    "Are there copies of train images among the test images?",
 }
 """Sections that show nothing before a person asks."""
 
