@@ -23,10 +23,10 @@ HOW_TO_READ = (
 )
 
 bundle = layout.page("Latent map", "")
-layout.claim(panels.finding(bundle), how_to_read=panels.TRUST + panels.measured(bundle))
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="rail"):
     column, shown = panels.settings(bundle)
     also, marks = map_marks.settings(bundle)
+layout.claim(panels.finding(bundle), how_to_read=panels.TRUST + panels.measured(bundle))
 held = panels.inside_lasso(bundle, shown)
 joined = panels.nearest(bundle) if map_marks.NEIGHBOURS in also else ()
 
