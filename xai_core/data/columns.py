@@ -3,7 +3,7 @@
 A column is of numbers (float64, NaN where a value is missing) or of texts ("" where missing).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,8 +108,7 @@ def beside_files(table: pd.DataFrame, files: Sequence[str], path: str | Path) ->
         if len(set(wanted)) < len(wanted):
             continue
         for column in table:
-            rows = pd.Index(table[column].map(spelled))
-            found = rows.get_indexer_for(wanted) if rows.is_unique else _first_rows(rows, wanted)
+            found = _rows_named_once(table[column].map(spelled), wanted)
             known = int((found >= 0).sum())
             if known == len(files):
                 notes = _extra_rows(len(table) - known, path)
@@ -150,8 +149,7 @@ def beside_ids(table: pd.DataFrame, ids: Sequence[str], path: str | Path) -> Col
     """
     if "id" not in table:
         return beside_rows(table, len(ids), path)
-    rows = pd.Index(table["id"].str.strip())
-    found = rows.get_indexer_for(ids) if rows.is_unique else _first_rows(rows, ids)
+    found = _rows_named_once(table["id"].str.strip(), ids)
     if (found < 0).any():
         missing = [image for image, row in zip(ids, found, strict=True) if row < 0]
         raise DataError(
@@ -205,9 +203,10 @@ def _typed_with_notes(table: pd.DataFrame, notes: tuple[str, ...]) -> Columns:
     return Columns(table=found, notes=(*notes, *more))
 
 
-def _first_rows(rows: pd.Index, wanted: Iterable[str]) -> Int64[np.ndarray, " wanted"]:
-    """Find texts that occur once; -1 for all others."""
-    once = pd.Series(np.arange(len(rows)), rows)[~rows.duplicated(keep=False)]
+def _rows_named_once(names: pd.Series, wanted: Sequence[str]) -> Int64[np.ndarray, " wanted"]:
+    """Find the row of each name that occurs once; -1 for all others."""
+    rows = pd.Series(np.arange(len(names)), pd.Index(names))
+    once = rows[~rows.index.duplicated(keep=False)]
     return once.reindex(list(wanted)).fillna(-1).to_numpy(np.int64)
 
 

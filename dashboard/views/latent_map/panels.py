@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard import state
-from dashboard.services import bundles, image_data
+from dashboard.services import bundles, cache, image_data
 from dashboard.ui import download, find_image, image_strip, messages, model_card, naming
 from dashboard.ui.components.latent_map import legend
 from dashboard.ui.components.latent_map.files import map_files
@@ -39,8 +39,11 @@ TABLE = ("id", "split", "label", "cluster", "confidence", "distortion", "elbo", 
 
 def settings(bundle: "Bundle") -> tuple[colouring.Column, Shown]:
     """Let the visitor choose colours and filter the images, or find one by its id."""
+    known = cache.cached_per_bundle(
+        bundle, "colourings", lambda: colouring.available(bundle.index)
+    )
     offered = [
-        *colouring.available(bundle.index),
+        *known,
         *set_sizes.colourings(bundle),
         *tag_colours.colourings(bundle),
     ]
@@ -150,7 +153,11 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
     )
     rows = np.arange(len(bundle.index)) if shown is None else np.flatnonzero(shown)
     sort_by = "confidence" if column.categorical else column.title.lower()
-    values = bundle.index["confidence"] if column.categorical else _values(bundle, column)
+    values = (
+        bundle.index["confidence"]
+        if column.categorical
+        else (colouring.values_of(bundle.index, column))
+    )
     opened = st.expander(
         f"Show {len(rows):,} images, lowest {messages.literal(sort_by)} first",
         icon=":material/table_rows:",
@@ -182,10 +189,6 @@ def table(bundle: "Bundle", column: colouring.Column, shown: Shown) -> None:
         )
         everything = index.take(order)
         download.table(bundle, everything, name="map", images=len(order), sorted_by=sort_by)
-
-
-def _values(bundle: "Bundle", column: colouring.Column) -> NDArray[np.generic]:
-    return colouring.values_of(bundle.index, column)
 
 
 def _first(order: NDArray[np.intp], here: int | None) -> NDArray[np.intp]:

@@ -199,7 +199,7 @@ def _source(bundle: "Bundle", files: MapFiles, name: str, blob: bytes) -> dict[s
 def _colour(
     bundle: "Bundle", files: MapFiles, column: colouring.Column, blob: bytes
 ) -> dict[str, str]:
-    if column.values is not None:  # of no column that was written when the bundle was opened
+    if column.name not in files.columns:  # not written when the bundle was opened
         return {"base64": _base64(blob)}
     return _source(bundle, files, column.name, blob)
 

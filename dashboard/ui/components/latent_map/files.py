@@ -60,9 +60,8 @@ def column_levels(
     bundle: "Bundle", column: colouring.Column
 ) -> tuple[NDArray[np.uint8], float, float]:
     """Return one byte per point, in index order, and the values at the ends of the scale."""
-    if column.values is not None:
-        return colouring.encoded(bundle.index, column)
-    return map_files(bundle).columns[column.name]
+    known = map_files(bundle).columns.get(column.name)
+    return colouring.encoded(bundle.index, column) if known is None else known
 
 
 def address(bundle: "Bundle") -> str:
