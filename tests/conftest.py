@@ -25,6 +25,7 @@ from xai_core.data.dataset import Split, build_dataset
 from xai_core.data.preprocessing import to_float
 from xai_core.evaluation.metrics import evaluate, fit_cluster_labels
 from xai_core.latent_space.encoding import encode_dataset
+from xai_core.latent_space.replay import REPLAY_COLUMNS
 from xai_core.latent_space.umap_layout import build_index
 from xai_core.models.classifier import Classifier
 from xai_core.models.config import ClusterVAEConfig
@@ -247,6 +248,7 @@ def tiny_parts(tiny_dataset, tiny_models):
         "dataset": tiny_dataset,
         "index": index,
         "history": tiny_history(),
+        "replay": tiny_replay(index),
         "critics": tiny_critics(),
         "configs": {"training": {"epochs": 2}},
         "seed": 0,
@@ -254,6 +256,24 @@ def tiny_parts(tiny_dataset, tiny_models):
         "device": "cpu",
         "seconds": {"vae": 1.5, "classifier": 0.5},
     }
+
+
+def tiny_replay(index):
+    """Frames of the first 16 train images: before the training, after one epoch, as mapped."""
+    last = index.iloc[:16]
+    frames = [
+        pd.DataFrame(
+            {
+                "epoch": epoch,
+                "image": range(16),
+                "x": last["umap_x"] * (1 + epoch) / 3,
+                "y": last["umap_y"] * (1 + epoch) / 3,
+                "cluster": last["cluster"] * (epoch > 0),
+            }
+        )
+        for epoch in (0, 1, 2)
+    ]
+    return pd.concat(frames, ignore_index=True).astype(REPLAY_COLUMNS)
 
 
 @pytest.fixture(scope="session")

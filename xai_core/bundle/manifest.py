@@ -15,7 +15,7 @@ from .._text import listed, visible
 from ..data.preprocessing_config import Preprocessing
 from ..errors import BundleError, ConfigError
 from ..image_spec import ImageSpec
-from .migrations import VERSION, migrate
+from .migrations import VERSION, is_newer, migrate
 
 __all__ = [
     "FORM",
@@ -43,6 +43,7 @@ KNOWN_FILES = (
     "classifier.safetensors",
     "critic.safetensors",
     "images.safetensors",
+    "replay.parquet",
 )
 """Files that a manifest may list; a new part of a bundle is added here."""
 MAX_BYTES = 1 << 22
@@ -367,7 +368,7 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     if len(data.class_names) > MOST_CLASSES:
         raise damaged_bundle(path, f"`dataset.class_names` has more than {MOST_CLASSES:,} names")
     for name, entry in manifest.files.items():
-        _check_file(name, entry, path)
+        _check_file(name, entry, path, newer=is_newer(manifest.schema_version))
     if missing := [name for name in REQUIRED_FILES if name not in manifest.files]:
         raise damaged_bundle(path, f"`files` does not list '{missing[0]}'")
     if data.own_images != ("images.safetensors" in manifest.files):
@@ -433,7 +434,9 @@ def _check_images(data: DatasetCard, files: Mapping[str, Any], path: Path) -> No
         raise damaged_bundle(path, f"`dataset` claims {claimed} images, there is room for {there}")
 
 
-def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:
+def _check_file(name: str, entry: Mapping[str, Any], path: Path, *, newer: bool) -> None:
+    if name not in KNOWN_FILES and newer:
+        return
     if name not in KNOWN_FILES:
         known = ", ".join(f"'{known}'" for known in KNOWN_FILES)
         raise damaged_bundle(path, f"`files` lists {name!r:.60}, but a bundle has only {known}")
@@ -445,8 +448,10 @@ def _check_file(name: str, entry: Mapping[str, Any], path: Path) -> None:
 
 
 def sized_files(folder: Path, manifest: Manifest) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield the files of a bundle after comparing their sizes with the manifest."""
+    """Yield the files of a bundle that this package reads, their sizes compared."""
     for name, entry in manifest.files.items():
+        if name not in KNOWN_FILES:
+            continue  # of a newer minor version
         path, size = regular_file(folder, name), entry["bytes"]
         with readable(path):
             found = path.stat().st_size

@@ -1,8 +1,8 @@
 """Migrate manifests of older versions to the current one, step by step.
 
-A version is "MAJOR.MINOR". A new minor version only adds fields, so an older package can open it:
-it keeps unknown fields but ignores them. A newer major version raises an error. Each step is
-tested on a stored bundle of its version.
+A version is "MAJOR.MINOR". A new minor version only adds fields and files, so an older package can
+open it: it keeps unknown fields but ignores them, and does not read unknown files. A newer major
+version raises an error. Each step is tested on a stored bundle of its version.
 
     1     grey images of 28 x 28 pixels, `inverted` and `full_scale` in `dataset`
     2.0   `dataset.image` is the form of the images, `dataset.preprocessing` how they were read;
@@ -11,6 +11,7 @@ tested on a stored bundle of its version.
     2.2   `indexed_train`: the index may cover the first train images only; `sha256` of the
           manifest itself
     2.3   `dataset.columns`: the user's own columns at the end of the index
+    2.4   the file `replay.parquet`: where images were on the map after each epoch
 """
 
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ __all__ = ["VERSION", "Migrated", "is_newer", "migrate", "present_names"]
 
 Version = tuple[int, int]
 
-VERSION: Version = (2, 3)
+VERSION: Version = (2, 4)
 """The version that this package writes."""
 DIGITS = ("mnist", "emnist-digits")
 """Data sets for which version 1 centred users' drawings."""
@@ -96,7 +97,7 @@ def _version_of(value: object, path: Path) -> Version:
         parts = [int(part) if part.isdecimal() else -1 for part in value.split(".")]
     if not 1 <= len(parts) <= 2 or not all(0 <= part < _PARTS for part in parts) or not parts[0]:
         raise BundleError(
-            f"`{path}`: `schema_version` must be such as '2.3', got {value!r:.60}. Copy the "
+            f"`{path}`: `schema_version` must be such as '2.4', got {value!r:.60}. Copy the "
             "bundle again or train anew with `xai train`."
         )
     return parts[0], parts[1] if len(parts) == 2 else 0
@@ -171,5 +172,6 @@ STEPS: Mapping[Version, tuple[Version, Callable[[dict[str, Any]], dict[str, Any]
     (2, 0): ((2, 1), _encoder_of_the_image),
     (2, 1): ((2, 2), _whole_index),
     (2, 2): ((2, 3), _no_own_columns),
+    (2, 3): ((2, 4), dict),
 }
 """For each older version, the next one and the function that migrates to it."""

@@ -18,6 +18,7 @@ from ..data.registry import load_dataset
 from ..errors import ConfigError, DataError
 from ..latent_space.index import index_columns
 from ..latent_space.own_columns import OWN
+from ..latent_space.replay import REPLAY_COLUMNS
 from ..models.classifier import Classifier
 from ..models.config import ClusterVAEConfig
 from ..models.critic import Critic, CriticConfig
@@ -50,8 +51,9 @@ NEEDS_DECODER = ("elbo", "reconstruction")
 """Columns of the index that are missing in a bundle without a decoder."""
 SPARE = 1 << 20
 """Bytes that a file may have in addition to its numbers, for names and offsets: 1 MiB."""
+REPLAY = "replay.parquet"
 LARGEST_HISTORY = 1 << 24
-"""Largest size of a history in bytes: 16 MiB."""
+"""Largest size of a history or replay in bytes: 16 MiB."""
 
 
 def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
@@ -72,7 +74,7 @@ def largest_sizes(folder: Path, manifest: Manifest) -> dict[str, int]:
     columns = len(index_columns(0)) + 2 * model.config.latent_dim
     own = len(manifest.dataset.columns) * 4 * (MAX_TEXT + 8)  # 4 bytes a character
     return {
-        "history.parquet": LARGEST_HISTORY,
+        **dict.fromkeys(("history.parquet", REPLAY), LARGEST_HISTORY),
         "index.parquet": SPARE + rows * (8 * (columns + 8) + own),
         "images.safetensors": SPARE + (math.prod(manifest.dataset.spec.shape) + 8) * images,
         **{name: SPARE + _num_bytes(part) for name, part in parts.items() if part is not None},
@@ -229,6 +231,31 @@ def read_index(folder: Path, manifest: Manifest, config: ClusterVAEConfig) -> pd
         if np.abs(values).max() > LARGEST:
             raise damaged_bundle(path, f"the column `{name}` has numbers beyond {LARGEST:g}")
     return index
+
+
+def read_replay(folder: Path, manifest: Manifest) -> pd.DataFrame | None:
+    """Read the replay, with `REPLAY_COLUMNS`: frames of the same first train images, in order.
+
+    Raises:
+        BundleError: If it is damaged or has other content.
+    """
+    path = folder / REPLAY
+    if REPLAY not in manifest.files:
+        return None
+    replay = read_table(path, REPLAY_COLUMNS)
+    epochs, images = np.unique(replay["epoch"]), replay["image"].max() + 1 if len(replay) else 0
+    if not 0 < images <= manifest.indexed_train or len(replay) != len(epochs) * images:
+        raise damaged_bundle(path, "its frames do not show the first train images")
+    in_order = (np.repeat(epochs, images), np.tile(np.arange(images), len(epochs)))
+    for name, expected in zip(("epoch", "image"), in_order, strict=True):
+        if not np.array_equal(replay[name], expected):
+            raise damaged_bundle(path, f"the column `{name}` is not in order")
+    clusters = manifest.configs["model"]["num_clusters"]
+    if not replay["cluster"].between(0, clusters - 1).all():
+        raise damaged_bundle(path, "the column `cluster` has a value outside its range")
+    if not (replay[["x", "y"]].abs() <= LARGEST).all(axis=None):
+        raise damaged_bundle(path, "a place is missing or not finite")
+    return replay
 
 
 def _read_columns(path: Path, manifest: Manifest, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -45,6 +45,7 @@ from .parts import (
     read_dataset,
     read_index,
     read_model,
+    read_replay,
 )
 from .paths import find_bundle
 
@@ -86,6 +87,8 @@ class Bundle:
         history: One row per epoch, with at least `HISTORY_COLUMNS`.
         device: Device of the models.
         notes: What people wrote about it.
+        replay: Where train images were on the map after each epoch, see `lay_out_replay`; None in
+            a bundle without it.
     """
 
     path: Path
@@ -99,6 +102,7 @@ class Bundle:
     history: pd.DataFrame
     device: torch.device
     notes: Notes = field(default_factory=Notes)
+    replay: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
         """Name the bundle and its size."""
@@ -282,6 +286,7 @@ def load_bundle(
         index=read_index(folder, manifest, model.config),
         history=read_table(folder / "history.parquet", HISTORY_COLUMNS, more_columns=True),
         device=device,
+        replay=read_replay(folder, manifest),
     )
     if read_manifest(folder) != manifest or _digest(folder) != digest:
         raise BundleError(f"`{folder}` was replaced while it was opened. Open it again.")

@@ -20,6 +20,7 @@ from ..data.dataset import Dataset
 from ..errors import BundleError
 from ..latent_space.index import index_columns
 from ..latent_space.own_columns import OWN, own_columns
+from ..latent_space.replay import REPLAY_COLUMNS
 from ..models.adopted import AdoptedClassifier
 from ..models.classifier import Classifier
 from ..models.critic import Critic
@@ -27,7 +28,7 @@ from ..models.vae import ClusterVAE
 from .adopted import own_tensors, refuse_functions
 from .files import write_bytes, write_table, write_tensors
 from .manifest import MANIFEST, Manifest, file_entry, read_manifest
-from .parts import dataset_card, image_tensors
+from .parts import REPLAY, dataset_card, image_tensors
 from .paths import replaced_folder
 from .reading import HISTORY_COLUMNS, Bundle, load_bundle
 
@@ -48,6 +49,7 @@ def save_bundle(
     dataset: Dataset | None = None,
     index: pd.DataFrame | None = None,
     history: pd.DataFrame | None = None,
+    replay: pd.DataFrame | None = None,
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     metrics: Mapping[str, Any] | None = None,
@@ -67,6 +69,7 @@ def save_bundle(
         dataset: The images; they are stored too, unless they are the package's MNIST.
         index: The table from `build_index`; it may lack train images at the end of the split.
         history: One row per epoch, with `HISTORY_COLUMNS` and possibly others.
+        replay: The table from `lay_out_replay`, if there is one.
         configs: Settings by part; "model", "classifier" and "critic" are added.
         seed: Seed of all random draws.
         metrics: Scores, as described in `Manifest.metrics`.
@@ -88,6 +91,7 @@ def save_bundle(
         about = bundle.manifest
         model, classifier, critics = bundle.model, bundle.classifier, bundle.critics
         dataset, index, history = bundle.dataset, bundle.index, bundle.history
+        replay = bundle.replay
         configs, metrics, seconds = about.configs, about.metrics, about.seconds
         seed, device = about.seed, about.device
     if model is None or dataset is None or index is None or history is None:
@@ -104,6 +108,8 @@ def save_bundle(
         }
         write_table(folder / "index.parquet", index, columns)
         write_table(folder / "history.parquet", history, _history_columns(history))
+        if replay is not None:
+            write_table(folder / REPLAY, replay, REPLAY_COLUMNS)
         manifest = Manifest(
             name=target.name,
             dataset=card,

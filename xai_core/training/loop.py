@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EpochLoop",
+    "no_scores",
     "one_cycle",
     "seeded",
 ]
@@ -68,9 +69,12 @@ class EpochLoop:
         min_steps: int,
         learning_rate: float,
         num_clusters: int,
-        score: Callable[[], dict[str, float]],
+        score: Callable[[int, int], dict[str, float]],
     ) -> None:
-        """Train `objective` on batches made of rows; resume from a saved state."""
+        """Train `objective` on batches made of rows; resume from a saved state.
+
+        `score` is called after each epoch with its number, from 1, and the number of epochs.
+        """
         epochs, size = plan_epochs(
             count, epochs, self.batch_size, min_steps, processes=self.fabric.world_size
         )
@@ -109,7 +113,7 @@ class EpochLoop:
                 epoch=epoch + 1,
                 epochs=epochs,
                 loss=loss,
-                **score(),
+                **score(epoch + 1, epochs),
                 seconds=time.perf_counter() - started,
             )
             rows.append(row)
@@ -177,6 +181,11 @@ class EpochLoop:
             f"Train again with a `--batch-size` below {self.batch_size}, or continue with "
             "--resume and --device cpu."
         )
+
+
+def no_scores(epoch: int, epochs: int) -> dict[str, float]:
+    """Return no scores, for stages whose history has none."""
+    return {}
 
 
 def one_cycle(

@@ -31,6 +31,7 @@ from ..evaluation.critic_metrics import score_critic
 from ..evaluation.health_scores import score_health
 from ..evaluation.metrics import evaluate, fit_cluster_labels
 from ..latent_space.encoding import Encoding, encode_dataset, predicted_classes
+from ..latent_space.replay import lay_out_replay
 from ..latent_space.umap_layout import build_index
 from ..models.adopted import AdoptedClassifier
 from ..models.config import ClusterVAEConfig
@@ -322,6 +323,8 @@ def _finish(
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)
+    of_train = index["split"] == "train"
+    places = index.loc[of_train, ["umap_x", "umap_y"]].to_numpy()
     metrics["critic"] = _critic_metrics(
         dataset.test.images[: training.scored_images][:CRITIC_IMAGES],
         trained,
@@ -339,6 +342,7 @@ def _finish(
             classifier=None if classifier is None else classifier.cpu(),
             critics={name: critic.cpu() for name, critic in trained.critics.items()},
             index=index,
+            replay=lay_out_replay(trained.codes, places, seed=seed),
             history=pd.DataFrame([asdict(row) for row in trained.history]),
             dataset=dataset,
             configs={"model": asdict(model.config), "training": asdict(training)},

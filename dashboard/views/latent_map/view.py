@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard.ui.components.latent_map import component
 from dashboard.ui.frame import layout
-from dashboard.views.latent_map import download, panels, tag_list
+from dashboard.views.latent_map import download, panels, replay, tag_list
 from dashboard.views.latent_map import marks as map_marks
 
 HOW_TO_READ = (
@@ -43,4 +43,5 @@ panels.neighbours(bundle)
 map_marks.samples(marks)
 panels.lassoed(bundle, held)
 tag_list.show(bundle)
+replay.show(bundle)
 panels.table(bundle, column, held)

@@ -387,6 +387,22 @@ class TestDamage:
         with pytest.raises(BundleError, match=f"index.parquet`: .*{match}"):
             load_bundle(copied)
 
+    def test_the_replay_must_be_of_the_images(self, copied, subtests):
+        path = copied / "replay.parquet"
+        whole = path.read_bytes()
+        for change, match in (
+            (lambda t: t.slice(1), "frames do not show"),
+            (lambda t: t.slice(0, 0), "frames do not show"),
+            (lambda t: t.take([1, 0, *range(2, 48)]), "`image` is not in order"),
+            (lambda t: replaced(t, "cluster", [2] * 48, pa.int64()), "`cluster` has a value"),
+            (lambda t: replaced(t, "x", [math.nan] * 48, pa.float32()), "not finite"),
+        ):
+            with subtests.test(match=match):
+                path.write_bytes(whole)
+                change_table(copied, path.name, change)
+                with pytest.raises(BundleError, match=f"replay.parquet`: .*{match}"):
+                    load_bundle(copied)
+
     def test_the_history_must_have_its_columns(self, copied):
         change_table(copied, "history.parquet", lambda table: table.drop_columns("loss"))
         with pytest.raises(BundleError, match=r"history.parquet`: the column `loss` is missing"):
@@ -540,7 +556,7 @@ class TestManifest:
     def test_other_versions_are_named(self, copied):
         edit(copied, lambda found: found.update(schema_version="3.0"))
         with pytest.raises(
-            BundleVersionError, match=r"schema version 3.0, this package reads 2.3 and .*Update"
+            BundleVersionError, match=r"schema version 3.0, this package reads 2.4 and .*Update"
         ):
             load_bundle(copied)
 
@@ -549,6 +565,7 @@ class TestManifest:
             found.update(schema_version="2.7", tags=["mine"])
             found["dataset"].update(ages=[7])
             found["configs"]["model"].update(depth=3)
+            found["files"]["sounds.wav"] = {"seconds": 3}
 
         edit(copied, change)
         bundle = load_bundle(copied)

@@ -47,11 +47,13 @@ def test_the_reading_of_a_set_is_stored_with_its_bundle(trained_on_raw):
     assert bundle.spec == ImageSpec(look="dark_on_light")
 
 
-@pytest.mark.parametrize("version", ["schema_1", "schema_2_0", "schema_2_1", "schema_2_2"])
+@pytest.mark.parametrize(
+    "version", ["schema_1", "schema_2_0", "schema_2_1", "schema_2_2", "schema_2_3"]
+)
 def test_a_bundle_of_an_older_schema_opens_with_the_same_numbers(version):
     bundle = load_bundle(Path(__file__).parent / "stored" / version)
     assert bundle.model.config.encoder_conditioning == "x"
-    assert bundle.manifest.schema_version == "2.3"
+    assert bundle.manifest.schema_version == "2.4"
     assert bundle.preprocessing == Preprocessing(inverted=True, full_scale=4095)
     images = torch.cat([bundle.dataset.train.images, bundle.dataset.test.images])
     assert images.shape == (4, 1, 28, 28)

@@ -10,7 +10,7 @@ from ...data.preprocessing import to_float
 from ...data.preprocessing_config import Preprocessing
 from ...models.classifier import Classifier
 from ..config import TrainingConfig
-from ..loop import EpochLoop, seeded
+from ..loop import EpochLoop, no_scores, seeded
 from .table import CLASSIFIER
 
 __all__ = [
@@ -55,6 +55,6 @@ def classifier_stage(
         min_steps=training.classifier_min_steps,
         learning_rate=training.classifier_learning_rate,
         num_clusters=1,
-        score=dict,
+        score=no_scores,
     )
     return classifier

@@ -28,7 +28,7 @@ from ...models.critic import Critic, CriticConfig, critic_config
 from ...models.pixel_masks import log_uniform, random_masks
 from ...models.vae import ClusterVAE
 from ..config import CriticTraining
-from ..loop import EpochLoop
+from ..loop import EpochLoop, no_scores
 from .critic_objective import CriticObjective, Explained, Surrogate, SurrogateObjective
 from .table import CRITIC, SURROGATE
 
@@ -248,7 +248,9 @@ def critic_stage(
         images,
         explained=explained,
         reconstruct=vae.reconstruct,
-        fit=functools.partial(loop.fit, min_steps=training.min_steps, num_clusters=1, score=dict),
+        fit=functools.partial(
+            loop.fit, min_steps=training.min_steps, num_clusters=1, score=no_scores
+        ),
         device=loop.fabric.device,
         config=critic_config(image),
         image=image,

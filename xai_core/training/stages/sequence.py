@@ -19,11 +19,13 @@ from pathlib import Path
 
 from ...data.dataset import Dataset
 from ...errors import ConfigError
+from ...latent_space.replay import EpochCodes
 from ...models.classifier import Classifier
 from ...models.config import ClusterVAEConfig
 from ...models.critic import Critic
 from ...models.vae import ClusterVAE
 from ...runtime import Launch, make_fabric, report_lost_processes
+from ..codes import read_codes
 from ..config import TrainingConfig
 from ..loop import EpochLoop
 from ..progress import EpochMetrics, Progress
@@ -51,6 +53,8 @@ class Trained:
     """Seconds of each stage, summed over interruptions."""
     steps: dict[str, int]
     """Number of steps of each stage that takes steps."""
+    codes: dict[int, EpochCodes]
+    """Codes of some train images, by epoch of the cluster VAE."""
 
 
 def train_models(
@@ -128,4 +132,5 @@ def train_models(
         history=tuple(loop.history),
         seconds=loop.seconds,
         steps=loop.steps,
+        codes=read_codes(run),
     )

@@ -13,9 +13,11 @@ from ...data.preprocessing import to_float
 from ...data.preprocessing_config import Preprocessing
 from ...evaluation.metrics import cluster_accuracy, cluster_information, fit_cluster_labels
 from ...latent_space.encoding import Encoding, encode_dataset
+from ...latent_space.replay import REPLAYED_IMAGES
 from ...models.config import ClusterVAEConfig
 from ...models.distributions import categorical_kl_to_uniform, normal_entropy
 from ...models.vae import ClusterVAE, Posterior
+from ..codes import is_replayed, read_codes, write_codes
 from ..config import TrainingConfig
 from ..loop import EpochLoop, seeded
 from .table import VAE
@@ -151,7 +153,16 @@ def vae_stage(
         uniform = torch.rand(len(rows), generator=generator, device=device)
         return seen, eps, views, targets, uniform
 
-    sample = slice(0, SAMPLE_OF_EPOCH)
+    def score(epoch: int, epochs: int) -> dict[str, float]:
+        encoding = encode_dataset(vae, images[:SAMPLE_OF_EPOCH], device=device)
+        if loop.fabric.is_global_zero and is_replayed(epoch, epochs):
+            write_codes(loop.run, epoch, encoding)
+        return _scores(encoding, None if labels is None else labels[:SAMPLE_OF_EPOCH])
+
+    vae.to(device)
+    if loop.fabric.is_global_zero and not read_codes(loop.run):
+        before = encode_dataset(vae, images[:REPLAYED_IMAGES], device=device)
+        write_codes(loop.run, 0, before)
     loop.fit(
         VAE,
         VAEObjective(vae, training),
@@ -161,10 +172,7 @@ def vae_stage(
         min_steps=training.min_steps,
         learning_rate=training.learning_rate,
         num_clusters=model.num_clusters,
-        score=lambda: _scores(
-            encode_dataset(vae, images[sample], device=device),
-            None if labels is None else labels[sample],
-        ),
+        score=score,
     )
     return vae
 
