@@ -2,9 +2,12 @@
 
 from urllib.parse import urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.services import health
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -26,7 +29,7 @@ LONGEST_NAME = 255
 
 
 class RequestGuard:
-    """Refuses foreign websockets, metrics and impossible paths, and adds `HEADERS`.
+    """Refuses foreign websockets and impossible paths, answers `/healthz`, and adds `HEADERS`.
 
     A websocket must come from a page of this server: its Origin must name the host and port of
     its Host header. Streamlit alone accepts pages of any port of this machine.
@@ -49,6 +52,9 @@ class RequestGuard:
             await send({"type": "websocket.close", "code": 1008})  # 403 before it is accepted
         elif scope["type"] == "http" and _is_closed(scope["path"]):
             await PlainTextResponse("Not found", 404)(scope, receive, answer)
+        elif scope["type"] == "http" and scope["path"] == health.ADDRESS:
+            status, facts = await run_in_threadpool(health.health)
+            await JSONResponse(facts, status)(scope, receive, answer)
         else:
             await self.app(scope, receive, answer if scope["type"] == "http" else send)
 

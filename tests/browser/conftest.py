@@ -60,8 +60,8 @@ SETTLED = """(steady) => {
 
 
 @contextlib.contextmanager
-def served(log, *, script="Home.py", cwd=ROOT, **env):
-    """Serve the dashboard as `streamlit run` does; yields its address."""
+def served(log, *, script="Home.py", cwd=ROOT, inherited=os.environ, user=None, **env):
+    """Serve the dashboard as `streamlit run` does, perhaps as another user; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -71,7 +71,10 @@ def served(log, *, script="Home.py", cwd=ROOT, **env):
         process = subprocess.Popen(
             [*command, *options],
             cwd=cwd,
-            env={**os.environ, **env},
+            env={**inherited, **env},
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
             stdout=output,
             stderr=subprocess.STDOUT,
         )

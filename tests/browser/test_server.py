@@ -1,6 +1,7 @@
 """What the running server lets in and gives out; started from another folder than its own."""
 
 import http.client
+import json
 import re
 import shutil
 import socket
@@ -70,6 +71,13 @@ def test_pages_of_other_sites_open_no_session(address):
     assert handshake(address, origin="http://elsewhere.example", additional_headers=rebound) >= 400
     _, headers, _ = ask(address, "/_stcore/health", Origin="https://elsewhere.example")
     assert headers.get("Access-Control-Allow-Origin") in (None, "null")
+
+
+def test_it_says_whether_it_can_show_a_model(address):
+    status, headers, body = ask(address, "/healthz")
+    found = json.loads(body)
+    assert status == 200 and found["status"] == "ok" and found["bundles"] >= 3
+    assert headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_an_upload_needs_the_token_a_session_and_a_small_file(address):
