@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.ui import messages, naming
 from dashboard.ui.frame import layout
-from dashboard.views.compare import clusters, image, maps, numbers, settings
+from dashboard.views.compare import clusters, explanations, image, maps, numbers, settings
 
 bundle = layout.page(
     "Compare",
@@ -38,6 +38,8 @@ if pair.alike:
         "another, so compare the ELBO first.",
     )
     image.show(pair, image_id)
+    explanations.heatmaps(pair, image_id)
+    explanations.changes(pair, image_id)
 
     layout.section(
         "Its place on each map",

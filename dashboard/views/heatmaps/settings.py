@@ -8,6 +8,7 @@ from dashboard import state
 from dashboard.services import attributions, counterfactuals, outputs
 from dashboard.ui import explained as chip
 from dashboard.ui import messages, naming
+from dashboard.ui.one_heatmap import unit
 
 if TYPE_CHECKING:
     from xai_core.bundle.explained_output import ExplainedOutput, Registration
@@ -51,14 +52,7 @@ class Request(NamedTuple):
 
     def unit(self, method: str) -> str:
         """Return the unit of a method's numbers."""
-        card, unit = attributions.card(method), self.explained.unit
-        if card.kind in ("mask", "baseline"):
-            return "weight of the pixel"
-        return (
-            f"share of the output, {unit}"
-            if card.contribution
-            else f"slope, {unit} per unit of ink"
-        )
+        return unit(self.explained, method)
 
 
 def show_warnings(*found: attributions.Maps) -> None:

@@ -105,6 +105,19 @@ def test_the_same_image_has_its_numbers_from_each_bundle(open_compare, tiny_bund
     assert component(app, "compare-image")[0]["count"] == 5
 
 
+def test_both_explain_the_same_image(open_compare, component, text_of, tiny_bundle):
+    app = open_compare(image="test:3", of="classifier")
+    text = text_of(app)
+    assert "Its heatmap in each" in text and "Its counterfactual in each" in text
+    for name in ("bars", "swapped"):
+        assert component(app, f"heat-beside-{name}-test:3")
+        data, _ = component(app, f"beside {name} test:3")
+        assert data["count"] == 3
+    assert not app.error
+    app = open_compare(image="test:3", of="cluster")  # its clusters have each other's name there
+    assert "No other class has the same name in both." in text_of(app)
+
+
 def test_ones_own_image_is_compared_too(open_compare, tiny_dataset, component):
     image = tiny_dataset.test.images[0].clone()
     image[0, 0] = 255
