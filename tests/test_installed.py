@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = {"mnist", "mnist-report", "mnist-2d", "mnist-pure-elbo"}
+SHIPPED = {"mnist", "mnist-2d", "mnist-pure-elbo"}
 OPENS = """
 import json, xai_core
 from importlib.util import find_spec

@@ -41,7 +41,27 @@ ENOUGH = {"min_steps": 600, "classifier_min_steps": 400}
 ENOUGH_OF_CRITICS = {"min_steps": 300}
 PRESET_TABLE: Mapping[str, Preset] = {
     "default": Preset(
-        summary="The settings of the bundle shipped with the project: stable clusters.",
+        summary="The report's model p(x|z,c): encoder, mixture and samples name one cluster.",
+        model={
+            "decoder_conditioning": "z+c",
+            "encoder_conditioning": "x+c",
+            "decoder_channels": (16, 16, 32),
+            "latent_dim": 20,
+        },
+        training={
+            "epochs": 10,
+            "classifier_epochs": 6,
+            "batch_size": 128,
+            "learning_rate": 4e-3,
+            "agreement_weight": 10.0,
+            "sample_weight": 8.0,
+            "cluster_samples": 1,
+            **ENOUGH,
+        },
+        critic={"train_images": 30_000, **ENOUGH_OF_CRITICS},
+    ),
+    "vade": Preset(
+        summary="The decoder reads z alone, as in VaDE (Jiang et al., 2017).",
         training=ENOUGH,
         critic=ENOUGH_OF_CRITICS,
     ),
@@ -70,18 +90,6 @@ PRESET_TABLE: Mapping[str, Preset] = {
             "classifier_min_steps": 150,
         },
         critic={"surrogate_epochs": 2, "epochs": 1, "min_steps": 75},
-    ),
-    "report": Preset(
-        summary="The report's model p(x|z,c): encoder, mixture and samples name one cluster.",
-        model={"decoder_conditioning": "z+c", "encoder_conditioning": "x+c"},
-        training={
-            "epochs": 12,
-            "agreement_weight": 10.0,
-            "sample_weight": 8.0,
-            "cluster_samples": 1,
-            **ENOUGH,
-        },
-        critic=ENOUGH_OF_CRITICS,
     ),
     "plane": Preset(
         summary="Two latent dimensions, small networks: the latent space is a plane to look at.",

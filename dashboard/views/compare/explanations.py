@@ -8,8 +8,8 @@ from dashboard import state
 from dashboard.services import attributions, counterfactuals, outputs
 from dashboard.ui import download, explained, messages, naming
 from dashboard.ui.frame import layout
-from dashboard.ui.one_change import one_change
-from dashboard.ui.one_heatmap import CLIP, one_heatmap, unit
+from dashboard.ui.side_by_side.change import one_change
+from dashboard.ui.side_by_side.heatmap import CLIP, one_heatmap, unit
 from dashboard.views.compare.settings import Pair
 from xai_core.plots import image_sheet, sprites, theme
 

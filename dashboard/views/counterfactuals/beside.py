@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard.ui import download, messages, naming
 from dashboard.ui.frame import layout
 from dashboard.ui.notes import tags
-from dashboard.ui.one_change import one_change
+from dashboard.ui.side_by_side.change import one_change
 from dashboard.views.counterfactuals.settings import Request
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dashboard.services import attributions
 from dashboard.ui import download, naming
 from dashboard.ui.frame import layout
 from dashboard.ui.notes import tags
-from dashboard.ui.one_heatmap import CLIP, one_heatmap
+from dashboard.ui.side_by_side.heatmap import CLIP, one_heatmap
 from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import image_sheet, sprites, theme
 

@@ -8,7 +8,7 @@ from dashboard import state
 from dashboard.services import attributions, counterfactuals, outputs
 from dashboard.ui import explained as chip
 from dashboard.ui import messages, naming
-from dashboard.ui.one_heatmap import unit
+from dashboard.ui.side_by_side.heatmap import unit
 
 if TYPE_CHECKING:
     from xai_core.bundle.explained_output import ExplainedOutput, Registration

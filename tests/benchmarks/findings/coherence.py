@@ -13,7 +13,7 @@ from xai_core.bundle.reading import load_bundle
 from xai_core.evaluation.metrics import evaluate
 
 IMAGES = 500
-SHIPPED = ["mnist", "mnist-report", "mnist-2d", "mnist-pure-elbo"]
+SHIPPED = ["mnist", "mnist-2d", "mnist-pure-elbo"]
 FORMS = {
     "accuracy": "{:.2f} %",
     "agreement": "{:.2f} %",

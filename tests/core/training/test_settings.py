@@ -42,7 +42,7 @@ def test_on_mnist_no_preset_takes_other_steps_than_its_epochs(preset):
     training = PRESETS[preset][1]
     critic = training.critic
     epochs = [training.epochs, training.classifier_epochs, critic.surrogate_epochs, critic.epochs]
-    assert plans(training, MNIST) == [(number, 256) for number in epochs]
+    assert plans(training, MNIST) == [(number, training.batch_size) for number in epochs]
 
 
 def test_a_small_set_takes_the_steps_that_a_preset_states(subtests):
@@ -77,7 +77,7 @@ def test_a_plan_takes_enough_steps_and_no_larger_batches(count, epochs, batch, l
 
 def test_whoever_states_epochs_gets_as_many():
     _, training = asked(training={"epochs": 1, "train_images": 50})
-    assert [epochs for epochs, _ in plans(training, MNIST)] == [1, 12, 3, 4]
+    assert [epochs for epochs, _ in plans(training, MNIST)] == [1, 6, 3, 4]
     _, training = asked(training={"epochs": 1, "min_steps": 7, "train_images": 50})
     assert plans(training, MNIST)[0] == (7, 50)
     _, training = asked(training={"classifier_epochs": 2}, critic={"epochs": 3})
@@ -102,7 +102,7 @@ def test_what_is_not_stated_stays_as_the_preset_has_it():
 
 
 def test_unknown_presets_and_bad_settings_are_refused():
-    with pytest.raises(ConfigError, match="`preset` must be one of default, smoke"):
+    with pytest.raises(ConfigError, match="`preset` must be one of default, vade, smoke"):
         asked("huge")
     with pytest.raises(ConfigError, match="`min_steps` must be at least 1, got 0"):
         asked(training={"min_steps": 0})
@@ -139,7 +139,7 @@ def test_what_is_expected_counts_the_epochs_there_will_be(tiny_dataset):
     assert found["vae"] == pytest.approx(epochs[0] * once["vae"])
 
 
-@pytest.mark.parametrize("name", sorted({*PRESET_TABLE} - {"default", "report"}))
+@pytest.mark.parametrize("name", sorted({*PRESET_TABLE} - {"default"}))
 def test_the_name_of_a_preset_stands_in_one_place(name):
     """Besides the table: the default of options and texts that name it.
 

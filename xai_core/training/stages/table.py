@@ -120,13 +120,13 @@ PSEUDO_LABELS, VAE, CLASSIFIER = "assign", "vae", "classifier"
 SURROGATE, CRITIC, EVALUATION, INDEX = "surrogate", "critic", "evaluation", "index"
 """Names of the stages in histories, events and `seconds`."""
 STAGES = {
-    PSEUDO_LABELS: Stage(title="Pseudo-labels", milliseconds=1.96, work=_pseudo_labels),
-    VAE: Stage(title="Cluster VAE", milliseconds=1.08, work=_vae),
-    CLASSIFIER: Stage(title="Classifier", milliseconds=0.44, work=_classifier),
-    SURROGATE: Stage(title="Critic's surrogate", milliseconds=0.20, work=_surrogate),
-    CRITIC: Stage(title="Critics", milliseconds=1.12, work=_critic),
-    EVALUATION: Stage(title="Evaluation", milliseconds=0.88, work=_evaluation),
-    INDEX: Stage(title="Map of all images", milliseconds=1.12, work=_index, per_pixel=False),
+    PSEUDO_LABELS: Stage(title="Pseudo-labels", milliseconds=2.4, work=_pseudo_labels),
+    VAE: Stage(title="Cluster VAE", milliseconds=1.06, work=_vae),
+    CLASSIFIER: Stage(title="Classifier", milliseconds=0.41, work=_classifier),
+    SURROGATE: Stage(title="Critic's surrogate", milliseconds=0.34, work=_surrogate),
+    CRITIC: Stage(title="Critics", milliseconds=1.95, work=_critic),
+    EVALUATION: Stage(title="Evaluation", milliseconds=1.64, work=_evaluation),
+    INDEX: Stage(title="Map of all images", milliseconds=1.08, work=_index, per_pixel=False),
 }
 """All stages in their order."""
 

@@ -1,0 +1,1 @@
+"""An image, explained by one model, to stand beside others."""
