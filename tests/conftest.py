@@ -259,13 +259,13 @@ def tiny_parts(tiny_dataset, tiny_models):
 
 
 def tiny_replay(index):
-    """Frames of the first 16 train images: before the training, after one epoch, as mapped."""
-    last = index.iloc[:16]
+    """Frames of the first 10 train images: before the training, after one epoch, as mapped."""
+    last = index.iloc[:10]
     frames = [
         pd.DataFrame(
             {
                 "epoch": epoch,
-                "image": range(16),
+                "image": range(10),
                 "x": last["umap_x"] * (1 + epoch) / 3,
                 "y": last["umap_y"] * (1 + epoch) / 3,
                 "cluster": last["cluster"] * (epoch > 0),

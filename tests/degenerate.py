@@ -105,6 +105,7 @@ def save_set(path, data, parts):
         "classifier": classifier,
         "critics": critics,
         "index": index,
+        "replay": None,
         "metrics": {**scores, "map": vars(quality), "cluster_labels": names},
     }
     return save_bundle(path, **{**parts, **found})

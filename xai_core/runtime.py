@@ -275,11 +275,13 @@ def import_umap() -> ModuleType:
     """Import UMAP, with a writable folder for its compiled code.
 
     Numba stores compiled code beside the package or in the home directory, and fails if neither
-    is writable. Then a temporary folder is used.
+    is writable. Then a temporary folder is used. Numba gets as many threads as torch: with more,
+    it would raise the number of OpenMP threads that both share.
 
     Raises:
         ConfigError: If it cannot be imported at all.
     """
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(torch.get_num_threads()))
     try:
         return _umap()
     except ImportError as error:

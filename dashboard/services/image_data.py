@@ -163,10 +163,10 @@ def typical_range(bundle: "Bundle") -> "TypicalRange":
 
 def typicality(bundle: "Bundle", image_id: str) -> "Typicality":
     """Compare one image with the training images."""
-    elbo, known = float(facts(bundle, image_id)["elbo"]), typical_range(bundle)
+    found, known = facts(bundle, image_id), typical_range(bundle)
     z = code(bundle, image_id)
     with compute_slot():
-        return known.of(elbo, z)
+        return known.of(float(found["elbo"]), z, float(found["confidence"]))
 
 
 def code(bundle: "Bundle", image_id: str) -> "Tensor":

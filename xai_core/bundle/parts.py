@@ -38,6 +38,7 @@ __all__ = [
     "read_dataset",
     "read_index",
     "read_model",
+    "read_replay",
 ]
 
 Module = TypeVar("Module", bound=nn.Module)

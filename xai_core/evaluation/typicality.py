@@ -2,8 +2,8 @@
 
 A low bound alone does not decide it: simple unseen images, such as a blank one, reach higher
 bounds than real ones (Nalisnick et al., 2019a). So a bound can be too high as well as too low
-(2019b), and the distance of the image's code to the codes of training images is a second
-criterion.
+(2019b), the distance of the image's code to the codes of training images is a second criterion,
+and a q(c|x) that is less certain than that of almost every test image is a third one.
 
 References:
     Do Deep Generative Models Know What They Don't Know? (Nalisnick et al., 2019),
@@ -32,6 +32,8 @@ SAMPLE = 2_000
 """Test images on which distances are calibrated."""
 RARE = 0.01
 """Share of test images outside the limits of the bound, and above the limit of the distance."""
+UNDECIDED = 0.001
+"""Share of test images whose largest q(c|x) lies below its limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Typicality:
         distance: Mean distance of its code to the nearest training codes, in latent units.
         distance_share: Share of test images with a smaller distance, in [0, 1].
         distance_ceiling: The 1 - `RARE` quantile of the distances of test images.
+        confidence: Its largest q(c|x).
+        confidence_floor: The `UNDECIDED` quantile of that of test images.
     """
 
     elbo: float
@@ -55,6 +59,8 @@ class Typicality:
     distance: float
     distance_share: float
     distance_ceiling: float
+    confidence: float
+    confidence_floor: float
 
     @property
     def badly_explained(self) -> bool:
@@ -72,9 +78,14 @@ class Typicality:
         return self.distance > self.distance_ceiling
 
     @property
+    def undecided(self) -> bool:
+        """Return whether the largest q(c|x) is below its limit."""
+        return self.confidence < self.confidence_floor
+
+    @property
     def unlike(self) -> bool:
         """Return whether any limit is passed, so that answers about this image do not hold."""
-        return self.badly_explained or self.too_simple or self.far_away
+        return self.badly_explained or self.too_simple or self.far_away or self.undecided
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +99,7 @@ class TypicalRange:
         elbo_floor: As in `Typicality`.
         elbo_ceiling: As in `Typicality`.
         distance_ceiling: As in `Typicality`.
+        confidence_floor: As in `Typicality`.
     """
 
     codes: LatentIndex
@@ -96,9 +108,18 @@ class TypicalRange:
     elbo_floor: float
     elbo_ceiling: float
     distance_ceiling: float
+    confidence_floor: float
 
-    def of(self, elbo: float, code: Float[Tensor, " latent"]) -> Typicality:
-        """Compare an image with them by its bound, in nats, and its mean of q(z|x)."""
+    def of(
+        self, elbo: float, code: Float[Tensor, " latent"], confidence: float = 1.0
+    ) -> Typicality:
+        """Compare an image with them.
+
+        Args:
+            elbo: Its bound, in nats.
+            code: Its mean of q(z|x).
+            confidence: Its largest q(c|x).
+        """
         distance = float(_distances(self.codes, code[None]))
         below, nearer = (
             float(np.searchsorted(known, value) / len(known))
@@ -112,6 +133,8 @@ class TypicalRange:
             distance=distance,
             distance_share=nearer,
             distance_ceiling=self.distance_ceiling,
+            confidence=confidence,
+            confidence_floor=self.confidence_floor,
         )
 
 
@@ -123,7 +146,7 @@ def typical_range(bundle: Bundle, *, seed: int = 0) -> TypicalRange:
         seed: Draws the `SAMPLE` test images whose distances are measured.
     """
     test = (bundle.index["split"] == "test").to_numpy()
-    elbo = bundle.index["elbo"].to_numpy(np.float64)
+    elbo, confidence = (bundle.index[n].to_numpy(np.float64) for n in ("elbo", "confidence"))
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(test))[:SAMPLE]
     known = torch.from_numpy(np.flatnonzero(~test))
     codes = LatentIndex(bundle.latents[known], bundle.latent_index.places[known])
@@ -136,6 +159,7 @@ def typical_range(bundle: Bundle, *, seed: int = 0) -> TypicalRange:
         elbo_floor=float(floor),
         elbo_ceiling=float(ceiling),
         distance_ceiling=float(np.quantile(distances, 1 - RARE)),
+        confidence_floor=float(np.quantile(confidence[test], UNDECIDED)),
     )
 
 

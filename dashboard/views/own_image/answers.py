@@ -203,6 +203,14 @@ def _warning(known: "Typicality", text: str) -> str:
             f"its code lies {distance} from the nearest training images, where 99 of 100 test "
             f"images keep below {farthest}"
         )
+    if known.undecided:
+        sure, least = (
+            f"{100 * share:.0f} %" for share in (known.confidence, known.confidence_floor)
+        )
+        reasons.append(
+            f"no cluster is probable (the most probable one has {sure}, 999 of 1,000 test images "
+            f"have at least {least})"
+        )
     return (
         f"**Out of distribution**: {', and '.join(reasons)}. The model still answers "
         f"*{messages.literal(text)}*. Do not trust this answer, nor the figures below."

@@ -171,6 +171,7 @@ def test_one_cluster_has_no_other_to_walk_to(open_bundle, text_of, tiny_parts):
         "clusters",
         model=ClusterVAE(config).eval().requires_grad_(False),
         index=index,
+        replay=None,
         metrics={"cluster_labels": [0]},
     )
     assert "no other to interpolate to" in text_of(app)

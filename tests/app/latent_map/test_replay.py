@@ -22,7 +22,7 @@ def test_frames_hold_every_image_where_it_was(open_page, component, tiny_bundle,
     assert np.abs(there - wanted).max() <= side / 65535
     clusters = np.frombuffer(base64.b64decode(data["clusters"]), "<u2")
     assert np.array_equal(clusters, table["cluster"])
-    assert data["epochs"] == [0, 1, 2] and data["images"] == 16
+    assert data["epochs"] == [0, 1, 2] and data["images"] == 10
     assert data["names"][0] == "Before the training; 1 cluster in use."
     assert data["names"][2] == "After epoch 2 of 2; 0 images changed cluster; 2 clusters in use."
     assert "were in their final cluster after epoch 1 of 2" in text_of(app)

@@ -564,7 +564,9 @@ def test_a_damaged_run_is_named(tiny_dataset, tmp_path):
 
 
 def test_unknown_presets_are_refused(tiny_dataset, tmp_path):
-    with pytest.raises(ConfigError, match=r"`preset` must be one of default, smoke, .*'huge'"):
+    with pytest.raises(
+        ConfigError, match=r"`preset` must be one of default, vade, smoke, .*'huge'"
+    ):
         pipeline.train(tiny_dataset, tmp_path / "new", preset="huge")
 
 

@@ -17,7 +17,8 @@ def judged(bundle, images):
         typical_range(bundle),
         encode_dataset(bundle.model, channels_first(images, "x"), device="cpu"),
     )
-    return [known.of(float(e), z) for e, z in zip(seen.terms.elbo, seen.mean, strict=True)]
+    columns = (seen.terms.elbo.tolist(), seen.mean, seen.confidence.tolist())
+    return [known.of(*one) for one in zip(*columns, strict=True)]
 
 
 def test_shares_and_limits_are_counts(tiny_bundle):
@@ -36,6 +37,8 @@ def test_shares_and_limits_are_counts(tiny_bundle):
     assert known.of(0.0, z + 100).distance_share == 1 and known.of(0.0, z + 100).unlike
     assert known.of(-1e9, z).badly_explained and known.of(-1e9, z).elbo_share == 0
     assert known.of(1e9, z).too_simple and known.of(1e9, z).unlike
+    assert not known.of(found.elbo, tiny_bundle.latents[0]).undecided
+    assert known.of(found.elbo, tiny_bundle.latents[0], 0.1).undecided
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,8 @@ def mnist():
 def test_few_test_images_are_called_unlike(mnist):
     known, index = typical_range(mnist), mnist.index
     rows = np.random.default_rng(1).permutation(np.flatnonzero(index["split"] == "test"))[:300]
-    unlike = [known.of(float(index["elbo"].iat[r]), mnist.latents[r]).unlike for r in rows]
+    facts = index[["elbo", "confidence"]].to_numpy(float).tolist()
+    unlike = [known.of(facts[r][0], mnist.latents[r], facts[r][1]).unlike for r in rows]
     assert np.mean(unlike) < 3 * RARE and len(known.distances) == SAMPLE
 
 
@@ -69,7 +73,7 @@ def test_noise_blank_letters_and_photographs_are_unlike(mnist):
     }
     found = dict(zip(images, judged(mnist, torch.stack(list(images.values()))), strict=True))
     assert [name for name, one in found.items() if not one.unlike] == []
-    assert found["blank"].too_simple and not found["blank"].badly_explained
+    assert found["blank"].undecided and not found["blank"].badly_explained
 
 
 def test_printed_digits_are_like_them(mnist):

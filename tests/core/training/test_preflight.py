@@ -31,9 +31,10 @@ SHORT = TrainingConfig(
 )
 SCRIPT = """
 from pathlib import Path
-import numba
 from xai_core.runtime import import_umap
 assert import_umap().UMAP(1.0) == 2.0
+import numba, torch
+assert numba.config.NUMBA_NUM_THREADS == torch.get_num_threads() == 1
 kept = Path(numba.config.CACHE_DIR)
 assert any(kept.rglob("*.nbi")), "compiled code is kept in a temporary folder"
 print(kept)
@@ -53,7 +54,7 @@ def started(dataset, out, training=SHORT, **more):
     return train(dataset, out, model=TINY, training=training, launch=Launch(device="cpu"), **more)
 
 
-def test_umap_serves_where_neither_home_nor_its_package_can_be_written(tmp_path):
+def test_umap_serves_where_no_folder_can_be_written_and_takes_no_more_threads_than_torch(tmp_path):
     """No folder can be below /dev/null; the option keeps numba from the package's own folder."""
     (tmp_path / "umap.py").write_text(COMPILED)
     environment = os.environ | {
@@ -62,7 +63,9 @@ def test_umap_serves_where_neither_home_nor_its_package_can_be_written(tmp_path)
         "XDG_CACHE_HOME": "/dev/null/cache",
         "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator,UserWideCacheLocator",
     }
-    environment.pop("NUMBA_CACHE_DIR", None)
+    environment |= {"OMP_NUM_THREADS": "1"}
+    for name in ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS"):
+        environment.pop(name, None)
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", SCRIPT],
         env=environment,

@@ -73,6 +73,10 @@ def waterfall(terms: Mapping[str, Number], span: tuple[Number, Number], dark: bo
     return elbo_terms.steps([terms[key] for key in elbo_terms.ORDER], names, span, dark)
 
 
+SMALLEST_RANGE = 0.004
+"""Least range of `pairs`, in nats: its numbers have four decimals."""
+
+
 def pairs(values: Mapping[str, Number], dark: bool) -> Drawing:
     """Draw the three pairs of expectations as steps from L^ to L.
 
@@ -82,7 +86,7 @@ def pairs(values: Mapping[str, Number], dark: bool) -> Drawing:
     """
     names, nats = [*values, "L \N{MINUS SIGN} L\u0302"], [*values.values()]
     sums = np.cumsum([0.0, *nats])
-    reach = 0.35 * max(float(np.ptp(sums)), 1e-6)
+    reach = 0.35 * max(float(np.ptp(sums)), SMALLEST_RANGE)
     span = (float(sums.min()) - reach, float(sums.max()) + reach)
     return elbo_terms.steps([*nats, sum(nats)], names, span, dark, digits=4)
 

@@ -60,12 +60,11 @@ def _by_hand(bundle: "Bundle", image_id: str, seen: loader.StepPictures, length:
     s, a = seen.values, seen.coefficients
     code, law = float(np.linalg.norm(s * a)), float(np.linalg.norm(s**2 * a))
     step = length / code
-    st.markdown("**The same step in numbers**, one column per direction $u_i$")
+    st.markdown("**The same step in numbers**, one row per direction $u_i$")
     table = pd.DataFrame(
         {"i": range(1, len(s) + 1), "s_i": s, "a_i = u_i·∇f": a, "s_i² a_i": s**2 * a}
     )
-    shown = table.set_index("i").T
-    st.dataframe(shown.map(lambda value: f"{value:.4g}"))
+    st.dataframe(table.set_index("i").map(lambda value: f"{value:.4g}"), height=282)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"U S² Uᵀ ∇f = Σ s_i² a_i u_i, so its length is √Σ(s_i² a_i)² = **{law:#.5g}** per "
