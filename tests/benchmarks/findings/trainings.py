@@ -44,14 +44,12 @@ def main():
             cells = [(form, value(manifest, name, form)) for name, form in FORMS.values()]
             table.row(f"`{preset}`, seed {manifest.seed}{without}", *cells, ("{:.1f}", minutes))
         if len(manifests) > 1:
-            columns = [
-                (form.removesuffix(" %"), [value(one, name, form) for one in manifests])
-                for name, form in FORMS.values()
-            ]
-            cells = [
-                (f"{form} ± {form}", statistics.mean(numbers), statistics.stdev(numbers))
-                for form, numbers in columns
-            ]
+            cells = []
+            for name, form in FORMS.values():
+                numbers = [value(one, name, form) for one in manifests]
+                spread = form.removesuffix(" %")
+                both = f"{spread} ± {form}"
+                cells.append((both, statistics.mean(numbers), statistics.stdev(numbers)))
             table.row(f"`{preset}`, mean ± standard deviation", *cells, "")
     table.save()
 
