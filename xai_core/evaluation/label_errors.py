@@ -5,8 +5,9 @@ bundle without a classifier, by that of the clusters as names of labels, which n
 trained. A label that is found improbable is wrong, or the image is hard: a person has to look.
 
 Of 1 % flipped labels of MNIST's test images, this ranking finds more among its first 1 % than the
-labels of the nearest codes do, and more than confident learning (as in cleanlab) on classifier
-and clusters together: `python -m tests.benchmarks.findings.label_errors`.
+labels of the nearest codes do. Confident learning (as in cleanlab) on classifier and clusters
+together finds more with one bundle and fewer with another:
+`python -m tests.benchmarks.findings.label_errors`.
 
 References:
     Confident Learning: Estimating Uncertainty in Dataset Labels (Northcutt et al., 2021),
