@@ -281,7 +281,8 @@ def import_umap() -> ModuleType:
     Raises:
         ConfigError: If it cannot be imported at all.
     """
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(torch.get_num_threads()))
+    if "numba" not in sys.modules:  # it refuses another number once its threads run
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(torch.get_num_threads()))
     try:
         return _umap()
     except ImportError as error:

@@ -323,8 +323,8 @@ def _finish(
         max_fitted=training.map_images,
     )
     metrics["map"] = asdict(quality)
-    of_train = index["split"] == "train"
-    places = index.loc[of_train, ["umap_x", "umap_y"]].to_numpy()
+    places = index.loc[index["split"] == "train", ["umap_x", "umap_y"]].to_numpy()
+    replay = lay_out_replay(trained.codes, places, seed=seed)
     metrics["critic"] = _critic_metrics(
         dataset.test.images[: training.scored_images][:CRITIC_IMAGES],
         trained,
@@ -342,7 +342,7 @@ def _finish(
             classifier=None if classifier is None else classifier.cpu(),
             critics={name: critic.cpu() for name, critic in trained.critics.items()},
             index=index,
-            replay=lay_out_replay(trained.codes, places, seed=seed),
+            replay=replay,
             history=pd.DataFrame([asdict(row) for row in trained.history]),
             dataset=dataset,
             configs={"model": asdict(model.config), "training": asdict(training)},

@@ -24,9 +24,9 @@ def one_change(
     output: str,
     method: "Method",
     target: int,
+    ascent: counterfactuals.LatentAscent = counterfactuals.USUAL,
     *,
     title: str,
-    ascent: counterfactuals.LatentAscent = counterfactuals.USUAL,
 ) -> dict[str, object]:
     """Show the counterfactual under its title; return its numbers, none if it needs no change.
 
@@ -36,8 +36,8 @@ def one_change(
         output: What is explained.
         method: The search.
         target: The class to reach.
-        title: Names the counterfactual among those beside it, as Markdown.
         ascent: Settings of the latent ascent.
+        title: Names the counterfactual among those beside it, as Markdown.
     """
     probs = counterfactuals.decided(bundle, image_id, output)
     names = naming.class_names(bundle, output, len(probs))

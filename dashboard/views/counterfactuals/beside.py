@@ -34,10 +34,11 @@ def show(bundle: "Bundle", request: Request) -> None:
         with box, messages.errors_as_text():
             rows.append(
                 one_change(
-                    bundle, *request._replace(image_id=image_id).searched[:4],
-                    title=naming.marked(image_id), ascent=request.searched[4],
+                    bundle,
+                    *request._replace(image_id=image_id).searched,
+                    title=naming.marked(image_id),
                 )
-            )  # fmt: skip
+            )
     about = request.about | {"pinned": " ".join(pinned)}
     table = pd.DataFrame([row for row in rows if row])
     download.table(bundle, table, name="counterfactuals beside", **about)

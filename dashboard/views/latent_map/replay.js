@@ -1,5 +1,6 @@
 // The replay of a training: points move from frame to frame, rings mark changes of cluster.
 const FRAME_MS = 900, PAUSE = 0.25, RADIUS = 2.2;
+const ENDS = new WeakMap();
 
 function numbers(base64, Kind) {
   const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
@@ -14,6 +15,7 @@ export default function ({ parentElement: root, data: d }) {
   const still = window.matchMedia('(prefers-reduced-motion: reduce)');
   let at = box.dataset.name === d.name ? Number(box.dataset.at) : last;
   let playing = 0, before = 0, wide = 0, high = 0;
+  ENDS.get(box)?.();
 
   const changed = Array.from(d.epochs, (_, frame) => {
     const own = clusters.subarray(frame * count, (frame + 1) * count);
@@ -104,8 +106,10 @@ export default function ({ parentElement: root, data: d }) {
   const watcher = new ResizeObserver(fit);
   watcher.observe(canvas);
   stop();
-  return () => {
+  const end = () => {
     watcher.disconnect();
     cancelAnimationFrame(playing);
   };
+  ENDS.set(box, end);
+  return end;
 }

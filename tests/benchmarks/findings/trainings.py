@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tests.benchmarks import results
 from xai_core.bundle.manifest import read_manifest
-from xai_core.bundle.migrations import present_names
 from xai_core.training.config import PRESETS
 
 FORMS = {
@@ -56,10 +55,8 @@ def main():
 
 def preset_of(manifest):
     """Name the preset whose model has the settings of a bundle."""
-    saved = present_names(manifest.configs["model"])
     for name, (model, _) in PRESETS.items():
-        config = json.loads(json.dumps(dataclasses.asdict(model)))
-        if config == saved:
+        if json.loads(json.dumps(dataclasses.asdict(model))) == manifest.configs["model"]:
             return name
     return "own settings"
 
