@@ -55,7 +55,7 @@ SLOW = (
     *("core/attribution/test_own_networks.py", "core/evaluation/test_typicality.py"),
     *("core/counterfactual/test_controls.py", "core/evaluation/test_critic_guards.py"),
     *("core/latent_space/test_index.py", "core/models/test_critic.py", "core/test_devices.py"),
-    *("app/services/test_jobs.py", "app/services/test_worker_pool.py"),
+    *("app/services/test_jobs.py", "app/services/test_workers.py", "core/engine"),
     *("test_installed.py", "test_readme.py", "test_style.py"),
 )
 """Folders and files that start browsers, trainings or processes, read all sources, sample long."""

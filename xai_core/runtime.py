@@ -37,7 +37,6 @@ __all__ = [
     "report_lost_processes",
     "report_out_of_memory",
     "resolve_device",
-    "share_of",
 ]
 
 logger = logging.getLogger(__name__)
@@ -144,12 +143,6 @@ def epoch_generator(seed: int, stage: str, epoch: int, device: torch.device) -> 
     """
     number = seed * 1_000_003 + sum(stage.encode()) * 1_009 + epoch
     return torch.Generator(device).manual_seed(number)
-
-
-def share_of(count: int, block: int, rank: int, world: int) -> slice:
-    """Return the rows of one process: whole blocks, in order, or none."""
-    size = math.ceil(math.ceil(count / block) / world) * block
-    return slice(min(count, rank * size), min(count, (rank + 1) * size))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,32 +1,27 @@
-"""`python -m dashboard.services.worker FD BUNDLE`: runs what the server sends through a pipe."""
+"""What the processes of the server's engine run."""
 
-import contextlib
 import importlib
 import inspect
-import sys
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dashboard.services import bundles
-from xai_core.errors import XaiError
+from streamlit.logger import set_log_level
 
-IDLE = 120.0
-"""Seconds without work after which a worker ends, to free its memory."""
+__all__ = ["open_bundle", "prepare", "work"]
 
 
-def main() -> None:
-    """Answer each request with a list of its result, empty if it failed."""
-    number, path = sys.argv[1:]
-    with contextlib.suppress(XaiError):
-        bundles.bundle(Path(path))
-    # the server may end at any time
-    with contextlib.suppress(EOFError, OSError), Connection(int(number)) as pipe:
-        pipe.send("ready")
-        while pipe.poll(IDLE):
-            pipe.send(_run(*pipe.recv()))
+def prepare() -> None:
+    """Prepare a new process: its caches would warn that there is no page."""
+    set_log_level("ERROR")
 
 
-def _run(
+def open_bundle(path: str) -> None:
+    """Open a bundle, so that the first page that needs it does not wait."""
+    from dashboard.services import bundles
+
+    bundles.bundle(Path(path))
+
+
+def work(
     module: str,
     name: str,
     path: str,
@@ -34,13 +29,13 @@ def _run(
     args: tuple[object, ...],
     kwargs: dict[str, object],
 ) -> list[object]:
-    try:
-        bundle = bundles.bundle(Path(path))
-        work = inspect.unwrap(getattr(importlib.import_module(module), name))
-        return [work(bundle, *args, **kwargs)] if bundle.digest == digest else []
-    except Exception:  # noqa: BLE001  the server runs it again and shows what is wrong
-        return []
+    """Call a function of a module with a bundle.
 
+    Returns:
+        A list of its result; empty if the bundle in the folder is not the one with this digest.
+    """
+    from dashboard.services import bundles
 
-if __name__ == "__main__":
-    main()
+    bundle = bundles.bundle(Path(path))
+    function = inspect.unwrap(getattr(importlib.import_module(module), name))
+    return [function(bundle, *args, **kwargs)] if bundle.digest == digest else []

@@ -63,7 +63,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             again = " To continue, add --resume to the same command."
-            hint = again if ctx.invoked_subcommand == "train" else ""
+            hint = again if ctx.invoked_subcommand == "train" else f" {error}".rstrip()
             print_error(KeyboardInterrupt(f"interrupted.{hint}"))
             raise typer.Exit(130) from error
         except (XaiError, ValueError, OSError) as error:

@@ -8,11 +8,10 @@ import typer
 from ..errors import ConfigError
 from .options import (
     Device,
-    Devices,
+    Engine,
     Images,
     Json,
     Name,
-    NumNodes,
     Out,
     Output,
     Seed,
@@ -73,19 +72,17 @@ def attribute(
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png or .svg to draw, of the first {DRAWN} images.")
     ] = None,
-    devices: Devices = 1,
-    num_nodes: NumNodes = 1,
+    engine: Engine = "local",
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Write a heatmap per image, as arrays or as one Parquet part per process."""
+    """Write a heatmap per image, as arrays or as Parquet parts."""
     from ..atomic_write import write_arrays
     from ..attribution.of_bundle import IMAGES_AT_ONCE, attributions
-    from ..runtime import Launch
     from .sharded_output import write_parts
 
-    check_out(out, devices * num_nodes, figure, ".png", ".svg")
+    check_out(out, figure, ".png", ".svg")
     config = _config(settings)
 
     def explain(
@@ -112,9 +109,18 @@ def attribute(
             lambda opened, some, _: explain(opened, some)[1],
             bundle=bundle,
             images=images,
-            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            engine=engine,
+            device=device,
             block=IMAGES_AT_ONCE,
-            about={"of": output, "method": method, "seed": seed},
+            about={
+                "of": output,
+                "method": method,
+                "target": target,
+                "baseline": baseline,
+                "settings": settings,
+                "scores": scored,
+                "seed": seed,
+            },
             as_json=as_json,
         )
         return

@@ -10,11 +10,10 @@ import typer
 from ..atomic_write import atomic_write
 from .options import (
     Device,
-    Devices,
+    Engine,
     Images,
     Json,
     Name,
-    NumNodes,
     Out,
     UnusedSeed,
     check_out,
@@ -60,8 +59,7 @@ def counterfactual(
     figure: Annotated[
         Path | None, typer.Option(help=f"A .png to draw, of the first {DRAWN} rows.")
     ] = None,
-    devices: Devices = 1,
-    num_nodes: NumNodes = 1,
+    engine: Engine = "local",
     seed: UnusedSeed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -70,10 +68,9 @@ def counterfactual(
     from ..atomic_write import write_arrays
     from ..counterfactual.of_bundle import counterfactuals
     from ..counterfactual.task import CounterfactualConfig
-    from ..runtime import Launch
     from .sharded_output import write_parts
 
-    check_out(out, devices * num_nodes, figure, ".png")
+    check_out(out, figure, ".png")
     config = CounterfactualConfig(
         method=method,
         target_probability=probability,
@@ -81,6 +78,7 @@ def counterfactual(
         max_steps=max_steps,
     )
     about = {"of": output, "method": method, "target": target}
+    stop = {"probability": probability, "max_steps": max_steps}
 
     def search(
         opened: "Bundle", some: "ByteImages", on_progress: Callable[[int, int], None] | None = None
@@ -95,9 +93,10 @@ def counterfactual(
             lambda opened, some, _: _arrays(search(opened, some), config.path_points),
             bundle=bundle,
             images=images,
-            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            engine=engine,
+            device=device,
             block=config.batch_size,  # for "all" too, which makes whole batches from each image
-            about=about,
+            about={**about, **stop},
             as_json=as_json,
         )
         return

@@ -9,11 +9,10 @@ import typer
 from ..errors import DataError, XaiError
 from .options import (
     Device,
-    Devices,
+    Engine,
     Images,
     Json,
     Name,
-    NumNodes,
     Out,
     Seed,
     check_out,
@@ -140,8 +139,7 @@ def encode(
             "the test images, such as 0.95.",
         ),
     ] = None,
-    devices: Devices = 1,
-    num_nodes: NumNodes = 1,
+    engine: Engine = "local",
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -150,10 +148,9 @@ def encode(
     from ..atomic_write import write_arrays
     from ..bundle.encode import encode as run
     from ..latent_space.encoding import BATCH
-    from ..runtime import Launch
     from .sharded_output import write_parts
 
-    check_out(out, devices * num_nodes)
+    check_out(out)
     if not out.suffix:
         write_parts(
             out,
@@ -162,9 +159,10 @@ def encode(
             ),
             bundle=bundle,
             images=images,
-            launch=Launch(device=device, devices=devices, num_nodes=num_nodes),
+            engine=engine,
+            device=device,
             block=BATCH,
-            about={"seed": seed} if level is None else {"seed": seed, "level": level},
+            about={"seed": seed, "level": level},
             as_json=as_json,
         )
         return

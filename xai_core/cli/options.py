@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Data",
     "Device",
-    "Devices",
+    "Engine",
     "Images",
     "Json",
     "LabelColumn",
     "Mean",
     "Metadata",
     "Name",
-    "NumNodes",
     "Out",
     "Output",
     "Seed",
@@ -68,8 +67,14 @@ Output = Annotated[
         "class rather than another: classifier:3-8, cluster:A-B.",
     ),
 ]
-Devices = Annotated[int, typer.Option(min=1, help="Processes per machine; needs a folder.")]
-NumNodes = Annotated[int, typer.Option(min=1, help="Machines; needs a folder.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        envvar="XAI_ENGINE",
+        help="What computes the parts of a folder: inline, this process; local, one process per "
+        "GPU or core; local:N; or dask://HOST:PORT.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Data = Annotated[
     str,
@@ -132,12 +137,11 @@ def images_of(bundle: "Bundle", images: str) -> "ByteImages":
     return torch.cat([bundle.dataset.split(split).images for split in splits])
 
 
-def check_out(out: Path, processes: int, figure: Path | None = None, *drawn: str) -> None:
+def check_out(out: Path, figure: Path | None = None, *drawn: str) -> None:
     """Check before any work that the results can be written.
 
     Args:
         out: An .npz, or a folder, which is a name without a suffix.
-        processes: Number of processes that write.
         figure: A figure to draw beside an .npz.
         drawn: Suffixes that a figure may have.
 
@@ -146,8 +150,6 @@ def check_out(out: Path, processes: int, figure: Path | None = None, *drawn: str
     """
     if out.suffix not in ("", ".npz"):
         raise ConfigError(f"`--out` must end in .npz or be a folder, got '{out}'.")
-    if out.suffix and processes > 1:
-        raise ConfigError("Several processes write parts: `--out` must be a folder.")
     if figure is not None and figure.suffix not in drawn:
         raise ConfigError(f"`--figure` must end in {' or '.join(drawn)}, got '{figure}'.")
     if figure is not None and not out.suffix:

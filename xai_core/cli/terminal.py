@@ -14,6 +14,7 @@ __all__ = [
     "print_json",
     "print_table",
     "print_warning",
+    "progress_bar",
     "silence",
     "spinner",
     "text_of",
@@ -38,6 +39,17 @@ def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
 
     with Console(stderr=True).status(text) as status:
         yield lambda done, total: status.update(f"{text}: {done:,} of {total:,}")
+
+
+@contextmanager
+def progress_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar with the time left on stderr; yields a function that counts one step."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda: progress.advance(task)
 
 
 def print_json(value: object) -> None:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 import streamlit as st
 
+from dashboard.services import worker
 from dashboard.services.scheduler.fair_queue import FairQueue
-from dashboard.services.scheduler.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
+    from xai_core.engine.local import LocalProcesses
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -23,6 +24,8 @@ MOST_AT_ONCE = 4
 """Largest number of concurrent computations, since each needs memory."""
 M_MMAP_THRESHOLD, LARGE = -3, 2**22
 """glibc option: freed blocks of at least this many bytes are returned to the system."""
+DEADLINE = 120.0
+"""Seconds after which a worker process is given up; its request gets an error."""
 SWITCH = 0.0005
 """Python's thread switch interval, in seconds.
 
@@ -59,17 +62,25 @@ def offload(work: "Callable[Concatenate[Bundle, P], T]") -> "Callable[Concatenat
     A page that waits for a worker does not delay computations in the server.
 
     Args:
-        work: Function that, apart from the bundle, takes and returns only plain values and NumPy
-            arrays. It acquires its own `compute_slot` and cannot draw on the page.
+        work: Function of a module that, apart from the bundle, takes and returns only plain values
+            and NumPy arrays. It acquires its own `compute_slot` and cannot draw on the page.
+
+    Raises:
+        ProcessLostError: If the process ended or did not answer in time.
     """
 
     @functools.wraps(work)
     def offloaded(bundle: "Bundle", *args: P.args, **kwargs: P.kwargs) -> T:
         if compute_queue().held:
-            worker_pool().ensure_started(str(bundle.path))
-        if worker_pool().available:
-            with _slot_of(worker_pool().queue):
-                answer = worker_pool().run(work, bundle, args, kwargs)
+            worker_processes().warm(worker.open_bundle, str(bundle.path))
+        if worker_processes().ready:
+            with _slot_of(worker_queue()):
+                answer = worker_processes().run(
+                    worker.work,
+                    *(work.__module__, work.__name__, str(bundle.path), bundle.digest),
+                    *(args, kwargs),
+                    timeout=DEADLINE,
+                )
             if answer:
                 return cast(T, answer[0])
         return work(bundle, *args, **kwargs)
@@ -110,9 +121,21 @@ def compute_queue() -> FairQueue:
 
 
 @st.cache_resource(show_spinner=False)
-def worker_pool() -> WorkerPool:
-    """Return the pool, with one worker per slot; a single visitor starts none."""
-    return WorkerPool(_at_once())
+def worker_processes() -> "LocalProcesses":
+    """Return the engine of the server, with one process per slot; a single visitor starts none.
+
+    Each torch operation releases Python's interpreter lock and waits for it again: while another
+    thread draws a page, the same work takes ten times as long. A process has its own lock.
+    """
+    from xai_core.engine.local import LocalProcesses
+
+    return LocalProcesses(_at_once(), worker.prepare)
+
+
+@st.cache_resource(show_spinner=False)
+def worker_queue() -> FairQueue:
+    """Return the queue for the processes of the engine."""
+    return FairQueue(_at_once())
 
 
 def _at_once() -> int:

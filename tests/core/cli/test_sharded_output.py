@@ -1,11 +1,12 @@
-"""`xai_core/cli/sharded_output.py`: many processes write what one would."""
+"""`xai_core/cli/sharded_output.py`: an engine writes what one process gives, and continues."""
 
 import json
-import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from distributed import LocalCluster
+from filelock import FileLock
 from typer.testing import CliRunner
 
-from xai_core import cli, runtime
+from xai_core import cli
 from xai_core.bundle.encode import encode
 from xai_core.cli import sharded_output
-from xai_core.cli.sharded_output import check_folder, write_part
 from xai_core.counterfactual.task import CounterfactualConfig
-from xai_core.errors import DataError
-from xai_core.runtime import share_of
 
 from ...patience import PATIENCE
 
@@ -47,18 +47,6 @@ def many(tiny_dataset):
     images = tiny_dataset.train.images.repeat(60, 1, 1, 1)[:2300]
     noise = torch.randint(0, 40, images.shape, generator=generator)
     return (images.int() + noise).clamp(max=255).to(torch.uint8)
-
-
-@dataclass(frozen=True)
-class Process:
-    """What the commands use of Fabric, in one of several processes, which waits for no other."""
-
-    global_rank: int
-    world_size: int
-    device: str = "cpu"
-
-    def barrier(self):
-        pass
 
 
 def xai(*words):
@@ -94,22 +82,17 @@ def array_of(table, name, ndim):
     return np.stack([table[column] for column in sharded_output.AXES.get(name, numbered)], 1)
 
 
-@pytest.mark.parametrize("world", [1, 2, 5])
-def test_the_parts_are_what_one_process_gives(plain, tiny_bundle, tmp_path, monkeypatch, world):
+def test_the_parts_are_what_one_process_gives(plain, tmp_path, monkeypatch):
     asked, count, wanted = plain
-    monkeypatch.setattr("xai_core.bundle.reading.load_bundle", lambda name, *, device: tiny_bundle)
-    monkeypatch.setattr(sharded_output, "BLOCKS_AT_ONCE", 2)
-    told = []
-    for rank in range(world):
-        monkeypatch.setenv("RANK", str(rank))
-        monkeypatch.setattr(runtime, "make_fabric", lambda _, rank=rank: Process(rank, world))
-        as_json = ["--json"] if world > 1 else []
-        told.append(xai(*asked, "--out", tmp_path / "parts", *as_json))
-    assert not any(told[1:]), "only the first process tells"
-    assert "part-00000-of-00001" in told[0] if world == 1 else json.loads(told[0])["images"]
-    assert len(list((tmp_path / "parts").iterdir())) == min(world, 3)
+    block = (count - 3) // 2
+    monkeypatch.setattr(sharded_output, "IMAGES_PER_PART", 1)
+    command = (*asked, "--engine", "inline", "--out", tmp_path / "parts", "--json")
+    told = json.loads(xai(*command))
+    assert told["images"] == count and len(told["parts"]) == 3
+    assert sorted(path.name for path in (tmp_path / "parts").glob("[!._]*")) == told["parts"]
     table = pq.read_table(tmp_path / "parts")
     assert table["row"].to_pylist() == list(range(count))
+    assert pq.read_metadata(tmp_path / "parts" / "part-00000.parquet").num_rows == block
     for name, array in wanted.items():
         found = array_of(table, name, array.ndim)
         if name.startswith("path"):
@@ -117,118 +100,152 @@ def test_the_parts_are_what_one_process_gives(plain, tiny_bundle, tmp_path, monk
             found = found[:, : array.shape[1]]
         compare = np.testing.assert_array_equal if name != "umap" else close
         compare(found, np.broadcast_to(array, found.shape), name)
+    (tmp_path / "parts" / told["parts"][1]).write_bytes(b"half")
+    monkeypatch.setattr(sharded_output.PartTask, "__call__", only(told["parts"][1]))
+    assert json.loads(xai(*command)) == told
+    assert pq.read_table(tmp_path / "parts").equals(table)
 
 
-def test_work_is_laid_out_as_columns_a_few_blocks_at_a_time(tmp_path, monkeypatch):
-    """Three rows an image; what is asked for at once does not grow with the share."""
-    asked = []
+def only(name, compute=sharded_output.PartTask.__call__):
+    """Compute one part, and no other."""
 
-    def work(rows):
-        asked.append(rows)
-        numbers = np.arange(rows.start, rows.stop, dtype=np.float32).repeat(3)
-        return {
-            "value": numbers,
-            "who": np.array("all"),
-            "why": np.array([f"{number:.0f}" for number in numbers]),
-            "distances": np.stack([numbers, -numbers], 1),
-            "map": numbers[:, None, None] + np.zeros((1, 4, 2), np.float32),
-        }
+    def checked(task, number):
+        assert task.path(number).name == name
+        compute(task, number)
 
-    monkeypatch.setattr(sharded_output, "BLOCKS_AT_ONCE", 3)
-    path = write_part(work, 47, tmp_path / "new" / "parts", fabric=Process(1, 2), block=2)
-    assert path == tmp_path / "new" / "parts" / "part-00001-of-00002.parquet"
-    assert asked == [slice(24, 30), slice(30, 36), slice(36, 42), slice(42, 47)]
-    table = pq.read_table(path)
+    return checked
+
+
+def test_work_is_laid_out_as_columns(tmp_path):
+    """Three rows an image."""
+    numbers = np.arange(24, 47, dtype=np.float32).repeat(3)
+    arrays = {
+        "value": numbers,
+        "who": np.array("all"),
+        "why": np.array([f"{number:.0f}" for number in numbers]),
+        "distances": np.stack([numbers, -numbers], 1),
+        "map": numbers[:, None, None] + np.zeros((1, 4, 2), np.float32),
+    }
+    pq.write_table(sharded_output._table(arrays, np.arange(24, 47)), tmp_path / "part")
+    table = pq.read_table(tmp_path / "part")
     assert table.column_names == ["row", "value", "who", "why", "l1", "l2", "map"]
-    assert pq.ParquetFile(path).num_row_groups == 4
     rows = np.arange(24, 47).repeat(3)
     assert table["row"].to_pylist() == rows.tolist() and set(table["who"].to_pylist()) == {"all"}
     assert table["why"].to_pylist() == [str(row) for row in rows]
     assert table["l2"].to_pylist() == (-rows).tolist()
     maps = array_of(table, "map", 3)
     assert maps.shape == (69, 4, 2) and (maps == rows[:, None, None]).all()
-    flat = pd.read_parquet(path)["map"]
+    flat = pd.read_parquet(tmp_path / "part")["map"]
     assert flat.iloc[0].shape == (8,), "lists to what does not know their shape"
-    assert write_part(work, 47, tmp_path, fabric=Process(1, 2), block=50) is None
 
 
-def test_a_part_is_whole_or_absent(tmp_path, monkeypatch):
-    def work(rows):
-        if rows.start:
-            raise DataError("Such an image cannot be read.")
-        return {"value": np.zeros(rows.stop)}
-
-    monkeypatch.setattr(sharded_output, "BLOCKS_AT_ONCE", 1)
-    with pytest.raises(DataError, match="Such an image"):
-        write_part(work, 4, tmp_path, fabric=Process(0, 1), block=2)
-    assert not list(tmp_path.iterdir())
-
-
-def test_two_processes_of_the_command_write_what_one_gives(
-    tiny_bundle, tiny_bundle_path, many, tmp_path
+def test_the_failed_parts_are_named_and_the_others_written(
+    tiny_bundle, tiny_bundle_path, many, tmp_path, monkeypatch
 ):
-    """The launch, the folder and the telling are the same code in every command."""
-    shutil.copytree(tiny_bundle_path, tmp_path / "bars")
     np.savez(tmp_path / "many.npz", images=many.numpy())
-    line = "encode ./bars --images many.npz --out parts --devices 2 --device cpu --json"
-    found = subprocess.run(
-        [sys.executable, "-m", "xai_core", *line.split()],
-        cwd=tmp_path,
-        env={
-            **{k: v for k, v in os.environ.items() if not k.endswith("RANK")},
-            "OMP_NUM_THREADS": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
-    assert found.stdout.count('"bundle"') == 1, "only the first process tells"
-    names = ["part-00000-of-00002.parquet", "part-00001-of-00002.parquet"]
-    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == names
+    asked = ("encode", tiny_bundle_path, "--images", tmp_path / "many.npz", "--engine", "inline")
+    command = [str(word) for word in (*asked, "--out", tmp_path / "parts")]
+    tries = []
+
+    def failing(*task):
+        tries.append(task)
+        if len(tries) > 1:
+            raise RuntimeError("The lights went out.")
+        return encode(*task, seed=0, first=0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sharded_output, "IMAGES_PER_PART", 1)
+        patch.setattr("xai_core.bundle.encode.encode", lambda *task, **_: failing(*task[:2]))
+        failed = CliRunner().invoke(cli.app, command)
+        assert failed.exit_code == 1 and len(tries) == 7
+        assert "The images 1,000 to 1,999, 2,000 to 2,299 failed three times" in failed.stderr
+        assert "The lights went out. The others are written." in failed.stderr
+        assert [path.name for path in (tmp_path / "parts").glob("part*")] == ["part-00000.parquet"]
+        patch.undo()
+        patch.setattr(sharded_output, "IMAGES_PER_PART", 1)
+        xai(*command)
     table = pq.read_table(tmp_path / "parts")
-    assert table["row"].to_pylist() == list(range(len(many)))
     for name, array in encode(tiny_bundle, many).arrays().items():
         close(array_of(table, name, array.ndim), array, name)
 
 
+def test_engines_give_the_same_bits_and_a_stopped_command_continues(
+    tiny_bundle_path, many, tmp_path, subtests, monkeypatch
+):
+    shutil.copytree(tiny_bundle_path, tmp_path / "bars")
+    np.savez(tmp_path / "many.npz", images=many.repeat(4, 1, 1, 1).numpy())
+    monkeypatch.chdir(tmp_path)
+
+    def command(engine, out):
+        line = f"encode ./bars --images many.npz --engine {engine} --out {out} --device cpu --json"
+        return line.split()
+
+    assert len(json.loads(xai(*command("inline", "inline")))["parts"]) == 5
+    wanted = pq.read_table("inline")
+    with (
+        subtests.test("dask"),
+        LocalCluster(2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+    ):
+        xai(*command(f"dask://{cluster.scheduler_address.removeprefix('tcp://')}", "dask"))
+        assert pq.read_table("dask").equals(wanted)
+    for harm in (signal.SIGKILL, signal.SIGINT):
+        with subtests.test(harm.name):
+            out = tmp_path / harm.name
+            words = [sys.executable, "-m", "xai_core", *command("local:2", out.name)]
+            process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+            until = time.monotonic() + PATIENCE
+            while not (there := sorted(out.glob("part*"))):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            process.send_signal(harm)
+            _, errors = process.communicate(timeout=PATIENCE)
+            before = {path: path.stat().st_mtime_ns for path in there}
+            assert process.returncode in (-signal.SIGKILL, 130)
+            if harm == signal.SIGINT:
+                assert "To continue, give the same command again." in errors
+            xai(*command("inline", out.name))
+            assert {path: path.stat().st_mtime_ns for path in there} == before
+            assert pq.read_table(out).equals(wanted)
+            assert {path.name for path in out.glob("[._]*")} == {"_manifest.json", ".lock"}
+
+
+def test_parts_never_join_others(tiny_bundle_path, many, tmp_path, subtests):
+    np.savez(tmp_path / "many.npz", images=many[:10].numpy())
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "part-00000.parquet").write_bytes(b"x")
+    asked = ("encode", tiny_bundle_path, "--images", tmp_path / "many.npz", "--engine", "inline")
+    xai(*asked, "--out", tmp_path / "done")
+    xai(*asked, "--out", tmp_path / "odd")
+    (tmp_path / "odd" / "_manifest.json").write_bytes(b"[]")
+    refused = {
+        ("file",): "exists and is not an empty folder",
+        ("full",): "exists and is not an empty folder",
+        ("done", "--seed", "1"): "holds the results of another command: seed differ",
+        ("odd",): "_manifest.json` is damaged",
+    }
+    for (out, *more), message in refused.items():
+        with subtests.test(out):
+            words = [str(word) for word in (*asked, "--out", tmp_path / out, *more)]
+            result = CliRunner().invoke(cli.app, words)
+            assert result.exit_code == 1 and message in result.stderr
+    with subtests.test("held"), FileLock(tmp_path / "done" / ".lock"):
+        words = [str(word) for word in (*asked, "--out", tmp_path / "done")]
+        assert "Another process writes into" in CliRunner().invoke(cli.app, words).stderr
+
+
+def test_what_cannot_be_written_is_refused_before_any_work(tmp_path, subtests):
+    for line, _ in COMMANDS.values():
+        name, *options = line.split()
+        asked = [name, "nope", "--images", "test", *options, "--out"]
+        refused = {("z.csv",): "`--out` must end in .npz or be a folder"}
+        if name != "encode":
+            refused[("z", "--figure", "z.png")] = "`--figure` needs an .npz"
+        for rest, message in refused.items():
+            with subtests.test(line, rest=rest):
+                result = CliRunner().invoke(cli.app, [*asked, *rest])
+                assert result.exit_code == 1 and message in result.stderr
+
+
 def close(found, wanted, name):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-3, err_msg=name)
-
-
-def test_shares_are_whole_batches_and_all_there_is(subtests):
-    for count in [0, 1, 999, 1000, 1001, 5000, 5001]:
-        for world in [1, 2, 3, 7]:
-            with subtests.test(count=count, world=world):
-                shares = [share_of(count, 1000, rank, world) for rank in range(world)]
-                assert [row for share in shares for row in range(count)[share]] == list(
-                    range(count)
-                )
-                assert all(share.start % 1000 == 0 or share.start == count for share in shares)
-
-
-def test_parts_never_join_others(tmp_path):
-    check_folder(tmp_path)
-    check_folder(tmp_path / "new")
-    (tmp_path / "part-00000-of-00009.parquet").write_bytes(b"x")
-    for place in (tmp_path, tmp_path / "part-00000-of-00009.parquet"):
-        with pytest.raises(DataError, match=r"exists and is not an empty folder"):
-            check_folder(place)
-
-
-@pytest.mark.parametrize("line", [line for line, _ in COMMANDS.values()])
-def test_what_cannot_be_written_is_refused_before_any_work(line, tmp_path):
-    (tmp_path / "part").write_bytes(b"x")
-    name, *options = line.split()
-    asked = [name, "nope", "--images", "test", *options, "--out"]
-    refused = {
-        (str(tmp_path),): "exists and is not an empty folder",
-        ("z.npz", "--devices", "2"): "Several processes write parts: `--out` must be a folder",
-        ("z.csv",): "`--out` must end in .npz or be a folder",
-    }
-    if name != "encode":
-        refused[("z", "--figure", "z.png")] = "`--figure` needs an .npz"
-    for rest, message in refused.items():
-        result = CliRunner().invoke(cli.app, [*asked, *rest])
-        assert result.exit_code == 1 and message in result.stderr
