@@ -21,6 +21,9 @@ __all__ = [
 
 FEWEST = 1_000
 """Least number of images to map and score, even with fewer train images."""
+FEWEST_ESTIMATES = 50
+"""Least number of images whose likelihood is estimated because they are large."""
+MNIST = ImageSpec()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,14 +182,15 @@ def settings_for(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     critic: Mapping[str, Any],
-    image: ImageSpec = ImageSpec(),  # noqa: B008  frozen
+    image: ImageSpec = MNIST,
 ) -> tuple[ClusterVAEConfig, TrainingConfig]:
     """Override settings of a preset; a setting that is None keeps the preset's value.
 
     A stage whose epochs are given trains for exactly these: its minimum number of steps becomes 1.
     Given epochs of the cluster VAE set that of all stages to 1. A given number of train images
     also limits map, scores and likelihood (the first two to no less than `FEWEST`), unless their
-    sizes are given too.
+    sizes are given too. Of images larger than MNIST's, fewer get an estimate of their likelihood,
+    so that it costs the same, but not fewer than `FEWEST_ESTIMATES`.
 
     Args:
         preset: Key of `PRESETS`.
@@ -206,6 +210,8 @@ def settings_for(
     given_model = _stated(model)
     if image.look == "natural":
         given_model.setdefault("likelihood", "gaussian")
+    affordable = round(usual.likelihood_images * math.prod(MNIST.shape) / math.prod(image.shape))
+    estimated = min(usual.likelihood_images, max(affordable, FEWEST_ESTIMATES))
     if "epochs" in given:
         given.setdefault("min_steps", 1)
     if "classifier_epochs" in given or "epochs" in given:
@@ -216,7 +222,8 @@ def settings_for(
         most = given["train_images"]
         given.setdefault("map_images", min(usual.map_images, max(most, FEWEST)))
         given.setdefault("scored_images", max(most, FEWEST))
-        given.setdefault("likelihood_images", min(usual.likelihood_images, max(most, 1)))
+        given.setdefault("likelihood_images", min(estimated, max(most, 1)))
+    given.setdefault("likelihood_images", estimated)
     critics = None if usual.critic is None else replace(usual.critic, **given_critic)
     return replace(usual_model, **given_model), replace(usual, **given, critic=critics)
 
