@@ -1,11 +1,11 @@
 """The state of a training between two epochs: one safetensors file per stage.
 
 All random numbers of an epoch depend on seed, stage and epoch only, and the learning rate on the
-step only. So the weights and Adam's moments are the whole state.
+step only. So the weights and Adam's moments are the whole state, with the loss scale of float16.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,20 +21,25 @@ __all__ = ["TrainingState", "read_state", "write_state"]
 
 @dataclass(frozen=True)
 class TrainingState:
-    """Tensors by name, and the history's rows so far."""
+    """Tensors by name, the history's rows so far, and the state of a loss scale."""
 
     tensors: dict[str, Tensor]
     rows: list[dict]
+    scaler: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, module: nn.Module, optimizer: torch.optim.Optimizer, rows: list[dict]
+        cls,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        rows: list[dict],
+        scaler: dict[str, float] | None = None,
     ) -> "TrainingState":
         """Collect a module's weights and its optimizer's moments."""
         tensors = {f"weights.{name}": value for name, value in module.state_dict().items()}
         for number, moments in optimizer.state_dict()["state"].items():
             tensors |= {f"moments.{number}.{name}": value for name, value in moments.items()}
-        return cls(tensors, rows)
+        return cls(tensors, rows, scaler or {})
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Restore weights and moments.
@@ -75,7 +80,9 @@ def write_state(run: Path, stage: str, state: TrainingState) -> None:
         DataError: If it cannot be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
-    blob = save(tensors, metadata={"rows": json.dumps(state.rows)})
+    blob = save(
+        tensors, metadata={"rows": json.dumps(state.rows), "scaler": json.dumps(state.scaler)}
+    )
     with atomic_write(_file(run, stage), fix="Make room, then continue with --resume.") as file:
         file.write(blob)
 
@@ -92,7 +99,9 @@ def read_state(run: Path, stage: str) -> TrainingState | None:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
-            return TrainingState(tensors, json.loads(file.metadata()["rows"]))
+            about = file.metadata()
+            scaler = json.loads(about.get("scaler", "{}"))
+            return TrainingState(tensors, json.loads(about["rows"]), scaler)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path} is damaged ({error}). Delete it to train this stage again."

@@ -85,13 +85,17 @@ class EpochLoop:
         rate = (
             torch.tensor(learning_rate, device=self.fabric.device) if captured else learning_rate
         )
+        precision = self.fabric.strategy.precision
+        scaled = bool(precision.state_dict())  # fused Adam unscales itself, too late to clip
         optimizer = torch.optim.Adam(
-            objective.parameters(), lr=rate, fused=True, capturable=captured
+            objective.parameters(), lr=rate, fused=not scaled, capturable=captured
         )
         state = read_state(self.run, stage)
         rows = [EpochMetrics(**row) for row in state.rows] if state else []
         if state:
             state.restore(objective, optimizer)
+            if state.scaler:
+                precision.load_state_dict(state.scaler)
         for row in rows:
             self.on_epoch(row)
         steps = epochs * (count // size)
@@ -118,7 +122,8 @@ class EpochLoop:
             )
             rows.append(row)
             if self.fabric.is_global_zero:
-                saved = TrainingState.of(objective, optimizer, [asdict(row) for row in rows])
+                history = [asdict(row) for row in rows]
+                saved = TrainingState.of(objective, optimizer, history, precision.state_dict())
                 write_state(self.run, stage, saved)
             self.fabric.barrier()
             _warn_of_collapse(rows[-1], num_clusters)

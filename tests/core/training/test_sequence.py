@@ -7,6 +7,8 @@ import warnings
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 
 from xai_core.data.dataset import Split, build_dataset
 from xai_core.errors import ConfigError, DataError, TrainingDivergedError
@@ -189,6 +191,28 @@ def test_a_state_is_restored_to_where_the_weights_are():
         TrainingState.of(here, optimizers[0], []).restore(there, optimizers[1])
     moments = [state["exp_avg"] for state in optimizers[1].state.values()]
     assert [moment.device.type for moment in moments] == ["meta", "meta"]
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler")  # a step is left out
+def test_the_loss_scale_of_float16_is_resumed(bars, tmp_path, monkeypatch):
+    """On a CPU, where float16 is slow but trains; a scale that grows after every second step."""
+
+    def with_scaler(launch):
+        scaler = torch.amp.GradScaler("cpu", growth_interval=2)
+        return Fabric(accelerator="cpu", plugins=MixedPrecision("16-mixed", "cpu", scaler))
+
+    def stop(row):
+        raise StoppedError
+
+    monkeypatch.setattr(sequence, "make_fabric", with_scaler)
+    config = dataclasses.replace(SHORT, epochs=2)
+    whole = trained(bars, tmp_path / "whole", config=config)
+    with pytest.raises(StoppedError):
+        trained(bars, tmp_path / "run", config=config, on_epoch=stop)
+    assert read_state(tmp_path / "run", "vae").scaler["scale"] > 2.0**16
+    assert same(trained(bars, tmp_path / "run", config=config).model, whole.model)
+    scales = [read_state(tmp_path / name, "vae").scaler for name in ("run", "whole")]
+    assert scales[0] == scales[1]
 
 
 def test_stopped_between_epochs_of_the_critics_it_resumes_to_the_same_weights(bars, tmp_path):
