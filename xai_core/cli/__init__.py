@@ -31,6 +31,7 @@ COMMANDS = {
     "info": ("bundles", "info"),
     "notes": ("bundles", "notes"),
     "verify": ("evaluate", "verify"),
+    "sweep": ("sweep", "sweep"),
     "attribute": ("attribute", "attribute"),
     "faithfulness": ("attribute", "faithfulness"),
     "figures": ("figures", "figures"),

@@ -26,7 +26,7 @@ import torch
 from ..atomic_write import atomic_write
 from ..errors import DataError, ProcessLostError
 from .options import images_of
-from .terminal import print_json, print_table, progress_bar
+from .terminal import print_json, print_table, progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,11 +201,12 @@ def write_parts(
 def _compute(engine: "Engine", task: PartTask, missing: list[int], count: int) -> None:
     failed = {}
     try:
-        with progress_bar("Computing parts", len(missing)) as advance:
-            for outcome in engine.map(task, missing, timeout=TIMEOUT):
+        with progress("Computing parts") as shown:
+            shown(0, len(missing))
+            for done, outcome in enumerate(engine.map(task, missing, timeout=TIMEOUT), 1):
                 if outcome.error is not None:
                     failed[outcome.block] = outcome.error
-                advance()
+                shown(done, len(missing))
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("To continue, give the same command again.") from error
     if failed:

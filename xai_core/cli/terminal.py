@@ -14,7 +14,7 @@ __all__ = [
     "print_json",
     "print_table",
     "print_warning",
-    "progress_bar",
+    "progress",
     "silence",
     "spinner",
     "text_of",
@@ -42,14 +42,14 @@ def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def progress_bar(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar with the time left on stderr; yields a function that counts one step."""
+def progress(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left on stderr; yields a function of steps done and in total."""
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(text, total=total)
-        yield lambda: progress.advance(task)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def print_json(value: object) -> None:

@@ -9,6 +9,7 @@ from dashboard.views.clusters import (
     interpolation,
     members,
     overview,
+    persistence,
     samples,
 )
 
@@ -71,3 +72,5 @@ layout.section(
     + naming.names_mean(bundle),
 )
 confusion.show(bundle)
+
+persistence.show(bundle)

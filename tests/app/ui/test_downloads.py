@@ -18,7 +18,7 @@ NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table", "All tags"),
     *("Which ones fail a check", "Every class", "No test label is doubted"),
     *("What the gap is made of", "An exercise"),
-    "Are there copies of train images among the test images?",
+    *("Are there copies of train images among the test images?", "Do these clusters persist?"),
 }
 """Sections that show nothing before a person asks."""
 

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -36,8 +37,13 @@ from ..progress import Progress
 from .natural_features import natural_features
 from .table import PSEUDO_LABELS
 
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
+
 __all__ = [
     "assign_clusters",
+    "cluster_layout",
+    "clusters_on_layout",
     "deslant",
     "oriented_gradients",
     "pseudo_label_stage",
@@ -84,24 +90,62 @@ def assign_clusters(
     Returns:
         Probabilities, rows that sum to one.
     """
-    from sklearn.decomposition import PCA
-
     chosen = np.arange(len(images))
     if sample < len(images):
         chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:sample])
     device = torch.device(device)
-
-    describe: Describe = partial(_gradients, device=device)
-    if natural:
-        describe = _most_separate(images[chosen], num_clusters, seed, device)
-    described = np.concatenate([describe(part) for part in images[chosen].split(AT_ONCE)])
-    principal = PCA(min(COMPONENTS, *described.shape), random_state=seed)
-    features = principal.fit_transform(described)
-    probs = _mixture_on_layout(features, num_clusters, seed, device).astype(np.float32)
+    describe, principal, features = _features(images[chosen], num_clusters, seed, natural, device)
+    layout = _layout(features, seed, device)
+    probs = clusters_on_layout(layout, num_clusters, seed).numpy()
     if sample < len(images):
         parts = (principal.transform(describe(part)) for part in images.split(AT_ONCE))
         probs = _spread(parts, features, chosen, probs, device)
     return torch.from_numpy(probs)
+
+
+def cluster_layout(
+    images: ByteImages,
+    num_clusters: int,
+    *,
+    seed: int,
+    natural: bool = False,
+    device: torch.device | str = "cpu",
+) -> Float[np.ndarray, "images dims"]:
+    """Embed the neighbour graph of images, as `assign_clusters` does, for mixtures of any K.
+
+    Args:
+        images: Train images.
+        num_clusters: K, by which the features of photographs are chosen.
+        seed: Seed of the layout.
+        natural: Whether the images are photographs.
+        device: Where it is computed.
+    """
+    device = torch.device(device)
+    return _layout(_features(images, num_clusters, seed, natural, device)[2], seed, device)
+
+
+def clusters_on_layout(
+    layout: Float[np.ndarray, "images dims"], num_clusters: int, seed: int
+) -> Float[Tensor, "images clusters"]:
+    """Fit a Gaussian mixture to a layout; rows of the result sum to one."""
+    from ...latent_space.gaussian_mixture import fitted_mixture
+
+    mixture = fitted_mixture(layout, num_clusters, seed=seed, n_init=3, reg_covar=1e-4)
+    return torch.from_numpy(mixture.predict_proba(layout).astype(np.float32))
+
+
+def _features(
+    images: ByteImages, num_clusters: int, seed: int, natural: bool, device: torch.device
+) -> "tuple[Describe, PCA, np.ndarray]":
+    """Describe images; returns the description, its principal components and their values."""
+    from sklearn.decomposition import PCA
+
+    describe: Describe = partial(_gradients, device=device)
+    if natural:
+        describe = _most_separate(images, num_clusters, seed, device)
+    described = np.concatenate([describe(part) for part in images.split(AT_ONCE)])
+    principal = PCA(min(COMPONENTS, *described.shape), random_state=seed)
+    return describe, principal, principal.fit_transform(described)
 
 
 def _gradients(images: ByteImages, *, device: torch.device) -> np.ndarray:
@@ -122,7 +166,8 @@ def _most_separate(
         features = PCA(min(COMPONENTS, *described.shape), random_state=seed).fit_transform(
             described.cpu().numpy()
         )
-        clusters = _mixture_on_layout(features, num_clusters, seed, device).argmax(1)
+        layout = _layout(features, seed, device)
+        clusters = clusters_on_layout(layout, num_clusters, seed).argmax(1).numpy()
         several = 1 < len(np.unique(clusters)) < len(clusters)
         separation[name] = float(silhouette_score(features, clusters)) if several else -1.0
     best = max(separation, key=lambda name: separation[name])
@@ -130,21 +175,12 @@ def _most_separate(
     return lambda part: natural_features(to_float(part, device))[best].cpu().numpy()
 
 
-def _mixture_on_layout(
-    features: np.ndarray, num_clusters: int, seed: int, device: torch.device
-) -> np.ndarray:
-    """Fit a mixture to the layout of the neighbour graph, or to a few features themselves."""
-    from ...latent_space.gaussian_mixture import fitted_mixture
-
-    layout = _layout(features, seed, device) if len(features) > DIMENSIONS else features
-    mixture = fitted_mixture(layout, num_clusters, seed=seed, n_init=3, reg_covar=1e-4)
-    return mixture.predict_proba(layout)
-
-
 def _layout(features: np.ndarray, seed: int, device: torch.device) -> np.ndarray:
-    """Embed the neighbour graph; needs more images than dimensions."""
+    """Embed the neighbour graph; so few images as there are dimensions are left as they are."""
     from sklearn.neighbors import NearestNeighbors
 
+    if len(features) <= DIMENSIONS:
+        return features
     if device.type == "cuda":
         points = torch.from_numpy(features).float().to(device)
         nearest = NeighbourSearch(points).nearest(points, min(NEIGHBOURS, len(points) - 1))

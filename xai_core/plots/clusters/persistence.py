@@ -1,0 +1,86 @@
+"""Which clusters persist in trainings with other K and seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...latent_space.persistence import STABLE, Sweep
+from .. import theme
+from ..drawing import BAR, Drawing, breadth, colour_bar, rectangle, text
+
+__all__ = ["finding", "persistence_table"]
+
+ACROSS, CELL = 46, 34
+"""Width and height of a cell."""
+
+
+def finding(sweep: Sweep, names: Sequence[str]) -> str:
+    """Say which clusters persist at every K from the bundle's own on.
+
+    Args:
+        sweep: The trainings.
+        names: A name per cluster of the bundle.
+    """
+    own, stays = len(names), sweep.persistent
+    largest = max(sweep.clusters)
+    if largest < own:
+        return f"No training had as many clusters as this model, {own}"
+    if len(stays) == own:
+        return f"All {own} clusters persist in every training with {own} to {largest} clusters"
+    lost = [str(name) for c, name in enumerate(names) if c not in stays]
+    said = ", ".join(lost[:4]) + (" ..." if len(lost) > 4 else "")
+    return (
+        f"{len(stays)} of {own} clusters persist in trainings with {own} to {largest} clusters; "
+        f"not: {said}"
+    )
+
+
+def persistence_table(
+    sweep: Sweep, names: Sequence[str], order: Sequence[int], dark: bool
+) -> Drawing:
+    """Draw the mean Jaccard similarity per cluster and K; cells that count as the same are framed.
+
+    The last row is the agreement of two seeds.
+
+    Args:
+        sweep: The trainings.
+        names: A name per cluster of the bundle.
+        order: The clusters from top to bottom.
+        dark: Whether the page has a dark theme.
+    """
+    rows = [(names[c], sweep.persistence[c]) for c in order]
+    if len(sweep.seeds) > 1:
+        rows.append(("two seeds agree", sweep.agreement))
+    left = breadth([name for name, _ in rows]) + 12
+    scale = theme.shares(dark)
+    parts = colour_bar(
+        scale, ("0", "0.5", "1"), "Jaccard similarity, mean of seeds", (left, 0, 260)
+    )
+    for line, (name, values) in enumerate(rows):
+        last = line == len(order)
+        top = BAR + CELL * line + (10 if last else 0)
+        parts.append(text(name, left - 6, top + CELL / 2, anchor="end"))
+        for column, (number, value) in enumerate(zip(sweep.clusters, values, strict=True)):
+            colour = scale[round(255 * min(max(value, 0.0), 1.0))]
+            fill = theme.hex_colours(colour[None])[0]
+            x = left + ACROSS * column
+            what = "two seeds: adjusted Rand index" if last else f"{name}: similarity"
+            title = f"{what} {value:.2f} with K = {number}"
+            parts.append(rectangle((x, top, ACROSS - 2, CELL - 2), fill, title))
+            light = colour @ np.array([0.299, 0.587, 0.114]) > 140
+            weight = ' font-weight="700"' if value >= STABLE and not last else ""
+            ink = f'fill="{theme.ink(not light)}"{weight}'
+            middle = x + (ACROSS - 2) / 2
+            parts.append(text(f"{value:.2f}", middle, top + CELL / 2, anchor="middle", more=ink))
+    low = BAR + CELL * len(rows) + 22
+    for column, number in enumerate(sweep.clusters):
+        x = left + ACROSS * column + (ACROSS - 2) / 2
+        parts.append(text(str(number), x, low, anchor="middle"))
+    right = left + ACROSS * len(sweep.clusters)
+    parts.append(text("K, clusters of a training", (left + right) / 2, low + 22, anchor="middle"))
+    return Drawing.of(
+        (max(right, left + 260) + 14, low + 38),
+        parts,
+        columns=("cluster", *(f"K = {number}" for number in sweep.clusters)),
+        rows=[(name, *(f"{value:.2f}" for value in values)) for name, values in rows],
+    )
