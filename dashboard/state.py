@@ -16,7 +16,7 @@ from dashboard import links
 T = TypeVar("T")
 LINKED = {"bundle": "setting.bundle", "image": "image"}
 """Parameters in every page's URL, with their session keys."""
-LASSO, PLACE = "lasso", "place"
+LASSO, PLACE, REGION = "lasso", "place", "line"
 STALE_FOR = 1.5
 """Seconds during which the browser may still report a replaced URL."""
 Span = tuple[float, float, float]
@@ -84,6 +84,16 @@ def lasso() -> list[list[float]] | None:
 def set_lasso(corners: list[list[float]] | None) -> None:
     """Keep a lasso until another is drawn or it is cleared."""
     _put_on_map(LASSO, corners)
+
+
+def region() -> list[list[float]] | None:
+    """Return the corners of the line on the image, and link them; None without one."""
+    return _on_map(REGION, links.read_corners)
+
+
+def set_region(corners: list[list[float]] | None) -> None:
+    """Keep a line until another is drawn."""
+    _put_on_map(REGION, corners)
 
 
 def place() -> tuple[float, float] | None:
@@ -207,7 +217,7 @@ def dark() -> bool:
 def _on_map(
     name: str, read: Callable[[str], list[list[float]] | None]
 ) -> list[list[float]] | None:
-    """Return the line drawn on this bundle's map, and link it."""
+    """Return the line drawn on this bundle's map or images, and link it."""
     drawn_on, corners = st.session_state.get(name, (None, None))
     corners = corners if drawn_on == bundle_name() else None
     corners = _of_link(name, corners, default=None, read=read)

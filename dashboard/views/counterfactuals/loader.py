@@ -81,7 +81,7 @@ class Constrained(NamedTuple):
 
 
 @st.cache_data(
-    max_entries=256, show_spinner="Searching within the frame", hash_funcs=BY_FINGERPRINT
+    max_entries=256, show_spinner="Searching within the part", hash_funcs=BY_FINGERPRINT
 )
 @offload
 def constrained(
@@ -91,15 +91,12 @@ def constrained(
     method: "Method",
     target: int,
     ascent: LatentAscent,
-    where: tuple[int, int, int, int],
+    allowed: NDArray[np.bool_],
 ) -> Constrained:
-    """Search within rows and columns (top, bottom, left, right), the last ones included."""
+    """Search while only the pixels allowed, (height, width), may change."""
     from xai_core.data.io.pixel_values import pictures
 
     x = batch(bundle, [image_id])
-    top, bottom, left, right = where
-    allowed = np.zeros(x.shape[-2:], bool)
-    allowed[top : bottom + 1, left : right + 1] = True
     with compute_slot():
         found, _ = search(bundle, x, target, output, method, ascent, allowed=allowed)
     return Constrained(

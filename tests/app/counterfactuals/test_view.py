@@ -204,15 +204,19 @@ def test_a_part_of_the_image_can_be_held_fixed(open_page, tiny_bundle, component
         app
     ) + "".join(w.value for w in app.warning)
     usual = services_counterfactuals.USUAL
-    found = loader.constrained(
-        tiny_bundle, "test:3", "classifier", "default", 0, usual, (0, 1, 2, 3)
-    )
     kept = np.ones((height, width), bool)
     kept[0:2, 2:4] = False
+    found = loader.constrained(tiny_bundle, "test:3", "classifier", "default", 0, usual, ~kept)
     np.testing.assert_array_equal(found.counterfactual[kept], found.image[kept])
     assert component(app, "constrained")[0]["captions"][0] == "input"
     warned = [w.value for w in app.warning if "No counterfactual for" in w.value]
     assert bool(warned) != found.converged
+    app = open_page("counterfactuals", **asked, region="line")
+    assert "Draw a line on the image" in text_of(app) and not app.exception
+    app = open_page("counterfactuals", **asked, region="line", line="0.0_300.0_300.200_0.200")
+    assert component(app, "counterfactual region")[0]["corners"] == [[0, 0], [3, 0], [3, 2], [0, 2]]
+    said = text_of(app) + "".join(w.value for w in app.warning)
+    assert f"{height * width - 6} of {height * width} pixels were held fixed" in said
     widget(app.selectbox, "Method").set_value("nearest").run()
     assert "cannot keep a part of the input" in text_of(app)
 

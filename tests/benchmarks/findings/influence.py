@@ -5,11 +5,10 @@ five times. Counted is the share of the flipped labels among the first 1 % of ea
 Influence is that of an image on itself, through the last layer, whose gradient for an image with
 features f, probabilities p and label y is (p - y) f^T:
 
-- TracIn (Pruthi et al., 2020, https://arxiv.org/abs/2002.08484): the sum over epochs of the learning
-  rate times the squared norm of the gradient;
-- TRAK (Park et al., 2023, https://arxiv.org/abs/2303.14186): g^T (G^T G)^-1 g (1 - p_y), where g is
-  the gradient of the log odds of the label, and G holds those of all images. Log odds make it a
-  leverage score; "with the loss" takes the gradient of the loss instead.
+- TracIn (Pruthi et al., 2020, https://arxiv.org/abs/2002.08484): the sum over epochs of the
+  learning rate times the squared norm of the gradient;
+- TRAK (Park et al., 2023, https://arxiv.org/abs/2303.14186): f^T (F^T F)^-1 f (1 - p_y), where F
+  holds the features of all images; "with the loss" takes the squared error of p for 1 - p_y.
 
 Beside them stand the loss at the end, the mean loss over epochs, and the share of the ten nearest
 images, by features or by codes of the cluster VAE, with another label.
