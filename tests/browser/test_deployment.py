@@ -3,15 +3,21 @@
 import json
 import os
 import re
+import socket
 import stat
+import subprocess
 import sys
 import tempfile
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
+from distributed import Client
 
 from tests.benchmarks.session import Session
+from xai_core.engine.dask_cluster import DaskEngine
 
 from ..patience import PATIENCE
 from .conftest import ROOT, served
@@ -67,6 +73,38 @@ def test_it_shows_pages_and_writes_nothing_into_the_package(deployed):
         assert not session.visit(page).problems
     session.close()
     assert package_files() == before
+
+
+def test_scheduler_and_workers_of_the_compose_file_compute(tmp_path):
+    services = yaml.safe_load(COMPOSE)["services"]
+    port = free_port()
+
+    def start(name):
+        words = services[name]["command"]
+        told = {"8786": str(port), "tcp://scheduler:8786": f"tcp://127.0.0.1:{port}"}
+        return subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_" + words[1]]
+            + [told.get(word, word) for word in words[2:]]
+            + (["--host", "127.0.0.1"] if name == "scheduler" else []),
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+        )
+
+    started = [start("scheduler"), start("worker")]
+    try:
+        with Client(f"tcp://127.0.0.1:{port}", timeout=PATIENCE) as client:
+            client.wait_for_workers(os.cpu_count() or 1, timeout=PATIENCE)
+        with closing(DaskEngine(f"127.0.0.1:{port}")) as engine:
+            assert [o.result for o in engine.map(abs, [-3])] == [3]
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def test_the_container_has_no_more_rights_than_it_needs():

@@ -214,7 +214,12 @@ def test_a_part_of_the_image_can_be_held_fixed(open_page, tiny_bundle, component
     app = open_page("counterfactuals", **asked, region="line")
     assert "Draw a line on the image" in text_of(app) and not app.exception
     app = open_page("counterfactuals", **asked, region="line", line="0.0_300.0_300.200_0.200")
-    assert component(app, "counterfactual region")[0]["corners"] == [[0, 0], [3, 0], [3, 2], [0, 2]]
+    assert component(app, "counterfactual region")[0]["corners"] == [
+        [0, 0],
+        [3, 0],
+        [3, 2],
+        [0, 2],
+    ]
     said = text_of(app) + "".join(w.value for w in app.warning)
     assert f"{height * width - 6} of {height * width} pixels were held fixed" in said
     widget(app.selectbox, "Method").set_value("nearest").run()
