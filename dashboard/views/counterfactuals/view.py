@@ -63,7 +63,7 @@ MORE = {
     ),
     "Only a part": (
         constrained,
-        f"A counterfactual for {target} that changes only a part of the image.",
+        f"A counterfactual for {target} that changes only a part.",
     ),
     "Every class": (
         sheet,
