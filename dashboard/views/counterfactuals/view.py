@@ -61,10 +61,7 @@ MORE = {
         f"Different counterfactuals for {target}, found through latent space from different "
         "starts, the smallest first.",
     ),
-    "Only a part": (
-        constrained,
-        f"A counterfactual for {target} that changes only a part.",
-    ),
+    "Only a part": (constrained, f"A counterfactual for {target} that changes a part."),
     "Every class": (
         sheet,
         "One real image of each class, turned into every class, by the method chosen above.",
