@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._numbers import Number
-from . import sprites
+from . import sprites, theme
 from .style import one_line
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "breadth",
     "colour_bar",
     "grid_line",
+    "heat_cell",
     "legend",
     "mark",
     "picture",
@@ -181,6 +182,32 @@ def rectangle(
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
         f'fill="{fill}" fill-opacity="{opacity}">{_title(title)}</rect>'
     )
+
+
+def heat_cell(
+    box: tuple[Number, Number, Number, Number],
+    colour: NDArray[np.uint8],
+    said: str,
+    title: str,
+    *,
+    bold: bool = False,
+) -> list[str]:
+    """Draw a cell of a heat map, with a text in it that is readable on its colour.
+
+    Args:
+        box: Left, top, width and height, with the gap to the next cells.
+        colour: Red, green and blue.
+        said: The text; empty for none.
+        title: Shown at the pointer.
+        bold: Whether the text is bold.
+    """
+    x, y, width, height = box
+    parts = [rectangle((x, y, width - 1, height - 1), theme.hex_colours(colour[None])[0], title)]
+    if said:
+        light = colour @ np.array([0.299, 0.587, 0.114]) > 140
+        ink = f'fill="{theme.ink(not light)}"' + (' font-weight="700"' if bold else "")
+        parts.append(text(said, x + width / 2, y + height / 2, anchor="middle", more=ink))
+    return parts
 
 
 def mark(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..._numbers import Number
 from .. import theme
-from ..drawing import BAR, Drawing, breadth, colour_bar, rectangle, text
+from ..drawing import BAR, Drawing, breadth, colour_bar, heat_cell, text
 
 __all__ = [
     "accuracy",
@@ -136,11 +136,6 @@ def _cells(
             f"{row} {names[0][i]} in {column} {names[1][j]}: {count:,} images, "
             f"{100 * share:.2f} % of the {row}"
         )
-        fill = theme.hex_colours(colours[i, j][None])[0]
-        parts.append(rectangle((x, y, across - 1, CELL - 1), fill, title))
-        if count:
-            light = colours[i, j] @ np.array([0.299, 0.587, 0.114]) > 140
-            said = f"{count}" if show == "Counts" else f"{100 * share:.1f}"
-            ink = f'fill="{theme.ink(not light)}"'
-            parts.append(text(said, x + across / 2, y + CELL / 2, anchor="middle", more=ink))
+        said = f"{count}" if show == "Counts" else f"{100 * share:.1f}"
+        parts += heat_cell((x, y, across, CELL), colours[i, j], said if count else "", title)
     return parts

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ...latent_space.persistence import STABLE, Sweep
 from .. import theme
-from ..drawing import BAR, Drawing, breadth, colour_bar, rectangle, text
+from ..drawing import BAR, Drawing, breadth, colour_bar, heat_cell, text
 
 __all__ = ["finding", "persistence_table"]
 
@@ -38,7 +36,7 @@ def finding(sweep: Sweep, names: Sequence[str]) -> str:
 def persistence_table(
     sweep: Sweep, names: Sequence[str], order: Sequence[int], dark: bool
 ) -> Drawing:
-    """Draw the mean Jaccard similarity per cluster and K; cells that count as the same are framed.
+    """Draw the mean Jaccard similarity per cluster and K; bold where it counts as the same.
 
     The last row is the agreement of two seeds.
 
@@ -62,20 +60,14 @@ def persistence_table(
         parts.append(text(name, left - 6, top + CELL / 2, anchor="end"))
         for column, (number, value) in enumerate(zip(sweep.clusters, values, strict=True)):
             colour = scale[round(255 * min(max(value, 0.0), 1.0))]
-            fill = theme.hex_colours(colour[None])[0]
-            x = left + ACROSS * column
+            box = (left + ACROSS * column, top, ACROSS, CELL)
             what = "two seeds: adjusted Rand index" if last else f"{name}: similarity"
             title = f"{what} {value:.2f} with K = {number}"
-            parts.append(rectangle((x, top, ACROSS - 2, CELL - 2), fill, title))
-            light = colour @ np.array([0.299, 0.587, 0.114]) > 140
-            weight = ' font-weight="700"' if value >= STABLE and not last else ""
-            ink = f'fill="{theme.ink(not light)}"{weight}'
-            middle = x + (ACROSS - 2) / 2
-            parts.append(text(f"{value:.2f}", middle, top + CELL / 2, anchor="middle", more=ink))
+            bold = value >= STABLE and not last
+            parts += heat_cell(box, colour, f"{value:.2f}", title, bold=bold)
     low = BAR + CELL * len(rows) + 22
     for column, number in enumerate(sweep.clusters):
-        x = left + ACROSS * column + (ACROSS - 2) / 2
-        parts.append(text(str(number), x, low, anchor="middle"))
+        parts.append(text(str(number), left + ACROSS * (column + 0.5), low, anchor="middle"))
     right = left + ACROSS * len(sweep.clusters)
     parts.append(text("K, clusters of a training", (left + right) / 2, low + 22, anchor="middle"))
     return Drawing.of(
