@@ -52,6 +52,7 @@ from .paths import find_bundle
 __all__ = [
     "HISTORY_COLUMNS",
     "Bundle",
+    "digest_of",
     "load_bundle",
 ]
 
@@ -270,7 +271,7 @@ def load_bundle(
     """
     folder = find_bundle(name_or_path)
     manifest = read_manifest(folder)
-    digest = _digest(folder)
+    digest = digest_of(folder)
     check_hashes(folder, manifest, largest_sizes(folder, manifest))
     device = resolve_device(device)
     classifier = read_classifier(folder, manifest, device)
@@ -288,12 +289,13 @@ def load_bundle(
         device=device,
         replay=read_replay(folder, manifest),
     )
-    if read_manifest(folder) != manifest or _digest(folder) != digest:
+    if read_manifest(folder) != manifest or digest_of(folder) != digest:
         raise BundleError(f"`{folder}` was replaced while it was opened. Open it again.")
     return opened.with_notes()
 
 
-def _digest(folder: Path) -> str:
+def digest_of(folder: Path) -> str:
+    """Return the digest of the bundle in a folder, see `Bundle`."""
     path = folder / MANIFEST
     with readable(path):
         return hashlib.sha256(path.read_bytes()).hexdigest()

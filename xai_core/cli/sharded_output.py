@@ -9,12 +9,12 @@ The parts are one Parquet data set, the same whatever the engine:
 Parts that are there are not computed again, so the same command continues where one stopped.
 """
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import torch
 
 from ..atomic_write import atomic_write
-from ..errors import DataError, ProcessLostError
+from ..errors import DataError
 from .options import images_of
 from .terminal import print_json, print_table, progress
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from .._types import ByteImages
     from ..bundle.reading import Bundle
-    from ..engine.api import Engine
 
 __all__ = ["PartTask", "write_parts"]
 
@@ -87,7 +86,7 @@ class PartTask:
         Raises:
             DataError: If it cannot be written, or the bundle was replaced.
         """
-        opened = _opened(self.bundle, self.device)
+        opened = _opened(self.bundle, self.digest, self.device)
         if opened.digest != self.digest:
             raise DataError(f"`{self.bundle}` was replaced. Start again in an empty folder.")
         pixels = np.load(self.folder / PIXELS, mmap_mode="r")
@@ -98,8 +97,9 @@ class PartTask:
             pq.write_table(table, file, compression="zstd")
 
 
-@functools.lru_cache(maxsize=1)
-def _opened(bundle: str, device: str) -> "Bundle":
+@lru_cache(maxsize=1)
+def _opened(bundle: str, digest: str, device: str) -> "Bundle":
+    """Open a bundle once per process, again if another one, of another digest, has replaced it."""
     from ..bundle.reading import load_bundle
 
     return load_bundle(bundle, device=device)
@@ -158,14 +158,15 @@ def write_parts(
         ProcessLostError: If some parts failed; it names them, and the others are written.
     """
     from ..bundle.paths import find_bundle
+    from ..bundle.reading import digest_of
     from ..engine.api import make_engine
 
-    path = str(find_bundle(bundle).resolve())
-    opened = _opened(path, device)
+    path = find_bundle(bundle).resolve()
+    opened = _opened(str(path), digest_of(path), device)
     pixels = images_of(opened, images).numpy()
     task = PartTask(
         work=work,
-        bundle=path,
+        bundle=str(path),
         digest=opened.digest,
         device=device,
         folder=folder.resolve(),
@@ -174,7 +175,7 @@ def write_parts(
     wanted = {
         **json.loads(json.dumps(about)),
         "bundle": opened.digest,
-        "images": hashlib.sha256(pixels.tobytes()).hexdigest(),
+        "images": hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(),
         "num_images": len(pixels),
         "images_per_part": task.images_per_part,
     }
@@ -186,8 +187,13 @@ def write_parts(
             with atomic_write(folder / PIXELS) as file:
                 np.save(file, pixels)
             gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-            with closing(make_engine(engine, blocks=len(missing), gpus=gpus)) as chosen:
-                _compute(chosen, task, missing, len(pixels))
+            with (
+                closing(make_engine(engine, blocks=len(missing), gpus=gpus)) as chosen,
+                progress("Computing parts") as shown,
+            ):
+                shown(0, len(missing))
+                name = partial(_rows_of, size=task.images_per_part, count=len(pixels))
+                chosen.complete(task, missing, name=name, timeout=TIMEOUT, on_progress=shown)
         (folder / PIXELS).unlink(missing_ok=True)
     files = [task.path(number).name for number in parts]
     summary = {"bundle": opened.name, **about, "out": str(folder)}
@@ -198,25 +204,10 @@ def write_parts(
         print_table(f"{folder}", list(summary.items()))
 
 
-def _compute(engine: "Engine", task: PartTask, missing: list[int], count: int) -> None:
-    failed = {}
-    try:
-        with progress("Computing parts") as shown:
-            shown(0, len(missing))
-            for done, outcome in enumerate(engine.map(task, missing, timeout=TIMEOUT), 1):
-                if outcome.error is not None:
-                    failed[outcome.block] = outcome.error
-                shown(done, len(missing))
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("To continue, give the same command again.") from error
-    if failed:
-        size = task.images_per_part
-        names = ", ".join(f"{n * size:,} to {min((n + 1) * size, count) - 1:,}" for n in failed)
-        why = next(iter(failed.values()))
-        raise ProcessLostError(
-            f"The images {names} failed three times: {str(why) or type(why).__name__} The others "
-            "are written. The same command tries these again."
-        )
+def _rows_of(parts: list[int], *, size: int, count: int) -> str:
+    """Name the images of parts."""
+    spans = (f"{n * size:,} to {min((n + 1) * size, count) - 1:,}" for n in parts)
+    return f"The images {', '.join(spans)}"
 
 
 def _check(folder: Path, wanted: Mapping[str, object]) -> None:

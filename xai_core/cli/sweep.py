@@ -37,18 +37,15 @@ def sweep(
     values = _values(clusters)
     opened = open_bundle(bundle, "auto")
     blocks = len(values) * seeds
-    try:
-        with closing(make_engine(engine, blocks=blocks)) as chosen, progress("Training") as shown:
-            found = run(
-                opened,
-                clusters=values,
-                seeds=seeds,
-                num_images=num_images,
-                engine=chosen,
-                on_progress=shown,
-            )
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt("To continue, give the same command again.") from error
+    with closing(make_engine(engine, blocks=blocks)) as chosen, progress("Training") as shown:
+        found = run(
+            opened,
+            clusters=values,
+            seeds=seeds,
+            num_images=num_images,
+            engine=chosen,
+            on_progress=shown,
+        )
     names = opened.clusters.names
     out = str(sweep_file(opened.path))
     if as_json:

@@ -43,13 +43,19 @@ def spinner(text: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def progress(text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left on stderr; yields a function of steps done and in total."""
+    """Show a bar with the time left, on stderr, of work that the same command continues.
+
+    Yields a function of the steps done and in total.
+    """
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(text, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt("To continue, give the same command again.") from error
 
 
 def print_json(value: object) -> None:

@@ -3,9 +3,10 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from ..errors import ConfigError, OutOfMemoryError, ProcessLostError, XaiError
@@ -83,12 +84,48 @@ class Engine(ABC):
         Raises:
             XaiError: If a block is refused because of its input or settings; that stops all.
         """
+        return self._each(
+            partial(self._outcome, function, block, timeout, retries) for block in blocks
+        )
+
+    def complete(
+        self,
+        function: Callable[[B], object],
+        blocks: Collection[B],
+        *,
+        name: Callable[[list[B]], str],
+        timeout: float | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Compute all blocks whose results `function` writes itself.
+
+        Args:
+            function: As in `run`.
+            blocks: One argument each.
+            name: Names blocks that failed, for the message.
+            timeout: Seconds for one attempt.
+            on_progress: Called with the number of blocks done and of all.
+
+        Raises:
+            ProcessLostError: If some failed in every attempt, once all others are done.
+        """
+        failed: list[B] = []
+        for done, outcome in enumerate(self.map(function, blocks, timeout=timeout), 1):
+            if outcome.error is not None:
+                failed.append(outcome.block)
+                why = str(outcome.error) or type(outcome.error).__name__
+            on_progress(done, len(blocks))
+        if failed:
+            raise ProcessLostError(
+                f"{name(failed)} failed three times: {why} The others are written. The same "
+                "command tries these again."
+            )
+
+    def _each(self, attempts: Iterable[Callable[[], Outcome[B, R]]]) -> Iterator[Outcome[B, R]]:
+        """Call each, `at_once` at the same time; yields what they return as it comes."""
         pool = ThreadPoolExecutor(self.at_once)
         try:
-            waiting = [
-                pool.submit(self._outcome, function, block, timeout, retries) for block in blocks
-            ]
-            for done in as_completed(waiting):
+            for done in as_completed([pool.submit(attempt) for attempt in attempts]):
                 yield done.result()
         except BaseException:
             self.close()
@@ -120,17 +157,9 @@ class Inline(Engine):
         """Compute `function(*args)` here."""
         return function(*args)
 
-    def map(
-        self,
-        function: Callable[[B], R],
-        blocks: Iterable[B],
-        *,
-        timeout: float | None = None,
-        retries: int = RETRIES,
-    ) -> Iterator[Outcome[B, R]]:
-        """Compute the blocks in order, in this thread."""
-        for block in blocks:
-            yield self._outcome(function, block, timeout, retries)
+    def _each(self, attempts: Iterable[Callable[[], Outcome[B, R]]]) -> Iterator[Outcome[B, R]]:
+        """Call each in order, in this thread."""
+        return (attempt() for attempt in attempts)
 
 
 def make_engine(name: str, *, blocks: int, gpus: int = 0) -> Engine:

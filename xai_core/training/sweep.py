@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 
@@ -17,12 +18,11 @@ from ..atomic_write import atomic_write
 from ..bundle.reading import Bundle, load_bundle
 from ..data.dataset import Dataset, Split, build_dataset
 from ..engine.api import Engine
-from ..errors import ConfigError, ProcessLostError
+from ..errors import ConfigError
 from ..latent_space.encoding import encode_dataset
 from ..latent_space.persistence import Clusters, Sweep, persistence, sweep_file
 from ..models.adopted import AdoptedVAE
 from ..models.config import ClusterVAEConfig
-from ..runtime import Launch
 from .checkpoint import TrainingState, read_state, write_state
 from .config import TrainingConfig
 from .stages.pseudo_labels import cluster_layout, clusters_on_layout
@@ -81,14 +81,26 @@ def sweep(
             f"`seeds` at least 1; got {values} and {seeds}."
         )
     work = bundle.path.with_name(f".{bundle.path.name}.sweep")
-    work.mkdir(parents=True, exist_ok=True)
-    task = _Training(bundle=str(bundle.path.resolve()), work=work.resolve(), count=len(images))
+    about = f"{bundle.digest[:16]}-{len(images)}"  # other trainings are not continued
+    task = _Training(
+        bundle=str(bundle.path.resolve()),
+        digest=bundle.digest,
+        work=work.resolve() / about,
+        count=len(images),
+    )
+    task.work.mkdir(parents=True, exist_ok=True)
     planned = [(number, seed) for seed in range(seeds) for number in values]
-    done = sum(task.file(*one).exists() for one in planned)
-    on_progress(done, len(planned))
-    _finish(engine, task.lay_out, [seed for seed in range(seeds) if not task.layout(seed)])
     missing = [one for one in planned if not task.file(*one).exists()]
-    _finish(engine, task, missing, lambda more: on_progress(done + more, len(planned)))
+    done = len(planned) - len(missing)
+    on_progress(done, len(planned))
+    layouts = [seed for seed in range(seeds) if not task.layout(seed)]
+    engine.complete(task.lay_out, layouts, name=lambda failed: f"The layouts of seeds {failed}")
+    engine.complete(
+        task,
+        missing,
+        name=lambda failed: f"{len(failed)} of {len(planned)} trainings",
+        on_progress=lambda more, _: on_progress(done + more, len(planned)),
+    )
     found = {one: np.load(task.file(*one)) for one in planned}
     mine = encode_dataset(bundle.model, images, device=bundle.device).cluster_probs.argmax(-1)
     result = Sweep(
@@ -127,30 +139,12 @@ def _agreement(runs: list[Clusters]) -> float:
     return round(float(np.mean(pairs)), 4) if pairs else 1.0
 
 
-def _finish(
-    engine: Engine,
-    work: Callable[..., None],
-    blocks: Sequence[object],
-    on_done: Callable[[int], None] = lambda done: None,
-) -> None:
-    failed = {}
-    for number, outcome in enumerate(engine.map(work, blocks), 1):
-        if outcome.error is not None:
-            failed[str(outcome.block)] = outcome.error
-        on_done(number)
-    if failed:
-        why = next(iter(failed.values()))
-        raise ProcessLostError(
-            f"{len(failed)} of {len(blocks)} trainings failed three times: {why} The others are "
-            "kept. The same command tries these again."
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Training:
     """Trains one cluster VAE and writes the cluster of each image."""
 
     bundle: str
+    digest: str
     work: Path
     count: int
 
@@ -161,7 +155,7 @@ class _Training:
         return read_state(self.work, f"{LAYOUT}{seed:03d}")
 
     def lay_out(self, seed: int) -> None:
-        dataset, config, _ = _of(self.bundle, self.count)
+        dataset, config, _ = _of(self.bundle, self.digest, self.count)
         layout = cluster_layout(
             dataset.train.images,
             config.num_clusters,
@@ -173,7 +167,7 @@ class _Training:
 
     def __call__(self, one: tuple[int, int]) -> None:
         number, seed = one
-        dataset, config, training = _of(self.bundle, self.count)
+        dataset, config, training = _of(self.bundle, self.digest, self.count)
         state = self.layout(seed)
         assert state is not None, "layouts are made first"
         probs = clusters_on_layout(state.tensors[LAYOUT].numpy(), number, seed)
@@ -186,7 +180,6 @@ class _Training:
                 model=dataclasses.replace(config, num_clusters=number),
                 training=training,
                 seed=seed,
-                launch=Launch(device="cpu" if not torch.cuda.is_available() else "cuda"),
             )
         encoding = encode_dataset(trained.model, dataset.train.images, device="cpu")
         clusters = encoding.cluster_probs.argmax(-1).numpy().astype(np.int16)
@@ -194,8 +187,12 @@ class _Training:
             np.save(file, clusters)
 
 
-def _of(bundle: str, count: int) -> tuple[Dataset, ClusterVAEConfig, TrainingConfig]:
-    """Return the first train images without labels, and the settings of their trainings."""
+@lru_cache(maxsize=1)
+def _of(bundle: str, digest: str, count: int) -> tuple[Dataset, ClusterVAEConfig, TrainingConfig]:
+    """Return the first train images without labels, and the settings of their trainings.
+
+    A process reads them once; `digest` tells a bundle from one that has replaced it.
+    """
     opened = load_bundle(bundle)
     data = opened.dataset
     part = Split(images=data.train.images[:count], labels=None)

@@ -41,8 +41,7 @@ def show(bundle: "Bundle") -> None:
         )
         messages.note(
             f"The model has not been trained again. Run `xai sweep {bundle.name}` in a terminal: "
-            "48 short trainings, about a quarter of an hour on two cores for MNIST. Then reload "
-            "this page."
+            "48 short trainings. Then reload this page."
         )
         return
     names = naming.cluster_names(bundle)

@@ -36,7 +36,7 @@ def test_a_sweep_follows_the_clusters_and_continues(bundle, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(module._Training, "__call__", stopping(after=2))
         sweep(bundle, **options)
-    kept = sorted(path.name for path in bundle.path.with_name(".bars.sweep").glob("*.npy"))
+    kept = sorted(path.name for path in bundle.path.with_name(".bars.sweep").glob("*/*.npy"))
     assert kept == ["K0002-seed000.npy", "K0003-seed000.npy"]
     found = sweep(bundle, **options, on_progress=lambda *step: told.append(step))
     assert told == [(2, 4), (3, 4), (4, 4)]
