@@ -35,6 +35,13 @@ COMMANDS = {
 """Command and options, and the images it works on together, made few but for `encode`."""
 
 
+LISTENS = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from xai_core.cli import main; main()"
+)
+"""The `xai` command, stopped by Ctrl-C even if tests run in the background of a shell."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Few(CounterfactualConfig):
     batch_size: int = FEW
@@ -191,7 +198,7 @@ def test_engines_give_the_same_bits_and_a_stopped_command_continues(
     for harm in (signal.SIGKILL, signal.SIGINT):
         with subtests.test(harm.name):
             out = tmp_path / harm.name
-            words = [sys.executable, "-m", "xai_core", *command("local:2", out.name)]
+            words = [sys.executable, "-c", LISTENS, *command("local:2", out.name)]
             process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
             until = time.monotonic() + PATIENCE
             while not (there := sorted(out.glob("part*"))):
