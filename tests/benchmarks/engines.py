@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.engines`: what an engine costs, and what a killed command loses.
 
-The commands work on 20,000 train images of MNIST. Twenty times in all, at a random moment, the
+The commands work on 20,000 train images of MNIST. Up to twenty times in all, at a random moment, the
 command or one of its two processes is killed (SIGKILL); a killed command is given again.
 """
 
