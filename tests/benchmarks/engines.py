@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.engines`: what an engine costs, and what a killed command loses.
 
-The commands work on 20,000 train images of MNIST. Up to twenty times in all, at a random moment, the
-command or one of its two processes is killed (SIGKILL); a killed command is given again.
+The commands work on 20,000 train images of MNIST. Up to twenty times in all, at a random moment,
+the command or one of its two processes is killed (SIGKILL); a killed command is given again.
 """
 
 import argparse
