@@ -16,6 +16,7 @@ from .test_access import AXE, findings
 LOADED = "images => images.every((image) => image.naturalWidth > 0 && image.alt)"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+WHITE, BLACK = "rgb(255, 255, 255)", "rgb(16, 20, 27)"
 
 
 def saved(page, button):
@@ -30,7 +31,7 @@ def test_the_report_opens_offline_in_both_themes(open_page, browser, tmp_path):
     name, path = saved(page, page.get_by_role("button", name="Report of test:18"))
     assert name == "mnist-report-test-18.html"
     report, problems = path.rename(tmp_path / name), []
-    for theme, colour in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(16, 20, 27)")):
+    for theme, colour in (("light", WHITE), ("dark", BLACK)):
         context = browser.new_context(
             offline=True, color_scheme=theme, viewport={"width": 390, "height": 800}
         )
@@ -130,13 +131,15 @@ def offline(browser, exported):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1400, 390])
-def test_the_exported_map_is_for_everyone(offline, theme, width):
-    page = offline("hostile", theme, width)
-    assert page.locator("h1").inner_text() == f"Latent map of {HOSTILE}"
-    assert page.evaluate(OVERFLOW) <= 0
-    page.evaluate(AXE)
-    assert findings(page) == []
+def test_the_exported_map_is_for_everyone(offline, theme, subtests):
+    for width in (1400, 390):
+        with subtests.test(width=width):
+            page = offline("hostile", theme, width)
+            assert page.locator("h1").inner_text() == f"Latent map of {HOSTILE}"
+            assert page.evaluate(BACKGROUND) == {"light": WHITE, "dark": BLACK}[theme]
+            assert page.evaluate(OVERFLOW) <= 0
+            page.evaluate(AXE)
+            assert findings(page) == []
 
 
 @pytest.mark.parametrize("name", ["hostile", "colour"])

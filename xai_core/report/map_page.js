@@ -11,41 +11,23 @@ const PLACE = new Map(Array.from(ROWS, (row, i) => [row, i]));
 const EXPLAINED = new Map(DATA.explained.map((one) => [one.row, one]));
 for (const [name, column] of Object.entries(DATA.columns)) levelsOf[name] = unpack(column.levels);
 
-function make(tag, { text, ...rest } = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), rest);
-  if (text !== undefined) node.textContent = text;
-  node.append(...children);
-  return node;
-}
 const idOf = (row) => { const [name, start] = DATA.splits.findLast(([, first]) => row >= first); return `${name}:${row - start}`; };
 const nameIn = (column, row) => DATA.columns[column]?.legend.names[levelsOf[column][row]];
-const percent = (p) => (p <= 0.0005 ? 'under 0.1 %' : p >= 0.9995 ? 'over 99.9 %' : `${(100 * p).toFixed(1)} %`);
 const themed = (pair) => pair[NIGHT.matches ? 1 : 0];
 
 // ---- the map
-function mask() {
-  const levels = levelsOf[state.colour], { only, range: [low, high] } = state;
-  if (!only.length && low === 0 && high === 254) return null;
-  const bits = new Uint8Array((levels.length + 7) >> 3);
-  levels.forEach((v, row) => {
-    if (only.length ? only.includes(v) : v >= low && v <= high) bits[row >> 3] |= 128 >> (row & 7);
-  });
-  let text = '';
-  for (let k = 0; k < bits.length; k += 8192) text += String.fromCharCode(...bits.subarray(k, k + 8192));
-  return btoa(text);
-}
 function draw() {
-  const column = DATA.columns[state.colour], i = PLACE.get(state.row);
-  const mark = [X, Y].map((at, j) => ((at[i] / 65535) * 2 - 1) * DATA.half + DATA.centre[j]);
+  const column = DATA.columns[state.colour], levels = levelsOf[state.colour];
+  const keeps = legendFilter(levels, state.only, state.range);
   latentMap({
     parentElement: $('map'),
     data: {
-      ...DATA, ...column, ...themed(column.colours), points: { buffer: blob }, mark,
-      colour: { buffer: levelsOf[state.colour].buffer }, cluster: { buffer: levelsOf.cluster.buffer },
+      ...DATA, ...column, ...themed(column.colours), points: { buffer: blob },
+      colour: { buffer: levels.buffer }, cluster: { buffer: levelsOf.cluster.buffer },
       label: levelsOf.label ? { buffer: levelsOf.label.buffer } : null,
-      sheets: SHEETS.input, shown: mask(), selected: state.row, neighbours: [], lasso: null, marks: [],
+      sheets: SHEETS.input, shown: keeps && packed(levels.length, keeps), selected: state.row, neighbours: [], lasso: null, marks: [],
       only: [...state.only], range: state.range, inQuestion: '', focus: state.focus,
-      alt: `Map of ${DATA.count.toLocaleString('en')} images coloured by ${column.title.toLowerCase()}. Arrow keys move from point to point, with Shift in longer steps; Enter selects; plus, minus and 0 zoom.`,
+      alt: describe(DATA.count, column.title),
     },
     setTriggerValue(event, value) {
       if (event === 'pick') select(value);

@@ -87,7 +87,7 @@ def map_page(
     from .._version import __version__
 
     config = config or MapPageConfig()
-    script = "".join(_source(name) for name in ("latent_map.js", "map_page.js"))
+    script = in_browser.source("latent_map.js", "around.js") + _source("map_page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     pages = Environment(
         loader=PackageLoader("xai_core", "report"),
@@ -108,8 +108,8 @@ def map_page(
         origin=f"{bundle.name} ({bundle.digest[:16]}), cluster-vae-xai {__version__}",
         data=_data(bundle, config, shown),
         sheets=_sheets(bundle, shown.order, on_progress),
-        style=_source("latent_map.css"),
-        map=_source("latent_map.html"),
+        style=in_browser.source("latent_map.css", "around.css"),
+        map=in_browser.source("latent_map.html"),
         script=script,
         digest=digest,
     )
@@ -117,8 +117,7 @@ def map_page(
 
 
 def _source(name: str) -> str:
-    folder = "plots/latent_map" if name.startswith("latent_map.") else "report"
-    return files("xai_core").joinpath(folder, name).read_text("utf-8")
+    return files("xai_core").joinpath("report", name).read_text("utf-8")
 
 
 def _data(bundle: "Bundle", config: MapPageConfig, shown: points.Places) -> dict[str, Any]:
@@ -139,20 +138,8 @@ def _data(bundle: "Bundle", config: MapPageConfig, shown: points.Places) -> dict
 
 
 def _column(bundle: "Bundle", column: colouring.Column) -> dict[str, Any]:
-    """Return one colouring: a byte per image, legend, labels, colours of both themes."""
-    levels, *ends = colouring.encoded(bundle.index, column)
-    names = colouring.names(
-        column, bundle.clusters.names, bundle.manifest.dataset.class_names, int(ends[1]) + 1
-    )
-    xy = bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32)
-    middles = points.medians(xy, levels, len(names)) if column.grouped else []
-    return {
-        "levels": _base64(levels.tobytes()),
-        **in_browser.coloured(bundle, column, names, (ends[0], ends[1]), middles),
-        "colours": [
-            in_browser.colours(bundle, column, len(names), dark) for dark in (False, True)
-        ],
-    }
+    found = in_browser.whole(bundle, column)
+    return found | {"levels": _base64(found["levels"])}
 
 
 @torch.inference_mode()

@@ -50,9 +50,13 @@ def test_it_holds_every_image_and_its_probabilities(tiny_bundle, content):
     assert all(one["changed"]["image"].startswith("data:image/png") for one in data["explained"])
 
 
-def test_fewer_images_and_no_explanation(tiny_bundle):
+def test_fewer_images_and_no_explanation_but_no_impossible_numbers(tiny_bundle):
     found, _ = blocks(map_page(tiny_bundle, config=MapPageConfig(images=20, explained=0)))
     assert found["data"]["count"] == 20 and found["data"]["explained"] == []
+    with pytest.raises(ValueError, match="`images` must be at least 1, got 0"):
+        MapPageConfig(images=0)
+    with pytest.raises(ValueError, match="`explained` must be at least 0, got -1"):
+        MapPageConfig(explained=-1)
 
 
 def test_it_asks_for_nothing_and_runs_one_script_only(content):
@@ -72,10 +76,3 @@ def test_a_hostile_text_is_never_markup(tiny_bundle, content):
     data, _ = blocks(hostile)
     assert f"1{words}" in data["data"]["classNames"]
     assert f"Latent map of {words}" in " ".join(Structure(hostile).words)
-
-
-def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match="`images` must be at least 1, got 0"):
-        MapPageConfig(images=0)
-    with pytest.raises(ValueError, match="`explained` must be at least 0, got -1"):
-        MapPageConfig(explained=-1)

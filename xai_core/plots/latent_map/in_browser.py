@@ -1,7 +1,14 @@
-"""The data of `latent_map.js`, which draws the map on a page and in an exported file."""
+"""What draws the map in a browser, and its data: on a page, in an exported file, in a notebook.
+
+`latent_map.js` draws the map; `around.js` is shared by what stands around it where Streamlit is
+not.
+"""
 
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..._numbers import Number
 from .. import theme
@@ -10,7 +17,12 @@ from . import colouring, points
 if TYPE_CHECKING:
     from ...bundle.reading import Bundle
 
-__all__ = ["coloured", "colours", "fixed"]
+__all__ = ["coloured", "colours", "fixed", "source", "whole"]
+
+
+def source(*names: str) -> str:
+    """Return the texts of some files of this folder, one after the other."""
+    return "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
 
 
 def fixed(bundle: "Bundle", places: points.Places) -> dict[str, Any]:
@@ -56,4 +68,18 @@ def colours(bundle: "Bundle", column: colouring.Column, count: int, dark: bool) 
     return {
         "palette": colouring.palette(column, count, order, labels, dark),
         "quiet": theme.muted(dark),
+    }
+
+
+def whole(bundle: "Bundle", column: colouring.Column) -> dict[str, Any]:
+    """Return a colouring: one byte per image, legend, labels, and the colours of both themes."""
+    levels, low, high = colouring.encoded(bundle.index, column)
+    classes = bundle.manifest.dataset.class_names
+    names = colouring.names(column, bundle.clusters.names, classes, int(high) + 1)
+    xy = bundle.index[["umap_x", "umap_y"]].to_numpy(np.float32)
+    middles = points.medians(xy, levels, len(names)) if column.grouped else []
+    return {
+        "levels": levels.tobytes(),
+        **coloured(bundle, column, names, (low, high), middles),
+        "colours": [colours(bundle, column, len(names), dark) for dark in (False, True)],
     }

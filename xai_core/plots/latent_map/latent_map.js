@@ -2,7 +2,8 @@
 // Positions and colours come from files (or, where those cannot be written, with the data); a
 // point's identity is its row in the index, never its place in a selection or among those drawn. Marks stand for no point: samples, a path, a decoded place.
 // Events: pick (a row), lasso (corners in map units, [] to clear it), place (a place to decode,
-// [] to forget it), only (the legend's entries to show), range (its lowest and highest level).
+// [] to forget it), only (the legend's entries to show), range (its lowest and highest level);
+// `onHover` gets the row under the pointer or the keyboard, or null.
 const KEPT = (window.__latentMap ??= { files: new Map(), sheets: new Map(), views: new Map() });
 const INSTANCES = new WeakMap();
 const GREY = 255;
@@ -24,8 +25,9 @@ function bytes(source) {
   }));
 }
 
-function sheet(url) {
+function sheet(url, load) {
   return once(KEPT.sheets, url, () => {
+    if (load) return load(url);
     const image = new Image();
     image.src = url;
     return image.decode().then(() => image);
@@ -35,11 +37,6 @@ function sheet(url) {
 // Sheets are files of a numbered address, or a list of data URLs.
 const sheetOf = (sheets, k) => (Array.isArray(sheets) ? sheets[k] : sheets.replace('{k}', k));
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-
-function cssColour(node, name, fallback) {
-  const text = getComputedStyle(node).getPropertyValue(name).trim();
-  return /^#[0-9a-f]{6}/i.test(text) ? rgb(text) : fallback;
-}
 
 // A disc of radius r device pixels as offsets and coverages out of 256.
 function disc(r, width, alpha) {
@@ -75,9 +72,9 @@ class LatentMap {
     this.observer.observe(this.box);
   }
 
-  async update(data, send) {
+  async update(data, send, onHover) {
     const first = this.data?.name !== data.name;
-    this.data = data;
+    Object.assign(this, { data, onHover });
     this.send = (event, value) => { if (event === 'pick' || !data.plain) send(event, value); };
     this.box.parentElement.classList.toggle('plain', !!data.plain);
     if (first) this.view = KEPT.views.get(data.name) ?? { x: 0.5, y: 0.5, zoom: 1 };
@@ -92,14 +89,16 @@ class LatentMap {
     this.cluster = new Uint8Array(cluster);
     this.label = label && new Uint8Array(label);
     if (first || !this.place) this.place = new Map(Array.from(this.row, (row, i) => [row, i]));
-    this.shown = data.shown ? Uint8Array.from(atob(data.shown), (c) => c.charCodeAt(0)) : null;
+    this.shown = typeof data.shown === 'string' ? Uint8Array.from(atob(data.shown), (c) => c.charCodeAt(0)) : data.shown;
+    this.rings = (data.rings ?? []).map((row) => this.place.get(row)).filter((i) => i !== undefined);
+    this.at = data.mark ?? this.whereIs(this.place.get(data.selected));
     this.palette = data.palette.map(rgb);
     this.marks = data.marks.map((m) => this.marks.find((old) => old.png === m.png && old.kind === m.kind) ?? { ...m, image: null });
     for (const m of this.marks) if (!m.image) Object.assign(m, { image: new Image() }).image.src = m.png;
     this.mark = null;
     this.legend();
     this.buttons();
-    if (data.focus && data.focus !== this.focused) this.centreOn(this.unit(data.mark));
+    if (data.focus && data.focus !== this.focused && this.at) this.centreOn(this.unit(this.at));
     this.focused = data.focus;
     this.box.dataset.ready = `${data.name} ${data.title}`;
     this.redraw();
@@ -132,8 +131,12 @@ class LatentMap {
     this.view.y = v - (this.H / 2 - b) / this.scale;
     this.redraw();
   }
-  // Where the selected image is: its point may not be drawn, and a person's own has none.
-  chosen() { return this.fromMap(this.data.mark); }
+  // Where the selected image is, if there is one. With `mark`, it needs no point: not all are drawn, and a person's own has none.
+  chosen() { return this.at && this.fromMap(this.at); }
+  whereIs(i) {
+    const { centre, half } = this.data;
+    return i === undefined ? null : [this.x, this.y].map((at, j) => ((at[i] / 65535) * 2 - 1) * half + centre[j]);
+  }
   centreOn([u, v]) {
     const [a, b] = this.fromUnit([u, v]), edge = 40 * this.R;
     if (a > edge && b > edge && a < this.W - edge && b < this.H - edge) return;
@@ -160,7 +163,7 @@ class LatentMap {
     KEPT.views.set(this.data.name, this.view);
     const context = this.canvas.getContext('2d'), image = context.createImageData(this.W, this.H);
     const pixels = new Uint32Array(image.data.buffer);
-    this.paper = cssColour(this.box, '--st-background-color', [255, 255, 255]);
+    this.paper = getComputedStyle(this.box).backgroundColor.match(/\d+/g).slice(0, 3);
     const [r, g, b] = this.paper;
     pixels.fill((255 << 24) | (b << 16) | (g << 8) | r);
     const grow = Math.sqrt(Math.max(1, this.view.zoom)), radius = Math.min(5, 0.95 * grow) * this.R;
@@ -211,8 +214,11 @@ class LatentMap {
     this.labels(c, ink);
     this.polygon(c, ink);
     this.drawMarks(c, ink, ring);
-    ring(chosen, pictured ? 26 : 9, 2.5);
-    if (!pictured) ring(chosen, 2, 2);
+    for (const i of this.rings) ring(this.screen(i), pictured ? 26 : 6, 2);
+    if (chosen) {
+      ring(chosen, pictured ? 26 : 9, 2.5);
+      if (!pictured) ring(chosen, 2, 2);
+    }
     if (this.hover >= 0) ring(this.screen(this.hover), pictured ? 24 : 6, 2);
   }
   drawMarks(c, ink, ring) {
@@ -251,7 +257,7 @@ class LatentMap {
   labels(c, ink) {
     c.font = `600 ${14 * this.R}px ${getComputedStyle(this.box).fontFamily}`;
     Object.assign(c, { textAlign: 'center', textBaseline: 'middle', lineJoin: 'round', lineWidth: 4 * this.R });
-    const taken = [this.around(this.chosen(), 26 * this.R, 26 * this.R)];
+    const chosen = this.chosen(), taken = chosen ? [this.around(chosen, 26 * this.R, 26 * this.R)] : [];
     for (const { text, at } of this.data.labels) {
       const [a, b] = this.clear(taken, this.fromMap(at), c.measureText(text).width + 8 * this.R, 18 * this.R);
       c.strokeStyle = `rgb(${this.paper} / 0.85)`.replace(/,/g, ' ');
@@ -302,9 +308,10 @@ class LatentMap {
   async picture(c, i, a, b, size, wait) {
     const { url, corner } = this.cell(i);
     if (!KEPT.sheets.get(url)?.image) {
-      const promise = sheet(url);
+      const promise = sheet(url, this.data.load);
       promise.then((image) => { promise.image = image; if (wait) this.redraw(); });
       if (wait) return;
+      c.clearRect(a, b, size, size); // the picture of another point
       await promise;
       if (this.hover !== i) return;
     }
@@ -327,6 +334,7 @@ class LatentMap {
     return `cluster ${this.data.clusterNames[this.cluster[row]]}${name}`;
   }
   show(i) {
+    if (i !== this.hover) this.onHover?.(i < 0 ? null : this.row[i]);
     [this.hover, this.mark] = [i, null];
     this.overlay();
     if (i < 0) { this.tip.hidden = true; return; }
@@ -334,6 +342,7 @@ class LatentMap {
     if (this.data.sheets) this.picture(this.$('.tip canvas').getContext('2d'), i, 0, 0, 84, false);
   }
   showMark(m, k) {
+    this.onHover?.(null);
     [this.hover, this.mark] = [-1, [m, k]];
     this.overlay();
     this.tell(this.fromMap(m.at[k]), ...m.words[k], true);
@@ -557,7 +566,7 @@ class LatentMap {
     e.preventDefault();
   }
   walk(direction, step) {
-    const from = this.hover >= 0 ? this.hover : this.place.get(this.data.selected) ?? this.nearest(...this.chosen(), Infinity);
+    const from = this.hover >= 0 ? this.hover : this.place.get(this.data.selected) ?? this.nearest(...(this.chosen() ?? [this.W / 2, this.H / 2]), Infinity);
     const next = this.hover < 0 ? from : this.toward(from, direction, step);
     if (next < 0) return;
     this.centreOn([this.x[next] / 65535, this.y[next] / 65535]);
@@ -589,9 +598,9 @@ class LatentMap {
   }
 }
 
-export default function latentMap({ parentElement: root, data, setTriggerValue }) {
+export default function latentMap({ parentElement: root, data, setTriggerValue, onHover }) {
   if (!INSTANCES.has(root)) INSTANCES.set(root, new LatentMap(root));
   const map = INSTANCES.get(root);
-  map.update(data, setTriggerValue);
+  map.update(data, setTriggerValue, onHover);
   return () => { map.destroy(); INSTANCES.delete(root); };
 }
