@@ -37,6 +37,7 @@ from dashboard.services import (
 from xai_core._moved import renamed
 from xai_core._paths import expand_home
 from xai_core.bundle.cluster_names import class_name
+from xai_core.errors import ConfigError
 from xai_core.plots import elbo_terms, image_sheet, probabilities, theme
 from xai_core.plots.clusters import confusion, film_strip
 from xai_core.plots.drawing import Drawing as SvgDrawing
@@ -44,6 +45,7 @@ from xai_core.plots.latent_map import colouring, picture
 from xai_core.report import html as report_page
 
 if TYPE_CHECKING:
+    from dashboard.ui.components.explorer.widget import Explorer
     from xai_core.bundle.reading import Bundle
     from xai_core.counterfactual.task import Method
 
@@ -76,6 +78,41 @@ class Page:
         return self.html.decode()
 
 
+def explore(
+    bundle: "Bundle", selection: Sequence[str] = (), *, colour: str = "cluster"
+) -> "Explorer":
+    """Return a live map of all images beside the image under the pointer and the selected ones.
+
+    A click selects an image, a lasso or a drag with Shift selects many. `selection` of the widget
+    is the list of their ids in both directions: what is selected on the map stands there, and a
+    list that is assigned to it is marked on the map. `colour` can be read and assigned too.
+    Pictures and lassos wait until the notebook's kernel is idle.
+
+        found = notebook.explore(bundle)
+        found  # shows it
+        found.selection = ["test:18", "test:247"]
+
+    Args:
+        bundle: The bundle whose map is drawn.
+        selection: Ids of the images that are selected first.
+        colour: What colours the points, as in `latent_map`.
+
+    Raises:
+        ConfigError: If anywidget is not installed.
+        DataError: If an image is not in the index, then and when `selection` is assigned, which
+            keeps its value.
+        ValueError: If there is no such column, likewise.
+    """
+    try:
+        from dashboard.ui.components.explorer.widget import Explorer
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "The live map needs the package anywidget. Install it with "
+            f'pip install "cluster-vae-xai[notebook]" ({error}).'
+        ) from error
+    return Explorer(bundle, selection, colour)
+
+
 def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> Drawing:
     """Draw all images as points, with a ring around one.
 
@@ -88,18 +125,15 @@ def latent_map(bundle: "Bundle", image_id: str, *, colour: str = "cluster") -> D
     Raises:
         ValueError: If there is no such column.
     """
-    offered = colouring.available(bundle.index)
-    known = {c.title if c.name.startswith(colouring.OWN_NAME) else c.name: c for c in offered}
-    if colour not in known:
-        raise ValueError(f"`colour` must be one of {', '.join(known)}, got {colour!r}.")
+    column = colouring.called(bundle.index, colour)
     here, classes = image_data.facts(bundle, image_id), bundle.manifest.dataset.class_names
     return Drawing(
         picture.draw(
             bundle.index,
-            known[colour],
+            column,
             picture.Names(*_listed(bundle), classes, bundle.cluster_labels),
             (float(here["umap_x"]), float(here["umap_y"])),
-            title=f"{len(bundle.index):,} images by {known[colour].title.lower()}",
+            title=f"{len(bundle.index):,} images by {column.title.lower()}",
             about=bundles.about(bundle, what="map", image=image_id),
         )
     )

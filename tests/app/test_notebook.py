@@ -1,6 +1,7 @@
 """The figures from Python, and the example script, without a page."""
 
 import dataclasses
+import io
 import re
 import subprocess
 import sys
@@ -9,12 +10,14 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
 from dashboard import notebook
 from dashboard.services import cache
 from xai_core.bundle.reading import load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.user_images import own_id
+from xai_core.errors import ConfigError, DataError
 from xai_core.plots.latent_map import colouring, picture
 
 
@@ -95,6 +98,64 @@ def test_images_left_out_of_the_map_are_grey(tiny_bundle):
         for part in (None, ~shown, shown)
     ]
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def told(widget, **state):
+    """Let the browser tell a widget what it has changed."""
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    widget._handle_msg({"content": {"data": data}, "buffers": []})
+
+
+def asked(widget, **content):
+    """Let the browser ask a widget, and return the pictures that it sends."""
+    sent = []
+    widget.send = lambda what, buffers: sent.append((what, buffers))
+    widget._handle_custom_msg(content, [])
+    return [Image.open(io.BytesIO(png)).size for what, (png,) in sent if what == content]
+
+
+def test_a_live_map_shares_selection_and_colour(tiny_bundle, monkeypatch, subtests):
+    index, first = tiny_bundle.index, ["test:3", "train:0"]
+    widget = notebook.explore(tiny_bundle, first, colour="label")
+    assert widget.selection == first and widget._pictures["ids"] == first
+    assert widget._colouring["levels"] == index["label"].astype("u1").to_numpy().tobytes()
+    state = widget.get_state()
+    assert len(state["_map"]["points"]) == 8 * len(index)  # bytes, not a list of numbers
+    widget.selection = index["id"]
+    assert widget.selection == index["id"].tolist()
+    widget.selection = ["test:1", "test:1"]
+    told(widget, selection=["test:2"], colour="elbo")
+    assert widget.selection == widget._pictures["ids"] == ["test:2"]
+    assert widget._colouring["title"] == "ELBO"
+
+    for wrong, error, words in (
+        (["test:1", "test:20"], DataError, "no image 'test:20'.* test:0 to test:19"),
+        (["digit 3"], DataError, "such as 'test:123'; got 'digit 3'"),
+        (3, TypeError, "`selection` must be a list, got 3"),
+    ):
+        with subtests.test(wrong=wrong), pytest.raises(error, match=words):
+            widget.selection = wrong
+        with pytest.raises(error, match=words):
+            notebook.explore(tiny_bundle, wrong)
+        assert widget.selection == widget._pictures["ids"] == ["test:2"]
+    with pytest.raises(ValueError, match="`colour` must be one of cluster, label"):
+        widget.colour = "taste"
+    assert widget.colour == "elbo"
+
+    places = index[["umap_x", "umap_y"]].to_numpy(float)
+    (left, low), (right, high) = places.min(0) - 1, places.max(0) + 1
+    corners = [[left, low], [right, low], [right, high], [left, high]]
+    widget.colour = "cluster"
+    asked(widget, lasso=corners, only=[1], range=[0, 254])
+    assert widget.selection == index["id"][index["cluster"] == 1].tolist()
+    assert asked(widget, sheet=0) == [(280, 28 * 6)]
+    assert asked(widget, image=3) == [(56, 28)]
+    monkeypatch.setattr(type(tiny_bundle.model), "parts", ("encode",))
+    assert asked(widget, image=3) == [(28, 28)]
+    monkeypatch.delitem(sys.modules, "dashboard.ui.components.explorer.widget")
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    with pytest.raises(ConfigError, match=re.escape('pip install "cluster-vae-xai[notebook]"')):
+        notebook.explore(tiny_bundle)
 
 
 def test_the_example_runs(tiny_bundle_path, tmp_path):

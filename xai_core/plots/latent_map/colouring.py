@@ -17,6 +17,8 @@ __all__ = [
     "OWN_NAME",
     "Column",
     "available",
+    "by_name",
+    "called",
     "encoded",
     "in_question",
     "legend",
@@ -115,6 +117,23 @@ def available(index: pd.DataFrame) -> list[Column]:
     columns = [*COLUMNS, *_of_codes(index)]
     there = [c for c in columns if c.name in index and not _empty(index[c.name], c)]
     return [*there, *_of_the_user(index)]
+
+
+def by_name(index: pd.DataFrame) -> dict[str, Column]:
+    """Return the colourings by the names that users write: those of their own columns as given."""
+    return {c.title if c.name.startswith(OWN_NAME) else c.name: c for c in available(index)}
+
+
+def called(index: pd.DataFrame, colour: str) -> Column:
+    """Return the colouring of a name.
+
+    Raises:
+        ValueError: If there is none; the message lists the names.
+    """
+    known = by_name(index)
+    if colour not in known:
+        raise ValueError(f"`colour` must be one of {', '.join(known)}, got {colour!r}.")
+    return known[colour]
 
 
 def values_of(index: pd.DataFrame, column: Column) -> NDArray[Any]:

@@ -1,0 +1,1 @@
+"""The latent map beside its images, as a widget for notebooks."""
