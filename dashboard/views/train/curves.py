@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services.jobs.runs import Run
 from dashboard.ui import download
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
 from dashboard.views.train import loader
 from xai_core.plots.style import plain
@@ -136,7 +136,7 @@ def _charts(frames: dict[str, pd.DataFrame], most: float | None) -> None:
     summary = pd.concat([frame.assign(run=name) for name, frame in frames.items()])
     _grid(frames, summary, CURVES, most=most, legend=True)
     st.markdown("**The four terms of the ELBO**; the KL divergence counts against it")
-    _grid(frames, summary, TERMS, height=220)
+    _grid(frames, summary, TERMS, height=170)
 
 
 def _grid(
@@ -145,7 +145,7 @@ def _grid(
     curves: Sequence[tuple[str, str, str]],
     *,
     most: float | None = None,
-    height: int = 280,
+    height: int = 220,
     legend: bool = False,
 ) -> None:
     """Draw two curves in each row; one legend serves all, that of the first."""
@@ -172,11 +172,11 @@ def _curve(
     if here.empty:
         return
     titles, at = {name: name for name in frames}, int(here["epoch"].max())
-    figure = collapse.over_epochs(
-        here, titles, key, axis, at, state.dark(), most=most, height=height
-    ).update_layout(showlegend=legend)
+    drawn = collapse.over_epochs(
+        here, titles, key, axis, at, most=most, height=height, named=legend
+    )
     ends = "; ".join(f"{name}: {_last(frame, stage, key, 3)}" for name, frame in frames.items())
-    chart(figure, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
+    drawing(drawn, key=f"train {stage} {key}", alt=f"{axis} by epoch. Last: {ends}")
 
 
 def _last(frame: pd.DataFrame, stage: str, key: str, digits: int) -> str:

@@ -9,7 +9,7 @@ from dashboard.services.jobs import runs
 from dashboard.views.train import form, loader
 from xai_core.training.settings import SETTINGS
 
-from ..parts import charts, widget
+from ..parts import drawings, widget
 
 
 @pytest.fixture
@@ -166,10 +166,10 @@ def test_two_runs_stand_side_by_side(root, open_train, text_of):
     bounds = [f"\N{MINUS SIGN}{nats}.00" for nats in (90, 100)]
     assert list(table.loc["ELBO after the last, nats"]) == bounds
     assert list(table.loc["Accuracy of clusters*"]) == ["\N{EN DASH}"] * 2
-    figure = json.loads(charts(app)["train vae elbo"].spec)
-    assert {trace["name"] for trace in figure["data"]} == {"one", "two"}
-    legends = [json.loads(c.spec)["layout"]["showlegend"] for c in charts(app).values()]
-    assert sum(legends) == 1 and figure["layout"]["showlegend"]
+    shown = drawings(app)
+    assert {row[0] for row in shown["train vae elbo"]["rows"]} == {"one", "two"}
+    named = [name for name, data in shown.items() if ">one</text>" in data["svg"]]
+    assert named == ["train vae elbo"]
     assert "No training is running; the last one, two, " in text_of(app)
     widget(app.selectbox, "Compare with").set_value("bars").run()
     table = app.table[-1].value.set_index("Measure")

@@ -1,6 +1,7 @@
 """The Theory pages' figures as plain functions: what they say is what they were given."""
 
 import math
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -144,26 +145,47 @@ def test_a_replay_has_one_strip_per_training(dark):
     assert len(figure.data) == 2 and figure.data[0].z.shape == (3, 6)
     assert list(figure.layout.xaxis2.ticktext) == ["a", "b", "c"]
     assert list(figure.layout.xaxis2.tickvals) == [0.5, 2.5, 4.5]
+
+
+def test_a_curve_over_epochs_leaves_out_a_steep_start_and_marks_the_chosen_epoch():
     summary = pd.DataFrame({"run": ["x"] * 3, "epoch": [0, 1, 2], "elbo": [-900.0, -5.0, -3.0],
                             "cluster_information": [0.0, 1.0, 2.0]})  # fmt: skip
-    lines = collapse.over_epochs(summary, {"x": "X"}, "elbo", "nats", 1, dark)
-    assert lines.layout.yaxis.range[0] > -10
-    assert list(lines.data[0].marker.size) == [4, 11, 4]
-    level = collapse.over_epochs(
-        summary, {"x": "X"}, "cluster_information", "I", 1, dark, most=2.3
-    )
-    assert level.layout.shapes[0].y0 == 2.3
+    lines = collapse.over_epochs(summary, {"x": "X"}, "elbo", "nats", 1)
+    marks = re.findall(r"scale\(([\d.]+)\).*?<title>(.*?)</title>", lines.svg)
+    assert marks == [
+        ("6", "X, epoch 1: \N{MINUS SIGN}5.00"),
+        ("2.5", "X, epoch 2: \N{MINUS SIGN}3.00"),
+    ]
+    assert [row[2] for row in lines.rows] == [
+        f"\N{MINUS SIGN}{nats}" for nats in ("900.0000", "5.0000", "3.0000")
+    ]
+    level = collapse.over_epochs(summary, {"x": "X"}, "cluster_information", "I", 1, most=2.3)
+    assert level.svg.count("stroke-dasharray") == 1
 
 
-@DARK
-def test_a_training_under_way_is_seen_beside_one_that_is_done(dark):
+def test_a_training_under_way_is_seen_beside_one_that_is_done():
     done = pd.DataFrame({"run": "done", "epoch": range(1, 11), "elbo": -100.0})
     live = pd.DataFrame({"run": "live", "epoch": [1], "elbo": [-300.0]})
-    figure = collapse.over_epochs(
-        pd.concat([done, live]), {"live": "L", "done": "D"}, "elbo", "nats", 10, dark
+    drawn = collapse.over_epochs(
+        pd.concat([done, live]), {"live": "L", "done": "D"}, "elbo", "nats", 10
     )
-    assert figure.layout.yaxis.range[0] < -300 < -100 < figure.layout.yaxis.range[1]
-    assert [max(trace.marker.size) for trace in figure.data] == [11, 11]
+    marks = re.findall(r"scale\(6\).*?<title>(.*?)</title>", drawn.svg)
+    assert marks == ["L, epoch 1: \N{MINUS SIGN}300.00", "D, epoch 10: \N{MINUS SIGN}100.00"]
+
+
+def test_the_cost_of_clusters_is_stacked_and_the_loss_of_a_choice_is_a_bar():
+    costs = pd.DataFrame({"run": "x", "epoch": [0, 1], "information": [0.0, 1.0],
+                          "unevenness": [2.0, 0.5]})  # fmt: skip
+    drawn = collapse.cluster_cost(costs, {"x": "X"}, 1, 2.3)
+    bars = re.findall(
+        r'y="([\d.]+)" width="[\d.]+" height="([\d.]+)" fill="[^"]*" '
+        r'fill-opacity="([\d.]+)"><title>X, epoch 1: .*?</title>', drawn.svg
+    )  # fmt: skip
+    (low, high, _), (top, thick, _) = [[float(v) for v in bar] for bar in bars]
+    assert top + thick == pytest.approx(low, abs=0.11) and high > thick
+    assert [bar[2] for bar in bars] == ["1", "1"] and drawn.svg.count('fill-opacity="0.5"') == 2
+    losses = collapse.choices({"1/K": -3.0, "best": -1.0})
+    assert losses.rows == (("1/K", "2.0000"), ("best", "0.0000"))
 
 
 @DARK

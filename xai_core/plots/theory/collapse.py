@@ -1,6 +1,7 @@
 """Replay of trainings: q(c|x) of each image, and its cost in the bound."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from ..._numbers import Number
 from .. import theme
-from ..style import styled
+from ..axes import Axis, Plot
+from ..drawing import Drawing, breadth, legend, mark, rectangle, segment, text
+from ..style import plain, styled
 
 __all__ = [
     "beliefs",
@@ -19,11 +22,13 @@ __all__ = [
 ]
 
 RUN_COLOURS = ("#d1495b", "#8a8f98", "#2f6fde")
-DASHES = ("solid", "dot", "solid")
+DASHES = ("", "dot", "")
+PARTS = {"information": "I(c; x)", "unevenness": "KL(mean q \N{DOUBLE VERTICAL LINE} p(c))"}
+COLOURS = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
 STEEP = ("elbo", "reconstruction")
 """Columns whose initial change would dominate the scale."""
-MOST_TICKED = 24
-"""Largest number of epochs at which every second one has a tick."""
+WIDTH, LEFT, PANEL, ROW = 480, 62, 70, 32
+"""Width of a drawing, left edge of its plots, and heights of a training's panel and of a bar."""
 
 
 def beliefs(
@@ -84,49 +89,40 @@ def beliefs(
     return styled(traces, dark, height=row_height * count + 40, annotations=notes, **layout)
 
 
-def choices(bounds: Mapping[str, Number], dark: bool, *, height: int = 220) -> go.Figure:
-    """Draw the loss of each q(c|x) against the best one.
+def choices(bounds: Mapping[str, Number]) -> Drawing:
+    """Draw the loss of each q(c|x) against the best one as a bar.
 
     Args:
         bounds: Nats of the bound under each choice, by its name.
-        dark: Whether the page has a dark theme.
-        height: Height on the screen, in pixels.
     """
-    best = max(bounds.values())
+    best, left = max(bounds.values()), breadth(list(bounds), 190) + 10
     losses = [best - value for value in bounds.values()]
-    bars = go.Bar(
-        orientation="h",
-        y=list(bounds),
-        x=losses,
-        text=[f"{loss:.3f}" for loss in losses],
-        textposition="outside",
-        cliponaxis=False,
-        marker={"color": theme.CATEGORIES[0]},
-        hovertemplate="%{y}: %{x:.4f} nats below the best<extra></extra>",
+    rows = [(k + 0.5, name) for k, name in enumerate(bounds)]
+    plot = Plot(
+        box=(left, 4, WIDTH - left - 10, ROW * len(bounds)),
+        x=Axis.numbers(
+            0, 1.25 * max(*losses, 1e-6), "KL(q(c|x) \N{DOUBLE VERTICAL LINE} q\u22c6), nats lost"
+        ),
+        y=Axis(low=len(bounds), high=0, ticks=rows),
     )
-    return styled(
-        [bars],
-        dark,
-        height=height,
-        bargap=0.35,
-        yaxis={"autorange": "reversed", "showgrid": False},
-        xaxis={
-            "title": {"text": "KL(q(c|x) || q\u22c6), nats lost"},
-            "range": [0, 1.5 * max(*losses, 1e-6)],
-            "nticks": 6,
-        },
+    parts = plot.axes()
+    for k, (name, loss) in enumerate(zip(bounds, losses, strict=True)):
+        right, middle = plot.at(loss, k + 0.5)
+        box = (left, middle - ROW / 4, right - left, ROW / 2)
+        title = f"{name}: {loss:.4f} nats below the best"
+        parts += [
+            rectangle(box, theme.CATEGORIES[0], title),
+            text(f"{loss:.3f}", right + 6, middle),
+        ]
+    return Drawing.of(
+        (WIDTH, plot.box[3] + 48),
+        parts,
+        columns=("q(c|x)", "nats lost"),
+        rows=[(name, f"{loss:.4f}") for name, loss in zip(bounds, losses, strict=True)],
     )
 
 
-def cluster_cost(
-    costs: pd.DataFrame,
-    titles: Mapping[str, str],
-    at: int,
-    most: Number,
-    dark: bool,
-    *,
-    row_height: int = 110,
-) -> go.Figure:
+def cluster_cost(costs: pd.DataFrame, titles: Mapping[str, str], at: int, most: Number) -> Drawing:
     """Draw the average KL(q(c|x) || p(c)) of each training as two parts, epoch by epoch.
 
     Args:
@@ -134,58 +130,37 @@ def cluster_cost(
         titles: Titles of the runs, in order; each has a panel.
         at: Selected epoch; the others are pale.
         most: ln K, the dashed level.
-        dark: Whether the page has a dark theme.
-        row_height: Height of each panel on the screen, in pixels; they lie below each other.
     """
-    parts = {"information": "I(c; x)", "unevenness": "KL(mean q || p(c))"}
-    colours = {"information": RUN_COLOURS[2], "unevenness": RUN_COLOURS[0]}
-    traces, layout, notes, count = [], {}, [], len(titles)
-    for number, (run, title) in enumerate(titles.items()):
-        axis = "" if number == 0 else str(number + 1)
-        top, last = 1 - number / count, number == count - 1
-        layout[f"xaxis{axis}"] = {
-            "anchor": f"y{axis}", "showgrid": False, "dtick": 2, "showticklabels": last,
-        }  # fmt: skip
-        layout[f"yaxis{axis}"] = {
-            "domain": [top - 0.78 / count, top - 0.2 / count], "range": [0, 1.1 * float(most)],
-            "nticks": 3,
-        }  # fmt: skip
-        notes.append(
-            {"xref": "paper", "yref": "paper", "x": 0, "y": top - 0.02 / count, "text": title,
-             "xanchor": "left", "yanchor": "top", "showarrow": False, "font": {"size": 12}}
-        )  # fmt: skip
-        here = costs[costs["run"] == run]
-        traces += [
-            go.Bar(
-                x=here["epoch"],
-                y=here[part],
-                xaxis=f"x{axis}",
-                yaxis=f"y{axis}",
-                name=name,
-                showlegend=number == 0,
-                marker={"color": colours[part],
-                        "opacity": [1.0 if e == at else 0.5 for e in here["epoch"]]},
-                hovertemplate=f"{title}, epoch %{{x}}: {name} %{{y:.3f}} nats<extra></extra>",
-            )
-            for part, name in parts.items()
-        ]  # fmt: skip
-    layout["yaxis"]["title"] = {"text": "nats"}
-    layout[f"xaxis{'' if count == 1 else count}"]["title"] = {"text": "epoch"}
-    shapes = [
-        _level(most, dark) | {"xref": f"x{axis} domain", "yref": f"y{axis}"}
-        for axis in ("", *map(str, range(2, count + 1)))
-    ]
-    return styled(
-        traces,
-        dark,
-        height=row_height * count + 80,
-        barmode="stack",
-        bargap=0.15,
-        shapes=shapes,
-        annotations=notes,
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **layout,
+    samples = [(rectangle((-10, -5, 20, 10), COLOURS[part]), name) for part, name in PARTS.items()]
+    parts, top = legend(samples, LEFT, 0, WIDTH - LEFT)
+    last, epochs = list(titles)[-1], sorted(costs["epoch"].unique())
+    for run, title in titles.items():
+        plot = Plot(
+            box=(LEFT, top + 26, WIDTH - LEFT - 10, PANEL),
+            x=_epochs(epochs[0] - 0.5, epochs[-1] + 0.5, "epoch" if run == last else ""),
+            y=Axis.numbers(0, 1.1 * float(most), "nats", most=3),
+        )
+        parts += [text(title, LEFT, top + 12), *plot.axes()]
+        for row in costs[costs["run"] == run].itertuples():
+            low = 0.0
+            for part, name in PARTS.items():
+                value = float(getattr(row, part))
+                (x, y), (_, base) = plot.at(row.epoch - 0.42, low + value), plot.at(0, low)
+                box = (x, y, 0.84 * plot.box[2] / len(epochs), base - y)
+                said = f"{title}, epoch {row.epoch}: {name} {value:.3f} nats"
+                pale = 1 if row.epoch == at else 0.5
+                parts.append(rectangle(box, COLOURS[part], said, opacity=pale))
+                low += value
+        parts.append(plot.level(most, dash="dash"))
+        top += 26 + PANEL + 18
+    return Drawing.of(
+        (WIDTH, top + 22),
+        parts,
+        columns=("training", "epoch", *(f"{name}, nats" for name in PARTS.values())),
+        rows=[
+            (titles[row.run], str(row.epoch), *(f"{getattr(row, part):.3f}" for part in PARTS))
+            for row in costs[costs["run"].isin(list(titles))].itertuples()
+        ],
     )
 
 
@@ -195,11 +170,11 @@ def over_epochs(
     column: str,
     axis: str,
     at: int,
-    dark: bool,
     *,
     most: Number | None = None,
-    height: int = 280,
-) -> go.Figure:
+    height: int = 240,
+    named: bool = True,
+) -> Drawing:
     """Draw one number of each training against the epoch and mark the selected epoch.
 
     A training with fewer epochs is marked at its last one. For steep columns, the first third of
@@ -211,50 +186,55 @@ def over_epochs(
         column: Column of `summary`.
         axis: Quantity and unit for the axis.
         at: Selected epoch.
-        dark: Whether the page has a dark theme.
         most: A level to draw as a dashed line, such as ln K.
-        height: Height on the screen, in pixels.
+        height: Height of the plot.
+        named: Whether a legend names the runs.
     """
-    traces = []
-    for (run, title), colour, dash in zip(titles.items(), RUN_COLOURS, DASHES, strict=False):
-        here = summary[summary["run"] == run]
-        marked = min(at, int(here["epoch"].max())) if len(here) else at
-        traces.append(
-            go.Scatter(
-                x=here["epoch"],
-                y=here[column],
-                name=title,
-                mode="lines+markers",
-                line={"color": colour, "dash": dash, "width": 2},
-                marker={"size": [11 if e == marked else 4 for e in here["epoch"]]},
-                hovertemplate=f"{title}, epoch %{{x}}: %{{y:.2f}}<extra></extra>",
-            )
-        )
-    shapes = [] if most is None else [_level(most, dark)]
+    looks = dict(zip(titles, zip(RUN_COLOURS, DASHES, strict=True), strict=False))
+    samples = [
+        (segment([(-10, 0), (10, 0)], colour=colour, width=2.5, dash=dash), titles[run])
+        for run, (colour, dash) in looks.items()
+    ]
+    parts, top = legend(samples, LEFT, 0, WIDTH - LEFT) if named else ([], 0.0)
     last = summary.groupby("run")["epoch"].transform("max")
     late = summary["epoch"] >= last / 3
     shown = summary[late][column] if column in STEEP else summary[column]
     low, high = float(shown.min()), float(max(shown.max(), most or shown.max()))
     pad = 0.08 * (high - low) + 1e-9
-    return styled(
-        traces,
-        dark,
-        height=height,
-        shapes=shapes,
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis={"title": {"text": "epoch"}, "dtick": 2 if last.max() <= MOST_TICKED else None},
-        yaxis={"title": {"text": axis}, "range": [low - pad, high + pad]},
+    plot = Plot(
+        box=(LEFT, top + 8, WIDTH - LEFT - 10, height),
+        x=_epochs(float(summary["epoch"].min()) - 0.3, float(last.max()) + 0.3, "epoch"),
+        y=Axis.numbers(low - pad, high + pad, axis),
+    )
+    parts += plot.axes()
+    for run, (colour, dash) in looks.items():
+        here = summary[summary["run"] == run].dropna(subset=[column])
+        here = here[here[column].between(low - pad, high + pad)]
+        if here.empty:
+            continue
+        xs, ys = here["epoch"].to_numpy(float), here[column].to_numpy(float)
+        parts.append(plot.line(xs, ys, titles[run], colour=colour, width=2, dash=dash))
+        marked = min(at, int(xs[-1]))
+        parts += [
+            mark(*plot.at(x, y), f"{titles[run]}, epoch {x:.0f}: {plain(y)}",
+                 size=6 if x == marked else 2.5, colour=colour)
+            for x, y in zip(xs, ys, strict=True)
+        ]  # fmt: skip
+    if most is not None:
+        parts.append(plot.level(most, dash="dash"))
+    known = summary[summary["run"].isin(list(titles))].dropna(subset=[column])
+    return Drawing.of(
+        (WIDTH, top + height + 50),
+        parts,
+        columns=("training", "epoch", axis),
+        rows=[
+            (titles[run], f"{epoch:.0f}", plain(value, 4))
+            for run, epoch, value in known[["run", "epoch", column]].itertuples(index=False)
+        ],
     )
 
 
-def _level(value: Number, dark: bool) -> dict[str, object]:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": value,
-        "y1": value,
-        "line": {"color": theme.ink(dark), "dash": "dash", "width": 1},
-    }
+def _epochs(low: Number, high: Number, title: str) -> Axis:
+    """Return an axis with ticks at whole epochs."""
+    found = Axis.numbers(low, high, title, most=10)
+    return replace(found, ticks=[tick for tick in found.ticks if float(tick[0]).is_integer()])

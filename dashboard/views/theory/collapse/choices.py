@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from dashboard import state
 from dashboard.ui import download, messages, naming
-from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.theory.collapse import loader
 from dashboard.views.theory.formulas import formulas
 from xai_core.plots.style import plain, signed
@@ -31,8 +30,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
     left, right = st.columns(2, gap="medium")
     words = "; ".join(f"{name}: {plain(value, 3)}" for name, value in bounds.items())
     with left:
-        chart(
-            collapse.choices(bounds, state.dark()),
+        drawing(
+            collapse.choices(bounds),
             key="choices",
             alt=f"Bound of the image in nats under each q(c|x). {words}",
         )

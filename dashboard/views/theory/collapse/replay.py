@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.ui import download, messages
 from dashboard.ui.chart import chart
+from dashboard.ui.components.drawing import drawing
 from dashboard.views.theory import question, stepper
 from dashboard.views.theory.collapse import loader
 from dashboard.views.theory.formulas import formulas
@@ -92,7 +93,7 @@ def argument(bundle: "Bundle") -> None:
 
 
 def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
-    titles, table, dark = loader.titles(), loader.collapse_summary(), state.dark()
+    titles, table = loader.titles(), loader.collapse_summary()
     labels = seen.at(seen.runs[0], epoch)["label"].to_numpy()
     order = np.argsort(labels, kind="stable")
     probs = {
@@ -107,7 +108,7 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
         for run in seen.runs
     )
     chart(
-        collapse.beliefs(probs, labels[order].tolist(), names, dark),
+        collapse.beliefs(probs, labels[order].tolist(), names, state.dark()),
         key="beliefs",
         alt=f"q(c|x) of {len(labels)} images after epoch {epoch}. {words}",
     )
@@ -115,13 +116,13 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
     most = math.log(len(next(iter(probs.values()))[0]))
     with left:
         st.markdown("**What the KL is paid for**")
-        figure = collapse.cluster_cost(table, titles, epoch, most, dark)
-        chart(figure, key="cluster cost", alt=f"Mean KL in two parts at epoch {epoch}. {words}")
+        drawn = collapse.cluster_cost(table, titles, epoch, most)
+        drawing(drawn, key="cluster cost", alt=f"Mean KL in two parts at epoch {epoch}. {words}")
     with right:
         st.markdown("**The bound**")
-        figure = collapse.over_epochs(table, titles, "elbo", "ELBO, nats", epoch, dark)
+        drawn = collapse.over_epochs(table, titles, "elbo", "ELBO, nats", epoch)
         bounds = "; ".join(f"{titles[r]}: {here.loc[r, 'elbo']:.1f} nats" for r in seen.runs)
-        chart(figure, key="elbos", alt=f"ELBO at epoch {epoch}. {bounds}")
+        drawing(drawn, key="elbos", alt=f"ELBO at epoch {epoch}. {bounds}")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"Epoch {epoch}. "
