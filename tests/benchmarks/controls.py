@@ -20,6 +20,7 @@ from xai_core.counterfactual.api import find_counterfactual
 from xai_core.counterfactual.reference import Reference
 from xai_core.counterfactual.task import CounterfactualConfig
 from xai_core.data.preprocessing import to_float
+from xai_core.image_spec import ImageSpec
 from xai_core.models.classifier import Classifier
 
 PATCH = (slice(None), slice(None), slice(2, 6), slice(2, 6))
@@ -37,17 +38,20 @@ def has_patch(x):
     return x[PATCH].mean((1, 2, 3)) > 0.5
 
 
-def train_classifier(x, labels, *, classes, steps, seed, learning_rate=2e-3):
-    """Train a classifier of the bundle's architecture from scratch."""
+def train_classifier(x, labels, *, classes, steps, seed, learning_rate=2e-3, batch=128):
+    """Train a classifier of the library's architecture from scratch."""
+    channels, height, width = x.shape[1:]
+    image = ImageSpec(channels=channels, height=height, width=width)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        classifier = Classifier(classes)
+        classifier = Classifier(classes, image)
         fit(
             classifier,
             lambda rows: functional.cross_entropy(classifier(x[rows]), labels[rows]),
             len(x),
             steps=steps,
             learning_rate=learning_rate,
+            batch=batch,
         )
     return classifier.eval().requires_grad_(False)
 
@@ -67,12 +71,12 @@ def train_further(model, x, *, steps, seed, learning_rate=1e-3):
     return model.eval().requires_grad_(False)
 
 
-def fit(module, loss, count, *, steps, learning_rate):
+def fit(module, loss, count, *, steps, learning_rate, batch=128):
     optimizer = torch.optim.Adam(module.parameters(), learning_rate)
     module.train()
     for _ in range(steps):
         optimizer.zero_grad()
-        loss(torch.randint(count, (min(128, count),))).backward()
+        loss(torch.randint(count, (min(batch, count),))).backward()
         optimizer.step()
 
 

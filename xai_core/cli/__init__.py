@@ -24,21 +24,22 @@ from .terminal import print_error
 __all__ = ["app", "main"]
 
 COMMANDS = {
-    "train": ("train", "train"),
+    "train": ("training.train", "train"),
     "adopt": ("adopt", "adopt"),
     "evaluate": ("evaluate", "evaluate"),
     "encode": ("evaluate", "encode"),
     "info": ("bundles", "info"),
     "notes": ("bundles", "notes"),
     "verify": ("evaluate", "verify"),
-    "sweep": ("sweep", "sweep"),
+    "sweep": ("training.sweep", "sweep"),
     "attribute": ("attribute", "attribute"),
     "faithfulness": ("attribute", "faithfulness"),
+    "strategies": ("strategies", "strategies"),
     "figures": ("figures", "figures"),
     "counterfactual": ("counterfactual", "counterfactual"),
     "report": ("report", "report"),
     "export": ("report", "export"),
-    "record-collapse": ("record_collapse", "record_collapse"),
+    "record-collapse": ("training.record_collapse", "record_collapse"),
     "dashboard": ("dashboard", "dashboard"),
     "list": ("bundles", "list_"),
 }

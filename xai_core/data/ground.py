@@ -1,4 +1,4 @@
-"""The background of grey ink: its polarity, and conversion of other backgrounds.
+"""The background of images: its colour and polarity, and conversion of other backgrounds.
 
 The background (`ground`) of an image is the median of its border, never a fixed grey.
 """
@@ -6,13 +6,24 @@ The background (`ground`) of an image is the median of its border, never a fixed
 import dataclasses
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
 
+from .._types import Images
 from .fitting import border
 from .io.pixel_values import counted
 from .preprocessing_config import Preprocessing
 
-__all__ = ["on_plain_ground", "polarity", "polarity_report", "to_ground", "with_polarity"]
+__all__ = [
+    "distance_from_ground",
+    "ground_colours",
+    "on_plain_ground",
+    "polarity",
+    "polarity_report",
+    "to_ground",
+    "with_polarity",
+]
 
 _CONTRAST = 8
 """Factor by which the squared difference to the background must be larger on one side."""
@@ -90,3 +101,22 @@ def on_plain_ground(
     edge = border(images)
     near = np.abs(edge - np.median(edge, -1, keepdims=True)) <= _PLAIN
     return (near.mean(-1) >= _MOST_OF_A_BORDER).all(-1)
+
+
+def ground_colours(x: Images) -> Float[Tensor, "batch channels"]:
+    """Return the median of each image's border, channel by channel."""
+    return _edges(x).median(-1).values
+
+
+def distance_from_ground(x: Images) -> Float[Tensor, "batch height width"]:
+    """Return the distance of each pixel from the border's colour, in [0, 1]."""
+    edge = _edges(x)
+    ground = edge.median(-1).values
+    away = (x - ground[..., None, None]).abs().amax(1)
+    noise = (edge - ground[..., None]).abs().amax(1).quantile(0.9, -1)[:, None, None]
+    highest = away.flatten(1).amax(1)[:, None, None]
+    return ((away - noise) / (highest - noise).clamp(min=1e-3)).clamp(0, 1).mul(2).clamp(max=1)
+
+
+def _edges(x: Images) -> Float[Tensor, "batch channels pixels"]:
+    return torch.cat((x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1]), -1)

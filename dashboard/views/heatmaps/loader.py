@@ -18,6 +18,7 @@ from dashboard.services.scheduler.scheduler import compute_slot, offload, yield_
 if TYPE_CHECKING:
     from xai_core.attribution.group_means import SetDifference
     from xai_core.bundle.reading import Bundle
+    from xai_core.evaluation.strategies.of_bundle import ClassStrategies
 
 
 class Scores(NamedTuple):
@@ -189,3 +190,13 @@ def compared(
         for s in sets
     ]
     return compare_sets(*found)
+
+
+@st.cache_data(max_entries=64, show_spinner="Grouping heatmaps", hash_funcs=BY_FINGERPRINT)
+@offload
+def strategies(bundle: "Bundle", output: str, target: int, method: str) -> "ClassStrategies":
+    """Group up to 500 images of a class by their heatmaps."""
+    from xai_core.evaluation.strategies.of_bundle import strategies_of
+
+    with compute_slot():
+        return strategies_of(bundle, target, output=output, method=method)

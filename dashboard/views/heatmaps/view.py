@@ -3,7 +3,15 @@
 from dashboard import state
 from dashboard.ui import health
 from dashboard.ui.frame import layout
-from dashboard.views.heatmaps import cluster_means, difference, methods, sets, settings, trust
+from dashboard.views.heatmaps import (
+    cluster_means,
+    difference,
+    methods,
+    sets,
+    settings,
+    strategies,
+    trust,
+)
 
 bundle = layout.page("Heatmaps", "Which pixels made the model decide as it did?")
 request = settings.ask(bundle)
@@ -50,3 +58,10 @@ layout.section(
     "two halves of the train set.",
 )
 difference.show(bundle, request)
+
+layout.section(
+    "Strategies",
+    "Is one class decided in several ways, and does one of them rest on a mark off the object?",
+    strategies.HOW_TO_READ,
+)
+strategies.show(bundle, request)

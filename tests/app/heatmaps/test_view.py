@@ -33,7 +33,7 @@ def opened(tiny_bundle_path):
 def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
     assert set(alts(opened)) == FIGURES
     assert all(alts(opened).values())
-    assert len(opened.subheader) == 5
+    assert len(opened.subheader) == 6
     assert len(drawings(opened)["decision"]["rows"]) == 2
     assert re.search(r"half of the map's weight lies on \*\*\d+ of 784\*\*", text_of(opened))
     assert re.search(r"test:3, label -, in cluster [-|] ", alts(opened)["large"])
@@ -120,6 +120,24 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     )
     assert "No check speaks against" in text_of(app)
     assert widget(app.button, "Measure").disabled
+
+
+def test_strategies_are_found_when_asked_for(open_page, text_of, component, subtests):
+    app = open_page("heatmaps", of="classifier")
+    assert "heat-strategies" not in "".join(alts(app))
+    widget(app.button, "Find strategies").click().run()
+    assert not app.exception
+    with subtests.test("what was found"):
+        assert re.search(r"\d+ images are decided as .* in (one|\d) ways?", text_of(app))
+        assert "pixels off the object" in text_of(app)
+        assert {"strategies", "means"} <= {*alts(app)}
+    with subtests.test("its images can be selected and tagged"):
+        data, _ = component(app, "strategy")
+        assert data["ids"]
+        assert [b for b in app.button if re.match(r"Tag these \d+ images", b.label)]
+    with subtests.test("nothing is offered for one number"):
+        widget(app.selectbox, "Explain").set_value("elbo").run()
+        assert not app.exception and "Strategies are those of one class" in text_of(app)
 
 
 def test_only_a_narrow_range_says_that_an_explanation_holds_for_new_images(subtests):

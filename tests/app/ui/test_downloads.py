@@ -16,7 +16,7 @@ NOTHING_SHOWN = {"Explore this image", "More", "The argument, with its numbers"}
 """Sections of links, and of prose."""
 NOT_YET = {
     *("Inside the lasso", "What is here?", "As a table", "All tags"),
-    *("Which ones fail a check", "Every class", "No test label is doubted"),
+    *("Which ones fail a check", "Strategies", "Every class", "No test label is doubted"),
     *("What the gap is made of", "An exercise"),
     *("Are there copies of train images among the test images?", "Do these clusters persist?"),
 }

@@ -23,7 +23,8 @@ from xai_core import atomic_write, cli, runtime
 from xai_core.bundle.manifest import sealed
 from xai_core.bundle.paths import find_bundle
 from xai_core.bundle.reading import load_bundle
-from xai_core.cli import dashboard, terminal, training_display
+from xai_core.cli import dashboard, terminal
+from xai_core.cli.training import display as training_display
 from xai_core.errors import ConfigError, DataError
 from xai_core.evaluation import conformal, metrics
 from xai_core.evaluation.label_errors import doubtful_labels
@@ -659,7 +660,7 @@ sys.exit(", ".join(name for name in {slow!r} if name in sys.modules) or 0)
     [["list"], ["list", "--json"], ["info", "bars"], ["info", "bars", "--json"], ["--help"]],
 )
 def test_what_only_reads_a_manifest_imports_nothing_slow(root, line):
-    others = ("xai_core.cli.train", "xai_core.cli.attribute", "rich.console")
+    others = ("xai_core.cli.training.train", "xai_core.cli.attribute", "rich.console")
     others = () if line == ["--help"] else others  # the help is drawn by rich
     code = LIGHT.format(line=line, slow=(*SLOW, *others))
     done = subprocess.run([sys.executable, "-c", code], cwd=root, text=True, capture_output=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._types import Images
+from ...data.ground import distance_from_ground
 
 __all__ = ["colours", "natural_features", "polar_spectrum"]
 
@@ -42,7 +43,7 @@ def polar_spectrum(x: Images) -> Features:
     Returns:
         Square roots of normalised spectra, so that Euclidean distances are Hellinger distances.
     """
-    away = _distance_from_ground(x)
+    away = distance_from_ground(x)
     centre_x, centre_y, size = _moments(away)
     ring = (torch.arange(RINGS, device=x.device) + 0.5) / RINGS * REACH
     angle = torch.arange(ANGLES, device=x.device) / ANGLES * 2 * math.pi
@@ -62,7 +63,7 @@ def colours(x: Images) -> Features:
     Returns:
         Square roots of histograms that sum to one.
     """
-    weight = _distance_from_ground(x).flatten(1)
+    weight = distance_from_ground(x).flatten(1)
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-6)
     light = x.mean(1).flatten(1)
     axes = [light]
@@ -74,17 +75,6 @@ def colours(x: Images) -> Features:
         place = place * BINS + (axis * BINS).long().clamp(0, BINS - 1)
     counts = torch.zeros(len(x), BINS ** len(axes), dtype=x.dtype, device=x.device)
     return counts.scatter_add_(1, place, weight).sqrt()
-
-
-def _distance_from_ground(x: Images) -> Float[Tensor, "batch height width"]:
-    """Return the distance of each pixel from the border's colour, in [0, 1]."""
-    sides = (x[..., 0, :], x[..., -1, :], x[..., 0], x[..., -1])
-    edge = torch.cat(sides, -1)
-    ground = edge.median(-1).values
-    away = (x - ground[..., None, None]).abs().amax(1)
-    noise = (edge - ground[..., None]).abs().amax(1).quantile(0.9, -1)[:, None, None]
-    highest = away.flatten(1).amax(1)[:, None, None]
-    return ((away - noise) / (highest - noise).clamp(min=1e-3)).clamp(0, 1).mul(2).clamp(max=1)
 
 
 def _moments(weight: Float[Tensor, "batch height width"]) -> tuple[Tensor, Tensor, Tensor]:

@@ -20,12 +20,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from ..training.eta import TimedProgress, TimeLeft, time_left
-from ..training.stages.table import stage_title
+from ...training.eta import TimedProgress, TimeLeft, time_left
+from ...training.stages.table import stage_title
 
 if TYPE_CHECKING:
-    from ..training.progress import EpochMetrics
-    from ..training.progress import Progress as StageProgress
+    from ...training.progress import EpochMetrics
+    from ...training.progress import Progress as StageProgress
 
 __all__ = ["TrainingDisplay"]
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ConfigError
-from .options import Engine, Json, Name, open_bundle
-from .terminal import print_json, print_table, progress
+from ...errors import ConfigError
+from ..options import Engine, Json, Name, open_bundle
+from ..terminal import print_json, print_table, progress
 
 __all__ = ["sweep"]
 
@@ -29,10 +29,10 @@ def sweep(
     The result is written beside the bundle, where the page Clusters finds it. The same command
     continues an interrupted sweep.
     """
-    from ..engine.api import make_engine
-    from ..latent_space.persistence import sweep_file
-    from ..plots.clusters.persistence import finding
-    from ..training.sweep import sweep as run
+    from ...engine.api import make_engine
+    from ...latent_space.persistence import sweep_file
+    from ...plots.clusters.persistence import finding
+    from ...training.sweep import sweep as run
 
     values = _values(clusters)
     opened = open_bundle(bundle, "auto")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Device, Json, Seed
-from .terminal import print_json, print_table, spinner
+from ..options import Device, Json, Seed
+from ..terminal import print_json, print_table, spinner
 
 __all__ = ["record_collapse"]
 
@@ -28,10 +28,10 @@ def record_collapse(
     as_json: Json = False,
 ) -> None:
     """Train with and without the terms that prevent collapse; record q(c|x) and the bound."""
-    from ..data.registry import load_dataset
-    from ..runtime import Launch
-    from ..training.collapse import RECIPES
-    from ..training.collapse import record_collapse as record
+    from ...data.registry import load_dataset
+    from ...runtime import Launch
+    from ...training.collapse import RECIPES
+    from ...training.collapse import record_collapse as record
 
     runs = tuple(run or RECIPES)
     with spinner(f"Training {len(runs)} times on {train_images:,} images"):

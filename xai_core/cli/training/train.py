@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Optional, TypeVar
 
 import typer
 
-from ..training.presets import PRESET_TABLE
-from ..training.settings import SETTINGS, by_group, option_of
-from .options import (
+from ...training.presets import PRESET_TABLE
+from ...training.settings import SETTINGS, by_group, option_of
+from ..options import (
     Data,
     Device,
     Json,
@@ -24,7 +24,7 @@ from .options import (
     show_card,
     size_of,
 )
-from .terminal import silence
+from ..terminal import silence
 
 __all__ = ["train"]
 
@@ -133,18 +133,18 @@ def train(
     **stated: object,
 ) -> None:
     """Train all parts of a bundle and save it. Labels reach the classifier only."""
-    from .. import runtime
-    from ..bundle.adopted import adopt_classifier
-    from ..bundle.reading import load_bundle
-    from ..data.preprocessing import Wanted, to_float
-    from ..data.registry import load_dataset
-    from ..models.graph.onnx_file import read_onnx
-    from ..runtime import Launch
-    from ..training import pipeline
-    from ..training.config import settings_for
-    from ..training.events import event_file
-    from ..training.stages.table import expected_seconds
-    from .training_display import TrainingDisplay
+    from ... import runtime
+    from ...bundle.adopted import adopt_classifier
+    from ...bundle.reading import load_bundle
+    from ...data.preprocessing import Wanted, to_float
+    from ...data.registry import load_dataset
+    from ...models.graph.onnx_file import read_onnx
+    from ...runtime import Launch
+    from ...training import pipeline
+    from ...training.config import settings_for
+    from ...training.events import event_file
+    from ...training.stages.table import expected_seconds
+    from .display import TrainingDisplay
 
     network = None if classifier is None else read_onnx(classifier)
     wanted = Wanted(

@@ -1,0 +1,1 @@
+"""The commands that train: one model, many, or those that the theory pages replay."""

@@ -1,0 +1,1 @@
+"""Groups of images that a model decides in the same way, and possible shortcuts."""
