@@ -163,6 +163,11 @@ def scored(flag, where):
     return right > 0.5, right, share, flag.confirmed
 
 
+def averaged(values):
+    known = values[~np.isnan(values)]
+    return ("{:.1%}", float(known.mean())) if len(known) else "-"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("set", choices=PLANTS)
@@ -181,7 +186,7 @@ def main():
         "reported though not used",
     )  # fmt: skip
     for name, found in scores.items():
-        table.row(name, *(("{:.1%}", float(value)) for value in np.nanmean(found, 0)))
+        table.row(name, *map(averaged, np.transpose(found)))
     table.save()
 
 
