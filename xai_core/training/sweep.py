@@ -18,7 +18,7 @@ from ..atomic_write import atomic_write
 from ..bundle.reading import Bundle, load_bundle
 from ..data.dataset import Dataset, Split, build_dataset
 from ..engine.api import Engine
-from ..errors import ConfigError
+from ..errors import BundleError, ConfigError
 from ..latent_space.encoding import encode_dataset
 from ..latent_space.persistence import Clusters, Sweep, persistence, sweep_file
 from ..models.adopted import AdoptedVAE
@@ -194,6 +194,8 @@ def _of(bundle: str, digest: str, count: int) -> tuple[Dataset, ClusterVAEConfig
     A process reads them once; `digest` tells a bundle from one that has replaced it.
     """
     opened = load_bundle(bundle)
+    if opened.digest != digest:
+        raise BundleError(f"`{bundle}` was replaced meanwhile. Run `xai sweep` again.")
     data = opened.dataset
     part = Split(images=data.train.images[:count], labels=None)
     dataset = build_dataset(

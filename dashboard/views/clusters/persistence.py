@@ -44,10 +44,10 @@ def show(bundle: "Bundle") -> None:
             "48 short trainings. Then reload this page."
         )
         return
-    names = naming.cluster_names(bundle)
+    names, order = naming.cluster_names(bundle), naming.cluster_order(bundle)
     of = f"{len(found.seeds)} seeds" if len(found.seeds) > 1 else "one seed"
     layout.section(
-        messages.literal(finding(found, names)),
+        messages.literal(finding(found, names, order)),
         f"How similar each cluster is to the nearest cluster of trainings with {of} per K, on "
         f"{found.num_images:,} train images.",
         HOW_TO_READ,
@@ -57,7 +57,7 @@ def show(bundle: "Bundle") -> None:
     figure = cache.cached_per_bundle(
         bundle,
         f"persistence {hash(found)} dark {dark}",
-        lambda: persistence_table(found, names, naming.cluster_order(bundle), dark),
+        lambda: persistence_table(found, names, order, dark),
     )
     drawing(figure, key="persistence", alt=words)
     download.table(bundle, _long(found, names), name="persistence", seeds=len(found.seeds))

@@ -68,6 +68,8 @@ def test_what_cannot_be_swept_or_read_is_told(bundle, monkeypatch, subtests):
     with pytest.raises(ConfigError, match="only a cluster VAE can be trained again"):
         monkeypatch.setattr(module, "AdoptedVAE", type(bundle.model))
         sweep(bundle, clusters=[2], engine=Inline())
+    with pytest.raises(BundleError, match="was replaced meanwhile. Run `xai sweep` again"):
+        module._of(str(bundle.path), "another", 40)
     assert read_sweep(bundle.path, bundle.digest) is None
     about = {"digest": "another", "num_images": 9, "clusters": [2], "seeds": [0]}
     for text in ("", "[]", "{}", json.dumps({**about, "persistence": [[1, 1]], "agreement": [1]})):
@@ -85,7 +87,7 @@ def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
     result = CliRunner().invoke(cli.app, [*words, "--engine", "inline"])
     assert result.exit_code == 0, result.stderr
     found = read_sweep(bundle.path, bundle.digest)
-    assert finding(found, bundle.clusters.names) in result.stdout
+    assert finding(found, bundle.clusters.names, bundle.clusters.order) in result.stdout
     drawn = persistence_table(found, bundle.clusters.names, bundle.clusters.order, dark=False)
     assert drawn.columns == ("cluster", "K = 2", "K = 3") and len(drawn.rows) == 2
     wrong = CliRunner().invoke(cli.app, [*words[:3], "x-3"])
@@ -93,9 +95,10 @@ def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
     made = {"digest": "", "num_images": 9, "clusters": (2, 3, 4), "seeds": (0,)}
     cases = {
         "All 3 clusters persist in every training with 3 to 4 clusters": [[0.0, 0.9, 0.8]] * 3,
-        "2 of 3 clusters persist in trainings with 3 to 4 clusters; not: C": [
-            *[[0.1, 0.9, 0.8]] * 2,
+        "1 of 3 clusters persist in trainings with 3 to 4 clusters; not: C, A": [
             [1.0, 0.7, 1.0],
+            [0.1, 0.9, 0.8],
+            [1.0, 0.9, 0.2],
         ],
         "No training had as many clusters as this model, 5": [[1.0] * 3] * 5,
     }
@@ -103,4 +106,5 @@ def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
         with subtests.test(said):
             table = tuple(map(tuple, rows))
             one = Sweep(**made, persistence=table, agreement=(1.0,) * 3)
-            assert finding(one, "ABCDE"[: len(rows)]) == said
+            count = len(rows)
+            assert finding(one, "ABCDE"[:count], range(count)[::-1]) == said

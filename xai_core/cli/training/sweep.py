@@ -46,17 +46,17 @@ def sweep(
             engine=chosen,
             on_progress=shown,
         )
-    names = opened.clusters.names
+    names, order = opened.clusters.names, opened.clusters.order
     out = str(sweep_file(opened.path))
     if as_json:
         table = dict(zip(names, found.persistence, strict=True))
         about = {"bundle": opened.name, "out": out, "clusters": found.clusters}
         print_json({**about, "persistence": table, "agreement": found.agreement})
         return
-    rows = [(name, *map(_cell, row)) for name, row in zip(names, found.persistence, strict=True)]
+    rows = [(names[c], *map(_cell, found.persistence[c])) for c in order]
     rows.append(("two seeds agree", *map(_cell, found.agreement)))
     print_table(out, rows, ("cluster", *(f"K = {number}" for number in found.clusters)))
-    typer.echo(finding(found, names))
+    typer.echo(finding(found, names, order))
 
 
 def _cell(value: float) -> str:

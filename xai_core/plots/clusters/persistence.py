@@ -12,12 +12,13 @@ ACROSS, CELL = 46, 34
 """Width and height of a cell."""
 
 
-def finding(sweep: Sweep, names: Sequence[str]) -> str:
+def finding(sweep: Sweep, names: Sequence[str], order: Sequence[int]) -> str:
     """Say which clusters persist at every K from the bundle's own on.
 
     Args:
         sweep: The trainings.
         names: A name per cluster of the bundle.
+        order: The clusters in the order in which they are listed.
     """
     own, stays = len(names), sweep.persistent
     largest = max(sweep.clusters)
@@ -25,7 +26,7 @@ def finding(sweep: Sweep, names: Sequence[str]) -> str:
         return f"No training had as many clusters as this model, {own}"
     if len(stays) == own:
         return f"All {own} clusters persist in every training with {own} to {largest} clusters"
-    lost = [str(name) for c, name in enumerate(names) if c not in stays]
+    lost = [str(names[c]) for c in order if c not in stays]
     said = ", ".join(lost[:4]) + (" ..." if len(lost) > 4 else "")
     return (
         f"{len(stays)} of {own} clusters persist in trainings with {own} to {largest} clusters; "
