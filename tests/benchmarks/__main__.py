@@ -188,7 +188,7 @@ def pages_part(row, quick):
 
 
 def map_part(row, quick):
-    times, data = map.seconds(2 if quick else 7)
+    times, data, frames = map.seconds(2 if quick else 7)
     row("data sent on a first visit, 70,000 images", ("{:.2f} MB", data / 1e6))
     for what, found in times.items():
         least, median = (1000 * f(found) for f in (min, statistics.median))
@@ -196,6 +196,7 @@ def map_part(row, quick):
             f"{what}: fastest; median of {len(found)}",
             ("{:.0f} ms; {:.0f} ms", least, median),
         )
+    row("Play of the replay, 2,000 points", ("{:.0f} frames/s", frames))
 
 
 PARTS = {

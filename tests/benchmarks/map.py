@@ -41,11 +41,20 @@ DRAWN = """() => {
         && canvas.getContext('2d').getImageData(0, 0, 1, 1).data[3];
     return drawn ? performance.now() : false;
 }"""
+PLAYED = """(button) => new Promise((resolve) => {
+    const stamps = [], tick = (now) => {
+        stamps.push(now);
+        if (button.textContent === 'Pause') requestAnimationFrame(tick);
+        else resolve((stamps.length - 1) / (stamps.at(-1) - stamps[0]) * 1000);
+    };
+    button.click();
+    requestAnimationFrame(tick);
+})"""
 CLICKED = """() => addEventListener('click', (e) => { window.clicked = e.timeStamp; }, true)"""
 
 
 def seconds(repeats):
-    """Return a list of times for each interaction, and the bytes that a first visit receives."""
+    """Return times of each interaction, bytes of a first visit, and frames a second of Play."""
     with dashboard() as (address, browser):
         map_delivery(address, browser)  # the server makes its files once
         visits = [map_delivery(address, browser) for _ in range(repeats)]
@@ -60,7 +69,10 @@ def seconds(repeats):
             found |= _hovers(page, box, repeats)
             found["a click"] = [_click(page, where) for where in _places(box, repeats)]
             found["a lasso"] = [_lasso(page, box) for _ in range(repeats)]
-    return {"the first load": [visit[2] for visit in visits]} | found, visits[-1][0]
+            play = page.locator(".replay button")
+            play.scroll_into_view_if_needed()
+            frames = play.evaluate(PLAYED)
+    return {"the first load": [visit[2] for visit in visits]} | found, visits[-1][0], frames
 
 
 def _back(page):
