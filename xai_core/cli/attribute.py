@@ -154,6 +154,10 @@ def faithfulness(
     ] = 50,
     output: Output = "classifier",
     settings: Set = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep the scores beside the bundle, for the page Heatmaps."),
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -162,8 +166,15 @@ def faithfulness(
     import torch
 
     from ..evaluation.faithfulness.scores import FaithfulnessConfig
+    from ..evaluation.faithfulness.summary import keep_summary
     from ..evaluation.faithfulness.table import scores
 
+    if keep and (methods != "all" or images != "test" or settings or ":" in output):
+        raise ConfigError(
+            "`--keep` keeps the scores of all methods at their default settings on test images, "
+            "for the classifier, the clusters, the bound or the reconstruction. Leave out "
+            "--methods, --images and --set."
+        )
     config = _config(settings)
     opened = open_bundle(bundle, device)
     pixels = images_of(opened, images)
@@ -178,6 +189,8 @@ def faithfulness(
             config=FaithfulnessConfig(seed=seed),
             attribution=config,
         )
+    if keep:
+        keep_summary(opened.path, opened.digest, output, table.summary())
     if as_json:
         about = {"bundle": opened.name, "of": output, "num_images": table.num_images, "seed": seed}
         about["uninformative"] = list(table.uninformative)

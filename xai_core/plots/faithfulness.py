@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from .._numbers import Number
 from . import theme
 from .axes import Axis, Plot
-from .drawing import Drawing, breadth, legend, mark, segment, text
+from .drawing import Drawing, breadth, legend, mark, rectangle, segment, text
 from .probabilities import percent
 from .style import plain
 
 __all__ = [
+    "checks",
     "curves",
     "dots",
     "words",
@@ -36,8 +37,8 @@ SCORES = {
 """Columns of the table: name and meaning."""
 _CONTROLS = {"random": "dot", "edges": "dash"}
 """Maps that ignore the model, and how their lines are drawn."""
-DOTS, CURVES, ROW = 440, 480, 22
-"""Widths of both charts, and height of a method's row."""
+DOTS, CHECKS, CURVES, ROW, ICON = 440, 720, 480, 22, 48
+"""Widths of the charts, height of a method's row, and width of a check's column."""
 
 
 def words(table: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
@@ -108,6 +109,104 @@ def dots(worth: Mapping[str, Number], titles: Mapping[str, str], *, emphasised: 
         columns=("method", "insertion \N{MINUS SIGN} deletion"),
         rows=[(titles[n], plain(worth[n])) for n in [*listed, *controls]],
     )
+
+
+def checks(
+    table: pd.DataFrame,
+    titles: Mapping[str, str],
+    named: Mapping[str, str],
+    *,
+    emphasised: str,
+) -> Drawing:
+    """Draw insertion minus deletion of each method over images, and which checks it passes.
+
+    A filled dot is the mean where the model fills removed pixels, with its 95 % interval; a ring
+    the mean where the mean train image fills them. The intervals of the controls are bands.
+
+    Args:
+        table: Table with the columns merit, merit_low, merit_high, neutral_merit, passed, failed.
+        titles: Names of the methods, by their keys.
+        named: A few words on each check, by its key.
+        emphasised: The method drawn with emphasis.
+    """
+    known = table["method"].isin(list(_CONTROLS))
+    listed = table[~known].sort_values("merit", ascending=False).to_dict("records")
+    controls = table[known].to_dict("records")
+    left = breadth([titles[row["method"]] for row in listed], 190) + 10
+    top, shown = 18 * len(controls) + 6, ["merit_low", "merit_high", "neutral_merit"]
+    low, high = float(table[shown].min().min()), float(table[shown].max().max())
+    pad, icons = 0.06 * max(high - low, 1e-3), ICON * len(named)
+    plot = Plot(
+        box=(left, top, CHECKS - left - icons - 10, ROW * max(len(listed), 1)),
+        x=Axis.numbers(
+            low - pad, high + pad, "insertion \N{MINUS SIGN} deletion, higher is better"
+        ),
+        y=Axis(
+            low=max(len(listed), 1),
+            high=0,
+            ticks=[(k + 0.5, titles[row["method"]]) for k, row in enumerate(listed)],
+        ),
+    )
+    right, bottom = plot.box[0] + plot.box[2], top + plot.box[3]
+    parts = plot.axes()
+    for k, row in enumerate(controls):
+        (start, _), (end, _) = plot.at(row["merit_low"], 0), plot.at(row["merit_high"], 0)
+        title = f"{titles[row['method']]}: {_with_interval(row)}"
+        band = (start, top, max(end - start, 1), plot.box[3])
+        side = "start" if start < left + 50 else "end" if end > right - 50 else "middle"
+        parts += [
+            rectangle(band, "currentColor", title, opacity=0.14),
+            plot.upright(row["merit"], width=1, dash=_CONTROLS[row["method"]]),
+            text(titles[row["method"]].lower(), (start + end) / 2, top - 10 - 18 * k, anchor=side),
+        ]
+    for k, row in enumerate(listed):
+        chosen = row["method"] == emphasised
+        colour, middle = theme.CATEGORIES[2 if chosen else 0], k + 0.5
+        ends = [plot.at(row[name], middle) for name in ("merit_low", "merit_high")]
+        title = f"{titles[row['method']]}: {_with_interval(row)}"
+        other = f"{titles[row['method']]}, mean image fills: {plain(row['neutral_merit'])}"
+        parts += [
+            segment(ends, colour=colour, width=2, opacity=0.6),
+            mark(*plot.at(row["neutral_merit"], middle), other, size=4.5, colour="transparent",
+                 edge=colour),
+            mark(*plot.at(row["merit"], middle), title, size=6.5 if chosen else 4.5,
+                 colour=colour),
+        ]  # fmt: skip
+        for n, check in enumerate(named):
+            words = _icon(row, check)
+            place = right + 14 + ICON * (n + 0.5)
+            parts.append(text(words, place, plot.at(low, middle)[1], anchor="middle"))
+    parts += [
+        text(check, right + 14 + ICON * (n + 0.5), bottom + 12, anchor="middle")
+        for n, check in enumerate(named)
+    ]
+    samples = [
+        (mark(0, 0, size=4.5, colour=theme.CATEGORIES[0]), "model fills removed pixels"),
+        (mark(0, 0, size=4.5, colour="transparent", edge=theme.CATEGORIES[0]),
+         "mean image fills them"),
+    ]  # fmt: skip
+    entries, more = legend(samples, left, bottom + 44, CHECKS - left)
+    return Drawing.of(
+        (CHECKS, bottom + 48 + more),
+        [*parts, *entries],
+        columns=("method", "model fills", "mean image fills", *named.values()),
+        rows=[
+            (titles[row["method"]], _with_interval(row), plain(row["neutral_merit"]),
+             *(_icon(row, check) for check in named))
+            for row in [*listed, *controls]
+        ],
+    )  # fmt: skip
+
+
+def _with_interval(row: Mapping[str, Any]) -> str:
+    return f"{plain(row['merit'])} [{plain(row['merit_low'])}, {plain(row['merit_high'])}]"
+
+
+def _icon(row: Mapping[str, Any], check: str) -> str:
+    """Return whether a method passes a check; a dash where it does not apply."""
+    if check in row["failed"].split():
+        return "\N{BALLOT X}"
+    return "\N{CHECK MARK}" if check in row["passed"].split() else "\N{EN DASH}"
 
 
 def curves(

@@ -14,15 +14,17 @@ import numpy as np
 import torch
 
 from .._arguments import checked
+from .._types import ByteImages
 from ..atomic_write import atomic_write
 from ..bundle.reading import Bundle, load_bundle
 from ..data.dataset import Dataset, Split, build_dataset
+from ..data.preprocessing import to_float
 from ..engine.api import Engine
 from ..errors import BundleError, ConfigError
-from ..latent_space.encoding import encode_dataset
 from ..latent_space.persistence import Clusters, Sweep, persistence, sweep_file
 from ..models.adopted import AdoptedVAE
 from ..models.config import ClusterVAEConfig
+from ..models.vae import ClusterVAE
 from .checkpoint import TrainingState, read_state, write_state
 from .config import TrainingConfig
 from .stages.pseudo_labels import cluster_layout, clusters_on_layout
@@ -31,8 +33,9 @@ from .stages.table import PSEUDO_LABELS
 
 __all__ = ["sweep"]
 
-EPOCHS = 3
+EPOCHS = 2
 """Epochs of a training: enough for its clusters, not for its reconstructions."""
+AT_ONCE = 500
 LAYOUT = "layout"
 SETTINGS = (
     *("batch_size", "learning_rate", "pseudo_label_weight"),
@@ -53,7 +56,7 @@ def sweep(
 ) -> Sweep:
     """Train cluster VAEs with each K and seed, and compare their clusters with the bundle's.
 
-    Each training takes three epochs on the same images, without labels. Results are written beside
+    Each training takes two epochs on the same images, without labels. Results are written beside
     the bundle; trainings that an interrupted sweep finished are not repeated.
 
     Args:
@@ -102,13 +105,13 @@ def sweep(
         on_progress=lambda more, _: on_progress(done + more, len(planned)),
     )
     found = {one: np.load(task.file(*one)) for one in planned}
-    mine = encode_dataset(bundle.model, images, device=bundle.device).cluster_probs.argmax(-1)
+    mine = _clusters(bundle.model, images, bundle.device)
     result = Sweep(
         digest=bundle.digest,
         num_images=len(images),
         clusters=values,
         seeds=tuple(range(seeds)),
-        persistence=_table(mine.cpu().numpy(), found, values, seeds, bundle),
+        persistence=_table(mine, found, values, seeds, bundle),
         agreement=tuple(_agreement([found[k, s] for s in range(seeds)]) for k in values),
     )
     with atomic_write(sweep_file(bundle.path)) as file:
@@ -181,10 +184,14 @@ class _Training:
                 training=training,
                 seed=seed,
             )
-        encoding = encode_dataset(trained.model, dataset.train.images, device="cpu")
-        clusters = encoding.cluster_probs.argmax(-1).numpy().astype(np.int16)
         with atomic_write(self.file(number, seed)) as file:
-            np.save(file, clusters)
+            np.save(file, _clusters(trained.model, dataset.train.images, torch.device("cpu")))
+
+
+@torch.inference_mode()
+def _clusters(model: ClusterVAE, images: ByteImages, device: torch.device) -> Clusters:
+    parts = (to_float(part, device) for part in images.split(AT_ONCE))
+    return np.concatenate([model.cluster_probs(x).argmax(-1).cpu().numpy() for x in parts])
 
 
 @lru_cache(maxsize=1)

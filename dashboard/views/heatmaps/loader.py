@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from dashboard.services.scheduler.scheduler import compute_slot, offload, yield_
 if TYPE_CHECKING:
     from xai_core.attribution.group_means import SetDifference
     from xai_core.bundle.reading import Bundle
+    from xai_core.evaluation.faithfulness.summary import FaithfulnessSummary
     from xai_core.evaluation.strategies.of_bundle import ClassStrategies
 
 
@@ -64,29 +64,22 @@ def _worth(
     return Scores(on_host(worth.insertion), on_host(worth.deletion), on_host(worth.sparsity))
 
 
-class Trust(NamedTuple):
-    """Scores of every method on the same images.
+def kept_trust(bundle: "Bundle", output: str) -> "FaithfulnessSummary | None":
+    """Return the scores that `xai faithfulness --keep` has put beside the bundle."""
+    from xai_core.evaluation.faithfulness.summary import kept_summary
 
-    `table` is that of `FaithfulnessTable.frame`; `insertion` and `deletion` hold each method's
-    mean curve over `shares` of the pixels.
-    """
-
-    table: pd.DataFrame
-    insertion: dict[str, NDArray[np.float32]]
-    deletion: dict[str, NDArray[np.float32]]
-    shares: tuple[float, ...]
-    images: int
+    return kept_summary(bundle.path, bundle.digest, output)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=BY_FINGERPRINT)
-def _measured(bundle: "Bundle", output: str, count: int) -> list[Trust]:
+def _measured(bundle: "Bundle", output: str, count: int) -> "list[FaithfulnessSummary]":
     """Return a store for a result, because a function that draws its progress cannot be cached."""
     return []
 
 
 def trust(
     bundle: "Bundle", output: str, count: int, on_progress: Callable[[str, int, int], None]
-) -> Trust:
+) -> "FaithfulnessSummary":
     """Measure each method's faithfulness once, on the first test images.
 
     Args:
@@ -103,7 +96,7 @@ def trust(
 
 def _measure(
     bundle: "Bundle", output: str, count: int, on_progress: Callable[[str, int, int], None]
-) -> Trust:
+) -> "FaithfulnessSummary":
     from xai_core.evaluation.faithfulness.table import scores as measure
 
     split = bundle.dataset.test if len(bundle.dataset.test) else bundle.dataset.train
@@ -114,13 +107,7 @@ def _measure(
 
     with compute_slot():
         found = measure(bundle, split.images[:count], output=output, on_progress=between)
-    return Trust(
-        found.frame(),
-        {name: on_host(one.insertion_curve.mean(0)) for name, one in found.measured.items()},
-        {name: on_host(one.deletion_curve.mean(0)) for name, one in found.measured.items()},
-        found.shares,
-        found.num_images,
-    )
+    return found.summary()
 
 
 class Means(NamedTuple):

@@ -28,7 +28,7 @@ HOW_TO_READ = (
     "holds at least 15 % of the relevance. The object is the largest part that differs from the "
     "colour of the border, so nothing is found in images without a plain border. A flag is "
     "*confirmed* if changing nothing but this square changes at least 5 % more decisions than "
-    "chance does. Several groups without a flag are ways to write a digit, not a fault."
+    "chance does. Several groups without a flag are different looks of the class, not a fault."
 )
 
 

@@ -1,5 +1,6 @@
 """Faithfulness checks of each method on this model, measured on request."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,13 @@ from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader
 from dashboard.views.heatmaps.settings import Request
 from xai_core.plots import faithfulness
+from xai_core.plots.style import plain
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from xai_core.bundle.reading import Bundle
+    from xai_core.evaluation.faithfulness.summary import FaithfulnessSummary
 
 COUNTS = (8, 32, 100)
 REFERENCES = ("random", "edges")
@@ -37,14 +40,16 @@ def show(bundle: "Bundle", request: Request) -> None:
                   on_click=state.put_setting,
                   args=(wanted, (*state.setting(wanted, ()), count)))  # fmt: skip
         bar = st.container()
-    if not started:
+    kept = None if started else loader.kept_trust(bundle, request.output)
+    if not started and kept is None:
         st.caption(
             "Takes about half a second per image. Other visitors' clicks are served in between."
         )
         return
     place = bar.empty()
-    found = loader.trust(bundle, request.output, count, _progress(place))
+    found = kept or loader.trust(bundle, request.output, count, _progress(place))
     place.empty()
+    _checks(request, found)
     _table(bundle, request, found)
     _curves(bundle, request, found)
 
@@ -58,7 +63,36 @@ def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
     return show
 
 
-def _table(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
+def _checks(request: Request, found: "FaithfulnessSummary") -> None:
+    from xai_core.evaluation.faithfulness.trust_criteria import CHECKS
+
+    titles = {name: attributions.title(name) for name in found.table["method"]}
+    st.markdown(f"**{finding(found.table, titles)}**")
+    figure = faithfulness.checks(
+        found.table, titles, CHECKS, emphasised=state.setting("heat method", request.methods[0])
+    )
+    words = f"Insertion minus deletion of each method over {found.images} images, and its checks"
+    drawing(figure, key="heat-checks", alt=words)
+
+
+def finding(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """Say how many methods pass every check, and whether both in-fills agree on the best."""
+    methods = table[~table["method"].isin(REFERENCES)]
+    passed = int(methods["trusted"].sum())
+    best = methods.loc[methods["merit"].idxmax(), "method"]
+    other = methods.loc[methods["neutral_merit"].idxmax(), "method"]
+    order = float(methods["merit"].rank().corr(methods["neutral_merit"].rank()))
+    which = (
+        f"{titles[best]} orders pixels best, whichever way removed pixels are filled"
+        if best == other
+        else f"{titles[best]} orders pixels best where the model fills removed pixels, "
+        f"{titles[other]} where the mean image does"
+    )
+    agree = "" if math.isnan(order) else f" (rank correlation of both orders {plain(order)})"
+    return f"{passed} of {len(methods)} methods pass every check. {which}{agree}."
+
+
+def _table(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") -> None:
     titles = {name: attributions.title(name) for name in found.table["method"]}
     shown = faithfulness.words(found.table, titles)
     about = {
@@ -79,7 +113,7 @@ def _table(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
 
 
 def verdict(
-    bundle: "Bundle", request: Request, found: loader.Trust, titles: Mapping[str, str]
+    bundle: "Bundle", request: Request, found: "FaithfulnessSummary", titles: Mapping[str, str]
 ) -> str:
     """State which methods fail no check, and how informative that is."""
     if health.problems(bundle, *health.needs(bundle, request.output)):
@@ -99,7 +133,7 @@ def verdict(
     return sentence
 
 
-def _curves(bundle: "Bundle", request: Request, found: loader.Trust) -> None:
+def _curves(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") -> None:
     method = state.setting("heat method", request.methods[0])
     titles = {name: attributions.title(name) for name in found.insertion}
     method = method if method in titles else request.methods[0]

@@ -14,6 +14,7 @@ from dashboard.views.heatmaps import difference, settings, trust
 from xai_core.attribution.of_bundle import attributions
 from xai_core.data.preprocessing import to_float
 from xai_core.evaluation import exemplars
+from xai_core.evaluation.faithfulness.summary import FaithfulnessSummary
 
 from ..parts import alts, drawings, linked, widget
 
@@ -120,6 +121,23 @@ def test_trust_is_measured_when_asked_for(open_page, text_of, monkeypatch):
     )
     assert "No check speaks against" in text_of(app)
     assert widget(app.button, "Measure").disabled
+    shown = drawings(app)["checks"]["rows"]
+    assert {row[0] for row in shown} == {heatmaps.title(name) for name in chosen}
+
+
+def test_the_best_method_is_named_for_both_infills():
+    table = pd.DataFrame({"method": ["a", "b", "random"], "trusted": [True, False, False],
+                          "merit": [0.5, 0.6, 0.9], "neutral_merit": [0.7, 0.2, 0.0]})  # fmt: skip
+    titles = {"a": "A", "b": "B", "random": "Random"}
+    assert trust.finding(table, titles) == (
+        "1 of 2 methods pass every check. B orders pixels best where the model fills removed "
+        "pixels, A where the mean image does (rank correlation of both orders "
+        "\N{MINUS SIGN}1.00)."
+    )
+    same = table.assign(neutral_merit=table["merit"])
+    assert "B orders pixels best, whichever way removed pixels are filled" in trust.finding(
+        same, titles
+    )
 
 
 def test_strategies_are_found_when_asked_for(open_page, text_of, component, subtests):
@@ -186,7 +204,7 @@ def test_both_sets_are_chosen_by_one_rule(tiny_bundle, subtests):
 )
 def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, said):
     table = pd.DataFrame({"method": list(trusted), "trusted": list(trusted.values())})
-    found = trust.loader.Trust(table, {}, {}, (), 8)
+    found = FaithfulnessSummary(table=table, insertion={}, deletion={}, shares=(), images=8)
     asked = settings.Request(
         outputs.explained(tiny_bundle, "classifier"), list(trusted), ["|", "-"], [0, 1]
     )
@@ -195,6 +213,7 @@ def test_the_verdict_says_how_much_passing_means(tiny_bundle, healthy, trusted, 
 
 
 def test_passing_says_nothing_where_the_classifier_guesses(tiny_bundle, failing):
-    found = trust.loader.Trust(pd.DataFrame({"method": [], "trusted": []}), {}, {}, (), 8)
+    table = pd.DataFrame({"method": [], "trusted": []})
+    found = FaithfulnessSummary(table=table, insertion={}, deletion={}, shares=(), images=8)
     asked = settings.Request(outputs.explained(tiny_bundle, "classifier"), [], ["|", "-"], [0, 1])
     assert "these checks means nothing" in trust.verdict(tiny_bundle, asked, found, {})

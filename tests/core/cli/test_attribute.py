@@ -1,6 +1,7 @@
 """`xai attribute`, `xai faithfulness` and `xai figures`: files, JSON, and errors of one line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 from xai_core import cli
 from xai_core.attribution.config import AttributionConfig
 from xai_core.attribution.of_bundle import attributions
-from xai_core.bundle.reading import load_bundle
+from xai_core.bundle.reading import digest_of, load_bundle
 from xai_core.bundle.writing import save_bundle
 from xai_core.data.dataset import build_dataset
 from xai_core.data.user_images import own_id
+from xai_core.evaluation.faithfulness.summary import kept_summary
 from xai_core.models.classifier import Classifier
 
 
@@ -242,6 +244,18 @@ def test_faithfulness_prints_the_table_and_its_reasons(tiny_bundle):
     )
     text, _ = xai(*asked)
     assert "Do not trust Random here: it hardly changes when everything" in text
+    _, stderr = xai(*asked, "--keep", status=1)
+    assert "Leave out --methods, --images and --set" in stderr
+
+
+def test_kept_scores_are_found_beside_the_bundle(tiny_bundle_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "xai_core.evaluation.faithfulness.table.methods_for", lambda bundle, of: ["saliency"]
+    )
+    folder = shutil.copytree(tiny_bundle_path, tmp_path / "bars")
+    xai("faithfulness", folder, "--keep", "--num-images", 4)
+    kept = kept_summary(folder, digest_of(folder), "classifier")
+    assert kept.images == 4 and list(kept.table["method"]) == ["saliency", "random", "edges"]
 
 
 def test_figures_writes_the_reports_figures_twice_over(tiny_bundle, tmp_path):

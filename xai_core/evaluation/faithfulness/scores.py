@@ -71,6 +71,7 @@ class Task:
         module: Images to (batch, outputs).
         shown: Maps outputs to the scores of insertion and deletion, such as softmax.
         infill: Fills removed pixels.
+        neutral: Fills them in another way, on which the order of the methods should not depend.
     """
 
     images: Images
@@ -79,6 +80,7 @@ class Task:
     module: nn.Module
     shown: Callable[[Tensor], Tensor]
     infill: Infill
+    neutral: Infill
 
     def output(self, x: Images) -> Float[Tensor, " batch"]:
         """Evaluate the target's output."""
@@ -101,6 +103,7 @@ class Measured:
         deletion_curve: The score as pixels are removed.
         insertion: Area under `insertion_curve`.
         deletion: Area under `deletion_curve`.
+        neutral_merit: Insertion minus deletion with the task's `neutral` in-fill.
         infidelity: Share of the output's changes that the map does not predict, in [0, 1].
         sensitivity: Largest relative change of the map under noise.
         sparsity: Gini index of the map.
@@ -117,6 +120,7 @@ class Measured:
     deletion_curve: Float[Tensor, "batch steps"]
     insertion: Float[Tensor, " batch"]
     deletion: Float[Tensor, " batch"]
+    neutral_merit: Float[Tensor, " batch"]
     infidelity: Float[Tensor, " batch"]
     sensitivity: Float[Tensor, " some"]
     sparsity: Float[Tensor, " batch"]
@@ -164,8 +168,12 @@ def measure(
 
     maps = raw.abs() if by_size else raw
     order = pixel_order(maps, seed=config.seed)
-    shown = insertion(x, order, score=task.score, infill=task.infill)
-    gone = deletion(x, order, score=task.score, infill=task.infill)
+    shown, grey = (
+        insertion(x, order, score=task.score, infill=fill) for fill in (task.infill, task.neutral)
+    )
+    gone, away = (
+        deletion(x, order, score=task.score, infill=fill) for fill in (task.infill, task.neutral)
+    )
     layers: tuple[str, ...] = ()
     randomisation = None
     if reads_model:
@@ -179,6 +187,7 @@ def measure(
         deletion_curve=gone,
         insertion=area(shown),
         deletion=area(gone),
+        neutral_merit=area(grey) - area(away),
         infidelity=infidelity(
             x, raw, score=task.output, infill=task.infill, masks=masks, contribution=contribution
         ),

@@ -25,10 +25,11 @@ from ...attribution.registry import METHODS, MethodCard, method_card
 from ...bundle.explained_output import ExplainedOutput, explained_output
 from ...bundle.image_input import as_float_images
 from ...bundle.reading import Bundle
-from ..infill import Infill, infill_from_rest
+from ..infill import Infill, infill_from_rest, paste
 from .intervals import Interval, mean_interval
 from .measures import SHARES, completeness_gap
 from .scores import FaithfulnessConfig, Measured, Task, measure
+from .summary import FaithfulnessSummary
 from .trust_criteria import CHECKS, TrustRule, failures
 
 __all__ = ["FaithfulnessTable", "MethodScores", "infill_of", "scores"]
@@ -44,6 +45,8 @@ class MethodScores:
         method: Key of `METHODS`.
         insertion: Area under the output as pixels are inserted; high is good.
         deletion: The same as pixels are removed; low is good.
+        merit: Insertion minus deletion; removed pixels are predicted by the model from the rest.
+        neutral_merit: The same where the mean train image fills them.
         infidelity: Share of the output's changes it does not predict; low is good.
         sensitivity: Largest relative change under noise of 0.02; low is good, constant maps have
             0.
@@ -60,6 +63,8 @@ class MethodScores:
     method: str
     insertion: Interval
     deletion: Interval
+    merit: Interval
+    neutral_merit: Interval
     infidelity: Interval
     sensitivity: Interval
     gap: Interval
@@ -105,7 +110,10 @@ class FaithfulnessTable:
         return tuple(name for name in original if not any(name in row.failed for row in self.rows))
 
     def frame(self) -> pd.DataFrame:
-        """Return the rows as a table, with columns such as insertion, insertion_low and _high."""
+        """Return the rows as a table, with columns such as insertion, insertion_low and _high.
+
+        `passed` and `failed` hold keys of `CHECKS`, separated by spaces.
+        """
         columns = []
         for row in self.rows:
             flat: dict[str, object] = {"method": row.method, "trusted": row.trusted}
@@ -113,8 +121,25 @@ class FaithfulnessTable:
                 if isinstance(value, dict):
                     flat |= {name: value["mean"], f"{name}_low": value["low"]}
                     flat[f"{name}_high"] = value["high"]
+            flat |= {"passed": " ".join(row.passed), "failed": " ".join(row.failed)}
             columns.append({**flat, "seconds": row.seconds, "reasons": "; ".join(row.reasons)})
         return pd.DataFrame(columns)
+
+    def summary(self) -> FaithfulnessSummary:
+        """Return the scores without those of single images."""
+        return FaithfulnessSummary(
+            table=self.frame(),
+            insertion={
+                name: one.insertion_curve.mean(0).cpu().numpy()
+                for name, one in self.measured.items()
+            },
+            deletion={
+                name: one.deletion_curve.mean(0).cpu().numpy()
+                for name, one in self.measured.items()
+            },
+            shares=self.shares,
+            images=self.num_images,
+        )
 
 
 @renamed(of="output")
@@ -201,7 +226,13 @@ def _task(bundle: Bundle, x: Images, output: ExplainedOutput) -> Task:
         module=module,
         shown=output.shown,
         infill=infill_of(bundle),
+        neutral=_neutral_infill(bundle),
     )
+
+
+def _neutral_infill(bundle: Bundle) -> Infill:
+    neutral = mean_image(bundle)
+    return lambda x, mask: paste(x, mask, neutral.expand_as(x))
 
 
 def _measure(
@@ -262,6 +293,8 @@ def _row(
         method=name,
         insertion=interval(own.insertion),
         deletion=interval(own.deletion),
+        merit=interval(own.merit),
+        neutral_merit=interval(own.neutral_merit),
         infidelity=interval(own.infidelity),
         sensitivity=interval(own.sensitivity),
         gap=interval(own.gap),

@@ -29,8 +29,6 @@ __all__ = [
 KEPT_WEIGHT = 0.2
 """Weight of the reconstructions' cross entropy, relative to the deformed images'."""
 TERMS = ("reconstruction", "expected_log_prior", "kl_c", "entropy_z")
-SAMPLE_OF_EPOCH = 10_000
-"""Train images scored after each epoch."""
 
 
 class VAEObjective(nn.Module):
@@ -154,10 +152,10 @@ def vae_stage(
         return seen, eps, views, targets, uniform
 
     def score(epoch: int, epochs: int) -> dict[str, float]:
-        encoding = encode_dataset(vae, images[:SAMPLE_OF_EPOCH], device=device)
+        encoding = encode_dataset(vae, images[:REPLAYED_IMAGES], device=device)
         if loop.fabric.is_global_zero and is_replayed(epoch, epochs):
             write_codes(loop.run, epoch, encoding)
-        return _scores(encoding, None if labels is None else labels[:SAMPLE_OF_EPOCH])
+        return _scores(encoding, None if labels is None else labels[:REPLAYED_IMAGES])
 
     vae.to(device)
     if loop.fabric.is_global_zero and not read_codes(loop.run):

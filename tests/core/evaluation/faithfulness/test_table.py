@@ -1,13 +1,21 @@
 """The table of scores of a bundle's methods."""
 
+import json
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from xai_core.attribution.config import AttributionConfig
 from xai_core.attribution.registry import METHODS
 from xai_core.data.preprocessing import to_float
+from xai_core.errors import BundleError
 from xai_core.evaluation.faithfulness.scores import FaithfulnessConfig
+from xai_core.evaluation.faithfulness.summary import keep_summary, kept_summary
 from xai_core.evaluation.faithfulness.table import infill_of, scores
+from xai_core.evaluation.faithfulness.trust_criteria import CHECKS
+from xai_core.plots.faithfulness import checks
 
 FEW = FaithfulnessConfig(num_masks=6, num_moves=1, sanity_images=4)
 FAST = AttributionConfig(n_steps=8, n_samples=4)
@@ -50,6 +58,33 @@ def test_what_does_not_apply_is_missing_not_zero(table):
     frame = table.frame()
     assert list(frame["method"]) == list(rows) and frame["gap"].isna().tolist()[1:] == [True] * 3
     assert frame["insertion_low"].le(frame["insertion_high"]).all()
+
+
+def test_scores_are_kept_beside_a_bundle(table, tmp_path, subtests):
+    folder, made = tmp_path / "bars", table.summary()
+    assert kept_summary(folder, "digest", "classifier") is None
+    path = keep_summary(folder, "digest", "classifier", made)
+    assert path == tmp_path / "bars.faithfulness.classifier.json"
+    found = kept_summary(folder, "digest", "classifier")
+    pd.testing.assert_frame_equal(found.table, made.table, rtol=1e-4, check_dtype=False)
+    assert (found.shares, found.images) == (made.shares, 8)
+    for kind in ("insertion", "deletion"):
+        for name, curve in getattr(made, kind).items():
+            np.testing.assert_allclose(getattr(found, kind)[name], curve, atol=1e-5)
+    assert kept_summary(folder, "another", "classifier") is None
+    assert kept_summary(folder, "digest", "cluster") is None
+    whole = json.loads(path.read_bytes())
+    for broken in ("", "[]", "{}", json.dumps(whole | {"shares": [0.0]}),
+                   json.dumps(whole | {"rows": [{"method": "saliency"}]})):  # fmt: skip
+        path.write_text(broken)
+        with subtests.test(broken[:20]), pytest.raises(BundleError, match="damaged. Delete it"):
+            kept_summary(folder, "digest", "classifier")
+    drawn = checks(made.table, {n: n.title() for n in made.table["method"]}, CHECKS,
+                   emphasised="saliency")  # fmt: skip
+    cells = dict((row[0], row[3:]) for row in drawn.rows)
+    assert cells["Random"][:2] == ("\N{BALLOT X}", "\N{BALLOT X}")
+    assert cells["Saliency"][3] == "\N{EN DASH}" and cells["Deep_Lift"][3] == "\N{CHECK MARK}"
+    assert drawn.columns == ("method", "model fills", "mean image fills", *CHECKS.values())
 
 
 def test_maps_that_know_no_model_are_marked(table):

@@ -30,6 +30,7 @@ def task():
         module=module,
         shown=lambda logits: logits.softmax(-1),
         infill=lambda x, mask: paste(x, mask, torch.full_like(x, 0.5)),
+        neutral=lambda x, mask: paste(x, mask, torch.full_like(x, 0.2)),
     )
 
 
@@ -57,6 +58,8 @@ def test_a_true_explanation_passes(task, random):
     good = measured(task, method("integrated_gradients"), gap=torch.full((24,), 0.001))
     assert reasons_against(good, {"random": random}) == ()
     assert good.merit.mean() > random.merit.mean()
+    assert good.neutral_merit.mean() > random.neutral_merit.mean()
+    assert not torch.equal(good.neutral_merit, good.merit)
     assert good.infidelity.max() < 1e-3 and good.sensitivity.mean() < 0.2
     assert good.layers == ("1",) and good.randomisation.mean() < 0.3
 
