@@ -66,7 +66,7 @@ def test_scores_are_kept_beside_a_bundle(table, tmp_path, subtests):
     path = keep_summary(folder, "digest", "classifier", made)
     assert path == tmp_path / "bars.faithfulness.classifier.json"
     found = kept_summary(folder, "digest", "classifier")
-    pd.testing.assert_frame_equal(found.table, made.table, rtol=1e-4, check_dtype=False)
+    pd.testing.assert_frame_equal(found.table, made.table, atol=1e-5, check_dtype=False)
     assert (found.shares, found.images) == (made.shares, 8)
     for kind in ("insertion", "deletion"):
         for name, curve in getattr(made, kind).items():
