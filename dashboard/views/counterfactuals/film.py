@@ -60,9 +60,10 @@ def show(bundle: "Bundle", request: Request) -> None:
         st.markdown(f"**{_finding(request, found)}**")
         _probabilities(request, found, at, symbol)
     with on_map:
-        st.markdown("**On the map of all images**")
+        st.markdown(f"**{messages.literal(_route(bundle, found.places))}**")
         _map(bundle, request, found, at)
-    st.markdown(_density_title(request.method))
+    inside = found.density >= counterfactuals.usual_density(bundle)[0]
+    st.markdown(_density_title(inside, request.method))
     _density(bundle, request, found, at)
 
 
@@ -128,9 +129,25 @@ def _map(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: 
     drawing(figure, key="path on the map", alt=alt, **request.about)
 
 
-def _density_title(method: "Method") -> str:
+def _route(bundle: "Bundle", places: np.ndarray) -> str:
+    """Say between which clusters' middles a path runs on the map."""
+    middles = map_backdrop.middles(bundle)
+
+    def nearest(place: np.ndarray) -> str:
+        return min(middles, key=lambda one: float(np.hypot(*(place - one[1:]))))[0]
+
+    first, last = nearest(places[0]), nearest(places[-1])
+    if first == last:
+        return f"On the map, the path stays nearest to the middle of {last}"
+    return f"On the map, the path runs from near the middle of {first} to near that of {last}"
+
+
+def _density_title(inside: np.ndarray, method: "Method") -> str:
     if method in counterfactuals.LATENT_METHODS:
-        return "**Are the codes where data are?** $\\log p(z)$ of each frame's code"
+        share = "all" if inside.all() else f"{int(inside.sum())} of {len(inside)}"
+        return (
+            f"**The codes of {share} frames are as dense as those of real images**: $\\log p(z)$"
+        )
     return "**Density of the encoder's codes**, $\\log p(z)$ of each frame encoded again"
 
 

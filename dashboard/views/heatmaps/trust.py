@@ -1,11 +1,13 @@
 """Faithfulness checks of each method on this model, measured on request."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import attributions
@@ -133,6 +135,26 @@ def verdict(
     return sentence
 
 
+def halfway(
+    curves: Mapping[str, NDArray[np.floating]],
+    shares: Sequence[float],
+    titles: Mapping[str, str],
+    kind: str,
+    method: str,
+) -> str:
+    """Say how many pixels take a method and a random map half of the way."""
+    verb = "shown" if kind == "insertion" else "taken away"
+
+    def needed(name: str) -> str:
+        curve = np.asarray(curves[name])
+        half = (curve[0] + curve[-1]) / 2
+        passed = curve >= half if kind == "insertion" else curve <= half
+        return f"{100 * shares[int(passed.argmax())]:.0f} %"
+
+    text = f"Half of the decision with {needed(method)} of the pixels {verb} by {titles[method]}"
+    return f"{text}, {needed('random')} at random" if "random" in curves else text
+
+
 def _curves(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") -> None:
     method = state.setting("heat method", request.methods[0])
     titles = {name: attributions.title(name) for name in found.insertion}
@@ -149,7 +171,7 @@ def _curves(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") ->
                    explained=request.output, images=found.images)  # fmt: skip
     for column, (kind, axis) in zip(st.columns(2, gap="medium"), sides.items(), strict=True):
         with column:
-            st.markdown(f"**{kind.capitalize()}**")
+            st.markdown(f"**{halfway(getattr(found, kind), found.shares, titles, kind, method)}**")
             figure = faithfulness.curves(
                 getattr(found, kind), found.shares, titles,
                 emphasised=method, axis=axis,

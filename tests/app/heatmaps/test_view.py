@@ -134,6 +134,10 @@ def test_the_best_method_is_named_for_both_infills():
         "pixels, A where the mean image does (rank correlation of both orders "
         "\N{MINUS SIGN}1.00)."
     )
+    curves = {"a": np.array([0.0, 0.6, 1.0]), "random": np.array([0.0, 0.2, 1.0])}
+    assert trust.halfway(curves, (0.0, 0.25, 1.0), titles, "insertion", "a") == (
+        "Half of the decision with 25 % of the pixels shown by A, 100 % at random"
+    )
     same = table.assign(neutral_merit=table["merit"])
     assert "B orders pixels best, whichever way removed pixels are filled" in trust.finding(
         same, titles

@@ -115,11 +115,13 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
     left, right = st.columns(2, gap="large")
     most = math.log(len(next(iter(probs.values()))[0]))
     with left:
-        st.markdown("**What the KL is paid for**")
+        told = [titles[run] for run in seen.runs if _pays_for_information(here.loc[run])]
+        st.markdown(f"**{_listed(told, len(seen.runs))} for information**")
         drawn = collapse.cluster_cost(table, titles, epoch, most)
         drawing(drawn, key="cluster cost", alt=f"Mean KL in two parts at epoch {epoch}. {words}")
     with right:
-        st.markdown("**The bound**")
+        highest = max(seen.runs, key=lambda run: float(here.loc[run, "elbo"]))
+        st.markdown(f"**“{titles[highest]}” has the highest bound**")
         drawn = collapse.over_epochs(table, titles, "elbo", "ELBO, nats", epoch)
         bounds = "; ".join(f"{titles[r]}: {here.loc[r, 'elbo']:.1f} nats" for r in seen.runs)
         drawing(drawn, key="elbos", alt=f"ELBO at epoch {epoch}. {bounds}")
@@ -136,6 +138,20 @@ def _epoch(bundle: "Bundle", seen: "Recording", epoch: int) -> None:
         )
         shown = pd.DataFrame(table)
         download.table(bundle, shown, name="collapse", recorded=str(seen.about["images"]))
+
+
+def _pays_for_information(end: pd.Series) -> bool:
+    return float(end["information"]) > float(end["unevenness"])
+
+
+def _listed(names: list[str], count: int) -> str:
+    """Say which trainings pay most of their KL."""
+    if len(names) == count:
+        return "Every training pays most of its KL"
+    if not names:
+        return "No training pays most of its KL"
+    quoted = " and ".join(f"“{name}”" for name in names)
+    return f"Only {quoted} {'pays' if len(names) == 1 else 'pay'} most of the KL"
 
 
 def _own(bundle: "Bundle") -> None:
