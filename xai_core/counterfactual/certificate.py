@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .._types import Images, Latents, Logits
-from ..models.jacobian import decoder_jacobian
+from ..latent_space.local_directions import local_directions
 
 __all__ = ["Certificate", "certify"]
 
@@ -78,8 +78,8 @@ def certify(
         raise ValueError(
             f"`lengths` must hold at least two positive, increasing values, got {lengths}."
         )
-    jacobian = decoder_jacobian(codes, decode)
-    left, singular_values, _ = torch.linalg.svd(jacobian, full_matrices=False)
+    found = local_directions(codes, decode)
+    left, singular_values = found.changes.mT, found.singular_values
     uphill, law = _gradients(codes, target, decode, forward)
     size = uphill.norm(dim=1, keepdim=True).clamp(min=torch.finfo(codes.dtype).tiny)
     law = _project(left, law, singular_values.square()) / size

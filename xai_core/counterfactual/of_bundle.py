@@ -24,7 +24,7 @@ from ..bundle.explained_output import (
 from ..bundle.image_input import as_float_images
 from ..bundle.reading import Bundle
 from ..data.preprocessing import to_float
-from ..models.jacobian import decoder_jacobian
+from ..latent_space.local_directions import local_directions
 from ..models.vae import ClusterVAE
 from .api import Counterfactual, find_counterfactual
 from .certificate import Certificate, certify
@@ -183,11 +183,8 @@ def tangent_images(bundle: Bundle, images: ByteImages, count: int) -> Images:
     """
     model, decode = _decoder(bundle)
     with _quietly():
-        jacobian = decoder_jacobian(_codes(model, images), decode)
-    left = torch.linalg.svd(jacobian.detach(), full_matrices=False)[0][:, :, :count]
-    # a singular vector's sign is arbitrary: choose the one that adds more ink
-    left = left * torch.where(left.sum(1, keepdim=True) < 0, -1.0, 1.0)
-    return left.mT.reshape(left.shape[0] * left.shape[2], -1, *images.shape[-2:])
+        changes = local_directions(_codes(model, images), decode).changes[:, :count]
+    return changes.reshape(changes.shape[0] * changes.shape[1], -1, *images.shape[-2:])
 
 
 def step_functions(

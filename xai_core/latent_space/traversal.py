@@ -1,4 +1,4 @@
-"""Codes to decode: along one latent dimension, between two codes, at each cluster.
+"""Codes to decode: along dimensions or other directions, between codes, at each cluster.
 
 References:
     beta-VAE: Learning Basic Visual Concepts (Higgins et al., 2017),
@@ -12,6 +12,7 @@ from torch import Tensor
 from .._types import Latents
 
 __all__ = [
+    "along",
     "carried_nats",
     "interpolate",
     "prior_deviation",
@@ -61,8 +62,26 @@ def traverse(
     Returns:
         Codes; entry [j, s] is `z` with deviation_j * offsets_s added to dimension j.
     """
-    moves = torch.diag_embed(deviation).unsqueeze(1) * offsets.reshape(1, -1, 1)
-    return z + moves
+    return along(z, moves=torch.diag_embed(deviation), offsets=offsets)
+
+
+def along(
+    z: Float[Tensor, " latent"],
+    *,
+    moves: Float[Tensor, "directions latent"],
+    offsets: Float[Tensor, " steps"],
+) -> Float[Tensor, "directions steps latent"]:
+    """Move a code along straight lines.
+
+    Args:
+        z: The code to start from.
+        moves: A step of length 1 on each line, in latent units.
+        offsets: Steps from `z`.
+
+    Returns:
+        Codes; entry [k, s] is z + offsets_s moves_k.
+    """
+    return z + moves.unsqueeze(1) * offsets.reshape(1, -1, 1)
 
 
 def interpolate(

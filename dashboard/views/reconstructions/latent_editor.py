@@ -15,6 +15,11 @@ from xai_core.plots import probabilities
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
+HOW_TO_READ = (
+    "Each slider adds standard deviations of the prior to one latent dimension of the selected "
+    "image, the strongest first. Far from 0 the code lies where few training images are, and "
+    "decoded images may stop looking like the data."
+)
 FIRST = 8
 SHIFTS = (-4.0, 4.0, 0.1)
 

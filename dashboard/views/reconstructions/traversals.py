@@ -7,16 +7,19 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import generation
-from dashboard.ui import download, naming
+from dashboard.ui import naming
 from dashboard.ui.components.labelled_sheet import labelled_sheet
-from xai_core.plots import sprites
-from xai_core.plots.image_sheet import Row
-from xai_core.plots.style import signed
+from dashboard.views.reconstructions import films
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
 
-STEPS = 13
+HOW_TO_READ = (
+    "The middle column is the selected image's reconstruction in every row. Dimensions are sorted "
+    "by what they carry over all images, in nats: half the logarithm of 1 + variance of the "
+    "posterior means / mean of the posterior variances. One near 0 is not used. The unit is one "
+    "standard deviation of that dimension under the whole prior $p(z)$."
+)
 REACH = (0.5, 5.0, 0.5)
 FIRST = 8
 """Dimensions shown at first."""
@@ -36,23 +39,16 @@ def show(bundle: "Bundle", image_id: str) -> None:
             f"All {len(order)} dimensions", **state.bind("all dimensions", False, link="all")
         )
         dims = tuple(order if every else order[:FIRST])
-        images = generation.traversal(bundle, image_id, reach, STEPS, dims)
-        sheet = sprites.sheet(images.reshape(-1, *images.shape[2:]), columns=STEPS, gap=1)
-        about = {"image": image_id, "reach": reach, "dimensions": dims}
-        download.picture(bundle, sheet, name="traversals", **about)
-        offsets = np.linspace(-reach, reach, STEPS)
-        rows = [
-            Row(name=f"z{j}", values=row, kind="ink") for j, row in zip(dims, images, strict=True)
-        ]
-        download.for_print(bundle, rows, [signed(v, 1) for v in offsets], name="traversals",
-                           title="Latent traversals, in standard deviations of the prior",
-                           **about)  # fmt: skip
+        images = generation.traversal(bundle, image_id, reach, films.STEPS, dims)
+        films.downloads(bundle, images, [f"z{j}" for j in dims], name="traversals", reach=reach,
+                        title="Latent traversals, in standard deviations of the prior",
+                        image=image_id, dimensions=dims)  # fmt: skip
     labelled_sheet(
         images,
         rows=[(f"z{j}", f"{nats[j]:.2f} nats") for j in dims],
-        columns=[signed(v, 1) for v in offsets],
-        marked=STEPS // 2,
+        columns=films.columns(reach),
+        marked=films.STEPS // 2,
         axis="standard deviations of the prior added to the dimension; framed: the image itself",
-        alt=f"{len(dims)} rows of {STEPS} images: {naming.display_name(image_id)}, one "
+        alt=f"{len(dims)} rows of {films.STEPS} images: {naming.display_name(image_id)}, one "
         "dimension moved per row",
     )

@@ -8,6 +8,7 @@ from dashboard.views.reconstructions import (
     comparison,
     extremes,
     latent_editor,
+    local_directions,
     traversals,
     under_clusters,
 )
@@ -60,18 +61,20 @@ under_clusters.show(bundle, image_id)
 layout.section(
     "Latent traversals",
     "One latent dimension per row, moved from low to high while all others stay.",
-    "The middle column is the selected image's reconstruction in every row. Dimensions are sorted "
-    "by what they carry over all images, in nats: half the logarithm of 1 + variance of the "
-    "posterior means / mean of the posterior variances. One near 0 is not used. The unit is one "
-    "standard deviation of that dimension under the whole prior $p(z)$.",
+    traversals.HOW_TO_READ,
 )
 traversals.show(bundle, image_id)
 
 layout.section(
+    "Local directions",
+    "The directions in latent space that change this image most, strongest first.",
+    local_directions.HOW_TO_READ,
+)
+local_directions.show(bundle, image_id)
+
+layout.section(
     "Edit this image",
     "Move single dimensions and see the image and its cluster change.",
-    "Each slider adds standard deviations of the prior to one latent dimension of the selected "
-    "image, the strongest first. Far from 0 the code lies where few training images are, and "
-    "decoded images may stop looking like the data.",
+    latent_editor.HOW_TO_READ,
 )
 latent_editor.show(bundle, image_id)

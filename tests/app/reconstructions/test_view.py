@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from dashboard.services import generation, image_data
+from dashboard.views.reconstructions import loader
 from xai_core.plots import elbo_terms
+from xai_core.plots.probabilities import percent
 
 from ..parts import alts, drawings, widget
 
@@ -12,7 +14,7 @@ from ..parts import alts, drawings, widget
 def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
     titles = [e.value for e in app.subheader]
-    assert len(titles) == 5
+    assert len(titles) == 6
     drawn = drawings(app)
     pixels = {"input", "reconstruction", "error"}
     assert set(drawn) == {"terms", "clusters", "edited clusters"} | pixels
@@ -82,6 +84,28 @@ def test_the_middle_of_a_traversal_is_the_reconstruction(open_page, tiny_bundle)
     middle = image_data.inferred(tiny_bundle, "test:3").reconstruction
     np.testing.assert_allclose(images[:, 6], [middle, middle], atol=1e-5)
     assert np.abs(images[:, 0] - images[:, -1]).max() > 0.01
+    films = loader.films(tiny_bundle, "test:3", 1.0, 13, 4)
+    assert films.images.shape == (2, 13, 28, 28) and films.typical.shape == (2, 13)
+    np.testing.assert_allclose(films.images[:, 6], [middle, middle], atol=1e-5)
+
+
+def test_local_directions_say_what_they_hold_or_what_is_missing(
+    open_page, text_of, tiny_bundle, subtests, monkeypatch
+):
+    with subtests.test("the share of the first direction"):
+        app = open_page("reconstructions", image="test:3")
+        share = loader.directions(tiny_bundle, "test:3").shares[0]
+        assert f"strongest of 2 directions holds {percent(share)}" in text_of(app)
+    with subtests.test("no gradient"):
+        loader.directions.clear()
+
+        def failing(*args):
+            raise ValueError("`decode` must have a gradient")
+
+        monkeypatch.setattr("xai_core.latent_space.local_directions.local_directions", failing)
+        app = open_page("reconstructions", image="test:3")
+        assert any("need the decoder's gradient" in e.value for e in app.error)
+        assert "Edit this image" in [e.value for e in app.subheader]
 
 
 def test_editing_changes_the_image_and_reset_undoes_it(open_page, text_of):
