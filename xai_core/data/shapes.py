@@ -2,12 +2,13 @@
 
 Shape, hue, size, place, angle and background vary independently; the label is the shape. In the
 variant with a shortcut, a small white patch accompanies one shape in the train split, and none in
-the test split.
+the test split. What varies is known, and each factor is a column of the data set.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
@@ -27,16 +28,25 @@ PATCH = 5
 SHORTCUT = SHAPES.index("star")
 RADII = (0.22, 0.36)
 """Smallest and largest radius, as a share of the side."""
+SYMMETRY = {"circle": 0, "cross": 4, "square": 4, "star": 5, "triangle": 3}
+"""Number of turns that leave a shape as it is; 0 for any turn."""
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shapes:
-    """Images with their labels and the masks of their shapes."""
+    """Images with their labels, the masks of their shapes, and the factors that vary.
+
+    `factors` has one row per image: `hue` and `background hue` in turns of the colour circle,
+    [0, 1), both periodic; `radius`, and the place of the centre from the left and from the top,
+    as shares of the side; `angle` in degrees, clockwise, in one period of the shape: [0, 360 /
+    `SYMMETRY`), 0 for a circle; and the name of the `shape`.
+    """
 
     images: UInt8[Tensor, "images 3 height width"]
     labels: Int[Tensor, " images"]
     masks: Bool[Tensor, "images height width"]
+    factors: pd.DataFrame
 
 
 def draw_shapes(count: int, *, seed: int, side: int = SIDE, shortcut: bool = False) -> Shapes:
@@ -53,11 +63,12 @@ def draw_shapes(count: int, *, seed: int, side: int = SIDE, shortcut: bool = Fal
         _some(np.arange(start, min(start + _AT_ONCE, count)) % len(SHAPES), rng, side, shortcut)
         for start in range(0, count, _AT_ONCE)
     ]
-    images, masks = (np.concatenate(column) for column in zip(*parts, strict=True))
+    images, masks = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     return Shapes(
         images=torch.from_numpy(images),
         labels=torch.arange(count) % len(SHAPES),
         masks=torch.from_numpy(masks),
+        factors=pd.concat([part[2] for part in parts], ignore_index=True),
     )
 
 
@@ -68,8 +79,8 @@ def load_shapes(name: str = "shapes") -> Dataset:
     test = draw_shapes(NUM_TEST, seed=1)
     return build_dataset(
         name=name,
-        train=Split(images=train.images, labels=train.labels),
-        test=Split(images=test.images, labels=test.labels),
+        train=Split(images=train.images, labels=train.labels, columns=train.factors),
+        test=Split(images=test.images, labels=test.labels, columns=test.factors),
         class_names=SHAPES,
         source="Made by xai_core.data.shapes, seeds 0 and 1.",
         preprocessing=Preprocessing(strategy="natural", channels=3, height=SIDE, width=SIDE),
@@ -78,7 +89,11 @@ def load_shapes(name: str = "shapes") -> Dataset:
 
 def _some(
     labels: Int[np.ndarray, " images"], rng: np.random.Generator, side: int, shortcut: bool
-) -> tuple[UInt8[np.ndarray, "images 3 height width"], Bool[np.ndarray, "images height width"]]:
+) -> tuple[
+    UInt8[np.ndarray, "images 3 height width"],
+    Bool[np.ndarray, "images height width"],
+    pd.DataFrame,
+]:
     """Draw one image per label, in float64, so that all machines round alike."""
     count = len(labels)
     radius = rng.uniform(*RADII, count) * side
@@ -98,7 +113,13 @@ def _some(
     images = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)
     if shortcut:
         images[labels == SHORTCUT, :, 1 : 1 + PATCH, 1 : 1 + PATCH] = 255
-    return images, cover > 0.5
+    factors = {"hue": hue, "background hue": other, "radius": radius / side}
+    factors |= {"from left": centre[:, 1] / side, "from top": centre[:, 0] / side}
+    names = np.array(SHAPES)[labels]
+    turns = np.array([SYMMETRY[name] for name in names])
+    period = 360 / np.maximum(turns, 1)
+    factors["angle"] = np.where(turns > 0, np.degrees(angle) % period, 0.0)
+    return images, cover > 0.5, pd.DataFrame({**factors, "shape": names})
 
 
 def _cover(

@@ -94,6 +94,15 @@ def test_shapes_come_with_the_truth():
     patched = draw_shapes(50, seed=3, shortcut=True).images
     changed = (patched != found.images).flatten(1).any(1)
     assert torch.equal(changed, found.labels == SHAPES.index("star"))
+    factors = found.factors
+    assert factors["shape"].tolist() == [SHAPES[label] for label in found.labels]
+    places = torch.arange(48) + 0.5
+    for name, axis in (("from left", 1), ("from top", 2)):
+        centres = (found.masks.sum(axis) * places).sum(1) / found.masks.sum((1, 2)) / 48
+        assert (centres - torch.tensor(factors[name].to_numpy())).abs().max() < 0.03
+    assert (
+        factors.groupby("shape")["angle"].max().between(0, [1e-9, 90, 90, 72, 120]).all()
+    )  # circle, cross, square, star, triangle
 
 
 @pytest.mark.slow
@@ -101,3 +110,6 @@ def test_shapes_are_a_data_set_of_the_package():
     data = load_shapes()
     assert data.spec == ImageSpec(channels=3, height=48, width=48, look="natural")
     assert data.sha256 == "ce956cd90fb29d0a563b9c9dd2ae46b19ac432835f640f23a6890ea54b7cf1c3"
+    assert list(data.columns) == ["hue", "background hue", "radius", "from left", "from top",
+                                  "angle", "shape"]  # fmt: skip
+    assert len(data.columns) == 5_000
