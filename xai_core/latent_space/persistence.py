@@ -43,12 +43,10 @@ class Sweep:
     persistence: tuple[tuple[float, ...], ...]
     agreement: tuple[float, ...]
 
-    @property
-    def persistent(self) -> list[int]:
-        """Return the bundle's clusters that count as the same at every K from their number on."""
-        table = np.array(self.persistence)
-        enough = [k for k, number in enumerate(self.clusters) if number >= len(table)]
-        return [c for c, row in enumerate(table) if enough and (row[enough] >= STABLE).all()]
+    def persistent(self, num_clusters: int) -> list[int]:
+        """Return the bundle's clusters that count as the same in trainings with so many."""
+        column = np.array(self.persistence)[:, self.clusters.index(num_clusters)]
+        return np.flatnonzero(column >= STABLE).tolist()
 
 
 def sweep_file(folder: Path) -> Path:

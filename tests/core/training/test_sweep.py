@@ -79,7 +79,7 @@ def test_what_cannot_be_swept_or_read_is_told(bundle, monkeypatch, subtests):
     whole = {**about, "persistence": [[1], [0.2]], "agreement": [1]}
     sweep_file(bundle.path).write_text(json.dumps(whole))
     assert read_sweep(bundle.path, bundle.digest) is None
-    assert read_sweep(bundle.path, "another").persistent == [0]
+    assert read_sweep(bundle.path, "another").persistent(2) == [0]
 
 
 def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
@@ -94,11 +94,19 @@ def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
     assert wrong.exit_code == 1 and "`--clusters` must be 5-20 or 5,10,20" in wrong.stderr
     made = {"digest": "", "num_images": 9, "clusters": (2, 3, 4), "seeds": (0,)}
     cases = {
-        "All 3 clusters persist in every training with 3 to 4 clusters": [[0.0, 0.9, 0.8]] * 3,
-        "1 of 3 clusters persist in trainings with 3 to 4 clusters; not: C, A": [
+        "All 3 clusters persist in trainings with 3 clusters; 2 do with 4": [
+            *[[0.0, 0.9, 0.8]] * 2,
+            [0.0, 0.9, 0.7],
+        ],
+        "1 of 3 clusters persist in trainings with 3 clusters, not C, A; 2 do with 4": [
             [1.0, 0.7, 1.0],
             [0.1, 0.9, 0.8],
-            [1.0, 0.9, 0.2],
+            [1.0, 0.7, 0.2],
+        ],
+        "1 of 4 clusters persist in trainings with 4 clusters, not D, C, A": [
+            *[[0.9, 0.9, 0.2]],
+            *[[0.9, 0.9, 0.75]],
+            *[[0.9, 0.9, 0.7]] * 2,
         ],
         "No training had as many clusters as this model, 5": [[1.0] * 3] * 5,
     }

@@ -13,25 +13,26 @@ ACROSS, CELL = 46, 34
 
 
 def finding(sweep: Sweep, names: Sequence[str], order: Sequence[int]) -> str:
-    """Say which clusters persist at every K from the bundle's own on.
+    """Say which clusters persist at the bundle's own K, or the next larger, and at the largest.
 
     Args:
         sweep: The trainings.
         names: A name per cluster of the bundle.
         order: The clusters in the order in which they are listed.
     """
-    own, stays = len(names), sweep.persistent
-    largest = max(sweep.clusters)
-    if largest < own:
+    own = len(names)
+    there = [number for number in sweep.clusters if number >= own]
+    if not there:
         return f"No training had as many clusters as this model, {own}"
-    if len(stays) == own:
-        return f"All {own} clusters persist in every training with {own} to {largest} clusters"
+    stays = [c for c in order if c in sweep.persistent(there[0])]
     lost = [str(names[c]) for c in order if c not in stays]
-    said = ", ".join(lost[:4]) + (" ..." if len(lost) > 4 else "")
-    return (
-        f"{len(stays)} of {own} clusters persist in trainings with {own} to {largest} clusters; "
-        f"not: {said}"
-    )
+    said = f"{len(stays)} of {own}" if lost else f"All {own}"
+    text = f"{said} clusters persist in trainings with {there[0]} clusters"
+    if lost:
+        text += f", not {', '.join(lost[:4])}{' ...' if len(lost) > 4 else ''}"
+    if there[0] == there[-1]:
+        return text
+    return f"{text}; {len(sweep.persistent(there[-1]))} do with {there[-1]}"
 
 
 def persistence_table(
