@@ -94,11 +94,11 @@ def test_the_command_and_the_chart_say_what_persists(bundle, subtests):
     assert wrong.exit_code == 1 and "`--clusters` must be 5-20 or 5,10,20" in wrong.stderr
     made = {"digest": "", "num_images": 9, "clusters": (2, 3, 4), "seeds": (0,)}
     cases = {
-        "All 3 clusters persist in trainings with 3 clusters; 2 do with 4": [
+        "All 3 clusters persist in trainings with 3 clusters, and 2 with 4": [
             *[[0.0, 0.9, 0.8]] * 2,
             [0.0, 0.9, 0.7],
         ],
-        "1 of 3 clusters persist in trainings with 3 clusters, not C, A; 2 do with 4": [
+        "1 of 3 clusters persist in trainings with 3 clusters, not C, A, and 2 with 4": [
             [1.0, 0.7, 1.0],
             [0.1, 0.9, 0.8],
             [1.0, 0.7, 0.2],

@@ -32,7 +32,7 @@ def finding(sweep: Sweep, names: Sequence[str], order: Sequence[int]) -> str:
         text += f", not {', '.join(lost[:4])}{' ...' if len(lost) > 4 else ''}"
     if there[0] == there[-1]:
         return text
-    return f"{text}; {len(sweep.persistent(there[-1]))} do with {there[-1]}"
+    return f"{text}, and {len(sweep.persistent(there[-1]))} with {there[-1]}"
 
 
 def persistence_table(
