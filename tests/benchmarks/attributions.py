@@ -17,7 +17,7 @@ from xai_core.attribution.perturbation import patches
 from xai_core.attribution.registry import METHODS
 from xai_core.bundle.reading import load_bundle
 from xai_core.data.preprocessing import to_float
-from xai_core.evaluation.faithfulness.table import scores
+from xai_core.evaluation.faithfulness.summary import kept_summary
 
 CONFIG = AttributionConfig()
 GRADIENT = [name for name, card in METHODS.items() if card.kind == "gradient"]
@@ -27,7 +27,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", default="checkpoints/mnist")
     parser.add_argument("--only", choices=["time", "gap", "alarms", "table"])
-    parser.add_argument("--images", type=int, default=50, help="images of the faithfulness table")
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
     parts = {"time": times, "gap": gaps, "alarms": alarms}
@@ -35,7 +34,8 @@ def main():
         if options.only in (None, name):
             part(bundle)
     if options.only in (None, "table"):
-        table(bundle, options.images)
+        for output in ("classifier", "cluster"):
+            table(bundle, output)
 
 
 def times(bundle, count=64):
@@ -99,25 +99,22 @@ def alarms(bundle, runs=200, each=50):
     written.save()
 
 
-def table(bundle, count):
-    """Score all methods on test images drawn as `xai faithfulness` draws them."""
-    order = torch.randperm(len(bundle.dataset.test), generator=torch.Generator().manual_seed(0))
-    images = bundle.dataset.test.images[order[:count]]
-    found = scores(bundle, images, on_progress=lambda name, *_: None)
-    names = ("insertion", "deletion", "infidelity", "sensitivity", "gap", "sparsity",
+def table(bundle, output):
+    """Show the scores that `xai faithfulness --keep` has put beside the bundle."""
+    kept = kept_summary(bundle.path, bundle.digest, output)
+    assert kept, "Run `xai faithfulness --keep` for the classifier and for --output cluster first."
+    written = results.Table(
+        "faithfulness" if output == "classifier" else f"faithfulness_{output}",
+        "insertion", "deletion", "difference", "where the mean image fills", "infidelity",
+        "random model", "other class", "verdict",
+    )  # fmt: skip
+    names = ("insertion", "deletion", "merit", "neutral_merit", "infidelity",
              "randomisation", "class_sensitivity")  # fmt: skip
-    written = results.Table("faithfulness", *names, "verdict", "seconds")
-    for row in sorted(found.rows, key=lambda row: row.deletion.mean - row.insertion.mean):
-        cells = [cell(getattr(row, name)) for name in names]
-        verdict = "; ".join(row.reasons) or "passed"
-        written.row(row.method, *cells, verdict, ("{:.1f}", row.seconds))
+    for row in kept.table.sort_values("merit", ascending=False).to_dict("records"):
+        values = [row[name] for name in names]
+        cells = ["-" if value != value else ("{:.2f}", round(value, 2) + 0.0) for value in values]
+        written.row(METHODS[row["method"]].title, *cells, row["reasons"] or "passed")
     written.save()
-
-
-def cell(found):
-    if found.mean != found.mean:
-        return "-"
-    return ("{:.3f} ± {:.3f}", found.mean, (found.high - found.low) / 2)
 
 
 def batch(bundle, count):
