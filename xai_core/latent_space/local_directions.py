@@ -69,6 +69,8 @@ def local_directions(codes: Latents, decode: Callable[[Latents], Images]) -> Loc
     """
     try:
         jacobian = decoder_jacobian(codes, decode).detach()
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise ValueError(
             f"`decode` must have a gradient, and torch says: {str(error).partition('. ')[0]:.160}."
