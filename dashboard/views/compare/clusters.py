@@ -32,17 +32,19 @@ def finding(pair: Pair, split: str) -> str:
     scores = [b.manifest.metrics.get("test", {}).get("accuracy") for b in pair.both]
     names = [f"`{b.name}`" for b in pair.both]
     right = [f"**{share(score)}**" for score in scores if model_card.defined(score)]
-    accuracy = (
-        f"; of unseen images, {' and '.join(right)} land in the right cluster"
-        if len(right) == 2
-        else ""
-    )
     if not pair.alike:
+        accuracy = (
+            f"; of unseen images, {' and '.join(right)} land in the right cluster"
+            if len(right) == 2
+            else ""
+        )
         return f"{' and '.join(names)} know different images{accuracy}"
     found = compared(*pair.both, split)
-    images = f"{found.images:,} {split} images"
     same = share(found.agreement.share)
-    return f"{' and '.join(names)} sort **{same}** of {images} alike{accuracy}"
+    return (
+        f"{' and '.join(names)} put **{same}** of {found.images:,} {split} images into the same "
+        "group"
+    )
 
 
 def agreement(pair: Pair, split: str) -> None:

@@ -205,10 +205,10 @@ def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8] 
     drawn = np.zeros(values.shape, bool) if ink is None else ink > HALF
     pixels, on_ink = pixel_map.concentration(values, drawn)
     what = _for(request, found)
-    also = "" if ink is None else f", and {share(on_ink)} of all weight on the ink"
+    also = "" if ink is None else f"; {share(on_ink)} of all weight is on the ink"
     return (
-        f"{messages.literal(f'{what[:1].upper()}{what[1:]}')}, half of the map's weight lies on "
-        f"**{pixels} of {drawn.size}** pixels{also}"
+        f"**{pixels} of {drawn.size}** pixels hold half of what the map says "
+        f"{messages.literal(what)}{also}"
     )
 
 

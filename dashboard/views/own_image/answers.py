@@ -26,10 +26,10 @@ WIDTH = 168
 
 def invite(bundle: "Bundle", image_id: str) -> None:
     """Explain what will be shown here, and show the selected image's place on the map."""
+    ways = naming.ways_to_bring(bundle)
     layout.section(
-        "No image yet",
-        f"{naming.ways_to_bring(bundle)}. Its cluster, place on the map, reconstruction, "
-        "heatmap and a counterfactual appear here.",
+        f"No image yet: {ways[:1].lower()}{ways[1:]}",
+        "Its cluster, place on the map, reconstruction, heatmap and a counterfactual appear here.",
     )
     st.markdown(f"**Where {naming.marked(image_id)} lies**, the image that is selected now")
     with st.container(width=420):

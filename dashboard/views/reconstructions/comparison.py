@@ -11,6 +11,7 @@ from dashboard.ui import download, naming
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import pixel_map
 from xai_core.plots.image_sheet import Row
+from xai_core.plots.probabilities import share
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -62,10 +63,14 @@ def finding(bundle: "Bundle", image_id: str) -> str:
     """Say in how many numbers the model keeps how much of an image's ink, as Markdown."""
     seen, ink = image_data.inferred(bundle, image_id), image_data.images(bundle, [image_id])[0]
     x = ink / np.float32(255)
-    numbers = bundle.model.config.latent_dim
+    error = x - seen.reconstruction
+    numbers, whole = bundle.model.config.latent_dim, float(x.sum())
+    if not whole:
+        return f"{naming.marked(image_id)} has no ink, and {numbers} numbers redraw it"
+    kept, made = 1 - error[error > 0].sum() / whole, -error[error < 0].sum() / whole
     return (
-        f"{numbers} numbers redraw {naming.marked(image_id)}: of ink worth **{x.sum():.0f}** full "
-        f"pixels, {_words(x - seen.reconstruction)}"
+        f"From {numbers} numbers, the model redraws **{share(kept)}** of the ink of "
+        f"{naming.marked(image_id)} and adds {share(made)}"
     )
 
 

@@ -41,4 +41,5 @@ def downloads(
     sheet = sprites.sheet(images.reshape(-1, *images.shape[2:]), columns=STEPS, gap=1)
     download.picture(bundle, sheet, name=name, reach=reach, **about)
     rows = [Row(name=n, values=v, kind="ink") for n, v in zip(names, images, strict=True)]
-    download.for_print(bundle, rows, columns(reach), name=name, title=title, reach=reach, **about)
+    about |= {"reach": reach}
+    download.for_print(bundle, rows, columns(reach), name=name, title=title, unit="", **about)

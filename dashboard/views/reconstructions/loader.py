@@ -52,9 +52,13 @@ def directions(bundle: "Bundle", image_id: str) -> Directions:
             found = local_directions(code, lambda z: bundle.model.decode(z, given))
     except ValueError as error:
         raise BundleError(f"Local directions need the decoder's gradient: {error}") from error
-    parts = (found.singular_values[0], found.shares[0], found.directions[0])
     scale = generation.prior(bundle)[1]
-    return Directions(*map(on_host, parts), deviation=float(scale[seen.probs.argmax()]))
+    return Directions(
+        values=on_host(found.singular_values[0]),
+        shares=on_host(found.shares[0]),
+        vectors=on_host(found.directions[0]),
+        deviation=float(scale[seen.probs.argmax()]),
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=BY_FINGERPRINT)

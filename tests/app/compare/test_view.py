@@ -69,7 +69,9 @@ def test_agreement_is_found_under_other_numbers(open_compare, component, text_of
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["Same cluster"] == "95.0 %" and float(shown["NMI"]) < 1
     assert "**1** of 20 test images differ" in text_of(app)
-    assert "`bars` and `swapped` sort **95.0 %** of 20 test images alike" in text_of(app)
+    assert "`bars` and `swapped` put **95.0 %** of 20 test images into the same group" in text_of(
+        app
+    )
     data, _ = component(app, "differences")
     assert data["ids"] == ["test:3"]
     assert "both clusterings" in drawings(app)

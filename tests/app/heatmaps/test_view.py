@@ -36,7 +36,9 @@ def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
     assert all(alts(opened).values())
     assert len(opened.subheader) == 6
     assert len(drawings(opened)["decision"]["rows"]) == 2
-    assert re.search(r"half of the map's weight lies on \*\*\d+ of 784\*\*", text_of(opened))
+    assert re.search(
+        r"\*\*\d+ of 784\*\* pixels hold half of what the map says for", text_of(opened)
+    )
     assert re.search(r"test:3, label -, in cluster [-|] ", alts(opened)["large"])
 
 

@@ -20,7 +20,9 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     assert set(drawn) == {"terms", "clusters", "edited clusters"} | pixels
     assert all(alts(app).values())
     assert {key for key, data in drawn.items() if "values" in data} == pixels
-    assert re.search(r"numbers redraw `test:3`: of ink worth \*\*\d+\*\*", text_of(app))
+    assert re.search(
+        r"the model redraws \*\*[\d.]+ %\*\* of the ink of `test:3` and adds", text_of(app)
+    )
     assert "test:3, label" in text_of(app)
 
 

@@ -5,9 +5,8 @@ from dashboard.views.theory.contents import panels
 
 layout.page(
     "Contents",
-    "The theory of this project comes from a report, an exercise sheet, lecture slides and a "
-    "note. Choose one: in which order to read these pages, where each section, equation, figure "
-    "and slide stands, and where a reader would stumble.",
+    "Which page explains which equation? Choose a source document: its statements, and the order "
+    "in which to read the pages.",
 )
 document = panels.chosen()
 
