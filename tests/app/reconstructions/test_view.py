@@ -129,7 +129,7 @@ def test_editing_changes_the_image_and_reset_undoes_it(open_page, text_of):
 
 def test_an_edit_belongs_to_its_image(open_page, text_of):
     app = open_page("reconstructions", image="test:3")
-    app.slider[1].set_value(2.0).run()
+    app.slider[2].set_value(2.0).run()
     assert "Changed: 0.0" not in text_of(app)
     widget(app.button, "Next").click().run()
     assert "Changed: 0.0" in text_of(app)
