@@ -83,10 +83,7 @@ def choose(page, box):
 def look(page, button):
     """Open what pops up and close it."""
     button.click()
-    shown = page.get_by_test_id("stPopoverBody")
-    shown.wait_for()
     page.keyboard.press("Escape")
-    shown.wait_for(state="hidden")
 
 
 def write(page, field):
