@@ -9,6 +9,7 @@ import pandas as pd
 __all__ = [
     "ClusterNames",
     "class_name",
+    "letters",
     "name_clusters",
 ]
 
@@ -80,8 +81,8 @@ def name_clusters(
     train = known[known["split"] == "train"]
     counted = train if len(train) else known
     if not len(counted):
-        letters = tuple(_letters(c) for c in range(num_clusters))
-        return ClusterNames(letters, tuple(range(num_clusters)), labelled=False)
+        called = tuple(letters(c) for c in range(num_clusters))
+        return ClusterNames(called, tuple(range(num_clusters)), labelled=False)
     table = pd.crosstab(counted["cluster"], counted["label"])
     counts = table.reindex(index=range(num_clusters), fill_value=0)
     labels = [int(label) for label in counts.columns[counts.to_numpy().argmax(1)]]
@@ -111,7 +112,7 @@ def _name(purity: float, called: str) -> str:
     return plural if purity >= PURE else f"mostly {plural}"
 
 
-def _letters(number: int) -> str:
+def letters(number: int) -> str:
     """Write 0, 1, ... 25, 26 as A, B, ... Z, AA."""
     before, last = divmod(number, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("A") + last)
+    return (letters(before - 1) if before else "") + chr(ord("A") + last)

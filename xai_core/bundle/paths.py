@@ -1,12 +1,14 @@
 """Paths of bundles: names, search folders, and atomic replacement of a folder."""
 
+import json
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from .._paths import expand_home
 from .._text import is_text
@@ -20,14 +22,50 @@ __all__ = [
     "check_name",
     "check_target",
     "find_bundle",
+    "read_result",
     "replaced_folder",
+    "result_file",
 ]
 
+Result = TypeVar("Result")
 MAKE_ONE = "Make one with `xai train`."
 SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints"
 """Bundles of the package; in a checkout, a link to the repository's checkpoints/."""
 A_DAY = 86_400.0
 """In seconds; writing a bundle takes far less."""
+
+
+def result_file(folder: Path, name: str) -> Path:
+    """Return the file of a result that lies beside the bundle in a folder; it need not exist."""
+    return folder.with_name(f"{folder.name}.{name}.json")
+
+
+def read_result(
+    path: Path, digest: str, parse: Callable[[dict[str, Any]], Result], *, command: str
+) -> Result | None:
+    """Read a result that lies beside a bundle, with the bundle's digest.
+
+    Args:
+        path: Its file, from `result_file`.
+        digest: Digest of the bundle.
+        parse: Makes the result of the file's JSON.
+        command: The command that writes the file.
+
+    Returns:
+        The result; None if there is none, or it is of another bundle that was in this folder.
+
+    Raises:
+        BundleError: If the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        result, made_with = parse(found), str(found["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        fix = f"Delete it, or run `{command}` again."
+        raise BundleError(f"`{path}` is damaged. {fix}") from error
+    return result if made_with == digest else None
 
 
 def bundle_roots() -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ import typer
 from ..errors import ConfigError
 from .options import (
     Data,
+    DataRoot,
     Device,
     Json,
     LabelColumn,
@@ -56,10 +57,7 @@ def adopt(
     metadata: Metadata = None,
     label_column: LabelColumn = None,
     split_column: SplitColumn = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
-    ] = None,
+    data_root: DataRoot = None,
     seed: Seed = 0,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle.")] = False,

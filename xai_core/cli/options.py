@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Data",
+    "DataRoot",
     "Device",
     "Engine",
     "Images",
@@ -82,6 +83,9 @@ Data = Annotated[
         help=f"{', '.join(BUILT_IN)}, a folder of images, a .zip of one, an .npz, or a .csv "
         "with one column per pixel."
     ),
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(help="Folder of downloaded sets, as torchvision lays them out.")
 ]
 Metadata = Annotated[
     Path | None,

@@ -30,7 +30,8 @@ def strategies(
     as_json: Json = False,
 ) -> None:
     """Group the images of a class by their heatmaps, and flag possible shortcuts."""
-    from ..evaluation.strategies.of_bundle import letter, strategies_of
+    from ..bundle.cluster_names import letters
+    from ..evaluation.strategies.of_bundle import strategies_of
 
     opened = open_bundle(bundle, device)
     with spinner("Grouping heatmaps"):
@@ -42,7 +43,7 @@ def strategies(
     groups = zip(found.strategies.groups, found.confirmations, strict=True)
     rows = [
         {
-            "strategy": letter(number),
+            "strategy": letters(number),
             "images": len(group.rows),
             "possible shortcut": group.flagged,
             "confirmed": _confirmed(confirmation),

@@ -79,24 +79,11 @@ def dots(worth: Mapping[str, Number], titles: Mapping[str, str], *, emphasised: 
     """
     listed = sorted((n for n in worth if n not in _CONTROLS), key=worth.__getitem__, reverse=True)
     controls = [n for n in _CONTROLS if n in worth]
-    left, top = breadth([titles[n] for n in listed], 190) + 10, 18 * len(controls) + 6
-    low, high = min(worth.values(), default=0), max(worth.values(), default=1)
-    pad, rows = 0.06 * max(high - low, 1e-3), [(k + 0.5, titles[n]) for k, n in enumerate(listed)]
-    plot = Plot(
-        box=(left, top, DOTS - left - 10, ROW * max(len(listed), 1)),
-        x=Axis.numbers(
-            low - pad, high + pad, "insertion \N{MINUS SIGN} deletion, higher is better"
-        ),
-        y=Axis(low=max(len(listed), 1), high=0, ticks=rows),
-    )
+    values = [*worth.values()] or [0, 1]
+    plot = _ranking([titles[n] for n in listed], len(controls), values, DOTS - 10)
     parts = plot.axes()
     for k, n in enumerate(controls):
-        x, _ = plot.at(worth[n], 0)
-        side = "start" if x < left + 50 else "end" if x > DOTS - 60 else "middle"
-        parts += [
-            plot.upright(worth[n], dash=_CONTROLS[n]),
-            text(titles[n].lower(), x, top - 10 - 18 * k, anchor=side),
-        ]
+        parts += _control(plot, k, n, titles[n], worth[n], plot.at(worth[n], 0)[0])
     for k, n in enumerate(listed):
         chosen = n == emphasised
         colour = theme.CATEGORIES[2 if chosen else 0]
@@ -104,7 +91,7 @@ def dots(worth: Mapping[str, Number], titles: Mapping[str, str], *, emphasised: 
         parts.append(mark(*plot.at(worth[n], k + 0.5), title, size=6.5 if chosen else 4.5,
                           colour=colour))  # fmt: skip
     return Drawing.of(
-        (DOTS, top + plot.box[3] + 44),
+        (DOTS, plot.box[1] + plot.box[3] + 44),
         parts,
         columns=("method", "insertion \N{MINUS SIGN} deletion"),
         rows=[(titles[n], plain(worth[n])) for n in [*listed, *controls]],
@@ -132,33 +119,19 @@ def checks(
     known = table["method"].isin(list(_CONTROLS))
     listed = table[~known].sort_values("merit", ascending=False).to_dict("records")
     controls = table[known].to_dict("records")
-    left = breadth([titles[row["method"]] for row in listed], 190) + 10
-    top, shown = 18 * len(controls) + 6, ["merit_low", "merit_high", "neutral_merit"]
-    low, high = float(table[shown].min().min()), float(table[shown].max().max())
-    pad, icons = 0.06 * max(high - low, 1e-3), ICON * len(named)
-    plot = Plot(
-        box=(left, top, CHECKS - left - icons - 10, ROW * max(len(listed), 1)),
-        x=Axis.numbers(
-            low - pad, high + pad, "insertion \N{MINUS SIGN} deletion, higher is better"
-        ),
-        y=Axis(
-            low=max(len(listed), 1),
-            high=0,
-            ticks=[(k + 0.5, titles[row["method"]]) for k, row in enumerate(listed)],
-        ),
-    )
+    values = table[["merit_low", "merit_high", "neutral_merit"]].to_numpy().ravel()
+    names = [titles[row["method"]] for row in listed]
+    plot = _ranking(names, len(controls), values, CHECKS - ICON * len(named) - 10)
+    left, top = plot.box[:2]
     right, bottom = plot.box[0] + plot.box[2], top + plot.box[3]
     parts = plot.axes()
     for k, row in enumerate(controls):
         (start, _), (end, _) = plot.at(row["merit_low"], 0), plot.at(row["merit_high"], 0)
         title = f"{titles[row['method']]}: {_with_interval(row)}"
         band = (start, top, max(end - start, 1), plot.box[3])
-        side = "start" if start < left + 50 else "end" if end > right - 50 else "middle"
-        parts += [
-            rectangle(band, "currentColor", title, opacity=0.14),
-            plot.upright(row["merit"], width=1, dash=_CONTROLS[row["method"]]),
-            text(titles[row["method"]].lower(), (start + end) / 2, top - 10 - 18 * k, anchor=side),
-        ]
+        name = row["method"]
+        parts.append(rectangle(band, "currentColor", title, opacity=0.14))
+        parts += _control(plot, k, name, titles[name], row["merit"], (start + end) / 2)
     for k, row in enumerate(listed):
         chosen = row["method"] == emphasised
         colour, middle = theme.CATEGORIES[2 if chosen else 0], k + 0.5
@@ -175,7 +148,7 @@ def checks(
         for n, check in enumerate(named):
             words = _icon(row, check)
             place = right + 14 + ICON * (n + 0.5)
-            parts.append(text(words, place, plot.at(low, middle)[1], anchor="middle"))
+            parts.append(text(words, place, plot.at(row["merit"], middle)[1], anchor="middle"))
     parts += [
         text(check, right + 14 + ICON * (n + 0.5), bottom + 12, anchor="middle")
         for n, check in enumerate(named)
@@ -196,6 +169,35 @@ def checks(
             for row in [*listed, *controls]
         ],
     )  # fmt: skip
+
+
+def _ranking(
+    names: Sequence[str], controls: int, values: Sequence[Number] | NDArray[np.floating],
+    right: Number,
+) -> Plot:  # fmt: skip
+    """Return a plot with a row per method, and room above it for the names of controls."""
+    left, low, high = breadth(names, 190) + 10, float(min(values)), float(max(values))
+    pad = 0.06 * max(high - low, 1e-3)
+    rows = max(len(names), 1)
+    return Plot(
+        box=(left, 18 * controls + 6, right - left, ROW * rows),
+        x=Axis.numbers(
+            low - pad, high + pad, "insertion \N{MINUS SIGN} deletion, higher is better"
+        ),
+        y=Axis(low=rows, high=0, ticks=[(k + 0.5, name) for k, name in enumerate(names)]),
+    )
+
+
+def _control(
+    plot: Plot, number: int, method: str, title: str, value: Number, place: Number
+) -> list[str]:
+    """Draw the line of a control, and its name above the plot."""
+    left, top, width, _ = plot.box
+    side = "start" if place < left + 50 else "end" if place > left + width - 50 else "middle"
+    return [
+        plot.upright(value, dash=_CONTROLS[method]),
+        text(title.lower(), place, top - 10 - 18 * number, anchor=side),
+    ]
 
 
 def _with_interval(row: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from ..data.dataset import Dataset, Split, build_dataset
 from ..data.preprocessing import to_float
 from ..engine.api import Engine
 from ..errors import BundleError, ConfigError
-from ..latent_space.persistence import Clusters, Sweep, persistence, sweep_file
+from ..evaluation.persistence import Clusters, Sweep, persistence, sweep_file
 from ..models.adopted import AdoptedVAE
 from ..models.config import ClusterVAEConfig
 from ..models.vae import ClusterVAE

@@ -9,13 +9,13 @@ from dashboard.services import cache
 from dashboard.ui import download, messages, naming
 from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
-from xai_core.latent_space.persistence import STABLE, read_sweep
+from xai_core.evaluation.persistence import STABLE, read_sweep
 from xai_core.models.adopted import AdoptedVAE
 from xai_core.plots.clusters.persistence import finding, persistence_table
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
-    from xai_core.latent_space.persistence import Sweep
+    from xai_core.evaluation.persistence import Sweep
 
 HOW_TO_READ = (
     "The model is trained again, without labels, with other numbers of clusters K and other "

@@ -64,7 +64,7 @@ def show(bundle: "Bundle", request: Request) -> None:
         _map(bundle, request, found, at)
     inside = found.density >= counterfactuals.usual_density(bundle)[0]
     st.markdown(_density_title(inside, request.method))
-    _density(bundle, request, found, at)
+    _density(bundle, request, found, at, inside)
 
 
 def _finding(request: Request, found: counterfactuals.Change) -> str:
@@ -151,7 +151,9 @@ def _density_title(inside: np.ndarray, method: "Method") -> str:
     return "**Density of the encoder's codes**, $\\log p(z)$ of each frame encoded again"
 
 
-def _density(bundle: "Bundle", request: Request, found: counterfactuals.Change, at: int) -> None:
+def _density(
+    bundle: "Bundle", request: Request, found: counterfactuals.Change, at: int, inside: np.ndarray
+) -> None:
     usual, density = counterfactuals.usual_density(bundle), found.density
     first, last, least, low, high = (
         f"{v:.1f}".replace("-", "\N{MINUS SIGN}")
@@ -163,7 +165,7 @@ def _density(bundle: "Bundle", request: Request, found: counterfactuals.Change, 
     figure = path_lines.density_lines(density, usual, at=at)
     alt = f"log p(z) along the path. {words}, 9 of 10 between {low} and {high}"
     drawing(figure, key="density", alt=alt, **request.about)
-    st.caption(f"{words}. {_region(density >= usual[0], request.method)}")
+    st.caption(f"{words}. {_region(inside, request.method)}")
 
 
 def _region(inside: np.ndarray, method: "Method") -> str:

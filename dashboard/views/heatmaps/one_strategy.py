@@ -10,7 +10,7 @@ from dashboard.links import PAGES
 from dashboard.services.jobs import runs
 from dashboard.ui import image_strip
 from dashboard.ui.notes import tags
-from xai_core.evaluation.strategies.of_bundle import letter
+from xai_core.bundle.cluster_names import letters
 from xai_core.plots.probabilities import percent
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SHOWN = 12
 def finding(found: "ClassStrategies", called: str) -> str:
     """State how many strategies there are, and whether one may be a shortcut."""
     groups, count = found.strategies.groups, len(found.rows)
-    flagged = [letter(number) for number, group in enumerate(groups) if group.flagged]
+    flagged = [letters(number) for number, group in enumerate(groups) if group.flagged]
     ways = "one way" if len(groups) == 1 else f"{len(groups)} ways"
     said = f"{count} images are decided as {called} in {ways}"
     if not flagged:
@@ -37,8 +37,8 @@ def show(bundle: "Bundle", found: "ClassStrategies", ids: pd.Index, called: str)
     from xai_core.bundle.tags import tag_images
 
     groups = found.strategies.groups
-    names = [letter(number) for number in range(len(groups))]
-    first = next((letter(n) for n, group in enumerate(groups) if group.flagged), names[0])
+    names = [letters(number) for number in range(len(groups))]
+    first = next((letters(n) for n, group in enumerate(groups) if group.flagged), names[0])
     chosen = st.pills(
         "Strategy", names, required=True, **state.bind("heat strategy", first, names)
     )
@@ -53,7 +53,7 @@ def show(bundle: "Bundle", found: "ClassStrategies", ids: pd.Index, called: str)
     )
     image_strip.show(bundle, own[:SHOWN], key="strategy")
     with st.container(horizontal=True, vertical_alignment="center"):
-        tag = f"{called}: strategy {letter(number)}"
+        tag = f"{called}: strategy {letters(number)}"
         if runs.allowed():
             st.button(f"Tag these {len(own)} images", icon=":material/sell:", key="tag strategy",
                       on_click=tags.change, args=(tag_images, bundle, tag, own))  # fmt: skip

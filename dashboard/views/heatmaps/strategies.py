@@ -12,7 +12,8 @@ from dashboard.ui import download, messages, naming
 from dashboard.ui.components.drawing import drawing
 from dashboard.views.heatmaps import loader, one_strategy
 from dashboard.views.heatmaps.settings import Request
-from xai_core.evaluation.strategies.of_bundle import letter, usual_method
+from xai_core.bundle.cluster_names import letters
+from xai_core.evaluation.strategies.of_bundle import usual_method
 from xai_core.plots import image_sheet
 from xai_core.plots.image_sheet import Row
 from xai_core.plots.strategies import heatmap_places
@@ -61,7 +62,7 @@ def show(bundle: "Bundle", request: Request) -> None:
     groups, ids = found.strategies.groups, all_ids(bundle)[found.rows]
     called = naming.called(bundle, request.output, request.names[target])
     st.markdown(f"**{one_strategy.finding(found, messages.literal(called))}**")
-    names = [letter(number) for number in range(len(groups))]
+    names = [letters(number) for number in range(len(groups))]
     drawn = heatmap_places(found.places, found.strategies.of_image, names, [*map(str, ids)])
     means = np.stack([group.mean for group in groups])
     limit = image_sheet.shared_limit([means])

@@ -51,9 +51,10 @@ def show(bundle: "Bundle", request: Request) -> None:
     place = bar.empty()
     found = kept or loader.trust(bundle, request.output, count, _progress(place))
     place.empty()
-    _checks(request, found)
-    _table(bundle, request, found)
-    _curves(bundle, request, found)
+    titles = {name: attributions.title(name) for name in found.table["method"]}
+    _checks(request, found, titles)
+    _table(bundle, request, found, titles)
+    _curves(bundle, request, found, titles)
 
 
 def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
@@ -65,10 +66,9 @@ def _progress(place: "DeltaGenerator") -> Callable[[str, int, int], None]:
     return show
 
 
-def _checks(request: Request, found: "FaithfulnessSummary") -> None:
+def _checks(request: Request, found: "FaithfulnessSummary", titles: Mapping[str, str]) -> None:
     from xai_core.evaluation.faithfulness.trust_criteria import CHECKS
 
-    titles = {name: attributions.title(name) for name in found.table["method"]}
     st.markdown(f"**{finding(found.table, titles)}**")
     figure = faithfulness.checks(
         found.table, titles, CHECKS, emphasised=state.setting("heat method", request.methods[0])
@@ -94,8 +94,9 @@ def finding(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     return f"{passed} of {len(methods)} methods pass every check. {which}{agree}."
 
 
-def _table(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") -> None:
-    titles = {name: attributions.title(name) for name in found.table["method"]}
+def _table(
+    bundle: "Bundle", request: Request, found: "FaithfulnessSummary", titles: Mapping[str, str]
+) -> None:
     shown = faithfulness.words(found.table, titles)
     about = {
         title: st.column_config.TextColumn(help=text)
@@ -155,9 +156,10 @@ def halfway(
     return f"{text}, {needed('random')} at random" if "random" in curves else text
 
 
-def _curves(bundle: "Bundle", request: Request, found: "FaithfulnessSummary") -> None:
+def _curves(
+    bundle: "Bundle", request: Request, found: "FaithfulnessSummary", titles: Mapping[str, str]
+) -> None:
     method = state.setting("heat method", request.methods[0])
-    titles = {name: attributions.title(name) for name in found.insertion}
     method = method if method in titles else request.methods[0]
     sides = {"insertion": "pixels shown, most important first",
              "deletion": "pixels taken away, most important first"}  # fmt: skip

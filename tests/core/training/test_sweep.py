@@ -11,7 +11,7 @@ from xai_core import cli
 from xai_core.bundle.reading import load_bundle
 from xai_core.engine.api import Inline
 from xai_core.errors import BundleError, ConfigError
-from xai_core.latent_space.persistence import Sweep, persistence, read_sweep, sweep_file
+from xai_core.evaluation.persistence import Sweep, persistence, read_sweep, sweep_file
 from xai_core.plots.clusters.persistence import finding, persistence_table
 from xai_core.training import sweep as module
 from xai_core.training.sweep import sweep

@@ -30,7 +30,7 @@ def sweep(
     continues an interrupted sweep.
     """
     from ...engine.api import make_engine
-    from ...latent_space.persistence import sweep_file
+    from ...evaluation.persistence import sweep_file
     from ...plots.clusters.persistence import finding
     from ...training.sweep import sweep as run
 

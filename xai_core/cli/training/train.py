@@ -12,6 +12,7 @@ from ...training.presets import PRESET_TABLE
 from ...training.settings import SETTINGS, by_group, option_of
 from ..options import (
     Data,
+    DataRoot,
     Device,
     Json,
     LabelColumn,
@@ -93,10 +94,7 @@ def train(
     metadata: Metadata = None,
     label_column: LabelColumn = None,
     split_column: SplitColumn = None,
-    data_root: Annotated[
-        Path | None,
-        typer.Option(help="Folder of downloaded sets, as torchvision lays them out."),
-    ] = None,
+    data_root: DataRoot = None,
     classifier: Annotated[
         Path | None,
         typer.Option(

@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
 from ...atomic_write import atomic_write
-from ...errors import BundleError
+from ...bundle.paths import read_result, result_file
 
 __all__ = ["FaithfulnessSummary", "keep_summary", "kept_summary", "summary_file"]
 
@@ -39,7 +40,7 @@ class FaithfulnessSummary:
 
 def summary_file(folder: Path, output: str) -> Path:
     """Return the file of the scores for an output of the bundle in a folder."""
-    return folder.with_name(f"{folder.name}.faithfulness.{output}.json")
+    return result_file(folder, f"faithfulness.{output}")
 
 
 def keep_summary(folder: Path, digest: str, output: str, summary: FaithfulnessSummary) -> Path:
@@ -87,32 +88,27 @@ def kept_summary(folder: Path, digest: str, output: str) -> FaithfulnessSummary 
         BundleError: If the file is damaged.
     """
     path = summary_file(folder, output)
-    if not path.exists():
-        return None
-    try:
-        found = json.loads(path.read_bytes())
-        table = pd.DataFrame(found["rows"])
-        numbers = [name for name in table.columns if name not in (*WORDS, "trusted")]
-        table = table.astype({**dict.fromkeys(numbers, float), "trusted": bool})
-        curves = [
-            {method: np.array(found[kind][method], np.float32) for method in table["method"]}
-            for kind in ("insertion", "deletion")
-        ]
-        shares = tuple(map(float, found["shares"]))
-        if any(len(curve) != len(shares) for one in curves for curve in one.values()):
-            raise ValueError("lengths")
-        kept = FaithfulnessSummary(
-            table=table,
-            insertion=curves[0],
-            deletion=curves[1],
-            shares=shares,
-            images=int(found["images"]),
-        )
-        digest_of_file = str(found["digest"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        fix = "Delete it, or run `xai faithfulness --keep` again."
-        raise BundleError(f"`{path}` is damaged. {fix}") from error
-    return kept if digest_of_file == digest else None
+    return read_result(path, digest, _parsed, command="xai faithfulness --keep")
+
+
+def _parsed(found: dict[str, Any]) -> FaithfulnessSummary:
+    table = pd.DataFrame(found["rows"])
+    numbers = [name for name in table.columns if name not in (*WORDS, "trusted")]
+    table = table.astype({**dict.fromkeys(numbers, float), "trusted": bool})
+    insertion, deletion = (
+        {method: np.array(found[kind][method], np.float32) for method in table["method"]}
+        for kind in ("insertion", "deletion")
+    )
+    shares = tuple(map(float, found["shares"]))
+    if any(len(curve) != len(shares) for curve in (*insertion.values(), *deletion.values())):
+        raise ValueError("lengths")
+    return FaithfulnessSummary(
+        table=table,
+        insertion=insertion,
+        deletion=deletion,
+        shares=shares,
+        images=int(found["images"]),
+    )
 
 
 def _rounded(curves: Curves) -> dict[str, list[float]]:

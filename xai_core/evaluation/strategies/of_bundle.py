@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from ...attribution.of_bundle import attributions, methods_for
+from ...bundle.cluster_names import letters
 from ...bundle.explained_output import ExplainedOutput, explained_output
 from ...bundle.image_input import as_float_images
 from ...bundle.reading import Bundle
@@ -15,7 +16,7 @@ from ...errors import DataError
 from .groups import FEWEST, Strategies, Strategy, find_strategies, map_of_heatmaps
 from .shortcuts import Confirmation, confirm
 
-__all__ = ["ClassStrategies", "letter", "strategies_of", "usual_method"]
+__all__ = ["ClassStrategies", "strategies_of", "usual_method"]
 
 PREFERRED = ("lrp", "deep_lift", "integrated_gradients")
 """Methods in the order in which one is chosen: the paper's, then complete ones."""
@@ -44,17 +45,12 @@ class ClassStrategies:
         groups, of_image = self.strategies.groups, self.strategies.of_image
         columns = {
             "id": bundle.index["id"].to_numpy()[self.rows],
-            "strategy": [letter(number) for number in of_image.tolist()],
+            "strategy": [letters(number) for number in of_image.tolist()],
             "possible_shortcut": [groups[number].flagged for number in of_image],
             "x": self.places[:, 0],
             "y": self.places[:, 1],
         }
         return pd.DataFrame(columns)
-
-
-def letter(number: int) -> str:
-    """Return the name of a strategy, from A for the largest."""
-    return chr(ord("A") + number)
 
 
 def usual_method(methods: Sequence[str]) -> str:

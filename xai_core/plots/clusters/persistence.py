@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...latent_space.persistence import STABLE, Sweep
+from ...evaluation.persistence import STABLE, Sweep
 from .. import theme
 from ..drawing import BAR, Drawing, breadth, colour_bar, heat_cell, text
 
@@ -24,7 +24,7 @@ def finding(sweep: Sweep, names: Sequence[str], order: Sequence[int]) -> str:
     there = [number for number in sweep.clusters if number >= own]
     if not there:
         return f"No training had as many clusters as this model, {own}"
-    stays = [c for c in order if c in sweep.persistent(there[0])]
+    stays = sweep.persistent(there[0])
     lost = [str(names[c]) for c in order if c not in stays]
     said = f"{len(stays)} of {own}" if lost else f"All {own}"
     text = f"{said} clusters persist in trainings with {there[0]} clusters"

@@ -6,14 +6,14 @@ References:
     of another clustering. From 0.75 it is a valid, stable cluster, below 0.6 not to be trusted.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..errors import BundleError
+from ..bundle.paths import read_result, result_file
 
 __all__ = ["STABLE", "Sweep", "persistence", "read_sweep", "sweep_file"]
 
@@ -51,7 +51,7 @@ class Sweep:
 
 def sweep_file(folder: Path) -> Path:
     """Return the file of the sweep of the bundle in a folder; it need not exist."""
-    return folder.with_name(f"{folder.name}.sweep.json")
+    return result_file(folder, "sweep")
 
 
 def read_sweep(folder: Path, digest: str) -> Sweep | None:
@@ -67,25 +67,22 @@ def read_sweep(folder: Path, digest: str) -> Sweep | None:
     Raises:
         BundleError: If the file is damaged.
     """
-    path = sweep_file(folder)
-    if not path.exists():
-        return None
-    try:
-        found = json.loads(path.read_bytes())
-        table = tuple(tuple(map(float, row)) for row in found["persistence"])
-        known = Sweep(
-            digest=str(found["digest"]),
-            num_images=int(found["num_images"]),
-            clusters=tuple(map(int, found["clusters"])),
-            seeds=tuple(map(int, found["seeds"])),
-            persistence=table,
-            agreement=tuple(map(float, found["agreement"])),
-        )
-        if {len(row) for row in table} | {len(known.agreement)} != {len(known.clusters)}:
-            raise ValueError("lengths")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"`{path}` is damaged. Delete it, or run `xai sweep` again.") from error
-    return known if known.digest == digest else None
+    return read_result(sweep_file(folder), digest, _parsed, command="xai sweep")
+
+
+def _parsed(found: dict[str, Any]) -> Sweep:
+    table = tuple(tuple(map(float, row)) for row in found["persistence"])
+    known = Sweep(
+        digest=str(found["digest"]),
+        num_images=int(found["num_images"]),
+        clusters=tuple(map(int, found["clusters"])),
+        seeds=tuple(map(int, found["seeds"])),
+        persistence=table,
+        agreement=tuple(map(float, found["agreement"])),
+    )
+    if {len(row) for row in table} | {len(known.agreement)} != {len(known.clusters)}:
+        raise ValueError("lengths")
+    return known
 
 
 def persistence(
