@@ -11,6 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = {"mnist", "mnist-2d", "mnist-pure-elbo"}
+BESIDE = {
+    "mnist.faithfulness.classifier.json",
+    "mnist.faithfulness.cluster.json",
+    "mnist.sweep.json",
+}
+"""Results of a shipped bundle, which lie beside it."""
 OPENS = """
 import json, xai_core
 from importlib.util import find_spec
@@ -63,10 +69,12 @@ def test_a_wheel_opens_the_shipped_bundle_from_any_folder(installed, tmp_path):
 
 def test_a_wheel_carries_the_shipped_bundles_and_no_other(installed):
     folder = installed / "xai_core" / "checkpoints"
-    assert {path.name for path in folder.iterdir()} == SHIPPED
-    for bundle in folder.iterdir():
-        written = {path.name for path in (ROOT / "checkpoints" / bundle.name).iterdir()}
-        assert {path.name for path in bundle.iterdir()} == written
+    assert {path.name for path in folder.iterdir()} == SHIPPED | BESIDE
+    for name in SHIPPED:
+        written = {path.name for path in (ROOT / "checkpoints" / name).iterdir()}
+        assert {path.name for path in (folder / name).iterdir()} == written
+    for name in BESIDE:
+        assert (folder / name).read_bytes() == (ROOT / "checkpoints" / name).read_bytes()
 
 
 def test_a_checkout_opens_the_shipped_bundle_from_any_folder(tmp_path):

@@ -34,6 +34,8 @@ FOUND = r"""names => {
 """Elements that only a name can have made."""
 MOST_OF_A_KIND = 4
 """Controls of one kind that are moved: a page may make new ones as it follows."""
+TRIES = 40
+"""How often a key is pressed that closes what popped up."""
 LEFT_ALONE = re.compile("Measure|Start|Train|Stop|Resume|Delete|Play")
 """Buttons that start minutes of work or a process, or that keep a page moving."""
 
@@ -81,9 +83,16 @@ def choose(page, box):
 
 
 def look(page, button):
-    """Open what pops up and close it."""
+    """Open what pops up and close it; it hears the key a moment after it is seen."""
     button.click()
-    page.keyboard.press("Escape")
+    shown = page.get_by_test_id("stPopoverBody")
+    shown.wait_for()
+    for _ in range(TRIES):
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(EVERY)
+        if not shown.count():
+            return
+    raise AssertionError(f"Escape does not close {button.inner_text()!r}")
 
 
 def write(page, field):

@@ -104,8 +104,9 @@ def _table(
     }
     about["seconds"] = st.column_config.NumberColumn(format="%.1f", help="To measure all scores")
     about["verdict"] = st.column_config.TextColumn(width="medium")
-    st.dataframe(shown, hide_index=True, column_config=about, height="content",
-                 alt="Scores of every method")  # fmt: skip
+    for some in (shown.columns[:6], shown.columns[[0, *range(6, shown.shape[1])]]):
+        st.dataframe(shown[some], hide_index=True, column_config=about, height="content",
+                     alt=f"{', '.join(some[1:])} of every method")  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"Means over {found.images} images with 95 % bootstrap intervals. "

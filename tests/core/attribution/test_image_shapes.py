@@ -11,7 +11,7 @@ from xai_core.attribution.registry import METHODS
 from xai_core.attribution.task import reduce_channels
 from xai_core.evaluation.faithfulness.measures import removal_masks
 from xai_core.evaluation.faithfulness.scores import FaithfulnessConfig, Task, measure
-from xai_core.evaluation.infill import infill_from_rest
+from xai_core.evaluation.infill import infill_from_rest, paste
 
 SHAPES = [(3, 64, 64), (1, 32, 48), (3, 48, 48)]
 FAST = AttributionConfig(n_steps=128, n_samples=2, n_points=256, n_permutations=1)
@@ -140,7 +140,8 @@ def test_maps_are_scored_on_images_of_any_shape(shape):
     model, x = network(shape).eval(), torch.rand(2, *shape)
     task = Task(images=x, target=TARGET, other=1 - TARGET.clamp(max=1), module=model,
                 shown=lambda outputs: outputs.softmax(-1),
-                infill=infill_from_rest(blurred, neutral=x[:1]))  # fmt: skip
+                infill=infill_from_rest(blurred, neutral=x[:1]),
+                neutral=lambda x, mask: paste(x, mask, x[:1].expand_as(x)))  # fmt: skip
     few = FaithfulnessConfig(num_masks=2, num_moves=1, sanity_images=1)
     for contribution in (True, False):
         found = measure(
