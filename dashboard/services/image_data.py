@@ -30,6 +30,7 @@ class Inferred(NamedTuple):
     log_var: NDArray[np.float32]
     probs: NDArray[np.float32]
     reconstruction: NDArray[np.float32]
+    probs_of_reconstruction: NDArray[np.float32]
 
 
 def images(bundle: "Bundle", ids: Sequence[str]) -> Pixels:
@@ -193,7 +194,7 @@ def neighbours(bundle: "Bundle", image_id: str, k: int) -> tuple[list[str], list
 
 @st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_FINGERPRINT)
 def inferred(bundle: "Bundle", image_id: str) -> Inferred:
-    """Encode one image and decode the mean of its posterior, under its own q(c|x)."""
+    """Encode one image, decode the mean of its posterior under its own q(c|x), and encode that."""
     import torch
 
     from xai_core.data.io.pixel_values import pictures
@@ -203,9 +204,10 @@ def inferred(bundle: "Bundle", image_id: str) -> Inferred:
         posterior = bundle.model.encode(x)
         probs = posterior.cluster_probs
         image = bundle.model.decode(posterior.mean, probs)
-        parts = (posterior.mean[0], posterior.log_var[0], probs[0])
-        mean, log_var, shares = (on_host(part) for part in parts)
-        return Inferred(mean, log_var, shares, pictures(image)[0])
+        again = bundle.model.encode(image).cluster_probs
+        parts = (posterior.mean[0], posterior.log_var[0], probs[0], again[0])
+        mean, log_var, shares, kept = (on_host(part) for part in parts)
+        return Inferred(mean, log_var, shares, pictures(image)[0], kept)
 
 
 @st.cache_data(max_entries=64, show_spinner="Looking for border cases",

@@ -1,6 +1,6 @@
 """What the shown bundle failed to learn, with the command that improves it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
     from xai_core.models.vae import Part
 
+CHECKS: tuple[str, ...] = get_args(Kind)
+"""Names of all checks."""
 _FAILURES: "dict[Part, tuple[Kind, ...]]" = {
     "class_probs": ("classifier",),
     "cluster_probs": ("collapse", "steps"),

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 def headlines(bundle: "Bundle") -> None:
-    """Show the most important numbers."""
+    """Show the most important numbers, and how many checks failed."""
     clusters = bundle.model.config.num_clusters
-    rows = model_card.headlines(bundle.manifest.metrics, clusters)
+    failed = f"{len(health.problems(bundle))} of {len(health.CHECKS)}"
+    rows = [
+        *model_card.headlines(bundle.manifest.metrics, clusters),
+        ("Failed checks", failed, "what was not learned"),
+    ]
     with st.container(horizontal=True, key="headlines"):
         for i, (name, value, why) in enumerate(rows):
             box = st.container(key=f"headline-{i}")
@@ -29,11 +33,11 @@ def finding(bundle: "Bundle") -> str:
     scores = bundle.manifest.metrics.get("test", {})
     parts = []
     if model_card.defined(scores.get("accuracy")):
-        parts.append(f"right about **{share(scores['accuracy'])}** of unseen images")
+        parts.append(f"**{share(scores['accuracy'])}** of unseen images land in the right group")
     if model_card.defined(scores.get("ece")):
-        parts.append(f"its confidence is off by {100 * scores['ece']:.1f} points on average")
+        parts.append(f"confidence is off by {100 * scores['ece']:.1f} points on average")
     count = len(health.problems(bundle))
-    parts.append(f"{count} of its checks failed" if count else "none of its checks failed")
+    parts.append(f"{count} of {len(health.CHECKS)} checks failed" if count else "no check failed")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}"
 

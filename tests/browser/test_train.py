@@ -25,7 +25,7 @@ def test_a_training_outlives_the_tab(address, browser, tmp_path):
     page.get_by_role("button", name="Resume").wait_for()
     page.get_by_role("button", name="Remove", exact=False).first.click()
     page.get_by_role("button", name="Remove it").click()
-    page.get_by_text("no training is running").wait_for()
+    page.get_by_text("No training is running").wait_for()
     assert page.get_by_test_id("stException").count() == 0
     page.context.close()
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == [".runs"]

@@ -32,8 +32,8 @@ FOUND = r"""names => {
     ).map((node) => node.outerHTML.slice(0, 200));
 }"""
 """Elements that only a name can have made."""
-MOST_OF_A_KIND = 4
-"""Controls of one kind that are moved: a page may make new ones as it follows."""
+MOST_OF_A_KIND = 2
+"""Controls of one kind that are moved: more of them take minutes and have found nothing more."""
 TRIES = 40
 """How often a key is pressed that closes what popped up."""
 LEFT_ALONE = re.compile("Measure|Start|Train|Stop|Resume|Delete|Play")

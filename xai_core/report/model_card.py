@@ -141,17 +141,17 @@ def _change(value: Number, unit: str) -> str:
 
 
 def headlines(metrics: Metrics, num_clusters: int) -> list[tuple[str, str, str]]:
-    """Return the four most important measures: name, value, and its reference."""
+    """Return the three most important measures: name, value, and its reference."""
     test = metrics.get("test", {})
     ceiling = f"of ln {num_clusters} = {math.log(num_clusters):.2f}"
     rows = [
         ("Clustering accuracy", "accuracy", "%", "labels never used"),
-        ("NMI with the labels", "nmi", "", "1 is perfect"),
+        ("Calibration error", "ece", "%", "confidence against accuracy"),
         ("Cluster information", "cluster_information", "nats", ceiling),
         ("Log-likelihood", "log_likelihood", "nats", _estimated_on(test)),
         ("Cluster kept", "cluster_kept", "%", "by the reconstruction"),
     ]
-    return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:4]
+    return [(n, number(test.get(k), u), why) for n, k, u, why in rows if defined(test.get(k))][:3]
 
 
 def image_kind(strategy: str) -> str:
@@ -167,16 +167,17 @@ def summary(manifest: "Manifest", filled: int) -> str:
         filled: Number of clusters that hold any image.
     """
     data = manifest.dataset
-    count = data.num_train + data.num_test
     kind = f"{image_kind(data.reading.strategy)}s"
     if filled < 2:
+        count = data.num_train + data.num_test
         return f"This model put all {count:,} {kind} into one group."
     groups = _COUNTS[filled] if filled < len(_COUNTS) else f"{filled:,}"
-    sentence = f"This model sorted {count:,} {kind} into {groups} groups without labels"
+    sentence = f"This model sorted {data.num_train:,} {kind} into {groups} groups without labels"
     accuracy = manifest.metrics.get("test", {}).get("accuracy")
     if not defined(accuracy):
         return f"{sentence}."
-    return f"{sentence}; **{share(accuracy)}** of unseen {kind} land in the right one."
+    unseen = f"{data.num_test:,} unseen {kind}"
+    return f"{sentence}; **{share(accuracy)}** of {unseen} land in the right one."
 
 
 def _estimated_on(scores: Metrics) -> str:

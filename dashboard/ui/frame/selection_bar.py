@@ -51,5 +51,5 @@ def _facts(bundle: "Bundle", image_id: str) -> str:
     true = f", label **{literal(label_name(bundle, label))}**" if label >= 0 else ""
     return (
         f"{marked(image_id)} in **{literal(cluster_names(bundle)[cluster])}** "
-        f":small[cluster {cluster}]  \n{percent(float(found['confidence']))} sure{true}"
+        f"  \n{percent(float(found['confidence']))} sure{true}"
     )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import cache, generation, image_data
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.components.image_grid import image_grid
 from dashboard.views.clusters import own_name
 from xai_core.plots import sprites
@@ -35,16 +35,18 @@ def show(bundle: "Bundle") -> int:
 
 
 def finding(bundle: "Bundle") -> str:
-    """Say how pure the clusters are, or without labels how large."""
-    table, names = _table(bundle), naming.cluster_names(bundle)
+    """Say how pure the clusters are, or without labels how large, as Markdown."""
+    table = _table(bundle)
+    names = [messages.literal(name) for name in naming.cluster_names(bundle)]
     pure = table.get("purity", pd.Series(dtype=float)).dropna()
     if len(pure) < 2:
         sizes = table["images"]
         return f"{len(table)} clusters hold {sizes.min():,} to {sizes.max():,} {SPLIT} images each"
     best, worst = int(pure.idxmax()), int(pure.idxmin())
     return (
-        f"Each cluster holds mostly one label: from {share(pure[worst])} of its images "
-        f"({names[worst]}) to {share(pure[best])} ({names[best]})"
+        f"Each cluster holds {'almost only' if pure.min() > 0.9 else 'mostly'} one label: from "
+        f"**{share(pure[worst])}** of its images ({names[worst]}) to **{share(pure[best])}** "
+        f"({names[best]})"
         if pure.min() > 0.5
         else f"Not every cluster holds one label: {names[worst]} does for {share(pure[worst])} "
         f"of its images, {names[best]} for {share(pure[best])}"
@@ -108,11 +110,11 @@ def _numbers(table: pd.DataFrame, names: list[str], order: list[int]) -> None:
     columns = {
         "name": text("cluster"),
         "images": number(f"{SPLIT} images", format="localized"),
-        "purity": number("its label", format="%.1f %%", help="Images that have the label"),
+        "purity": number("purity", format="%.1f %%", help="Images that have the label"),
         "mean_confidence": number("confidence", format="%.1f %%", help="Mean of max q(c|x)"),
         "sigma": number("\N{GREEK SMALL LETTER SIGMA}_c", format="%.2f", help="Spread of p(z|c)"),
         "share": number("of all", format="%.1f %%"),
-        "cluster": number("number", help="The c of the formulas and of files"),
+        "cluster": number("index", help="The c of the formulas and of files"),
     }
     listed = [c for c in columns if c in shown]
     alt = "Size, purity, confidence and spread of each cluster"

@@ -21,7 +21,7 @@ image_id = state.selected_id()
 health.show(bundle, "collapse", "steps", "reconstruction")
 
 layout.claim(
-    messages.literal(overview.finding(bundle)),
+    overview.finding(bundle),
     "The decoded centre of each cluster. Click one to look into it below.",
     r"A prototype is $g(\mu_c)$, the image at the centre of the cluster: no real image, and "
     "blurred where its members differ. Confidence is the largest $q(c|x)$ of an image. "

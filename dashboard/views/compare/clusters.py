@@ -90,7 +90,11 @@ def differences(pair: Pair, image_id: str, split: str) -> None:
         for b, f in zip(pair.both, facts, strict=True)
     ]
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(found.differ):,}** of {found.images:,} {split} images differ.")
+        shown = "" if len(ids) == len(found.differ) else f", and {len(ids)} are shown"
+        st.markdown(
+            f"**{len(found.differ):,}** of {found.images:,} {split} images differ{shown}. Under "
+            f"each: its cluster in `{pair.first.name}`, then in `{pair.second.name}`."
+        )
         download.table(pair.first, _differ_table(pair, found.differ), name="differing images",
                        split=split, **pair.about)  # fmt: skip
     own, _ = colours(pair)
@@ -105,10 +109,6 @@ def differences(pair: Pair, image_id: str, split: str) -> None:
         ids=ids,
         colours=[own[c] for c in facts[0]["cluster"]],
         selected=image_id,
-    )
-    st.caption(
-        f"Above: the cluster in `{pair.first.name}`; below: that in `{pair.second.name}`. The "
-        "images with the highest confidence in both come first."
     )
 
 

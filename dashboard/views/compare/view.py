@@ -23,7 +23,7 @@ with point:
 if pair.alike:
     layout.section(
         "Where they differ",
-        "Images that the two put into clusters that were not matched. Click one to select it.",
+        "Images that the two put into different groups. Click one to select it.",
         "Sorted by the confidence of both: in the first ones, two confident answers differ. "
         "Further down, at least one of the two was in doubt.",
     )

@@ -82,7 +82,7 @@ def _contrast(bundle: "Bundle", request: Request) -> None:
     reached = f"{request.names[request.target]} at {percent(found.after[request.target])}"
     _picture("Adversarial example", found.counterfactual, f"Adversarial example, {reached}")
     st.caption(
-        messages.literal(f"{reached}, by ink worth {found.l1:.1f} full pixels")
+        messages.literal(f"{reached} too, found without the decoder: {found.l1:.0f} px")
         if found.converged
         else "It does not reach the target."
     )
@@ -125,8 +125,8 @@ def finding(bundle: "Bundle", request: Request) -> str:
         return f"From {source} to {target}: the target was not reached"
     added, removed = change.ink(found.counterfactual - found.image)
     return (
-        f"From {source} to {target} it took ink worth **{added:.0f}** full pixels more "
-        f"and **{removed:.0f}** less"
+        f"Adding ink worth **{added:.0f}** pixels and removing **{removed:.0f}** turns this image "
+        f"from {source} into {target}"
     )
 
 

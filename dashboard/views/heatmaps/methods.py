@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dashboard import state
 from dashboard.services import attributions, counterfactuals, image_data, outputs
-from dashboard.ui import download, messages, naming
+from dashboard.ui import download, explained, messages, naming
 from dashboard.ui.components import image_grid
 from dashboard.ui.components.drawing import drawing
 from dashboard.ui.frame import layout
@@ -20,6 +20,8 @@ from xai_core.plots.probabilities import percent, share
 from xai_core.plots.style import signed
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from xai_core.bundle.reading import Bundle
 
 PREDICTED, USUAL = -1, "usual"
@@ -46,9 +48,15 @@ FAMILIES = {
 
 @st.fragment
 @messages.errors_as_text()
-def show(bundle: "Bundle", request: Request, image_id: str) -> None:
-    """Draw the image, one enlarged map and the decision; then all methods with their scores."""
-    point = st.container()
+def show(bundle: "Bundle", request: Request, image_id: str, point: "DeltaGenerator") -> None:
+    """Draw the image, one enlarged map and the decision; then all methods with their scores.
+
+    Args:
+        bundle: The bundle shown.
+        request: What is explained.
+        image_id: The image.
+        point: Where the page's claim goes, an empty place above the settings.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         method = _method(request)
         target = _target(request)
@@ -65,8 +73,9 @@ def show(bundle: "Bundle", request: Request, image_id: str) -> None:
         st.caption(f"{card.note} [{card.paper} ({card.year})]({card.url})")
     with middle:
         found = _large(bundle, request, image_id, method, target, baseline, controls)
-    with point:
-        layout.claim(_finding(request, found, None if bundle.spec.look == "natural" else ink))
+    with point.container():
+        drawn = None if bundle.spec.look == "natural" else ink
+        layout.claim(_finding(request, found, drawn), explained.means(bundle, request.output))
     with right:
         _decision(bundle, request, image_id)
     beside.show(bundle, request, image_id, beside.Asked(method, target, baseline, controls))
@@ -204,12 +213,12 @@ def _finding(request: Request, found: attributions.Maps, ink: NDArray[np.uint8] 
     values = found.values[0]
     drawn = np.zeros(values.shape, bool) if ink is None else ink > HALF
     pixels, on_ink = pixel_map.concentration(values, drawn)
-    what = _for(request, found)
-    also = "" if ink is None else f"; {share(on_ink)} of all weight is on the ink"
-    return (
-        f"**{pixels} of {drawn.size}** pixels hold half of what the map says "
-        f"{messages.literal(what)}{also}"
-    )
+    what = messages.literal(_for(request, found))
+    half = f"Half of the map's weight {what} is on **{pixels} of {drawn.size}** pixels"
+    if ink is None:
+        return half
+    area = share(drawn.mean())
+    return f"{half}; **{share(on_ink)}** of all weight is on the ink, {area} of the area"
 
 
 def _for(request: Request, found: attributions.Maps) -> str:

@@ -75,8 +75,6 @@ def ask(bundle: "Bundle") -> Request:
             **state.bind("heat output", kinds[0], kinds, link="output"),
         )  # fmt: skip
         output = decides if kind == DECISION else _named(bundle, known[kind])
-        if output == decides:
-            st.caption(chip.means(bundle, output), width="stretch")
     explained = outputs.explained(bundle, output)
     count = 0 if explained.classes is None else explained.classes.count(bundle)
     names = naming.class_names(bundle, output, count) if count else []

@@ -1,5 +1,7 @@
 """Heatmaps: which pixels decided, on train and on test images, and which maps to trust."""
 
+import streamlit as st
+
 from dashboard import state
 from dashboard.ui import health
 from dashboard.ui.frame import layout
@@ -14,10 +16,11 @@ from dashboard.views.heatmaps import (
 )
 
 bundle = layout.page("Heatmaps", "Which pixels made the model decide as it did?")
+point = st.empty()
 request = settings.ask(bundle)
 image_id = state.selected_id()
 health.show(bundle, *health.needs(bundle, request.output))
-methods.show(bundle, request, image_id)
+methods.show(bundle, request, image_id, point)
 
 layout.section(
     "Which ones fail a check",

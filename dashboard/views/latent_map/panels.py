@@ -100,7 +100,8 @@ def finding(bundle: "Bundle") -> str:
     if found is None:
         return "Distances between groups on this map mean nothing"
     words = next(said for least, said in TRUSTED if found >= least)
-    return f"Neighbours {words} (**{found:.2f}** of 1); distances between groups mean nothing"
+    score = f"(trustworthiness **{found:.2f}**)"
+    return f"Neighbours {words} {score}; distances between groups mean nothing"
 
 
 def measured(bundle: "Bundle") -> str:

@@ -18,7 +18,8 @@ layout.section(
     "The ELBO and its terms are in **nats per image**, summed over its pixels: one nat is a "
     "factor of e = 2.718 in probability. The ELBO is a lower bound on the log-likelihood. "
     "Training adds terms that keep clusters and are no part of the ELBO, "
-    "except with the preset *pure_elbo*. The log-likelihood is that of binarised images.",
+    "except with the preset *pure_elbo*. The log-likelihood is that of binarised images. "
+    f"The checks are of {', '.join(health.CHECKS)}.",
 )
 model_card.tables(bundle)
 labels.show(bundle)

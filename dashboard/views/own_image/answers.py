@@ -31,7 +31,7 @@ def invite(bundle: "Bundle", image_id: str) -> None:
         f"No image yet: {ways[:1].lower()}{ways[1:]}",
         "Its cluster, place on the map, reconstruction, heatmap and a counterfactual appear here.",
     )
-    st.markdown(f"**Where {naming.marked(image_id)} lies**, the image that is selected now")
+    st.caption(f"Until then, the place of {naming.marked(image_id)}, the selected image.")
     with st.container(width=420):
         _map(bundle, image_id)
 

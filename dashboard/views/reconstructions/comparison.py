@@ -7,11 +7,11 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import image_data
-from dashboard.ui import download, naming
+from dashboard.ui import download, messages, naming
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import pixel_map
 from xai_core.plots.image_sheet import Row
-from xai_core.plots.probabilities import share
+from xai_core.plots.probabilities import percent, share
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -48,15 +48,19 @@ def show(bundle: "Bundle", image_id: str) -> None:
     with left:
         st.markdown("**Input** $x$")
         drawing(pixel_map.ink_map(x), key="input", alt=f"Input image, {text}")
+        st.caption(_cluster(bundle, seen.probs))
     with middle:
         st.markdown("**Reconstruction** $g(z)$")
         figure = pixel_map.ink_map(seen.reconstruction)
         drawing(figure, key="reconstruction", alt=f"Reconstruction of {text}")
+        st.caption(_cluster(bundle, seen.probs_of_reconstruction))
     with right:
         st.markdown("**Error** $x - g(z)$")
         figure = pixel_map.signed_map(error, dark, limit=limit)
         drawing(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
-    st.caption(f"The largest error of one pixel is {np.abs(error).max():.2f}.")
+        st.caption(
+            f"Warm: ink that is lost. Cold: ink that is added. At most {np.abs(error).max():.2f}."
+        )
 
 
 def finding(bundle: "Bundle", image_id: str) -> str:
@@ -68,10 +72,18 @@ def finding(bundle: "Bundle", image_id: str) -> str:
     if not whole:
         return f"{naming.marked(image_id)} has no ink, and {numbers} numbers redraw it"
     kept, made = 1 - error[error > 0].sum() / whole, -error[error < 0].sum() / whole
+    before, after = (int(p.argmax()) for p in (seen.probs, seen.probs_of_reconstruction))
+    name = messages.literal(naming.cluster_names(bundle)[after])
+    stays = "" if before == after else f"; what it draws falls into {name}"
     return (
         f"From {numbers} numbers, the model redraws **{share(kept)}** of the ink of "
-        f"{naming.marked(image_id)} and adds {share(made)}"
+        f"{naming.marked(image_id)} and adds {share(made)} where there was none{stays}"
     )
+
+
+def _cluster(bundle: "Bundle", probs: np.ndarray) -> str:
+    best = int(probs.argmax())
+    return messages.literal(f"{naming.cluster_names(bundle)[best]} at {percent(probs[best])}")
 
 
 def _words(error: np.ndarray) -> str:

@@ -59,7 +59,7 @@ def finding(now: list[runs.Run]) -> str:
     alive = [run for run in now if run.alive]
     if not alive:
         last = f"; the last one, {now[0].name}, {LAST[now[0].state]}" if now else ""
-        return f"Train a model of your own: no training is running{last}"
+        return f"No training is running{last}"
     return "; ".join(f"{run.name} is running: {_end(run)}" for run in alive)
 
 

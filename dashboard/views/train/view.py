@@ -5,7 +5,7 @@ from dashboard.views.train import form, runs
 
 bar = layout.heading(
     "Train",
-    "Train a cluster VAE of your own. Close this page and come back: a training continues.",
+    "Train a cluster VAE of your own. A training goes on when you close this page.",
 )
 bundle = layout.follow(bar) if layout.any_bundle() else None
 

@@ -27,7 +27,7 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
     assert len(app.subheader) == 3
     assert "To the classifier, `test:3` is a -" in text_of(app)
     assert "From **-** to **|**" in text_of(app)
-    assert re.search(r"From - to \| it took ink worth \*\*\d+\*\* full pixels more", text_of(app))
+    assert re.search(r"Adding ink worth \*\*\d+\*\* pixels and removing", text_of(app))
 
 
 def test_the_numbers_are_those_of_the_library(open_page, tiny_bundle, text_of):
@@ -103,7 +103,7 @@ def test_a_distance_is_told_apart_from_its_limit(distance):
 def test_what_stands_beside_it_is_said_in_measured_numbers(open_page, tiny_bundle, text_of):
     app = open_page("counterfactuals", image="test:3", of="classifier", target="minus")
     one = services_counterfactuals.change(tiny_bundle, "test:3", "classifier", "pixel", 0)
-    words = f"ink worth {one.l1:.1f} full pixels" if one.converged else "It does not reach"
+    words = f"found without the decoder: {one.l1:.0f} px" if one.converged else "It does not reach"
     assert words in text_of(app)
     assert "decides alike" not in text_of(app) and "this also changes" not in text_of(app)
 

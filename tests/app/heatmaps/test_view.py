@@ -37,7 +37,7 @@ def test_every_figure_is_there_and_says_what_it_shows(opened, text_of):
     assert len(opened.subheader) == 6
     assert len(drawings(opened)["decision"]["rows"]) == 2
     assert re.search(
-        r"\*\*\d+ of 784\*\* pixels hold half of what the map says for", text_of(opened)
+        r"Half of the map's weight for \S+ is on \*\*\d+ of 784\*\* pixels", text_of(opened)
     )
     assert re.search(r"test:3, label -, in cluster [-|] ", alts(opened)["large"])
 

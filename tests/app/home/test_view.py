@@ -27,8 +27,8 @@ VIEWS = set(PAGES)
 def test_home_says_in_one_sentence_what_the_model_did(open_page, tiny_bundle, text_of):
     accuracy = tiny_bundle.manifest.metrics["test"]["accuracy"]
     assert (
-        "This model sorted 60 images into two groups without labels; "
-        f"**{share(accuracy)}** of unseen images land in the right one." in text_of(open_page())
+        "This model sorted 40 images into two groups without labels; "
+        f"**{share(accuracy)}** of 20 unseen images land in the right one." in text_of(open_page())
     )
 
 
@@ -220,11 +220,11 @@ def test_a_map_that_was_measured_in_part_is_not_said_to_be_measured(missing):
 @pytest.mark.parametrize(
     ("strategy", "names", "accuracy", "said"),
     [
-        ("digits", ("1", "7"), 0.987, "**98.7 %** of unseen digits"),
-        ("digits", ("one", "seven"), 1.0, "**100 %** of unseen digits"),
-        ("glyphs", ("0", "1"), 0.99996, "**over 99.9 %** of unseen images"),  # X-rays
-        ("glyphs", ("a", "b"), 0.5, "**50.0 %** of unseen images"),
-        ("natural", ("0", "1"), 0.0, "**0 %** of unseen images"),
+        ("digits", ("1", "7"), 0.987, "**98.7 %** of 20 unseen digits"),
+        ("digits", ("one", "seven"), 1.0, "**100 %** of 20 unseen digits"),
+        ("glyphs", ("0", "1"), 0.99996, "**over 99.9 %** of 20 unseen images"),  # X-rays
+        ("glyphs", ("a", "b"), 0.5, "**50.0 %** of 20 unseen images"),
+        ("natural", ("0", "1"), 0.0, "**0 %** of 20 unseen images"),
     ],
 )
 def test_the_summary_says_what_the_images_are_and_rounds_nothing_to_all(

@@ -72,7 +72,7 @@ def recorded(name, loss, *, end=None, data="mnist"):
 def test_a_training_is_started_with_what_was_chosen(root, open_train, text_of):
     app = open_train()
     assert "About 25 min on 2 CPU cores" in text_of(app)
-    assert "no training is running" in text_of(app)
+    assert "No training is running" in text_of(app)
     widget(app.number_input, "Clusters K").set_value(12)
     widget(app.number_input, "Seed").set_value(7)
     widget(app.text_input, "Name").set_value("mine-1").run()
@@ -154,7 +154,7 @@ def test_a_failed_run_says_why_and_is_resumed_or_removed(root, open_train, text_
     assert "SIGKILL" in text_of(app)
     widget(app.button, "Remove it").click().run()
     assert not app.exception
-    assert "no training is running" in text_of(app) and "the last one" not in text_of(app)
+    assert "No training is running" in text_of(app) and "the last one" not in text_of(app)
 
 
 def test_two_runs_stand_side_by_side(root, open_train, text_of):
@@ -170,7 +170,7 @@ def test_two_runs_stand_side_by_side(root, open_train, text_of):
     assert {row[0] for row in shown["train vae elbo"]["rows"]} == {"one", "two"}
     named = [name for name, data in shown.items() if ">one</text>" in data["svg"]]
     assert named == ["train vae elbo"]
-    assert "no training is running; the last one, two, " in text_of(app)
+    assert "No training is running; the last one, two, " in text_of(app)
     widget(app.selectbox, "Compare with").set_value("bars").run()
     table = app.table[-1].value.set_index("Measure")
     assert list(table.columns) == ["two", "bars"]
@@ -201,7 +201,7 @@ def test_the_result_is_opened(root, open_train, tiny_bundle_path):
 def test_the_page_needs_no_bundle(root, open_train, text_of):
     shutil.rmtree(runs.CHECKPOINTS / "bars")
     app = open_train()
-    assert widget(app.button, "Start training") and "no training is running" in text_of(app)
+    assert widget(app.button, "Start training") and "No training is running" in text_of(app)
 
 
 def test_switched_off_it_offers_nothing(root, open_train, monkeypatch, text_of):

@@ -7,7 +7,13 @@ from dashboard.links import LISTED
 from dashboard.ui import messages
 from xai_core.theory import sources
 
-DOCUMENTS = ("report", "exercise sheet", "slides", "note")
+DOCUMENTS = {
+    "report": "the project's report on the bound, two latents and the final model",
+    "exercise sheet": "the solved exercises on the bound and the manifold",
+    "slides": "the lecture on latent variable models",
+    "note": "the note that derives the bound by Bayes' rule",
+}
+"""Source documents and what each one is."""
 ORDER = {
     "slides": (
         "theory_hidden", "theory_mixtures", "theory_inequalities", "theory_probe",
@@ -24,10 +30,17 @@ def chosen() -> str:
     """Ask for a document."""
     return str(
         st.segmented_control(
-            "Document", DOCUMENTS, required=True,
-            **state.bind("source document", DOCUMENTS[0], DOCUMENTS, link="document"),
+            "Document", list(DOCUMENTS), required=True,
+            **state.bind("source document", "report", list(DOCUMENTS), link="document"),
         )
     )  # fmt: skip
+
+
+def finding(document: str) -> str:
+    """Say how many of a document's statements have a page."""
+    here = [each for each in sources.statements() if each.document == document]
+    found = sum(each.page in LISTED for each in here)
+    return f"**{found}** of {len(here)} statements of {DOCUMENTS[document]} have a page"
 
 
 def order(document: str) -> None:
@@ -51,15 +64,10 @@ def statements(document: str) -> None:
         for each in sources.statements()
         if each.document == document
     ]
-    found = sum(row["page"] != "not on a page yet" for row in rows)
     st.dataframe(
         rows,
         hide_index=True,
         column_config={"statement": st.column_config.TextColumn(width="large")},
-    )
-    st.caption(
-        f"{found} of {len(rows)} statements have a page. “D-1.3” is the third line of the "
-        "derivation D-1, which the page offers under “Derived, line by line”."
     )
 
 
