@@ -24,14 +24,14 @@ def page(open_for_all):
 def test_choosing_a_target_changes_the_picture_and_the_link_holds_it(page, open_page):
     for target in ("to 5", "to 3"):
         target_button(page, target).click()
-        page.get_by_text(f"From 7 to {target[3:]} it took").wait_for()
+        page.get_by_text(f"turns this image from 7 into {target[3:]}").wait_for()
         settle(page)
         assert target_button(page, target).get_attribute("aria-pressed") == "true"
         page.locator("svg text", has_text=f"as {target[3:]}").wait_for()
     assert setting(page, "to") == "3"
     copied = urlsplit(page.url)
     other = open_page(f"{copied.path}?{copied.query}".lstrip("/"))
-    other.get_by_text("From 7 to 3 it took").wait_for()
+    other.get_by_text("turns this image from 7 into 3").wait_for()
     assert seen(other) == seen(page)
 
 
@@ -49,16 +49,16 @@ def test_the_film_can_be_scrubbed_by_key_and_by_click(page):
     page.locator("p", has_text=f"Frame 2 of {FRAMES}").wait_for()
     page.wait_for_url(lambda url: "frame=2" in url)
     settle(page)
-    page.get_by_text("From 7 to 3 it took").wait_for()
+    page.get_by_text("turns this image from 7 into 3").wait_for()
 
 
 def test_explaining_clusters_names_them(page):
     page.get_by_role("radio", name="the cluster model").click()
-    page.get_by_text(re.compile("From 7s to .* it took")).wait_for()
+    page.get_by_text(re.compile("turns this image from 7s into")).wait_for()
     settle(page)
     assert setting(page, "of") is None
     page.get_by_role("radio", name="the classifier").click()
-    page.get_by_text("From 7 to 3 it took").wait_for()
+    page.get_by_text("turns this image from 7 into 3").wait_for()
     settle(page)
 
 

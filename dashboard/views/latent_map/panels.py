@@ -24,11 +24,11 @@ Shown = NDArray[np.bool_] | None
 """Mask of the images that the filters keep, in index order; None for all."""
 
 TRUSTED = (
-    (0.95, "on this map can be trusted"),
-    (0.85, "on this map can mostly be trusted"),
-    (0.0, "on this map cannot be trusted"),
+    (0.95, "Trust neighbours on this map {}, not distances between groups"),
+    (0.85, "Mostly trust neighbours on this map {}, not distances between groups"),
+    (0.0, "Trust neither neighbours on this map {} nor distances between groups"),
 )
-"""The least trustworthiness for each judgement."""
+"""The least trustworthiness for each judgement, which holds a place for it."""
 TRUST = (
     "*Trustworthiness* is how far neighbours on the map are neighbours in latent space, "
     "*continuity* how far neighbours in latent space stay so on the map. "
@@ -100,8 +100,7 @@ def finding(bundle: "Bundle") -> str:
     if found is None:
         return "Distances between groups on this map mean nothing"
     words = next(said for least, said in TRUSTED if found >= least)
-    score = f"(trustworthiness **{found:.2f}**)"
-    return f"Neighbours {words} {score}; distances between groups mean nothing"
+    return words.format(f"(trustworthiness **{found:.2f}**)")
 
 
 def measured(bundle: "Bundle") -> str:
