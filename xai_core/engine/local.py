@@ -26,6 +26,9 @@ __all__ = ["LocalProcesses"]
 R = TypeVar("R")
 IDLE = 120.0
 """Seconds without work after which a process ends, to free its memory."""
+MOST_GROWTH = 4e9
+"""Bytes by which a process may grow. loky replaces it beyond, by default from 300 MB on: less than
+a training or a second bundle takes, and a new process first imports torch."""
 
 
 class LocalProcesses(Engine):
@@ -118,6 +121,7 @@ class _Worker:
             self._executor = ProcessPoolExecutor(
                 1,
                 timeout=IDLE,
+                env={"LOKY_MAX_MEMORY_LEAK_SIZE": str(MOST_GROWTH)},
                 initializer=_start,
                 initargs=(self._number, os.getpid(), self._setup),
             )

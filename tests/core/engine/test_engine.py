@@ -144,3 +144,13 @@ def test_engines_by_name(cluster, subtests, monkeypatch):
     monkeypatch.setattr("distributed.Client.nthreads", lambda _: {})
     with pytest.raises(ConfigError, match="has no workers"):
         DaskEngine(cluster.scheduler_address)
+
+
+def test_a_process_that_grows_is_kept():
+    def grow(size):
+        time.sleep(1.1)  # loky measures again after a second
+        sys.kept = b"x" * size
+        return os.getpid()
+
+    with closing(LocalProcesses(1)) as engine:
+        assert len({engine.run(grow, size) for size in (1, 5 * 10**8, 5 * 10**8)}) == 1
