@@ -6,9 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from dashboard.services.bundles import row_of
 from dashboard.services.cache import BY_FINGERPRINT
-from dashboard.services.image_data import stored
 from dashboard.services.scheduler.scheduler import compute_slot
 
 if TYPE_CHECKING:
@@ -47,20 +45,16 @@ def p_values(bundle: "Bundle", output: str, image_id: str) -> NDArray[np.float64
     """Return the p-value of each label for one image: (labels,)."""
     from xai_core.evaluation import conformal
 
-    known, row = held_out(bundle, output), row_of(bundle, image_id)
-    if row is not None and row >= bundle.manifest.indexed_train:
-        return known.p_values[row - bundle.manifest.indexed_train]
+    known = held_out(bundle, output)
     with compute_slot():
-        probs = conformal.label_probs(bundle, output, stored(bundle, [image_id]))
-        return known.calibration.p_values(probs)[0]
+        return conformal.p_values_of(bundle, output, image_id, known)
 
 
-def members(p_values: NDArray[np.float64], level: float) -> NDArray[np.intp]:
+def members(p_values: NDArray[np.float64], level: float) -> list[int]:
     """Return the classes in the set of one image, the most plausible first."""
     from xai_core.evaluation import conformal
 
-    order = np.argsort(-p_values, kind="stable")
-    return order[conformal.prediction_sets(p_values[None], level)[0][order]]
+    return conformal.members(p_values, level)
 
 
 def sizes(bundle: "Bundle", output: str, level: float) -> NDArray[np.int64]:

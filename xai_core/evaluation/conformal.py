@@ -31,6 +31,8 @@ from jaxtyping import Bool, Float, Int
 from .._types import ByteImages
 from ..bundle.explained_output import explained_output
 from ..bundle.reading import Bundle
+from ..data.dataset import parse_id
+from ..data.user_images import images_of, is_own
 from ..errors import DataError
 from ..latent_space.encoding import classify
 
@@ -44,7 +46,9 @@ __all__ = [
     "hold_out",
     "images_needed",
     "label_probs",
+    "members",
     "obstacle",
+    "p_values_of",
     "prediction_sets",
 ]
 
@@ -214,6 +218,34 @@ def hold_out(bundle: Bundle, output: str = "classifier", *, seed: int = 0) -> He
     for half in (first, ~first):
         p_values[half] = calibrate(probs[~half], labels[~half]).p_values(probs[half])
     return HeldOut(calibration=calibrate(probs, labels), p_values=p_values, labels=labels)
+
+
+def p_values_of(
+    bundle: Bundle, output: str, image_id: str, known: HeldOut
+) -> Float[np.ndarray, " classes"]:
+    """Return the p-value of each label for one image.
+
+    Args:
+        bundle: The models.
+        output: "classifier" or "cluster".
+        image_id: Id of an image of the data set or of the user's own.
+        known: What `hold_out` returns for this bundle and output.
+
+    Raises:
+        DataError: If there is no such image.
+    """
+    if not is_own(image_id):
+        split, row = parse_id(image_id)
+        if split == "test":
+            return known.p_values[row]
+    probs = label_probs(bundle, output, images_of(bundle.dataset, [image_id]))
+    return known.calibration.p_values(probs)[0]
+
+
+def members(p_values: Float[np.ndarray, " classes"], level: float) -> list[int]:
+    """Return the classes in the set of one image, the most plausible first."""
+    order = np.argsort(-p_values, kind="stable")
+    return order[prediction_sets(p_values[None], level)[0][order]].tolist()
 
 
 def label_probs(bundle: Bundle, output: str, images: ByteImages) -> Array:

@@ -99,6 +99,7 @@ def html(bundle: "Bundle", found: "ImageReport") -> bytes:
         bound=_bound(bundle, found),
         clusters_mean=bundle.clusters.meaning,
         probabilities=_clusters(bundle, found),
+        sets=_sets(bundle, found),
         place=_place(bundle, found),
         heatmaps=_heatmaps(bundle, found, output),
         counterfactuals=_counterfactuals(bundle, found, output),
@@ -157,6 +158,7 @@ def _reconstruction(found: "ImageReport") -> dict[str, Any]:
             ),
         ],
         "error": _number(missed, plain(missed, 2), "reconstruction_l1"),
+        "pixels": f"{error.size:,}",
     }
 
 
@@ -184,6 +186,18 @@ def _clusters(bundle: "Bundle", found: "ImageReport") -> list[_Table]:
         named = _class_names(bundle, None, classes.shape[1])
         tables.append(_probabilities("Class", "p(class|x)", named, classes[0].numpy(), "class"))
     return tables
+
+
+def _sets(bundle: "Bundle", found: "ImageReport") -> list[str]:
+    """Say which classes each model cannot exclude."""
+    from .image_report import LEVEL
+
+    lines, names = [], bundle.manifest.dataset.class_names
+    for who, members in found.sets.items():
+        kept = ", ".join(class_name(c, names) for c in members)
+        words = f"cannot exclude {kept}" if kept else "excludes every class"
+        lines.append(f"At {100 * LEVEL:.0f} %, {who} {words}.")
+    return lines
 
 
 def _probabilities(

@@ -16,9 +16,13 @@ from ..counterfactual.api import Counterfactual
 from ..counterfactual.of_bundle import counterfactuals
 from ..counterfactual.task import Method
 from ..data.user_images import images_of
+from ..evaluation import conformal
 from ..evaluation.faithfulness.map_scores import MapScores, map_scores, ranked
 
-__all__ = ["Command", "ImageReport", "ReportConfig", "image_report"]
+__all__ = ["LEVEL", "Command", "ImageReport", "ReportConfig", "image_report"]
+
+LEVEL = 0.95
+"""Share of images like the test images whose prediction set contains their label."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,8 @@ class ImageReport:
         reconstruction: In [0, 1].
         maps: One heatmap per method.
         scores: Scores of the heatmaps, one row per method; None without probabilities.
+        sets: For each model that has prediction sets, by its name in a sentence: the labels in
+            the image's set at `LEVEL`, the most plausible first.
         changed: Counterfactuals towards every other class; None if there are no classes.
         commands: Commands that reproduce it, from encoding to the report itself.
     """
@@ -72,6 +78,7 @@ class ImageReport:
     reconstruction: Float[Tensor, "channels height width"]
     maps: tuple[Attribution, ...]
     scores: MapScores | None
+    sets: dict[str, list[int]]
     changed: Counterfactual | None
     commands: tuple[Command, ...]
 
@@ -109,6 +116,7 @@ def image_report(
         reconstruction=_decoded(bundle, encoded),
         maps=tuple(maps),
         scores=_scores(bundle, images, maps, output) if classes else None,
+        sets=_sets(bundle, image_id),
         changed=counterfactuals(bundle, images, "all", output=output, method=config.search)
         if classes
         else None,
@@ -118,6 +126,16 @@ def image_report(
 
 def _usual(bundle: Bundle) -> str | ExplainedOutput:
     return next(iter(deciding_outputs(bundle)), "elbo")
+
+
+def _sets(bundle: Bundle, image_id: str) -> dict[str, list[int]]:
+    found = {}
+    for output in deciding_outputs(bundle):
+        if output.classes is not None and not conformal.obstacle(bundle, output.name):
+            known = conformal.hold_out(bundle, output.name)
+            p_values = conformal.p_values_of(bundle, output.name, image_id, known)
+            found[output.classes.who] = conformal.members(p_values, LEVEL)
+    return found
 
 
 def _scores(

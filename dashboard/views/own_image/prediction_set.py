@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import image_data, outputs, prediction_sets
 from dashboard.services.prediction_sets import LEVELS
-from dashboard.ui import explained, messages, naming
+from dashboard.ui import explained, messages, naming, prediction_set
 from dashboard.ui.frame import layout
 from xai_core.plots.probabilities import share
 
@@ -36,7 +36,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
         layout.section(title, messages.plain_message(problem), HOW_TO_READ)
         return
     level = float(state.keep("level", LEVELS[1], LEVELS, link="level"))
-    answer, at = _answer(bundle, output, image_id, level), f"{100 * level:.0f} %"
+    answer = prediction_set.answer(bundle, output, image_id, level)
+    at = f"{100 * level:.0f} %"
     who = outputs.classes(bundle, output).who
     layout.section(
         messages.literal(f"{answer[:1].upper()}{answer[1:]}, at {at}"),
@@ -50,7 +51,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     )  # fmt: skip
     for other in explained.choices(bundle):
         if other != output and not prediction_sets.obstacle(bundle, other):
-            words = messages.literal(_answer(bundle, other, image_id, level))
+            words = messages.literal(prediction_set.answer(bundle, other, image_id, level))
             st.markdown(f"{outputs.classes(bundle, other).who.capitalize()}: **{words}**")
     for sentence in _limits(bundle, output, image_id, level):
         st.markdown(sentence)
@@ -64,21 +65,11 @@ def prepare(bundle: "Bundle") -> None:
             prediction_sets.held_out(bundle, output)
 
 
-def _answer(bundle: "Bundle", output: str, image_id: str, level: float) -> str:
-    """Return the set in words, the most plausible class first."""
-    p_values = prediction_sets.p_values(bundle, output, image_id)
-    members = prediction_sets.members(p_values, level)
-    if len(members) == len(p_values) > 2:
-        return "any class"
-    names = [naming.with_article(naming.label_name(bundle, c)) for c in members]
-    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "no class"
-
-
 def _limits(bundle: "Bundle", output: str, image_id: str, level: float) -> list[str]:
     """Return what an empty set means, and why the level may not hold for this image."""
     found, at = [], f"{100 * level:.0f} %"
     p_values = prediction_sets.p_values(bundle, output, image_id)
-    if not len(prediction_sets.members(p_values, level)):
+    if not prediction_sets.members(p_values, level):
         best = messages.literal(naming.label_name(bundle, int(p_values.argmax())))
         found.append(
             f"The nearest class is **{best}**: only {share(p_values.max())} of its test images "

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import image_data
-from dashboard.ui import download, messages, naming
+from dashboard.services import image_data, prediction_sets
+from dashboard.ui import download, messages, naming, prediction_set
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import elbo_terms, probabilities
 from xai_core.plots.style import signed
@@ -43,6 +43,13 @@ def show(bundle: "Bundle", image_id: str) -> None:
             key="clusters",
             alt=words,
         )
+        if not prediction_sets.obstacle(bundle, "cluster"):
+            level = prediction_sets.LEVELS[1]
+            held = messages.literal(prediction_set.answer(bundle, "cluster", image_id, level))
+            st.caption(
+                f"Prediction set at {100 * level:.0f} %: **{held}**. It contains the label of "
+                "this share of images like the test images."
+            )
 
 
 def _finding(table: pd.DataFrame, split: str) -> str:

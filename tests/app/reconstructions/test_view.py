@@ -24,6 +24,7 @@ def test_every_figure_is_there_and_says_what_it_shows(open_page, text_of):
         r"the model redraws \*\*[\d.]+ %\*\* of the ink of `test:3` and adds", text_of(app)
     )
     assert "test:3, label" in text_of(app)
+    assert re.search(r"Prediction set at 95 %: \*\*(a [|-]|no class)", text_of(app))
 
 
 def test_terms_are_those_of_the_index_and_add_up(open_page, tiny_bundle):

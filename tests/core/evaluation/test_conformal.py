@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from xai_core.data.user_images import own_id
 from xai_core.errors import DataError
 from xai_core.evaluation import conformal
 from xai_core.evaluation.conformal import calibrate, coverage, hold_out, prediction_sets
@@ -58,6 +59,19 @@ def test_coverage_counts():
     found = coverage(sets, np.array([0, 1, 1]))
     assert (found.overall, found.mean_size, found.empty) == pytest.approx((2 / 3, 1.0, 1 / 3))
     np.testing.assert_equal(found.by_class, [1.0, 0.5, np.nan])
+
+
+def test_a_test_image_is_compared_with_the_other_half_and_others_with_all(tiny_bundle):
+    known = hold_out(tiny_bundle, "classifier")
+    asked = [own_id(tiny_bundle.image("test:3")), "test:3"]
+    one, two = (
+        conformal.p_values_of(tiny_bundle, "classifier", image_id, known) for image_id in asked
+    )
+    np.testing.assert_array_equal(two, known.p_values[3])
+    probs = conformal.label_probs(tiny_bundle, "classifier", tiny_bundle.image("test:3")[None])
+    np.testing.assert_array_equal(one, known.calibration.p_values(probs)[0])
+    assert conformal.members(np.array([0.02, 0.3, 0.07]), 0.95) == [1, 2]
+    assert conformal.members(np.array([0.02, 0.3, 0.07]), 0.6) == []
 
 
 @pytest.mark.parametrize("output", ["classifier", "cluster"])

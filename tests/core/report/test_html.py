@@ -67,6 +67,15 @@ def test_an_incomplete_map_is_named(tiny_bundle, found):
     assert f"The shares of {one.method} do not sum to the output" in text and "miss 25%" in text
 
 
+def test_it_says_which_classes_cannot_be_excluded(tiny_bundle, found):
+    assert set(found.sets) == {"the classifier", "the cluster model"}
+    sets = {"the classifier": [1, 0], "the cluster model": []}
+    text = html(tiny_bundle, dataclasses.replace(found, sets=sets)).decode()
+    assert "At 95 %, the classifier cannot exclude -, |." in text
+    assert "At 95 %, the cluster model excludes every class." in text
+    assert "full pixels of 784." in text
+
+
 def test_a_hostile_text_is_read_and_never_run(tiny_bundle, found, subtests):
     for words in HOSTILE:
         for of in ["classifier", "cluster"]:
