@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def image_report(
     bundle: "Bundle", image_id: str, output: str | None = None, search: "Method" = "default"
 ) -> "ImageReport":
-    """Compute the report of one image, in a second or two.
+    """Compute the report of one image, in a few seconds.
 
     Args:
         bundle: The models.

@@ -58,9 +58,8 @@ def show(bundle: "Bundle", image_id: str) -> None:
         st.markdown("**Error** $x - g(z)$")
         figure = pixel_map.signed_map(error, dark, limit=limit)
         drawing(figure, key="error", alt=f"Input minus reconstruction: {_words(error)}")
-        st.caption(
-            f"Warm: ink that is lost. Cold: ink that is added. At most {np.abs(error).max():.2f}."
-        )
+        most = np.abs(error).max()
+        st.caption(f"Warm: ink that is lost. Cold: ink that is added. Largest error: {most:.2f}.")
 
 
 def finding(bundle: "Bundle", image_id: str) -> str:
