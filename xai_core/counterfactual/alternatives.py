@@ -33,7 +33,7 @@ GROUP = 8
 """Real codes averaged for one start."""
 NEAREST = 3000
 """Nearest members of the target class, among which the starts are chosen."""
-APART = 0.5
+APART = 0.3
 """Two counterfactuals differ if their L1 distance is at least this share of the ink changed."""
 
 

@@ -66,7 +66,7 @@ def show(bundle: "Bundle", request: Request) -> None:
     st.caption(
         f"{found.searched} starts in {1000 * found.seconds:.0f} ms, {found.converged} of them "
         f"reached {target}. Shown are {len(found.l1)} that differ from each other by at least "
-        "half of the ink that they change, and the searches from the image itself."
+        "30 % of the ink that the nearer one changes, and the searches from the image itself."
     )
 
 
