@@ -67,7 +67,6 @@ UNCHECKED = (
 """Folders and files that run whole pages and commands. The annotations of the library are checked
 by all other tests; checking them here too took a third of the time."""
 TOGETHER = (
-    ("browser/test_access.py", "browser/test_walk.py"),
     ("browser",),
     ("app/test_degenerate_sets.py", "core/cli/test_degenerate_sets.py"),
     ("test_style.py",),

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import state
-from dashboard.services import outputs
+from dashboard.services import outputs, prediction_sets
+from dashboard.ui import naming
 
 if TYPE_CHECKING:
     from xai_core.bundle.reading import Bundle
@@ -47,3 +48,13 @@ def chip(bundle: "Bundle") -> None:
                 format_func=lambda name: outputs.classes(bundle, name).who,
                 **state.bind("explained", found[0], found, link="of"),
             )  # fmt: skip
+
+
+def prediction_set(bundle: "Bundle", output: str, image_id: str, level: float) -> str:
+    """Return an image's prediction set in plain text, the most plausible first: "a 3 or an 8"."""
+    p_values = prediction_sets.p_values(bundle, output, image_id)
+    members = prediction_sets.members(p_values, level)
+    if len(members) == len(p_values) > 2:
+        return "any class"
+    names = [naming.with_article(naming.label_name(bundle, c)) for c in members]
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "no class"

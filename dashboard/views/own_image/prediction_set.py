@@ -8,7 +8,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.services import image_data, outputs, prediction_sets
 from dashboard.services.prediction_sets import LEVELS
-from dashboard.ui import explained, messages, naming, prediction_set
+from dashboard.ui import explained, messages, naming
 from dashboard.ui.frame import layout
 from xai_core.plots.probabilities import share
 
@@ -36,7 +36,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         layout.section(title, messages.plain_message(problem), HOW_TO_READ)
         return
     level = float(state.keep("level", LEVELS[1], LEVELS, link="level"))
-    answer = prediction_set.answer(bundle, output, image_id, level)
+    answer = explained.prediction_set(bundle, output, image_id, level)
     at = f"{100 * level:.0f} %"
     who = outputs.classes(bundle, output).who
     layout.section(
@@ -51,7 +51,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
     )  # fmt: skip
     for other in explained.choices(bundle):
         if other != output and not prediction_sets.obstacle(bundle, other):
-            words = messages.literal(prediction_set.answer(bundle, other, image_id, level))
+            words = messages.literal(explained.prediction_set(bundle, other, image_id, level))
             st.markdown(f"{outputs.classes(bundle, other).who.capitalize()}: **{words}**")
     for sentence in _limits(bundle, output, image_id, level):
         st.markdown(sentence)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.services import image_data, prediction_sets
-from dashboard.ui import download, messages, naming, prediction_set
+from dashboard.ui import download, explained, messages, naming
 from dashboard.ui.components.drawing import drawing
 from xai_core.plots import elbo_terms, probabilities
 from xai_core.plots.style import signed
@@ -45,7 +45,7 @@ def show(bundle: "Bundle", image_id: str) -> None:
         )
         if not prediction_sets.obstacle(bundle, "cluster"):
             level = prediction_sets.LEVELS[1]
-            held = messages.literal(prediction_set.answer(bundle, "cluster", image_id, level))
+            held = messages.literal(explained.prediction_set(bundle, "cluster", image_id, level))
             st.caption(
                 f"Prediction set at {100 * level:.0f} %: **{held}**. It contains the label of "
                 "this share of images like the test images."

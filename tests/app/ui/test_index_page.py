@@ -1,6 +1,7 @@
 """The first HTML of a page: the layout is in it, its scripts are asked for early."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import streamlit
@@ -25,7 +26,8 @@ def get(app, **headers):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(index_page.IndexPage(app)(scope, receive, send))
+    with ThreadPoolExecutor(1) as apart:  # a browser of other tests runs a loop in this thread
+        apart.submit(asyncio.run, index_page.IndexPage(app)(scope, receive, send)).result()
     return Headers(raw=sent[0]["headers"]), b"".join(m.get("body", b"") for m in sent[1:])
 
 
