@@ -50,6 +50,6 @@ def _facts(bundle: "Bundle", image_id: str) -> str:
     cluster, label = int(found["cluster"]), int(found["label"])
     true = f", label **{literal(label_name(bundle, label))}**" if label >= 0 else ""
     return (
-        f"{marked(image_id)} in **{literal(cluster_names(bundle)[cluster])}** "
-        f"  \n{percent(float(found['confidence']))} sure{true}"
+        f"{marked(image_id)} in **{literal(cluster_names(bundle)[cluster])}**  \n"
+        f"{percent(float(found['confidence']))} sure{true}"
     )
